@@ -1,0 +1,1 @@
+"""Projects: rendering them from the template, and regenerating them when it moves on."""
