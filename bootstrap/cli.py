@@ -1,16 +1,165 @@
 """The command line: each command parses, calls and presents. No logic lives here.
 
-Heavy libraries (copier, questionary, virtualenv, rich) are imported inside the commands that need them,
-so that `headstart --help` costs little more than typer itself.
+Heavy libraries (copier, questionary, virtualenv, rich) are imported inside the commands that need
+them, so that `headstart --help` costs little more than typer itself.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-app = typer.Typer(name="headstart", no_args_is_help=True, rich_markup_mode=None)
+from bootstrap import __version__
+from bootstrap.errors import ExitCode, HeadstartError, UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.console import Format
+
+EPILOG = """\b
+Every day:
+  headstart plan          see what this machine lacks for the project here
+  headstart up            bring it up; interrupted or failed, the same command continues
+  headstart doctor        look closely: is everything really as pinned?
+
+\b
+Every command that reports takes --json. Exit codes: 0 done, 1 failed or findings,
+4 refused because it would be unsafe, 64 wrong usage or pins, 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="headstart",
+    help="A head start for a Python backend, and for the person who works on it.",
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        help="The project; else the one that the current folder is in.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+
+
+@app.callback(invoke_without_command=True)
+def headstart(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - read by main, wherever it stands
+) -> None:
+    if version:
+        typer.echo(f"headstart {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def up(
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STEP", help="Take this one step.", show_default=False),
+    ] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Run the proof even if it passed.")
+    ] = False,
+    project: Project = None,
+    json: Json = False,
+) -> None:
+    """Bring this machine up to the pins of the project.
+
+    Takes only the steps that are still needed: Python, virtual environment, pip, packages,
+    settings, migrations, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
+    command continues. An environment that is replaced is kept until its successor works.
+
+    \b
+    headstart up                      everything
+    headstart up --only packages      one step, when those before it are done
+    headstart up --prove              and run the proof again
+    """
+    from bootstrap import console
+    from bootstrap.machine.apply import Options, bring_up
+
+    options = Options(only=only, proof="always" if prove else "when-changed")
+    outcome = bring_up(_root(project), console.observer(_form(json)), options)
+    console.show_outcome(outcome, _form(json))
+
+
+@app.command()
+def plan(project: Project = None, json: Json = False) -> None:
+    """Show what `up` would do, why, and how long it usually takes.
+
+    Touches nothing. The commands are shown as they would be run.
+    """
+    from bootstrap import console
+    from bootstrap.machine.apply import look_ahead
+
+    console.show_plan(*look_ahead(_root(project)), _form(json))
+
+
+@app.command()
+def doctor(project: Project = None, json: Json = False) -> None:
+    """Check closely that everything is as pinned; each finding names its repair.
+
+    Runs the interpreter, pip and `pip check` instead of trusting files. Touches nothing.
+    Exits with 1 when there is a finding.
+    """
+    from bootstrap import console
+    from bootstrap.machine.apply import examine
+
+    pins, findings = examine(_root(project))
+    console.show_findings(pins, findings, _form(json))
+    if findings:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def main() -> None:
     """Run the command line (the `headstart` console script)."""
-    app()
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        code = app(args=arguments or ["--help"], prog_name="headstart", standalone_mode=False)
+    except Exception as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        code = _report(error, _form("--json" in arguments))
+    if code == ExitCode.INTERRUPTED:
+        from bootstrap import console
+
+        console.show_interruption(_form("--json" in arguments))
+    sys.exit(code)
+
+
+def _report(error: Exception, form: Format) -> int:
+    from bootstrap import console
+
+    told = _told(error)
+    console.show_error(told, form)
+    return told.exit_code
+
+
+def _told(error: Exception) -> HeadstartError:
+    """Any error in the shape that people can act on."""
+    if isinstance(error, HeadstartError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return UsageError(error.format_message(), next=("headstart --help",))
+    return HeadstartError(
+        "Headstart itself failed; this is its mistake, not yours.",
+        why=(f"{type(error).__name__}: {error}",),
+        next=("run the command again with --debug, and report what it shows",),
+    )
+
+
+def _form(json: bool) -> Format:
+    return "json" if json else "text"
+
+
+def _root(project: Path | None) -> Path:
+    from bootstrap.machine import pins
+
+    return project or pins.locate(Path.cwd())

@@ -1,1 +1,1 @@
-"""Machines: bringing this computer to a project's pins. Facts, then a plan, then the plan applied."""
+"""The machine: look at it (facts), decide what is missing (plan), change it (apply)."""

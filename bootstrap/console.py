@@ -1,0 +1,276 @@
+"""The only place that prints: for people, or one JSON object per line for programs.
+
+Results go to standard output, progress and errors to standard error. rich is imported only where
+a terminal shows something moving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Literal, TextIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.progress import Progress
+
+    from bootstrap.errors import HeadstartError
+    from bootstrap.machine.apply import Observer, Outcome, Taken
+    from bootstrap.machine.journal import Unfinished
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.plan import Plan, PlannedStep
+    from bootstrap.machine.steps.step import Finding
+
+Format = Literal["text", "json"]
+Ending = Literal["failed", "interrupted"]
+
+_MINUTE = 60
+
+
+def observer(form: Format) -> Observer:
+    """Who shows a run: a stream of JSON, moving lines on a terminal, plain lines elsewhere."""
+    if form == "json":
+        return JsonObserver()
+    return TerminalObserver() if _moves() else PlainObserver()
+
+
+def show_outcome(outcome: Outcome, form: Format) -> None:
+    pins = outcome.pins
+    if form == "json":
+        _print_json(
+            {
+                "event": "result",
+                "outcome": "done" if outcome.taken else "nothing-to-do",
+                "project": pins.project,
+                "steps": [taken.name for taken in outcome.taken],
+                "notices": [asdict(notice) for notice in outcome.notices],
+                "seconds": round(outcome.seconds, 3),
+                "log": str(outcome.log) if outcome.log else None,
+            }
+        )
+        return
+    for notice in outcome.notices:
+        _note(f"  ! {notice.problem}\n    → {notice.repair}")
+    if not outcome.taken:
+        _say(f"{_green('✓')} {pins.project} is up: nothing to do. {_dim(_versions(pins))}")
+        return
+    _say(f"{_green('✓')} {pins.project} is up, in {duration(outcome.seconds)}.")
+
+
+def show_plan(pins: Pins, plan: Plan, form: Format) -> None:
+    if form == "json":
+        _print_json(
+            {
+                "project": pins.project,
+                "directory": str(pins.root),
+                "python": pins.python,
+                "pip": pins.pip,
+                "venv": str(pins.venv),
+                "steps": [asdict(step) for step in plan.steps],
+                "usual_seconds": plan.usual_seconds,
+            }
+        )
+        return
+    if not plan.steps:
+        _say(f"{_green('✓')} {pins.project} is up: nothing to do. {_dim(_versions(pins))}")
+        return
+    _say(f"{_bold(pins.project)} {_dim(_versions(pins))}\n")
+    for number, step in enumerate(plan.steps, 1):
+        usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
+        _say(f"{number:>3}. {_bold(step.title)}: {step.reason}{_dim(usual)}")
+        for command in step.commands:
+            _say(f"     {_dim('$ ' + command)}")
+    total = f" It usually takes {duration(plan.usual_seconds)}." if plan.usual_seconds else ""
+    _say(f"\nNothing was changed.{total} To do it: headstart up")
+
+
+def show_findings(pins: Pins, findings: tuple[Finding, ...], form: Format) -> None:
+    if form == "json":
+        _print_json(
+            {
+                "project": pins.project,
+                "directory": str(pins.root),
+                "healthy": not findings,
+                "findings": [asdict(finding) for finding in findings],
+            }
+        )
+        return
+    if not findings:
+        _say(f"{_green('✓')} {pins.project} is exactly as pinned. {_dim(_versions(pins))}")
+        return
+    _say(f"{_bold(pins.project)} {_dim(_versions(pins))}\n")
+    for finding in findings:
+        sign = _red("✗") if finding.level == "broken" else "!"
+        _say(f"  {sign} {finding.step}: {finding.problem}\n    {_dim('→ ' + finding.repair)}")
+
+
+def show_error(error: HeadstartError, form: Format) -> None:
+    """What happened, why, and what to do next."""
+    if form == "json":
+        told = {"what": error.what, "why": error.why, "next": error.next}
+        _print_json({"event": "error", "error": told | {"exit_code": int(error.exit_code)}})
+        return
+    _note(f"{_red('✗', sys.stderr)} {error.what}")
+    for line in error.why:
+        _note(f"  {line}")
+    for number, line in enumerate(error.next):
+        _note(f"{'next: ' if number == 0 else '      '}{line}")
+
+
+def show_interruption(form: Format) -> None:
+    if form == "json":
+        told = {"what": "Interrupted.", "why": [], "next": ["headstart up"], "exit_code": 130}
+        _print_json({"event": "error", "error": told})
+        return
+    _note("\nInterrupted. Nothing is left running; the same command continues from here.")
+
+
+def duration(seconds: float) -> str:
+    """8.4 s, 42 s, 3 min 10 s: as precise as a person cares for."""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    if round(seconds) < _MINUTE:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+class JsonObserver:
+    """One object per event on standard output, flushed at once."""
+
+    def run_started(self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path) -> None:
+        _print_json(
+            {
+                "event": "run",
+                "project": pins.project,
+                "directory": str(pins.root),
+                "plan": [step.name for step in plan.steps],
+                "continues": {"step": earlier.step, "ending": earlier.ending} if earlier else None,
+                "log": str(log),
+            }
+        )
+
+    def step_started(self, step: PlannedStep) -> None:
+        _print_json({"event": "step", "state": "started"} | asdict(step))
+
+    def step_done(self, taken: Taken) -> None:
+        told = asdict(taken) | {"seconds": round(taken.seconds, 3)}
+        _print_json({"event": "step", "state": "done"} | told)
+
+    def step_stopped(self, step: PlannedStep, ending: Ending) -> None:
+        _print_json({"event": "step", "state": ending, "name": step.name, "title": step.title})
+
+
+class PlainObserver:
+    """A line when a step begins and one when it ends, for logs and pipes."""
+
+    def run_started(self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path) -> None:  # noqa: ARG002
+        _note(f"{_bold(pins.project, sys.stderr)} {_dim(_versions(pins), sys.stderr)}")
+        if earlier:
+            _note(f"  The previous run {_ended(earlier)}; continuing from there.")
+
+    def step_started(self, step: PlannedStep) -> None:
+        _note(f"  … {step.title}: {step.reason}")
+
+    def step_done(self, taken: Taken) -> None:
+        sign = _green("✓", sys.stderr)
+        seconds = _dim(duration(taken.seconds), sys.stderr)
+        _note(f"  {sign} {taken.title}: {taken.result}  {seconds}")
+
+    def step_stopped(self, step: PlannedStep, ending: Ending) -> None:
+        _note(f"  {_red('✗', sys.stderr)} {step.title} {ending}")
+
+
+@dataclass
+class TerminalObserver(PlainObserver):
+    """The running step with a spinner, its elapsed time and how long it usually takes."""
+
+    _spinner: Progress | None = field(default=None, init=False)
+
+    def step_started(self, step: PlannedStep) -> None:
+        usual = f"usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
+        self._spinner = _spinner()
+        self._spinner.add_task(f"{step.title}: {step.reason}", total=None, usual=usual)
+        self._spinner.start()
+
+    def step_done(self, taken: Taken) -> None:
+        self._stop()
+        super().step_done(taken)
+
+    def step_stopped(self, step: PlannedStep, ending: Ending) -> None:
+        self._stop()
+        super().step_stopped(step, ending)
+
+    def _stop(self) -> None:
+        if self._spinner:
+            self._spinner.stop()
+            self._spinner = None
+
+
+def _spinner() -> Progress:
+    """One line that lives as long as its step; costs 0.15 s of imports, which a no-op never pays."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[usual]}", markup=False, style="dim"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _ended(earlier: Unfinished) -> str:
+    during = f" during the step {earlier.step}" if earlier.step else ""
+    return f"{'failed' if earlier.ending == 'failed' else 'was interrupted'}{during}"
+
+
+def _versions(pins: Pins) -> str:
+    return f"Python {pins.python} · pip {pins.pip} · {pins.shown(pins.venv)}"
+
+
+def _moves() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _print_json(value: object) -> None:
+    _say(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is the one place
+
+
+def _note(text: str) -> None:
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _green(text: str, stream: TextIO | None = None) -> str:
+    return _styled("32", text, stream)
+
+
+def _red(text: str, stream: TextIO | None = None) -> str:
+    return _styled("31", text, stream)
+
+
+def _bold(text: str, stream: TextIO | None = None) -> str:
+    return _styled("1", text, stream)
+
+
+def _dim(text: str, stream: TextIO | None = None) -> str:
+    return _styled("2", text, stream)
+
+
+def _styled(code: str, text: str, stream: TextIO | None) -> str:
+    """Only a terminal gets colours, and NO_COLOR (no-color.org) switches them off there too."""
+    target = stream or sys.stdout
+    if not target.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\033[{code}m{text}\033[0m"

@@ -1,0 +1,274 @@
+"""Bring the machine to a project's pins: the only place that changes anything, step by step."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
+
+from bootstrap import __version__
+from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.machine import journal, pins, process, state
+from bootstrap.machine.facts import Facts, gather
+from bootstrap.machine.plan import Plan, PlannedStep, plan
+from bootstrap.machine.steps import all_steps
+from bootstrap.machine.steps.step import Context, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from bootstrap.machine.journal import Journal, Unfinished
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.proof import Policy
+    from bootstrap.machine.steps.step import Step
+
+_ORPHAN_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """`only` is the name of the one step to take; `proof` may be asked for although it is known."""
+
+    only: str | None = None
+    proof: Policy = "when-changed"
+
+
+DEFAULT = Options()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken: what it did, and how long it took."""
+
+    name: str
+    title: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did; `log` is None when nothing had to be done."""
+
+    pins: Pins
+    taken: tuple[Taken, ...]
+    notices: tuple[Finding, ...]
+    seconds: float
+    log: Path | None
+
+
+class Observer(Protocol):
+    """Who is told about a run while it happens."""
+
+    def run_started(
+        self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path
+    ) -> None: ...
+    def step_started(self, step: PlannedStep) -> None: ...
+    def step_done(self, taken: Taken) -> None: ...
+    def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None: ...
+
+
+def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) -> Outcome:
+    """Take every step that is needed; safe to repeat, and to continue after any interruption.
+
+    Raises HeadstartError; KeyboardInterrupt, and SIGTERM or SIGHUP as one, leave no process behind.
+    """
+    started = time.monotonic()
+    pinned = pins.read(project_dir)
+    steps = all_steps(options.proof)
+    facts = gather(pinned)
+    if not plan(pinned, facts, steps, {}).steps:
+        return Outcome(pinned, (), (), time.monotonic() - started, None)
+    with journal.only_one(pinned.root), _signals_interrupt():
+        run = _begin(pinned, steps, observer, options)
+        with _journaled_end(run.journal):
+            taken, notices = run.take_all()
+    return Outcome(pinned, taken, notices, time.monotonic() - started, run.log)
+
+
+def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
+    """What `bring_up` would do now; touches nothing."""
+    pinned = pins.read(project_dir)
+    return pinned, plan(pinned, gather(pinned), all_steps(), journal.usual_seconds())
+
+
+def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
+    """Every deviation from the pins, looked at closely; touches nothing."""
+    pinned = pins.read(project_dir)
+    facts = gather(pinned)
+    findings: list[Finding] = []
+    for step in all_steps():
+        reason = step.needed(pinned, facts)
+        if reason and step.name != "cleanup":
+            findings.append(Finding(step.name, "broken", reason, "headstart up"))
+            continue
+        findings += step.verify(pinned, facts)
+    return pinned, tuple(findings)
+
+
+def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Options) -> _Run:
+    """Clear up after an earlier run that was killed, look again, and open the journal."""
+    path = journal.path_of(pinned.root)
+    earlier = journal.unfinished(journal.read(path))
+    if earlier and earlier.orphan:
+        _end_orphan(earlier.orphan)
+    facts = gather(pinned)
+    coming = plan(pinned, facts, steps, journal.usual_seconds())
+    chosen = _choose(steps, coming, options.only)
+    diary = journal.Journal(path, journal.new_run())
+    log = state.private_dir(path.parent / "logs") / f"{diary.run}.log"
+    names = " ".join(step.name for step in coming.steps)
+    diary.write("run-started", headstart=__version__, plan=names, log=str(log))
+    observer.run_started(pinned, coming, earlier, log)
+    return _Run(pinned, chosen, coming, facts, diary, log, observer)
+
+
+def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:
+    """All steps, or the one asked for, provided that all before it are done."""
+    if only is None:
+        return tuple(steps)
+    names = [step.name for step in steps]
+    if only not in names:
+        raise UsageError(
+            f'There is no step "{only}".', why=(f"The steps are: {', '.join(names)}.",)
+        )
+    index = next(at for at, name in enumerate(names) if name == only)
+    before = [step.title for step in coming.steps if step.name in names[:index]]
+    if before:
+        raise Refused(
+            f'The step "{only}" builds on steps that are not done: {", ".join(before)}.',
+            next=("headstart up",),
+        )
+    return (steps[index],)
+
+
+@dataclass(frozen=True)
+class _Run:
+    pins: Pins
+    steps: tuple[Step, ...]
+    plan: Plan
+    facts: Facts
+    journal: Journal
+    log: Path
+    observer: Observer
+
+    def take_all(self) -> tuple[tuple[Taken, ...], tuple[Finding, ...]]:
+        """Each step decides anew, from facts gathered after the one before it."""
+        taken: list[Taken] = []
+        notices: list[Finding] = []
+        facts = self.facts
+        for step in self.steps:
+            reason = step.needed(self.pins, facts)
+            if reason is None:
+                continue
+            done, facts, found = self._take(step, reason, facts)
+            taken.append(done)
+            notices += found
+        return tuple(taken), tuple(notices)
+
+    def _take(
+        self, step: Step, reason: str, facts: Facts
+    ) -> tuple[Taken, Facts, tuple[Finding, ...]]:
+        planned = self._planned(step, reason, facts)
+        started = time.monotonic()
+        self.journal.write("step-started", step=step.name, reason=reason)
+        self.observer.step_started(planned)
+        try:
+            result = step.run(self._context(facts))
+            facts = gather(self.pins)
+            notices = _verified(step, self.pins, facts)
+        except BaseException as error:  # noqa: BLE001 - told, then raised again
+            self._stopped(planned, error)
+        done = Taken(step.name, step.title, result, time.monotonic() - started)
+        self.journal.write("step-done", step=step.name, seconds=round(done.seconds, 3))
+        self.observer.step_done(done)
+        return done, facts, notices
+
+    def _context(self, facts: Facts) -> Context:
+        runner = process.Runner(self.pins, self.log, self.journal)
+        return Context(
+            pins=self.pins,
+            facts=facts,
+            run=runner.run,
+            record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
+        )
+
+    def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:
+        known = {each.name: each for each in self.plan.steps}
+        if step.name in known:
+            return replace(known[step.name], reason=reason)
+        return PlannedStep(step.name, step.title, reason, step.commands(self.pins, facts), None)
+
+    def _stopped(self, step: PlannedStep, error: BaseException) -> NoReturn:
+        failed = isinstance(error, Exception)
+        self.observer.step_stopped(step, "failed" if failed else "interrupted")
+        if isinstance(error, OSError):
+            raise _explained(step, error) from error
+        raise error
+
+
+def _verified(step: Step, pinned: Pins, facts: Facts) -> tuple[Finding, ...]:
+    """The notices of a step that did what it should; HeadstartError for one that did not."""
+    findings = step.verify(pinned, facts)
+    broken = tuple(finding for finding in findings if finding.level == "broken")
+    if broken:
+        raise HeadstartError(
+            f"{step.title}: done, but it does not verify.",
+            why=tuple(finding.problem for finding in broken),
+            next=tuple(dict.fromkeys(finding.repair for finding in broken)),
+        )
+    return findings
+
+
+def _explained(step: PlannedStep, error: OSError) -> HeadstartError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return HeadstartError(
+        f"{step.title} could not be completed.",
+        why=(("The disk is full.",) if full else ()) + (str(error),),
+        next=("headstart up, to continue from here",),
+    )
+
+
+@contextmanager
+def _journaled_end(diary: Journal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):  # a full disk must not hide why we stopped
+            diary.write(
+                "run-ended", ending="failed" if isinstance(error, Exception) else "interrupted"
+            )
+        raise
+    diary.write("run-ended", ending="done")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """A closed terminal or a polite kill ends a run the way Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _end_orphan(orphan: process.ProcessId) -> None:
+    """A command that outlived a killed run would write into what this run is about to build."""
+    if not process.is_running(orphan):
+        return
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while process.is_running(orphan):
+        late = time.monotonic() > deadline
+        process.signal_group(orphan.pid, signal.SIGKILL if late else signal.SIGTERM)
+        time.sleep(0.1)
+    process.signal_group(orphan.pid, signal.SIGKILL)

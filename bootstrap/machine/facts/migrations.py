@@ -1,0 +1,139 @@
+"""Is the database at the head of the project's migrations?"""
+
+from __future__ import annotations
+
+import ast
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bootstrap.machine.facts.environment import variables
+from bootstrap.machine.process import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bootstrap.machine.facts.packages import PackagesFact
+    from bootstrap.machine.pins import Migrations, Pins
+
+DATABASE_URL = "DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class MigrationsFact:
+    """`why` says why the database is not (known to be) at `heads`; None when it is."""
+
+    heads: tuple[str, ...]
+    why: str | None
+
+
+@dataclass(frozen=True)
+class Revision:
+    id: str
+    parents: tuple[str, ...]
+
+
+def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
+    if pins.migrations is None:
+        return MigrationsFact((), None)
+    heads = heads_of(read_revisions(pins.migrations))
+    if not heads:
+        return MigrationsFact((), None)
+    database = sqlite_path(database_url(pins), pins.root)
+    if database:
+        return MigrationsFact(heads, _behind(heads, _sqlite_version(database)))
+    return MigrationsFact(heads, _ask_alembic(pins, packages))
+
+
+def database_url(pins: Pins) -> str:
+    """As the project resolves it: the process environment, then .env, then the example."""
+    if url := os.environ.get(DATABASE_URL):
+        return url
+    files = (pins.environment.file, pins.environment.example) if pins.environment else ()
+    return next((found for file in files if (found := variables(file).get(DATABASE_URL))), "")
+
+
+def sqlite_path(url: str, root: Path) -> Path | None:
+    """The file of a SQLite URL, relative ones being the project's; None for any other database."""
+    scheme, separator, rest = url.partition("://")
+    path = rest.partition("?")[0]
+    is_file = path.startswith("/") and path[1:] not in {"", ":memory:"}
+    if not separator or scheme.partition("+")[0] != "sqlite" or not is_file:
+        return None
+    return None if path.startswith("/file:") else root / path[1:]
+
+
+def read_revisions(migrations: Migrations) -> tuple[Revision, ...]:
+    """Every revision, read without importing it."""
+    return tuple(
+        revision
+        for file in sorted(migrations.versions.glob("*.py"))
+        if (revision := parse_revision(file.read_text(encoding="utf-8", errors="replace")))
+    )
+
+
+def parse_revision(source: str) -> Revision | None:
+    try:
+        assigned = dict(_assignments(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return None
+    identity = assigned.get("revision")
+    if not isinstance(identity, str):
+        return None
+    parents = assigned.get("down_revision")
+    if isinstance(parents, str):
+        return Revision(identity, (parents,))
+    if isinstance(parents, (tuple, list)):
+        return Revision(identity, tuple(str(parent) for parent in parents))
+    return Revision(identity, ())
+
+
+def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
+    for node in module.body:
+        if isinstance(node, ast.AnnAssign):
+            targets: list[ast.expr] = [node.target]
+        elif isinstance(node, ast.Assign):
+            targets = node.targets
+        else:
+            continue
+        value = node.value
+        for target in targets:
+            known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
+            if known and value is not None:
+                yield ast.unparse(target), ast.literal_eval(value)
+
+
+def heads_of(revisions: tuple[Revision, ...]) -> tuple[str, ...]:
+    parents = {parent for revision in revisions for parent in revision.parents}
+    return tuple(sorted(each.id for each in revisions if each.id not in parents))
+
+
+def _sqlite_version(database: Path) -> tuple[str, ...] | None:
+    """What `alembic_version` holds; None when the database or the table is not there yet."""
+    if not database.is_file():
+        return None
+    import sqlite3  # noqa: PLC0415 - only SQLite projects pay for it
+
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error:
+        return None
+    return tuple(sorted(str(row[0]) for row in rows))
+
+
+def _behind(heads: tuple[str, ...], current: tuple[str, ...] | None) -> str | None:
+    if current == heads:
+        return None
+    at = ", ".join(current) if current else "empty"
+    return f"the database is {'at ' if current else ''}{at}, the code is at {', '.join(heads)}"
+
+
+def _ask_alembic(pins: Pins, packages: PackagesFact) -> str | None:
+    if packages.why is not None:
+        return "the database can only be asked once the packages are installed"
+    argv = (str(pins.venv_python), "-m", "alembic", "current", "--check-heads")
+    answer = ask(argv, pins)
+    return None if answer.code == 0 else "the database is not at the head of the migrations"

@@ -1,0 +1,140 @@
+"""Does the virtual environment hold what the lock says?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from bootstrap.machine import lock
+from bootstrap.machine.facts.venv import VenvFact, VenvState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine.lock import PackageName
+    from bootstrap.machine.pins import Pins
+
+STAMP = "headstart-packages.json"
+
+
+class Stamp(TypedDict):
+    """Left in the environment by the packages step.
+
+    `lock` is the digest of the lock that is fully installed (empty while one is being installed),
+    `folders` the dist-info folders that prove it, `ours` the packages that locks of ours brought.
+    """
+
+    lock: str
+    folders: list[str]
+    ours: list[PackageName]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """An installed package; incomplete when its installer was stopped half-way.
+
+    pip writes INSTALLER and RECORD last, and cannot repair or remove what lacks a RECORD.
+    """
+
+    name: PackageName
+    version: str
+    folder: Path
+
+    @property
+    def complete(self) -> bool:
+        return (self.folder / "INSTALLER").is_file() and (self.folder / "RECORD").is_file()
+
+
+@dataclass(frozen=True)
+class PackagesFact:
+    """`why` says in what the environment differs from the lock; None when it does not."""
+
+    lock: str
+    why: str | None
+
+
+def look(pins: Pins, venv: VenvFact) -> PackagesFact:
+    digest = hashlib.sha256(pins.lock.read_bytes()).hexdigest()
+    if venv.state is not VenvState.READY:
+        return PackagesFact(digest, "there is no environment to hold them yet")
+    stamp = read_stamp(pins)
+    if stamp and stamp["lock"] == digest and _present(pins).issuperset(stamp["folders"]):
+        return PackagesFact(digest, None)
+    if stamp and not stamp["lock"]:
+        return PackagesFact(digest, "an earlier installation did not finish")
+    return PackagesFact(digest, summary(compare(pins)))
+
+
+def read_stamp(pins: Pins) -> Stamp | None:
+    try:
+        stamp: Stamp = json.loads((pins.venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp
+
+
+def _present(pins: Pins) -> set[str]:
+    return {at.name for at in pins.site_packages.iterdir() if at.name.endswith(".dist-info")}
+
+
+def distributions(pins: Pins) -> tuple[Distribution, ...]:
+    return tuple(
+        Distribution(lock.normalize(name), version, folder)
+        for folder in sorted(pins.site_packages.glob("*.dist-info"))
+        for name, _, version in [folder.name.removesuffix(".dist-info").rpartition("-")]
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Lock against environment, package by package."""
+
+    missing: tuple[str, ...]
+    different: tuple[str, ...]
+    half_installed: tuple[str, ...]
+
+
+def compare(pins: Pins) -> Comparison:
+    """Every locked package that this Python needs, against what is really there."""
+    wanted = lock.wanted(lock.parse(pins.lock.read_text(encoding="utf-8")), pins.python)
+    installed = {each.name: each for each in distributions(pins)}
+    return Comparison(
+        missing=tuple(f"{name} {wanted[name]}" for name in wanted if name not in installed),
+        different=tuple(
+            f"{name} {installed[name].version} instead of {version}"
+            for name, version in wanted.items()
+            if name in installed and not same_version(installed[name].version, version)
+        ),
+        half_installed=tuple(
+            name for name in wanted if name in installed and not installed[name].complete
+        ),
+    )
+
+
+def same_version(one: str, other: str) -> bool:
+    """Folder names spell 1.0 and 1.0.0 as the wheel did; locks as the index did."""
+    if one == other:
+        return True
+    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - rarely needed, 40 ms
+
+    try:
+        return Version(one.replace("_", "-")) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def summary(comparison: Comparison) -> str | None:
+    """The comparison in a few words; None when nothing differs."""
+    parts = (
+        ("missing", comparison.missing),
+        ("different", comparison.different),
+        ("half installed", comparison.half_installed),
+    )
+    told = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
+    return ", ".join(told) or None
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")  # noqa: PLR2004

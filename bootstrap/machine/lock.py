@@ -1,0 +1,60 @@
+"""Read a hashed requirements lock, and ask which of its packages a given Python needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+PackageName = NewType("PackageName", str)
+
+_ENTRY = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*==\s*(?P<version>[^\s;]+)"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One package at one version, wanted where its PEP 508 marker holds (empty: everywhere)."""
+
+    name: PackageName
+    version: str
+    marker: str
+
+
+def normalize(name: str) -> PackageName:
+    """PEP 503, as file names of installed distributions and locks spell names differently."""
+    return PackageName(re.sub(r"[-_.]+", "-", name).lower())
+
+
+def parse(text: str) -> tuple[Entry, ...]:
+    """The pinned packages of a lock; comments, options and hashes are pip's own business."""
+    logical = re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text)
+    entries = (_parse_line(line) for line in logical.splitlines())
+    return tuple(entry for entry in entries if entry)
+
+
+def _parse_line(line: str) -> Entry | None:
+    line = re.split(r"(?:^|\s)#|\s--hash=", line.strip(), maxsplit=1)[0]
+    match = _ENTRY.match(line)
+    if not match:
+        return None
+    _, _, marker = line[match.end() :].partition(";")
+    return Entry(normalize(match["name"]), match["version"], marker.strip())
+
+
+def wanted(entries: tuple[Entry, ...], python: str) -> dict[PackageName, str]:
+    """The packages whose marker holds for `python` on this machine, with their versions."""
+    from packaging.markers import Marker  # noqa: PLC0415 - only when the cheap check does not settle it
+
+    target = {
+        "python_full_version": python,
+        "python_version": python.rpartition(".")[0],
+        "implementation_version": python,
+        "extra": "",
+    }
+    return {
+        entry.name: entry.version
+        for entry in entries
+        if not entry.marker or Marker(entry.marker).evaluate(target)
+    }

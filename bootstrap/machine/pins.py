@@ -1,0 +1,230 @@
+"""What a project demands of a machine, read from its own files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap import __version__
+from bootstrap.errors import UsageError
+from bootstrap.machine import state
+from bootstrap.machine.files import write_atomically
+
+if TYPE_CHECKING:
+    from bootstrap.machine.toolchain import Toolchain
+
+TOOLCHAIN = "toolchain.yml"
+PYTHON_VERSION = ".python-version"
+Argv = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    file: Path
+    example: Path
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Migrations:
+    command: Argv
+    versions: Path
+
+
+@dataclass(frozen=True)
+class Pins:
+    """All paths are absolute; commands name the environment's own interpreter."""
+
+    root: Path
+    project: str
+    python: str
+    pip: str
+    venv: Path
+    lock: Path
+    environment: Environment | None
+    migrations: Migrations | None
+    proof: tuple[Argv, ...]
+
+    @property
+    def venv_python(self) -> Path:
+        return self.venv / "bin" / "python"
+
+    @property
+    def site_packages(self) -> Path:
+        minor = self.python.rpartition(".")[0]
+        return self.venv / "lib" / f"python{minor}" / "site-packages"
+
+    def shown(self, path: Path) -> str:
+        """`path` as a person would write it: relative to the project, or from the home folder."""
+        for base, prefix in ((self.root, ""), (Path.home(), "~/")):
+            if path.is_relative_to(base):
+                return f"{prefix}{path.relative_to(base)}"
+        return str(path)
+
+
+def locate(start: Path) -> Path:
+    """The project that `start` is in: the nearest folder upwards with a `toolchain.yml`."""
+    start = start.resolve()
+    return next((at for at in (start, *start.parents) if (at / TOOLCHAIN).is_file()), start)
+
+
+def read(root: Path) -> Pins:
+    """Read and validate every pin of the project in `root`; a UsageError names each line."""
+    root = root.resolve()
+    source = _text_of(root / TOOLCHAIN)
+    if source is None:
+        raise UsageError(
+            f"There is no Headstart project in {root}.",
+            why=(f"It has no {TOOLCHAIN}.",),
+            next=("cd into a project, or name one with --project DIR", "headstart new DEST"),
+        )
+    python, problems = _read_python(root)
+    document, more = _read_toolchain(source)
+    problems += more
+    if document is not None and python:
+        problems += _pip_problems(document["pip"], python)
+    if document is not None and not (root / document["packages"]["lock"]).is_file():
+        problems += (f"{TOOLCHAIN}: the lock {document['packages']['lock']} does not exist",)
+    if problems or document is None:
+        raise UsageError(
+            "The pins of this project cannot be used.",
+            why=problems,
+            next=("correct the lines above, then run the command again",),
+        )
+    return _assemble(root, python, document)
+
+
+def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
+    venv = _venv_path(root, python, document)
+    environment = document.get("environment")
+    migrations = document.get("migrations")
+
+    def argv(words: list[str]) -> Argv:
+        if words[0] == "python":
+            return (str(venv / "bin" / "python"), *words[1:])
+        return tuple(words)
+
+    return Pins(
+        root=root,
+        project=document["project"],
+        python=python,
+        pip=document["pip"],
+        venv=venv,
+        lock=root / document["packages"]["lock"],
+        environment=environment
+        and Environment(
+            file=root / environment["file"],
+            example=root / environment["example"],
+            secrets=tuple(environment.get("secrets", ())),
+        ),
+        migrations=migrations
+        and Migrations(argv(migrations["command"]), root / migrations["versions"]),
+        proof=tuple(argv(words) for words in document.get("proof", ())),
+    )
+
+
+def _venv_path(root: Path, python: str, document: Toolchain) -> Path:
+    shared = document["venv"].get("root")
+    if shared is None:
+        return root / ".venv"
+    return Path(shared).expanduser() / f"{document['project']}_{python}"
+
+
+def _read_python(root: Path) -> tuple[str, tuple[str, ...]]:
+    text = _text_of(root / PYTHON_VERSION)
+    if text is None:
+        return "", (f"{PYTHON_VERSION} is missing: it holds the exact Python, such as 3.13.0",)
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        return "", (f"{PYTHON_VERSION}:1: holds no version; write an exact one, such as 3.13.0",)
+    problems = tuple(
+        f'{PYTHON_VERSION}:{number}: "{line}" is not an exact version such as 3.13.0'
+        for number, line in lines
+        if not re.fullmatch(r"3\.[0-9]{1,2}\.[0-9]{1,3}", line)
+    )
+    if len(lines) > 1:
+        problems += (f"{PYTHON_VERSION}:{lines[1][0]}: holds more than one version",)
+    return lines[0][1], problems
+
+
+def _read_toolchain(text: str) -> tuple[Toolchain | None, tuple[str, ...]]:
+    """The validated document; one that was valid before is recalled without importing YAML."""
+    recalled = _recall(text)
+    if recalled is not None:
+        return recalled, ()
+    from bootstrap.machine import toolchain  # noqa: PLC0415 - costs 0.1 s, a no-op has no need of it
+
+    try:
+        checked = json.dumps(toolchain.parse(text))
+    except toolchain.InvalidError as invalid:
+        return None, tuple(f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
+    _remember(text, checked)
+    document: Toolchain = json.loads(checked)
+    return document, ()
+
+
+def _cached(text: str) -> Path:
+    digest = hashlib.sha256(f"{__version__}\0{text}".encode()).hexdigest()
+    return state.cache_dir() / f"toolchain-{digest[:32]}.json"
+
+
+def _recall(text: str) -> Toolchain | None:
+    try:
+        document: Toolchain = json.loads(_cached(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document
+
+
+def _remember(text: str, checked: str) -> None:
+    try:
+        state.private_dir(state.cache_dir())
+        write_atomically(_cached(text), checked, mode=0o600)
+    except OSError:
+        return  # only a shortcut: a read-only home costs the next run 0.1 s
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
+
+
+# The oldest pip that works on a Python, measured by installing, listing and checking with each:
+# older ones answer `pip -V` and then die (pkgutil.ImpImporter is gone since 3.12).
+_OLDEST_PIP = (((3, 12), (23, 1, 2)), ((3, 10), (19, 3, 1)))
+# The newest pip that still supports a Python, by its own Requires-Python.
+_NEWEST_PIP: dict[tuple[int, ...], tuple[int, ...]] = {
+    (3, 9): (26, 0, 1),
+    (3, 8): (25, 0, 1),
+    (3, 7): (24, 0),
+}
+
+
+def _pip_problems(pip: str, python: str) -> tuple[str, ...]:
+    pinned, minor = _numbers(pip), _numbers(python)[:2]
+    oldest = next((pips for since, pips in _OLDEST_PIP if minor >= since), (0,))
+    newest = _NEWEST_PIP.get(minor, (9999,))
+    if oldest <= pinned <= newest:
+        return ()
+    wanted = f"{_dotted(oldest)} or newer" if pinned < oldest else f"{_dotted(newest)} or older"
+    return (f"{TOOLCHAIN}: pip {pip} does not work on Python {python}; pin {wanted}",)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))

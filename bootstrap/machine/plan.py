@@ -1,0 +1,51 @@
+"""What is missing, in which order and why: a pure fold of the steps over the facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import Step, StepName
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """`usual_seconds` is how long it took on this machine before, if it ever ran."""
+
+    name: StepName
+    title: str
+    reason: str
+    commands: tuple[str, ...]
+    usual_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps still needed, and the facts as they will be after them."""
+
+    steps: tuple[PlannedStep, ...]
+    expected: Facts
+
+    @property
+    def usual_seconds(self) -> float | None:
+        """How long all of it usually takes; None while any step has never run here."""
+        known = [step.usual_seconds for step in self.steps if step.usual_seconds is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+
+def plan(pins: Pins, facts: Facts, steps: Sequence[Step], usual: Mapping[str, float]) -> Plan:
+    """Each step is asked in view of what the steps before it will have done."""
+    planned: list[PlannedStep] = []
+    for step in steps:
+        if reason := step.needed(pins, facts):
+            commands = step.commands(pins, facts)
+            planned.append(
+                PlannedStep(step.name, step.title, reason, commands, usual.get(step.name))
+            )
+            facts = step.expect(pins, facts)
+    return Plan(tuple(planned), facts)

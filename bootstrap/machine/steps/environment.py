@@ -1,0 +1,87 @@
+"""The project's `.env`: created once from the example, with secrets of its own."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import HeadstartError
+from bootstrap.machine.facts.environment import EnvironmentFact
+from bootstrap.machine.files import create_atomically
+from bootstrap.machine.steps.step import Finding, StepName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import Context
+
+_SECRET_BYTES = 48
+
+
+@dataclass(frozen=True)
+class Environment:
+    name = StepName("environment")
+    title = "Settings"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if pins.environment is None or facts.environment.exists:
+            return None
+        return f"{pins.shown(pins.environment.file)} does not exist"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, environment=EnvironmentFact(exists=True))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        if pins.environment is None:
+            return ()
+        file, example = pins.shown(pins.environment.file), pins.shown(pins.environment.example)
+        names = ", ".join(pins.environment.secrets)
+        drawn = f", with a random {names}" if names else ""
+        return (f"create {file} from {example}{drawn}",)
+
+    def run(self, context: Context) -> str:
+        pinned = context.pins.environment
+        if pinned is None:
+            return "no settings file is pinned"
+        file, example = context.pins.shown(pinned.file), context.pins.shown(pinned.example)
+        try:
+            text = pinned.example.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise HeadstartError(
+                f"{file} cannot be created: there is no {example}.",
+                next=(f"restore {example}, or write {file} yourself", "headstart up"),
+            ) from None
+        try:
+            create_atomically(pinned.file, fill(text, pinned.secrets, _draw), mode=0o600)
+        except FileExistsError:
+            return f"{file} was there already"
+        return f"{file} from {example}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        if pins.environment is None or not facts.environment.missing:
+            return ()
+        file = pins.shown(pins.environment.file)
+        names = ", ".join(facts.environment.missing)
+        problem = f"{file} lacks {names}, which {pins.shown(pins.environment.example)} has"
+        return (Finding(self.name, "notice", problem, f"add to {file}: {names}"),)
+
+
+def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
+    """The example with a drawn value for each name; a name it does not set is added."""
+    text = example
+    for name in names:
+        line = f"{name}={draw()}"
+        pattern = rf"^[ \t]*(?:#[ \t]*)?(?:export[ \t]+)?{re.escape(name)}[ \t]*=.*$"
+        if match := re.search(pattern, text, flags=re.MULTILINE):
+            text = text[: match.start()] + line + text[match.end() :]
+        else:
+            text = f"{text.rstrip()}\n{line}\n".lstrip()
+    return text
+
+
+def _draw() -> str:
+    return secrets.token_urlsafe(_SECRET_BYTES)

@@ -1,0 +1,82 @@
+"""Exactly the pinned pip, changed in place."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import HeadstartError
+from bootstrap.machine.facts.packages import distributions
+from bootstrap.machine.facts.pip import PipFact
+from bootstrap.machine.process import CommandError, ask
+from bootstrap.machine.steps.step import Finding, StepName
+
+if TYPE_CHECKING:
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import Context
+
+
+@dataclass(frozen=True)
+class Pip:
+    name = StepName("pip")
+    title = "pip"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if facts.pip.version == pins.pip:
+            return None
+        if facts.pip.version is None:
+            return "the environment has no whole pip"
+        return f"pip {facts.pip.version} is installed, {pins.pip} is pinned"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:
+        return replace(facts, pip=PipFact(pins.pip))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join((str(pins.venv_python), "-m", "pip", *_install(pins))),)
+
+    def run(self, context: Context) -> str:
+        pins = context.pins
+        _remove_half_installed(pins)
+        try:
+            context.run((str(pins.venv_python), "-m", "pip", *_install(pins)))
+        except CommandError:
+            # The pip in there may be missing, or one that cannot work on this Python.
+            context.run((str(pins.venv_python), _bundled_pip(pins), *_install(pins)))
+        return f"{context.facts.pip.version or 'none'} → {pins.pip}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
+        pip = (str(pins.venv_python), "-m", "pip")
+        version = ask((*pip, "-V"), pins)
+        if version.output.split()[:2] != ["pip", pins.pip]:
+            return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
+        # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
+        listing = ask((*pip, "list"), pins)
+        if listing.code:
+            return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
+        return ()
+
+    def _broken(self, problem: str) -> Finding:
+        return Finding(self.name, "broken", problem, "headstart up --only pip")
+
+
+def _install(pins: Pins) -> tuple[str, ...]:
+    return ("install", "--progress-bar", "off", f"pip=={pins.pip}")
+
+
+def _remove_half_installed(pins: Pins) -> None:
+    for each in distributions(pins):
+        if each.name == "pip" and not each.complete:
+            shutil.rmtree(each.folder)
+
+
+def _bundled_pip(pins: Pins) -> str:
+    """A pip that works on this Python: virtualenv carries a wheel that runs as it is."""
+    from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
+
+    wheel = get_embed_wheel("pip", pins.python.rpartition(".")[0])
+    if wheel is None:
+        raise HeadstartError(f"virtualenv carries no pip for Python {pins.python}.")
+    return f"{wheel.path}/pip"

@@ -1,0 +1,169 @@
+"""The virtual environment, at its pinned place, from the pinned interpreter."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import Refused
+from bootstrap.machine.facts.packages import PackagesFact
+from bootstrap.machine.facts.pip import PipFact
+from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
+from bootstrap.machine.process import CommandError, ask
+from bootstrap.machine.steps.step import Finding, StepName
+
+if TYPE_CHECKING:
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import Context
+
+_REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
+
+
+@dataclass(frozen=True)
+class Venv:
+    name = StepName("venv")
+    title = "Virtual environment"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        return reason(facts.venv, pins)
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:
+        aside = facts.venv.aside
+        if facts.venv.state in _REPLACED:
+            aside += (aside_name(pins.venv, datetime.fromtimestamp(0, UTC)),)
+        return replace(
+            facts,
+            venv=VenvFact(VenvState.READY, pins.python, aside),
+            pip=PipFact(pins.pip),
+            packages=PackagesFact(facts.packages.lock, "the environment is new"),
+        )
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        if facts.python.executable is None:
+            return ()
+        create = shlex.join(virtualenv(facts.python.executable, pins, pins.pip))
+        if facts.venv.state in _REPLACED:
+            old = shlex.quote(str(pins.venv))
+            return (f"mv {old} {old}.aside-$(date -u +%Y%m%d%H%M%S)", create)
+        return (create,)
+
+    def run(self, context: Context) -> str:
+        pins, fact = context.pins, context.facts.venv
+        if fact.state is VenvState.FOREIGN:
+            raise Refused(
+                f"{pins.venv} is there, but it is no virtual environment.",
+                why=("Headstart touches only what it made itself.",),
+                next=(
+                    f"look what it is, and move it away: {shlex.quote(str(pins.venv))}",
+                    "headstart up",
+                ),
+            )
+        if fact.state in _REPLACED:
+            pins.venv.rename(aside_name(pins.venv, datetime.now(UTC)))
+        try:
+            _create(context)
+        except BaseException:
+            _restore(pins.venv)
+            raise
+        replaced = (
+            f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
+        )
+        return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        answer = ask((str(pins.venv_python), "-V"), pins)
+        if answer.output != f"Python {pins.python}":
+            problem = f"{pins.venv_python} -V says {answer.output!r}, not Python {pins.python}"
+            repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
+            return (Finding(self.name, "broken", problem, repair),)
+        return _verify_base(self.name, pins, facts.python.executable)
+
+
+def reason(fact: VenvFact, pins: Pins) -> str | None:
+    """What is wrong with the environment, for people."""
+    where = pins.shown(pins.venv)
+    return {
+        VenvState.READY: None,
+        VenvState.ABSENT: f"{where} does not exist",
+        VenvState.INCOMPLETE: f"the creation of {where} was interrupted",
+        VenvState.FOREIGN: f"{where} is in the way: it is no virtual environment",
+        VenvState.WRONG_PYTHON: f"{where} has Python {fact.version}, not {pins.python}",
+        VenvState.BROKEN: f"{where} has lost its interpreter",
+    }[fact.state]
+
+
+def virtualenv(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
+    """The command that creates the environment; `pip` is an exact version, or `embed`."""
+    return (
+        *(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"),
+        *("--python", str(python), "--pip", pip, str(pins.venv)),
+    )
+
+
+def aside_name(venv: Path, at: datetime) -> Path:
+    """A free name for the old environment; it cannot work there, but it can be moved back."""
+    name = f"{venv.name}.aside-{at:%Y%m%d%H%M%S}"
+    names = (name, *(f"{name}-{count}" for count in range(1, 100)))
+    return next(path for each in names if not os.path.lexists(path := venv.with_name(each)))
+
+
+def remove(path: Path) -> None:
+    """Remove a folder or a file; of a link, only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _create(context: Context) -> None:
+    """Seed the exact pip; where virtualenv cannot get it, its own pip, which the pip step replaces.
+
+    virtualenv trusts a downloaded pip only after asking the public index for its digest, so it
+    cannot seed an exact one behind a mirror named in pip's own configuration file.
+    """
+    python = context.facts.python.executable
+    if python is None:
+        raise Refused(f"Python {context.pins.python} is not there.", next=("headstart up",))
+    _fresh(context.pins.venv)
+    try:
+        context.run(virtualenv(python, context.pins, context.pins.pip))
+    except CommandError:
+        _fresh(context.pins.venv)
+        context.run(virtualenv(python, context.pins, "embed"))
+    (context.pins.venv / MARKER).unlink()
+
+
+def _fresh(venv: Path) -> None:
+    """Empty and marked. The marker is never gone before the rest, so a kill leaves it telling."""
+    venv.mkdir(parents=True, exist_ok=True)
+    (venv / MARKER).touch()
+    for path in venv.iterdir():
+        if path.name != MARKER:
+            remove(path)
+
+
+def _restore(venv: Path) -> None:
+    """Put back what was set aside; what we could not finish goes."""
+    if (venv / MARKER).exists():
+        _fresh(venv)
+        (venv / MARKER).unlink()
+        venv.rmdir()
+    if not os.path.lexists(venv) and (earlier := set_aside(venv)):
+        earlier[-1].rename(venv)
+
+
+def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
+    """The environment must stand on the interpreter that the python step found."""
+    home = Path((read_settings(pins.venv) or {}).get("home", ""))
+    if python is None or home.resolve() == python.parent.resolve():
+        return ()
+    problem = f"{pins.shown(pins.venv)} stands on {home}, not on {python.parent}"
+    repair = f"to move it over: mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
+    return (Finding(step, "notice", problem, repair),)
