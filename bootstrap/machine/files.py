@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 def write_atomically(path: Path, text: str, *, mode: int) -> None:
     """Replace `path` with `text`, durably; a reader sees the old file or the new one."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.draft")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     _write(draft, text, mode)
     try:
         draft.replace(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import statistics
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,12 +129,14 @@ def _left_running(entries: Sequence[Entry]) -> ProcessId | None:
 
 def usual_seconds() -> dict[str, float]:
     """The median of the latest durations of each step, over all projects of this machine."""
+    from statistics import median  # noqa: PLC0415 - a no-op has no use for it
+
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for path in sorted(state.projects_dir().glob("*/journal.jsonl")):
         for entry in read(path):
             if entry["event"] == "step-done":
                 seconds[str(entry["step"])].append(float(entry["seconds"]))
-    return {step: statistics.median(each[-_RECENT:]) for step, each in seconds.items()}
+    return {step: median(each[-_RECENT:]) for step, each in seconds.items()}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.machine.steps.step import Finding, StepName
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Context
 
 
-@dataclass(frozen=True)
 class Cleanup:
     name = StepName("cleanup")
     title = "Clean-up"

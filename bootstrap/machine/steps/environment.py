@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 _SECRET_BYTES = 48
 
 
-@dataclass(frozen=True)
 class Environment:
     name = StepName("environment")
     title = "Settings"
@@ -84,4 +82,6 @@ def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
 
 
 def _draw() -> str:
+    import secrets  # noqa: PLC0415 - a no-op has no use for it
+
     return secrets.token_urlsafe(_SECRET_BYTES)

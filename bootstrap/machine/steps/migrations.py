@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts.migrations import MigrationsFact
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Context
 
 
-@dataclass(frozen=True)
 class Migrations:
     name = StepName("migrations")
     title = "Migrations"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Context
 
 
-@dataclass(frozen=True)
 class Packages:
     name = StepName("packages")
     title = "Packages"

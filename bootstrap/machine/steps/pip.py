@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Context
 
 
-@dataclass(frozen=True)
 class Pip:
     name = StepName("pip")
     title = "pip"

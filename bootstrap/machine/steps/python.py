@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ for name in sys.argv[1:]:
 """
 
 
-@dataclass(frozen=True)
 class Python:
     name = StepName("python")
     title = "Python"

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
 
 
-@dataclass(frozen=True)
 class Venv:
     name = StepName("venv")
     title = "Virtual environment"
