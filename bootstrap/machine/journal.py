@@ -136,7 +136,7 @@ def usual_seconds() -> dict[str, float]:
         for entry in read(path):
             if entry["event"] == "step-done":
                 seconds[str(entry["step"])].append(float(entry["seconds"]))
-    return {step: median(each[-_RECENT:]) for step, each in seconds.items()}
+    return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}
 
 
 @contextmanager

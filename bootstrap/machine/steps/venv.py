@@ -36,7 +36,7 @@ class Venv:
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         aside = facts.venv.aside
         if facts.venv.state in _REPLACED:
-            aside += (aside_name(pins.venv, datetime.fromtimestamp(0, UTC)),)
+            aside += (pins.venv.with_name(f"{pins.venv.name}.aside-TIMESTAMP"),)
         return replace(
             facts,
             venv=VenvFact(VenvState.READY, pins.python, aside),
@@ -50,7 +50,7 @@ class Venv:
         create = shlex.join(virtualenv(facts.python.executable, pins, pins.pip))
         if facts.venv.state in _REPLACED:
             old = shlex.quote(str(pins.venv))
-            return (f"mv {old} {old}.aside-$(date -u +%Y%m%d%H%M%S)", create)
+            return (f"mv {old} {old}.aside-TIMESTAMP", create)
         return (create,)
 
     def run(self, context: Context) -> str:

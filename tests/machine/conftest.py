@@ -1,0 +1,182 @@
+"""A tiny real project, and the command line that is pointed at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LOCK = Path(__file__).parent / "data" / "requirements.lock"
+PYTHON = platform.python_version()
+
+TOOLCHAIN = """\
+version: 1
+project: shop
+pip: "{pip}"
+venv:
+  layout: in-project
+packages:
+  installer: pip
+  lock: requirements-dev.lock
+environment:
+  file: .env
+  example: .env.example
+  secrets: [SECRET_KEY]
+migrations:
+  command: python migrate/run.py
+  versions: migrate/versions
+proof:
+  - python prove.py
+"""
+MIGRATE = """\
+import sqlite3
+connection = sqlite3.connect("shop.db")
+connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)")
+connection.execute("DELETE FROM alembic_version")
+connection.execute("INSERT INTO alembic_version VALUES ('0002')")
+connection.commit()
+"""
+# Tells its process number, then waits for permission where a file asks it to.
+PROVE = """\
+import iniconfig, os, pathlib, pluggy, time
+pathlib.Path("proving").write_text(str(os.getpid()))
+while pathlib.Path("wait").exists():
+    time.sleep(0.02)
+"""
+
+
+@dataclass
+class Shop:
+    """The project, its private state folder, and every process started for it."""
+
+    root: Path
+    state: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def headstart(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(*arguments),
+            cwd=self.root,
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            self.argv(*arguments),
+            cwd=self.root,
+            env=self.environment({}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "bootstrap", *arguments]
+
+    def environment(self, more: dict[str, str]) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "NO_COLOR"}}
+        own = {"HEADSTART_STATE_DIR": str(self.state), "PYTHONPATH": str(REPOSITORY)}
+        return inherited | own | more
+
+    def up(self, *arguments: str) -> list[dict[str, object]]:
+        """A run that has to succeed; its events."""
+        done = self.headstart("up", "--json", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def findings(self) -> list[dict[str, str]]:
+        done = self.headstart("doctor", "--json")
+        document = json.loads(done.stdout)
+        assert done.returncode == (1 if document["findings"] else 0), done.stderr
+        found: list[dict[str, str]] = document["findings"]
+        return found
+
+    def journal(self) -> list[dict[str, object]]:
+        paths = list(self.state.glob("projects/*/journal.jsonl"))
+        lines = paths[0].read_text().splitlines() if paths else []
+        return [json.loads(line) for line in lines]
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.root / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def block_the_proof(self) -> tuple[subprocess.Popen[str], int]:
+        """A running `up` that waits in the middle of its proof, and the proof's process number."""
+        (self.root / "wait").touch()
+        running = self.start("up", "--prove")
+        wait_until(lambda: bool(_text(self.root / "proving")))
+        return running, int(_text(self.root / "proving"))
+
+    def release_the_proof(self) -> None:
+        (self.root / "wait").unlink(missing_ok=True)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def other_python() -> str:
+    """Another interpreter of this machine's pyenv, for what happens when the pin changes."""
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = [
+        at.name
+        for at in sorted(versions.glob("3.1[1-9].*"))
+        if at.name != PYTHON and (at / "bin" / "python").exists()
+    ]
+    if not found:
+        pytest.skip("needs a second Python in pyenv")
+    return found[-1]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    root = tmp_path / "ein schöner Ordner" / "shop"
+    (root / "migrate" / "versions").mkdir(parents=True)
+    (root / ".python-version").write_text(f"{PYTHON}\n")
+    (root / "toolchain.yml").write_text(TOOLCHAIN.format(pip="26.3"))
+    (root / "requirements-dev.lock").write_text(LOCK.read_text())
+    (root / ".env.example").write_text("SECRET_KEY=\nDATABASE_URL=sqlite:///./shop.db\n")
+    (root / "migrate" / "run.py").write_text(MIGRATE)
+    (root / "migrate" / "versions" / "0001_a.py").write_text('revision = "0001"\ndown_revision = None\n')
+    (root / "migrate" / "versions" / "0002_b.py").write_text('revision = "0002"\ndown_revision = "0001"\n')
+    (root / "prove.py").write_text(PROVE)
+    shop = Shop(root, tmp_path / "state")
+    yield shop
+    shop.release_the_proof()
+    for process in shop.started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)

@@ -1,0 +1,92 @@
+"""Commands: what they inherit, what their failure says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bootstrap.machine.causes import evident_cause
+from bootstrap.machine.process import (
+    CommandError,
+    ProcessId,
+    Runner,
+    ask,
+    clean_environment,
+    identify,
+    is_running,
+)
+from tests.machine.test_plan import PINS
+
+
+class Silent:
+    def command_started(self, argv: object, process: ProcessId) -> None: ...
+    def command_ended(self, code: int) -> None: ...
+
+
+def test_what_would_mislead_python_and_pip_is_dropped() -> None:
+    inherited = {
+        "VIRTUAL_ENV": "/other",
+        "PYTHONHOME": "/x",
+        "PYTHONPATH": "/x",
+        "PIP_TARGET": "/x",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "CONDA_PREFIX": "/x",
+        "__PYVENV_LAUNCHER__": "/x",
+        "HOME": "/home/ada",
+    }
+    cleaned = clean_environment(inherited, PINS)
+    assert inherited.keys() & cleaned.keys() == {"VIRTUAL_ENV", "HOME"}
+    assert cleaned["VIRTUAL_ENV"] == str(PINS.venv)
+
+
+def test_where_packages_come_from_is_kept() -> None:
+    kept = {"PIP_INDEX_URL": "a", "PIP_CERT": "b", "HTTPS_PROXY": "c", "SSL_CERT_FILE": "d"}
+    assert kept.items() <= clean_environment(kept, PINS).items()
+
+
+def test_commands_find_the_programs_of_the_environment_first() -> None:
+    cleaned = clean_environment({"PATH": "/usr/bin"}, PINS)
+    assert cleaned["PATH"] == f"{PINS.venv}/bin:/usr/bin"
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("OSError: [Errno 28] No space left on device", "The disk is full."),
+        ("Temporary failure in name resolution", "cannot be reached"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "not the one that was locked"),
+        ("ERROR: No matching distribution found for nope==1", "no nope==1 for this Python"),
+        ("AssertionError: 1 != 2", None),
+    ],
+)
+def test_an_evident_cause_is_named_and_no_other(output: str, expected: str | None) -> None:
+    cause = evident_cause(output)
+    assert cause is None if expected is None else expected in str(cause)
+
+
+def test_a_failed_command_shows_its_last_lines_and_its_log(tmp_path: Path) -> None:
+    pins_here = PINS.__class__(**{**vars(PINS), "root": tmp_path})
+    runner = Runner(pins_here, tmp_path / "log", Silent())
+    with pytest.raises(CommandError) as caught:
+        runner.run(("sh", "-c", "seq 30; echo No space left on device >&2; exit 3"))
+    error = caught.value
+    assert "exit code 3" in error.what
+    assert error.why[0] == "The disk is full."
+    assert error.why[-2:] == ("30", "No space left on device")
+    assert str(tmp_path / "log") in error.next[0]
+
+
+def test_a_missing_program_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    pins_here = PINS.__class__(**{**vars(PINS), "root": tmp_path})
+    with pytest.raises(CommandError, match="exit code 127"):
+        Runner(pins_here, tmp_path / "log", Silent()).run(("no-such-program",))
+    assert ask(("no-such-program",), pins_here).code == 127
+
+
+def test_a_process_is_known_by_its_number_and_its_beginning() -> None:
+    ours = identify(os.getpid())
+    assert is_running(ours)
+    assert not is_running(ProcessId(ours.pid, "another time"))
+    assert not is_running(ProcessId(ours.pid, ""))
