@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
@@ -120,6 +123,7 @@ class Shop:
 
     def block_the_proof(self) -> tuple[subprocess.Popen[str], int]:
         """A running `up` that waits in the middle of its proof, and the proof's process number."""
+        (self.root / "proving").unlink(missing_ok=True)
         (self.root / "wait").touch()
         running = self.start("up", "--prove")
         wait_until(lambda: bool(_text(self.root / "proving")))
@@ -170,8 +174,12 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     (root / "requirements-dev.lock").write_text(LOCK.read_text())
     (root / ".env.example").write_text("SECRET_KEY=\nDATABASE_URL=sqlite:///./shop.db\n")
     (root / "migrate" / "run.py").write_text(MIGRATE)
-    (root / "migrate" / "versions" / "0001_a.py").write_text('revision = "0001"\ndown_revision = None\n')
-    (root / "migrate" / "versions" / "0002_b.py").write_text('revision = "0002"\ndown_revision = "0001"\n')
+    (root / "migrate" / "versions" / "0001_a.py").write_text(
+        'revision = "0001"\ndown_revision = None\n'
+    )
+    (root / "migrate" / "versions" / "0002_b.py").write_text(
+        'revision = "0002"\ndown_revision = "0001"\n'
+    )
     (root / "prove.py").write_text(PROVE)
     shop = Shop(root, tmp_path / "state")
     yield shop

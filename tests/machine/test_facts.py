@@ -54,7 +54,9 @@ def test_a_folder_without_an_interpreter_is_a_defect(shop: Shop, tmp_path: Path)
     assert install_commands("3.99.0", found, "linux")[0].startswith("pyenv uninstall")
 
 
-@pytest.mark.parametrize(("platform", "first"), [("darwin", "brew install pyenv"), ("linux", "curl")])
+@pytest.mark.parametrize(
+    ("platform", "first"), [("darwin", "brew install pyenv"), ("linux", "curl")]
+)
 def test_without_pyenv_it_is_said_how_to_get_it(platform: str, first: str) -> None:
     commands = install_commands("3.13.0", python.PythonFact(None, None, None), platform)
     assert commands[0].startswith(first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from bootstrap.errors import Refused
 from bootstrap.machine import journal
 from bootstrap.machine.journal import Entry, Journal, RunId, Unfinished
 from bootstrap.machine.process import ProcessId
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -89,7 +92,8 @@ def test_the_usual_time_is_the_median_of_the_latest_runs(diary: Journal) -> None
 def test_only_one_holds_a_project(diary: Journal, tmp_path: Path) -> None:
     del diary
     with journal.only_one(tmp_path / "shop"):
-        with pytest.raises(Refused, match="process"), journal.only_one(tmp_path / "shop"):
-            pass
+        second = journal.only_one(tmp_path / "shop")
+        with pytest.raises(Refused, match="process"):
+            second.__enter__()
     with journal.only_one(tmp_path / "shop"):
         pass

@@ -54,7 +54,9 @@ ABSENT = replace(
 WHY = st.none() | st.just("because")
 FACTS = st.builds(
     Facts,
-    python=st.sampled_from((READY.python, PythonFact(None, None, None), PythonFact(None, None, ROOT, "x"))),
+    python=st.sampled_from(
+        (READY.python, PythonFact(None, None, None), PythonFact(None, None, ROOT, "x"))
+    ),
     venv=st.builds(
         VenvFact,
         st.sampled_from(VenvState),
@@ -84,7 +86,9 @@ def test_nothing_is_left_to_do_after_the_plan(pins: Pins, facts: Facts) -> None:
 def test_steps_keep_their_order_and_have_reasons(pins: Pins, facts: Facts) -> None:
     steps = plan(pins, facts, all_steps(), {}).steps
     order = [step.name for step in all_steps()]
-    assert [step.name for step in steps] == [name for name in order if name in {s.name for s in steps}]
+    assert [step.name for step in steps] == [
+        name for name in order if name in {s.name for s in steps}
+    ]
     assert all(step.reason for step in steps)
 
 

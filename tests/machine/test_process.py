@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,9 @@ from bootstrap.machine.process import (
     is_running,
 )
 from tests.machine.test_plan import PINS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Silent:

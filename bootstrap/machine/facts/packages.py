@@ -94,12 +94,17 @@ class Comparison:
     missing: tuple[str, ...]
     different: tuple[str, ...]
     half_installed: tuple[str, ...]
+    superfluous: tuple[str, ...]
 
 
 def compare(pins: Pins) -> Comparison:
-    """Every locked package that this Python needs, against what is really there."""
+    """Every locked package that this Python needs, against what is really there.
+
+    Superfluous is only what an earlier lock brought: what a person installed is theirs.
+    """
     wanted = lock.wanted(lock.parse(pins.lock.read_text(encoding="utf-8")), pins.python)
     installed = {each.name: each for each in distributions(pins)}
+    ours = (read_stamp(pins) or {"ours": []})["ours"]
     return Comparison(
         missing=tuple(f"{name} {wanted[name]}" for name in wanted if name not in installed),
         different=tuple(
@@ -110,6 +115,7 @@ def compare(pins: Pins) -> Comparison:
         half_installed=tuple(
             name for name in wanted if name in installed and not installed[name].complete
         ),
+        superfluous=tuple(name for name in ours if name in installed and name not in wanted),
     )
 
 
@@ -131,6 +137,7 @@ def summary(comparison: Comparison) -> str | None:
         ("missing", comparison.missing),
         ("different", comparison.different),
         ("half installed", comparison.half_installed),
+        ("no longer locked", comparison.superfluous),
     )
     told = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
     return ", ".join(told) or None

@@ -102,7 +102,7 @@ def virtualenv(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
     """The command that creates the environment; `pip` is an exact version, or `embed`."""
     return (
         *(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"),
-        *("--python", str(python), "--pip", pip, str(pins.venv)),
+        *("--python", str(python), "--pip", pip, "--no-setuptools", str(pins.venv)),
     )
 
 

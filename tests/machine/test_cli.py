@@ -1,0 +1,99 @@
+"""How the command line speaks: help, errors, exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.machine.conftest import Shop
+
+
+def test_help_teaches(shop: Shop) -> None:
+    told = shop.headstart("--help")
+    assert told.returncode == 0
+    assert all(word in told.stdout for word in ("up", "plan", "doctor", "Exit codes", "--json"))
+    assert shop.headstart().stdout == told.stdout
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "doctor"])
+def test_every_command_explains_itself(shop: Shop, command: str) -> None:
+    told = shop.headstart(command, "--help")
+    assert told.returncode == 0
+    assert "--project" in told.stdout
+
+
+def test_the_version_is_told(shop: Shop) -> None:
+    assert shop.headstart("--version").stdout.startswith("headstart 0.")
+
+
+@pytest.mark.parametrize("arguments", [["upp"], ["up", "--fast"], ["up", "--only"]])
+def test_wrong_usage_is_64(shop: Shop, arguments: list[str]) -> None:
+    told = shop.headstart(*arguments)
+    assert told.returncode == 64
+    assert told.stdout == ""
+    assert "headstart --help" in told.stderr
+
+
+def test_wrong_usage_is_json_for_programs(shop: Shop) -> None:
+    told = shop.headstart("plan", "--json", "--fast")
+    error = json.loads(told.stdout)["error"]
+    assert told.returncode == 64
+    assert error["exit_code"] == 64
+    assert error["what"]
+    assert error["next"] == ["headstart --help"]
+
+
+def test_an_unknown_step_names_the_known_ones(shop: Shop) -> None:
+    told = shop.headstart("up", "--only", "coffee")
+    assert told.returncode == 64
+    assert "python, venv, pip, packages" in told.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "doctor"])
+def test_outside_a_project_it_is_said_what_to_do(shop: Shop, tmp_path: Path, command: str) -> None:
+    told = shop.headstart(command, "--project", str(tmp_path))
+    assert told.returncode == 64
+    assert "no Headstart project" in told.stderr
+    assert "headstart new" in told.stderr
+
+
+def test_a_plan_is_one_document_and_touches_nothing(shop: Shop) -> None:
+    before = sorted(shop.root.rglob("*"))
+    document = json.loads(shop.headstart("plan", "--json").stdout)
+    assert document["project"] == "shop"
+    assert [step["name"] for step in document["steps"]][:2] == ["venv", "packages"]
+    assert document["steps"][0].keys() == {"name", "title", "reason", "commands", "usual_seconds"}
+    assert sorted(shop.root.rglob("*")) == before
+
+
+def test_a_plan_shows_commands_to_people(shop: Shop) -> None:
+    told = shop.headstart("plan").stdout
+    assert "-m virtualenv" in told
+    assert "--require-hashes" in told
+    assert "\033[" not in told
+
+
+def test_doctor_names_a_repair_for_each_finding(shop: Shop) -> None:
+    told = shop.headstart("doctor", "--json")
+    document = json.loads(told.stdout)
+    assert told.returncode == 1
+    assert not document["healthy"]
+    assert all(each["repair"] and each["problem"] for each in document["findings"])
+
+
+def test_the_project_is_found_from_below(shop: Shop) -> None:
+    inside = str(shop.root / "migrate")
+    told = shop.headstart("plan", "--project", inside)
+    assert told.returncode == 64, "a folder named outright is taken at its word"
+
+
+def test_a_traceback_is_shown_on_request_only(shop: Shop, tmp_path: Path) -> None:
+    quiet = shop.headstart("plan", "--project", str(tmp_path))
+    loud = shop.headstart("plan", "--project", str(tmp_path), "--debug")
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr

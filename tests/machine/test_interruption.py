@@ -1,0 +1,153 @@
+"""Killed, interrupted, started twice: the same command always converges."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.conftest import Shop, is_alive, other_python, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+def lines(shop: Shop) -> int:
+    return sum(
+        path.read_bytes().count(b"\n") for path in shop.state.glob("projects/*/journal.jsonl")
+    )
+
+
+def kill_when(shop: Shop, condition: Callable[[], bool]) -> bool:
+    """Start `up` and kill it at once when `condition` holds; False if it was done before."""
+    running = shop.start("up")
+    wait_until(lambda: condition() or running.poll() is not None)
+    if running.poll() is not None:
+        return False
+    running.kill()
+    running.communicate()
+    return True
+
+
+def kill_after(shop: Shop, more: int) -> bool:
+    goal = lines(shop) + more + 1
+    return kill_when(shop, lambda: lines(shop) >= goal)
+
+
+def assert_converged(shop: Shop) -> None:
+    shop.up()
+    assert shop.findings() == []
+    assert not list(shop.root.glob(".venv.aside-*"))
+    assert not list(shop.root.glob("*.draft"))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_killed_again_and_again_it_still_arrives(shop: Shop, stride: int) -> None:
+    """Each run is killed when it has written `stride` more lines to the journal."""
+    while kill_after(shop, stride):
+        stride += 1
+    assert_converged(shop)
+
+
+@pytest.mark.parametrize("delay", [0.5, 1.0, 2.0, 3.0])
+def test_killed_in_the_middle_of_a_replacement_it_arrives(shop: Shop, delay: float) -> None:
+    shop.up()
+    (shop.root / ".python-version").write_text(f"{other_python()}\n")
+    before = lines(shop)
+    began = time.monotonic()
+    kill_when(shop, lambda: lines(shop) > before and time.monotonic() > began + delay)
+    assert_converged(shop)
+
+
+def test_a_command_that_outlives_a_killed_run_is_ended_by_the_next(shop: Shop) -> None:
+    shop.up()
+    running, proof = shop.block_the_proof()
+    running.kill()
+    running.communicate()
+    assert is_alive(proof)
+    proving = shop.root / "proving"
+    proving.unlink()
+    second = shop.start("up")
+    wait_until(proving.exists)
+    assert not is_alive(proof)
+    shop.release_the_proof()
+    _, progress = second.communicate(timeout=60)
+    assert "The previous run was interrupted during the step proof" in progress
+    assert_converged(shop)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_leaves_nothing_running(shop: Shop, number: signal.Signals) -> None:
+    shop.up()
+    running, proof = shop.block_the_proof()
+    running.send_signal(number)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Interrupted" in told
+    assert "Traceback" not in told
+    assert not is_alive(proof)
+    assert shop.journal()[-1]["ending"] == "interrupted"
+    shop.release_the_proof()
+    assert_converged(shop)
+
+
+def test_even_a_grandchild_that_ignores_ctrl_c_is_ended(shop: Shop) -> None:
+    shop.up()
+    (shop.root / "prove.py").write_text(
+        "import os, pathlib, subprocess, sys\n"
+        "child = subprocess.Popen(['sh', '-c', 'trap \"\" INT TERM; sleep 100; sleep 100'])\n"
+        "pathlib.Path('proving').write_text(str(child.pid))\n"
+        "child.wait()\n"
+    )
+    running, grandchild = shop.block_the_proof()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    wait_until(lambda: not is_alive(grandchild), seconds=5)
+    shop.release_the_proof()
+
+
+def test_a_second_run_is_refused_and_told_who_the_first_is(shop: Shop) -> None:
+    shop.up()
+    running, _ = shop.block_the_proof()
+    second = shop.headstart("up", "--prove")
+    assert second.returncode == 4
+    assert f"process {running.pid}" in second.stderr
+    shop.release_the_proof()
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+
+
+def test_a_half_installed_package_is_made_whole(shop: Shop) -> None:
+    """What a killed pip leaves: files and metadata, but no RECORD."""
+    shop.up()
+    (folder,) = shop.root.glob(".venv/lib/*/site-packages/pluggy-*.dist-info")
+    (folder / "RECORD").unlink()
+    (shop.root / ".venv" / "headstart-packages.json").unlink()
+    shop.up()
+    assert (folder / "RECORD").exists()
+    assert_converged(shop)
+
+
+def test_a_creation_that_was_killed_is_redone(shop: Shop) -> None:
+    half = shop.root / ".venv"
+    (half / "lib").mkdir(parents=True)
+    (half / ".headstart-incomplete").touch()
+    assert_converged(shop)
+    assert not (half / ".headstart-incomplete").exists()
+
+
+def test_a_read_only_state_folder_is_an_error_for_people(shop: Shop, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        (tmp_path / "state").write_text("a file is in the way")
+    else:
+        (tmp_path / "state").mkdir(mode=0o500)
+    failed = shop.headstart("up")
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert str(tmp_path / "state") in failed.stderr
