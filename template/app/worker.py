@@ -27,22 +27,20 @@ CLOSE_SECONDS = 5
 
 
 class Process(Middleware):
-    """What a worker process holds between its boot and its end: the database and the relay."""
+    """What a worker process holds: its database, and the relay that runs while it works."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; nothing is connected before the boot."""
+        """Prepare; nothing is connected before the first job or sweep."""
         self._settings = settings
-        self._database: Database | None = None
+        self._database = Database(settings.database_url)
         self._relaying: Future[None] | None = None
 
     async def run(self, job: Job) -> None:
         """Run one attempt of a job."""
-        assert self._database is not None  # noqa: S101 - messages come only between boot and shutdown
         await actors.run(self._database, job, lease=self._settings.job_lease)
 
-    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Connect, and start to relay."""
-        self._database = Database(self._settings.database_url)
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+        """Start to relay, on the loop that the AsyncIO middleware has just started."""
         relay = Relay(
             self._database,
             ToWorkers(broker),
@@ -58,8 +56,7 @@ class Process(Middleware):
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Disconnect."""
-        if self._database is not None:
-            asyncio.run_coroutine_threadsafe(self._database.close(), _loop()).result(CLOSE_SECONDS)
+        asyncio.run_coroutine_threadsafe(self._database.close(), _loop()).result(CLOSE_SECONDS)
 
 
 def boot() -> None:

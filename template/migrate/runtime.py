@@ -86,6 +86,8 @@ def online(url: str, metadata: MetaData) -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        # Revisions have committed themselves; `ensure_version` runs none and would be lost.
+        connection.commit()
     if written is not None:
         _require_written(engine, written)
 
