@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import sys
-from pathlib import Path  # noqa: TC003  (typer reads the annotations)
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +57,9 @@ Exit codes:
 
 @app.command(help=_NEW_HELP, short_help="Make a new project.")
 def new(
-    dest: Annotated[Path, typer.Argument(help="The project's folder: new, or empty.")],
+    dest: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The project's folder: new, or empty.")
+    ],
     preset: Annotated[
         str | None, typer.Option(help="What to start from; `headstart presets` lists them.")
     ] = None,
@@ -144,7 +146,8 @@ def _print_created(dest: Path, created: Created, answers: Answers, source: Templ
     typer.echo("\nAnswers:")
     for name, value, origin in rows:
         typer.echo(f"  {name:{widths[0]}}  {value:{widths[1]}}  ({origin})")
-    typer.echo(f"\nNext:\n  cd {shlex.quote(str(dest))} && make up && make test")
+    enter = "" if dest == Path() else f"cd {shlex.quote(str(dest))} && "
+    typer.echo(f"\nNext:\n  {enter}make up && make test")
 
 
 def _print_json(document: dict[str, object]) -> None:

@@ -147,7 +147,7 @@ class _Asking:
             raise NotAValue("is not asked here: it follows from the other answers")
         value = read(self.question, given.value)
         if broken := self._breaks(value):
-            raise NotAValue(f"{broken}, not {show(value)}")
+            raise NotAValue(f"{broken} (given: {show(value)})")
         return Answer(self.question, value, given.source)
 
     def default(self, candidates: Sequence[Sourced]) -> Answer:
@@ -178,7 +178,7 @@ class _Asking:
         except NotAValue as broken:
             return raw, str(broken)
         rule = self._breaks(value)
-        return value, f"{rule}, not {show(value)}" if rule else ""
+        return value, f"{rule} (default: {show(value)})" if rule else ""
 
     def _holds(self, condition: bool | str) -> bool:
         return self.expressions.holds(condition, self.before)

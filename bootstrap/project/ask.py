@@ -17,16 +17,12 @@ def refuse_open(answers: Answers) -> Answers:
     """The answers, unless one is open and there is nobody to ask."""
     if not answers.open:
         return answers
-    defaults = [
-        (_name(answer), show(answer.value), answer.question.help) for answer in answers.open
-    ]
+    defaults = [(_name(a), show(a.value), a.question.help) for a in answers.open]
+    flags = " ".join(f"--data {name}={shlex.quote(value)}" for name, value, _ in defaults)
     raise UsageError(
         "There are questions left, and no terminal to ask them at.",
         why=tuple(f"{name} (default: {value}): {text}" for name, value, text in defaults),
-        next=(
-            "take the defaults: --defaults",
-            *(f"or answer: --data {name}={shlex.quote(value)}" for name, value, _ in defaults),
-        ),
+        next=("take the defaults: --defaults", f"or answer: {flags}"),
     )
 
 

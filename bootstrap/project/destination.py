@@ -34,7 +34,7 @@ def acceptable(destination: Path) -> Path:
 
 
 def home(path: Path) -> Path:
-    """The folder that holds the workshop: the destination where it exists, else the folder above it."""
+    """The folder that holds the workshop: the destination if it exists, else the one above."""
     return path if path.is_dir() else path.parent
 
 
