@@ -11,6 +11,8 @@ from bootstrap.project.questions import Value
 Context = Mapping[str, Value]
 
 _UNDEFINED = {"jinja2.StrictUndefined": StrictUndefined, "jinja2.Undefined": Undefined}
+# What Jinja and its filters raise for an expression that makes no sense.
+_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _TRUE = frozenset({"y", "yes", "t", "true", "on"})
 _FALSE = frozenset({"", "n", "no", "f", "false", "off", "~", "null", "none"})
 
@@ -34,7 +36,7 @@ class Expressions:
             if text not in self._compiled:
                 self._compiled[text] = self._environment.from_string(text)
             return self._compiled[text].render(context)
-        except (TemplateError, TypeError, ValueError) as error:
+        except _FAILURES as error:
             raise questions.TemplateError(f"{text.strip()!r} fails: {error}") from error
 
     def holds(self, condition: bool | str, context: Context) -> bool:
