@@ -6,6 +6,7 @@ be a mount point or somebody's current folder, and is kept: its workshop is insi
 of the project move one by one. A list of them lets the next run take back what a killed run moved.
 """
 
+import errno
 import glob
 import json
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from bootstrap.errors import Refused
 
 _MOVED = "moved.json"
+_TAKEN = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR})
 
 
 def acceptable(destination: Path) -> Path:
@@ -49,10 +51,20 @@ def workshop(path: Path) -> Iterator[Path]:
 
 
 def move_into_place(project: Path, path: Path) -> None:
-    """Move the prepared project to its destination."""
-    if not path.is_dir():
-        project.rename(path)
-        return
+    """Move the prepared project from its workshop to its destination, never over anything there."""
+    try:
+        if project.parent.parent == path:
+            _move_entries(project, path)
+        else:
+            project.rename(path)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise _taken(path, "it was made while this ran") from error
+        raise
+
+
+def _move_entries(project: Path, path: Path) -> None:
+    _check_empty(path)
     names = sorted(entry.name for entry in project.iterdir())
     _record(project.parent, names)
     for name in names:
@@ -83,14 +95,19 @@ def _check_home(path: Path) -> None:
 
 
 def _check_empty(path: Path) -> None:
-    found = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    entries = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    found = [name for name in entries if not name.startswith(_prefix(path))]
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004
-        raise Refused(
-            f"{path} exists and is not empty.",
-            why=(f"it holds {', '.join(found[:3])}{more}",),
-            next=("choose another destination, or empty it first",),
-        )
+        raise _taken(path, f"it holds {', '.join(found[:3])}{more}")
+
+
+def _taken(path: Path, why: str) -> Refused:
+    return Refused(
+        f"{path} exists and is not empty.",
+        why=(why,),
+        next=("choose another destination, or empty it first",),
+    )
 
 
 def _prefix(path: Path) -> str:
