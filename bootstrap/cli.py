@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,12 +125,7 @@ def _created_document(created: Created, answers: Answers, source: Template) -> d
         "answers": {answer.question.name: answer.value for answer in answers.shown},
         "sources": {answer.question.name: answer.source for answer in answers.shown},
         "files": created.files,
-        "git": {
-            "repository": created.history.repository,
-            "branch": created.history.branch,
-            "commit": created.history.commit,
-            "notes": created.history.notes,
-        },
+        "git": asdict(created.history),
     }
 
 
@@ -162,12 +158,7 @@ def main() -> None:
     try:
         app()
     except HeadstartError as error:
-        for line in (
-            error.what,
-            *(f"  {why}" for why in error.why),
-            *(f"-> {step}" for step in error.next),
-        ):
-            typer.echo(line, err=True)
+        _print_error(error)
         sys.exit(error.exit_code)
 
 

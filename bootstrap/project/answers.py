@@ -85,9 +85,7 @@ class Answers:
         if not wrong:
             return self
         raise UsageError(
-            f"{len(wrong)} of the answers cannot be used."
-            if wrong[1:]
-            else "An answer cannot be used.",
+            "These answers cannot be used." if wrong[1:] else "An answer cannot be used.",
             why=tuple(map(str, wrong)),
             next=("give answers as --data name=value; `headstart new --help` has examples",),
         )
@@ -154,18 +152,13 @@ class _Asking:
         """What the question is answered with while nobody answers it."""
         applies = self._holds(self.question.when)
         is_open = applies and self._holds(self.question.ask)
-        for candidate in candidates:
-            if not self._breaks(candidate.value):
-                return Answer(self.question, candidate.value, candidate.source, applies, is_open)
+        for value, source in candidates if applies else ():
+            if not self._breaks(value):
+                return Answer(self.question, value, source, open=is_open)
         value, breaks = self._template_default()
-        return Answer(
-            self.question,
-            value,
-            "default" if applies else "computed",
-            applies,
-            is_open,
-            breaks if applies else "",
-        )
+        if not applies:
+            return Answer(self.question, value, "computed", applies=False)
+        return Answer(self.question, value, "default", open=is_open, breaks=breaks)
 
     def _template_default(self) -> tuple[Value, str]:
         """The template's default, and the rule that it breaks with these answers, if any."""
