@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -51,6 +52,21 @@ def made(
     assert run.returncode == 0, run.stderr
     document: dict[str, object] = json.loads(run.stdout)
     return document
+
+
+def answers_without(*names: str, preset: str = "minimal", folder: Path) -> str:
+    """A data file that answers every question of a preset but the named ones."""
+    made("source/shop", "--preset", preset, cwd=_made_folder(folder / "source").parent)
+    answers = yaml.safe_load((folder / "source/shop/.copier-answers.yml").read_text())
+    kept = {name: value for name, value in answers.items() if name not in names}
+    path = folder / "source/answers.yml"
+    path.write_text(yaml.safe_dump(kept))
+    return str(path)
+
+
+def _made_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def git(*arguments: str, cwd: Path) -> str:

@@ -157,7 +157,7 @@ def test_kill_at_any_moment_leaves_no_half_project(tmp_path: Path, *, existing: 
             (parent / "shop").mkdir()
         process = start("shop", parent)
         wait_for_workshop(parent)
-        time.sleep(chance.uniform(0, 0.15))
+        time.sleep(chance.uniform(0, 0.3))
         process.kill()
         process.communicate()
         if not existing:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.conftest import tree
+from tests.project.conftest import answers_without, tree
 
 ENTER, DOWN, CTRL_C, CTRL_U, CTRL_D = "\r", "\x1b[B", "\x03", "\x15", "\x04"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
@@ -92,8 +92,8 @@ def open_terminal(
 def test_only_what_is_open_is_asked_and_enter_takes_the_default(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
-    given = ("--preset", "minimal", "--data", "python_version=3.13.0")
-    terminal = open_terminal(terminals, "new", "shop", *given, cwd=tmp_path)
+    file = answers_without("project_name", "description", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
     terminal.expect("What is the project called?")
     terminal.type(ENTER)
     terminal.expect("What is it for, in one sentence?")
@@ -107,15 +107,8 @@ def test_only_what_is_open_is_asked_and_enter_takes_the_default(
 def test_an_answer_that_breaks_a_rule_is_told_while_typing(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
-    given = (
-        "--preset",
-        "minimal",
-        "--data",
-        "description=Ours.",
-        "--data",
-        "python_version=3.13.0",
-    )
-    terminal = open_terminal(terminals, "new", "shop", *given, cwd=tmp_path)
+    file = answers_without("project_name", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
     terminal.expect("What is the project called?")
     terminal.type(CTRL_U, "My Shop", ENTER)
     terminal.expect("must be 1 to 40 lower-case letters")
@@ -128,20 +121,21 @@ def test_an_answer_that_breaks_a_rule_is_told_while_typing(
 def test_choices_are_selected_and_later_questions_follow_from_them(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
-    names = ("project_name=shop", "description=Ours.", "python_version=3.13.0", "pip_version=26.3")
-    given = [part for name in names for part in ("--data", name)]
-    terminal = open_terminal(terminals, "new", "shop", "--preset", "custom", *given, cwd=tmp_path)
+    file = answers_without("venv_layout", "venv_root", preset="custom", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
     terminal.expect("Where does its virtual environment live?")
     terminal.type(DOWN, ENTER)
     terminal.expect("Which folder holds the shared environments?")
-    terminal.type(CTRL_C)  # the custom preset may ask more
-    assert terminal.end() == 130
+    terminal.type(ENTER)
+    assert terminal.end() == 0
+    assert "venv_layout: shared" in (tmp_path / "shop/.copier-answers.yml").read_text()
 
 
 def test_the_result_can_be_piped_away_while_questions_are_asked(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
-    given = ("--preset", "minimal", "--data", "python_version=3.13.0", "--json")
+    file = answers_without("project_name", "description", folder=tmp_path)
+    given = ("--data-file", file, "--json")
     with (tmp_path / "out.json").open("w") as out:
         terminal = open_terminal(
             terminals, "new", "shop", *given, cwd=tmp_path, stdout=out.fileno()
