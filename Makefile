@@ -1,7 +1,10 @@
-# Headstart's own development. The environment is .venv, built from a lock and rebuilt when it changes.
-#   make lock    bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
-#   make check   ruff and mypy over the package, its tests and the template
-#   make clean   remove everything that can be made again
+# The environment is .venv, built from a lock and rebuilt when the lock changes.
+#   make demo      render a project into ./demo, bring this machine up for it, prove it
+#   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
+#   make install   put headstart into $(PREFIX)/bin
+#   make check     ruff and mypy over the package, its tests and the template
+#   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
+#   make clean     remove everything that can be made again
 
 SHELL := /bin/sh
 RUNTIME_LOCK := bootstrap/requirements.lock
@@ -15,9 +18,26 @@ NEWEST_PYTHON = for python in python3.14 python3.13 python3.12 python3.11 python
 	then echo $$python; break; fi; done
 PYTHON ?= $(shell $(NEWEST_PYTHON))
 
-.DEFAULT_GOAL := check
+PREFIX ?= $(HOME)/.local
+
+.DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: lock check clean
+.PHONY: demo test install check lock clean
+
+demo: .venv/runtime.stamp
+	@if test -f demo/.copier-answers.yml; \
+	then .venv/bin/headstart up --prove --project demo; \
+	else .venv/bin/headstart new demo --preset minimal --defaults --up; fi
+
+test: .venv/test.stamp
+	@.venv/bin/python -m pytest $(ARGS)
+
+install: .venv/runtime.stamp
+	@mkdir -p "$(PREFIX)/bin"
+	@ln -sf "$(CURDIR)/.venv/bin/headstart" "$(PREFIX)/bin/headstart"
+	@echo "headstart is in $(PREFIX)/bin"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; \
+		*) echo "That is not on your PATH yet: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
 
 # Two stamps in one environment: what `headstart` needs to run, and what its tests need besides.
 # Each is written last, so an interrupted build is simply built again.
