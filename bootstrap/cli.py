@@ -6,7 +6,11 @@ them, so that `headstart --help` costs little more than typer itself.
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +21,13 @@ from bootstrap.errors import ExitCode, HeadstartError, UsageError
 
 if TYPE_CHECKING:
     from bootstrap.console import Format
+    from bootstrap.project.answers import Answers
+    from bootstrap.project.create import Created
+    from bootstrap.project.template import Template
 
 EPILOG = """\b
 Every day:
+  headstart new shop      make a new project
   headstart plan          see what this machine lacks for the project here
   headstart up            bring it up; interrupted or failed, the same command continues
   headstart doctor        look closely: is everything really as pinned?
@@ -46,7 +54,7 @@ Project = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -59,6 +67,153 @@ def headstart(
         raise typer.Exit
 
 
+# -- projects ------------------------------------------------------------------------------------
+
+_NEW_HELP = """Make a new project at DEST.
+
+Asks only what is left open; every answer can be given beforehand. The project appears complete,
+with its first commit, or not at all.
+
+\b
+Examples:
+  headstart new shop                                     ask what is open
+  headstart new shop --defaults                          ask nothing
+  headstart new shop --preset custom                     start from a preset, ask the rest
+  headstart new shop --defaults --data python_version=3.13.0
+  headstart new other --data-file shop/.copier-answers.yml
+
+\b
+An answer is taken from the first of these that has it:
+  --data, --preset, --data-file, the terminal, the default
+
+\b
+Exit codes:
+  0    the project is made
+  1    it could not be made
+  4    refused: DEST is taken, or its folder cannot be written to
+  64   an answer cannot be used, or questions are open and there is no terminal
+  130  interrupted: nothing was made
+"""
+
+
+@app.command(help=_NEW_HELP, short_help="Make a new project.")
+def new(
+    dest: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The project's folder: new, or empty.")
+    ],
+    preset: Annotated[
+        str | None, typer.Option(help="What to start from; `headstart presets` lists them.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; can be repeated.")
+    ] = None,
+    data_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Answers in YAML.")] = None,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="Then bring this machine up for it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    from bootstrap.project import given, questions, template
+    from bootstrap.project.destination import acceptable
+    from bootstrap.project.new import resolver, settle
+
+    path = acceptable(dest)
+    source = template.locate()
+    resolve = resolver(questions.load(source.config), path, os.environ)
+    stated = given.collect(data=data or [], data_file=data_file, preset=preset)
+    answers = settle(resolve, stated, defaults=defaults)
+
+    from bootstrap.project.create import create
+
+    if not source.released:
+        typer.echo(f"Note: the template {source.version} is unreleased.", err=True)
+    created = create(path, answers, source)
+    document = _created_document(created, answers, source)
+    if not as_json:
+        _print_created(created, answers, source)
+    if up:
+        document["up"] = _bring_up_created(created, _form(as_json))
+    elif not as_json:
+        _print_next(dest)
+    if as_json:
+        _print_json(document)
+
+
+@app.command()
+def presets(as_json: AsJson = False) -> None:
+    """List the presets a project can start from, and what each adds."""
+    from bootstrap.project import questions, template
+
+    found = questions.load(template.locate().config).presets
+    if as_json:
+        _print_json({"presets": [{"name": preset.name, "adds": preset.adds} for preset in found]})
+        return
+    width = max(len(preset.name) for preset in found)
+    for preset in found:
+        typer.echo(f"{preset.name:{width}}  {preset.adds}")
+
+
+@app.command()
+def versions(as_json: AsJson = False) -> None:
+    """List the released template versions in this package, oldest first."""
+    from bootstrap import __version__
+
+    if as_json:
+        _print_json({"versions": [__version__]})
+        return
+    typer.echo(__version__)
+
+
+def _created_document(created: Created, answers: Answers, source: Template) -> dict[str, object]:
+    return {
+        "project": answers.values["project_name"],
+        "path": str(created.path),
+        "template": {"version": source.version, "released": source.released},
+        "answers": {answer.question.name: answer.value for answer in answers.shown},
+        "sources": {answer.question.name: answer.source for answer in answers.shown},
+        "files": created.files,
+        "git": asdict(created.history),
+    }
+
+
+def _print_created(created: Created, answers: Answers, source: Template) -> None:
+    from bootstrap.project.values import show
+
+    typer.echo(f"Made {created.path}: {created.files} files from template {source.version}.")
+    if created.history.commit:
+        typer.echo(f"First commit {created.history.commit} on {created.history.branch}.")
+    for note in created.history.notes:
+        typer.echo(f"Note: {note}.")
+    rows = [(answer.question.name, show(answer.value), answer.source) for answer in answers.shown]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    typer.echo("\nAnswers:")
+    for name, value, origin in rows:
+        typer.echo(f"  {name:{widths[0]}}  {value:{widths[1]}}  ({origin})")
+
+
+def _print_next(dest: Path) -> None:
+    enter = "" if dest == Path() else f"cd {shlex.quote(str(dest))} && "
+    typer.echo(f"\nNext:\n  {enter}make up && make test")
+
+
+def _bring_up_created(created: Created, form: Format) -> dict[str, object]:
+    """Bring the machine up for a new project; progress is for people, the document for programs."""
+    from bootstrap import console
+    from bootstrap.machine.apply import bring_up
+
+    typer.echo(err=True)
+    outcome = bring_up(created.path, console.observer("text"))
+    if form == "text":
+        console.show_outcome(outcome, form)
+    return console.outcome_document(outcome)
+
+
+def _print_json(document: dict[str, object]) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+# -- the machine -----------------------------------------------------------------------------------
+
+
 @app.command()
 def up(
     only: Annotated[
@@ -69,7 +224,7 @@ def up(
         bool, typer.Option("--prove", help="Run the proof even if it passed.")
     ] = False,
     project: Project = None,
-    json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring this machine up to the pins of the project.
 
@@ -86,12 +241,12 @@ def up(
     from bootstrap.machine.apply import Options, bring_up
 
     options = Options(only=only, proof="always" if prove else "when-changed")
-    outcome = bring_up(_root(project), console.observer(_form(json)), options)
-    console.show_outcome(outcome, _form(json))
+    outcome = bring_up(_root(project), console.observer(_form(as_json)), options)
+    console.show_outcome(outcome, _form(as_json))
 
 
 @app.command()
-def plan(project: Project = None, json: Json = False) -> None:
+def plan(project: Project = None, as_json: AsJson = False) -> None:
     """Show what `up` would do, why, and how long it usually takes.
 
     Touches nothing. The commands are shown as they would be run.
@@ -99,11 +254,11 @@ def plan(project: Project = None, json: Json = False) -> None:
     from bootstrap import console
     from bootstrap.machine.apply import look_ahead
 
-    console.show_plan(*look_ahead(_root(project)), _form(json))
+    console.show_plan(*look_ahead(_root(project)), _form(as_json))
 
 
 @app.command()
-def doctor(project: Project = None, json: Json = False) -> None:
+def doctor(project: Project = None, as_json: AsJson = False) -> None:
     """Check closely that everything is as pinned; each finding names its repair.
 
     Runs the interpreter, pip and `pip check` instead of trusting files. Touches nothing.
@@ -113,9 +268,12 @@ def doctor(project: Project = None, json: Json = False) -> None:
     from bootstrap.machine.apply import examine
 
     pins, findings = examine(_root(project))
-    console.show_findings(pins, findings, _form(json))
+    console.show_findings(pins, findings, _form(as_json))
     if findings:
         raise typer.Exit(ExitCode.FAILED)
+
+
+# -- the entry point -------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -155,8 +313,8 @@ def _told(error: Exception) -> HeadstartError:
     )
 
 
-def _form(json: bool) -> Format:
-    return "json" if json else "text"
+def _form(as_json: bool) -> Format:
+    return "json" if as_json else "text"
 
 
 def _root(project: Path | None) -> Path:

@@ -41,17 +41,7 @@ def observer(form: Format) -> Observer:
 def show_outcome(outcome: Outcome, form: Format) -> None:
     pins = outcome.pins
     if form == "json":
-        _print_json(
-            {
-                "event": "result",
-                "outcome": "done" if outcome.taken else "nothing-to-do",
-                "project": pins.project,
-                "steps": [taken.name for taken in outcome.taken],
-                "notices": [asdict(notice) for notice in outcome.notices],
-                "seconds": round(outcome.seconds, 3),
-                "log": str(outcome.log) if outcome.log else None,
-            }
-        )
+        _print_json({"event": "result"} | outcome_document(outcome))
         return
     for notice in outcome.notices:
         _note(f"  ! {notice.problem}\n    → {notice.repair}")
@@ -59,6 +49,17 @@ def show_outcome(outcome: Outcome, form: Format) -> None:
         _say(f"{_green('✓')} {pins.project} is up: nothing to do. {_dim(_versions(pins))}")
         return
     _say(f"{_green('✓')} {pins.project} is up, in {duration(outcome.seconds)}.")
+
+
+def outcome_document(outcome: Outcome) -> dict[str, object]:
+    return {
+        "outcome": "done" if outcome.taken else "nothing-to-do",
+        "project": outcome.pins.project,
+        "steps": [taken.name for taken in outcome.taken],
+        "notices": [asdict(notice) for notice in outcome.notices],
+        "seconds": round(outcome.seconds, 3),
+        "log": str(outcome.log) if outcome.log else None,
+    }
 
 
 def show_plan(pins: Pins, plan: Plan, form: Format) -> None:
@@ -123,10 +124,10 @@ def show_error(error: HeadstartError, form: Format) -> None:
 
 def show_interruption(form: Format) -> None:
     if form == "json":
-        told = {"what": "Interrupted.", "why": [], "next": ["headstart up"], "exit_code": 130}
+        told = {"what": "Interrupted.", "why": [], "next": ["run it again"], "exit_code": 130}
         _print_json({"event": "error", "error": told})
         return
-    _note("\nInterrupted. Nothing is left running; the same command continues from here.")
+    _note("\nInterrupted. Nothing is left running; the same command can be run again.")
 
 
 def duration(seconds: float) -> str:

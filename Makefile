@@ -1,0 +1,71 @@
+# The environment is .venv, built from a lock and rebuilt when the lock changes.
+#   make demo      render a project into ./demo, bring this machine up for it, prove it
+#   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
+#   make install   put headstart into $(PREFIX)/bin
+#   make check     ruff and mypy over the package, its tests and the template
+#   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
+#   make clean     remove everything that can be made again
+
+SHELL := /bin/sh
+RUNTIME_LOCK := bootstrap/requirements.lock
+TEST_LOCK := tests/requirements.lock
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-input
+
+# The first Python that is new enough; the environment or the command line may name another.
+NEWEST_PYTHON = for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done
+PYTHON ?= $(shell $(NEWEST_PYTHON))
+
+PREFIX ?= $(HOME)/.local
+
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+.PHONY: demo test install check lock clean
+
+demo: .venv/runtime.stamp
+	@if test -f demo/.copier-answers.yml; \
+	then .venv/bin/headstart up --prove --project demo; \
+	else .venv/bin/headstart new demo --preset minimal --defaults --up; fi
+
+test: .venv/test.stamp
+	@.venv/bin/python -m pytest $(ARGS)
+
+install: .venv/runtime.stamp
+	@mkdir -p "$(PREFIX)/bin"
+	@ln -sf "$(CURDIR)/.venv/bin/headstart" "$(PREFIX)/bin/headstart"
+	@echo "headstart is in $(PREFIX)/bin"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; \
+		*) echo "That is not on your PATH yet: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
+
+# Two stamps in one environment: what `headstart` needs to run, and what its tests need besides.
+# Each is written last, so an interrupted build is simply built again.
+.venv/runtime.stamp: $(RUNTIME_LOCK) pyproject.toml
+	@$(if $(PYTHON),:,echo "Headstart needs Python 3.11 or newer: install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1)
+	@echo "Building .venv with $(PYTHON)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) --require-hashes --requirement $(RUNTIME_LOCK)
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test.stamp: .venv/runtime.stamp $(TEST_LOCK)
+	@$(INSTALL) --require-hashes --requirement $(TEST_LOCK)
+	@touch $@
+
+check: .venv/test.stamp
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+# The locks are universal: one file for every platform and every Python from 3.11.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+
+lock: .venv/test.stamp
+	$(COMPILE) --group build --output-file $(RUNTIME_LOCK)
+	$(COMPILE) --group build --group test --constraint $(RUNTIME_LOCK) --output-file $(TEST_LOCK)
+
+clean:
+	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find bootstrap tests template -name __pycache__ -type d -prune -exec rm -rf {} +

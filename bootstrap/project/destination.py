@@ -1,0 +1,159 @@
+"""Where a new project goes: whether it may, and how it gets there in one piece.
+
+A project is prepared in a hidden *workshop* folder and then moved into place. A new destination's
+workshop is beside it, and the move is one atomic rename. A destination that exists and is empty may
+be a mount point or somebody's current folder, and is kept: its workshop is inside, and the entries
+of the project move one by one. A list of them lets the next run take back what a killed run moved.
+"""
+
+import errno
+import glob
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootstrap.errors import Refused
+
+_MOVED = "moved.json"
+_TAKEN = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR})
+
+
+def acceptable(destination: Path) -> Path:
+    """The absolute path of `destination`, if a project may be made there.
+
+    What runs that were killed left there is removed.
+    """
+    path = Path(os.path.abspath(destination))  # noqa: PTH100  (resolve() would follow links)
+    _check_kind(path)
+    _check_home(path)
+    _clear_leftovers(path)
+    _check_empty(path)
+    return path
+
+
+def home(path: Path) -> Path:
+    """The folder that holds the workshop: the destination if it exists, else the one above."""
+    return path if path.is_dir() else path.parent
+
+
+@contextmanager
+def workshop(path: Path) -> Iterator[Path]:
+    """A hidden folder to prepare the project in, gone afterwards whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_prefix(path)}{os.getpid()}-", dir=home(path)))
+    try:
+        yield folder
+    finally:
+        _remove(folder, path)
+
+
+def move_into_place(project: Path, path: Path) -> None:
+    """Move the prepared project from its workshop to its destination, never over anything there."""
+    try:
+        if project.parent.parent == path:
+            _move_entries(project, path)
+        else:
+            project.rename(path)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise _taken(path, "it was made while this ran") from error
+        raise
+
+
+def _move_entries(project: Path, path: Path) -> None:
+    _check_empty(path)
+    names = sorted(entry.name for entry in project.iterdir())
+    _record(project.parent, names)
+    for name in names:
+        (project / name).rename(path / name)
+    _record(project.parent, [])
+
+
+def _check_kind(path: Path) -> None:
+    if os.path.lexists(path) and not path.is_dir():
+        kind = "a link to nothing" if path.is_symlink() else "a file"
+        raise Refused(f"{path} exists and is {kind}.", next=("choose another destination",))
+
+
+def _check_home(path: Path) -> None:
+    folder = home(path)
+    if not folder.is_dir():
+        raise Refused(
+            f"{path} cannot be made.",
+            why=(f"the folder {folder} does not exist",),
+            next=(f"make it first: mkdir -p '{folder}'",),
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(
+            f"{path} cannot be made.",
+            why=(f"you may not write to {folder}",),
+            next=("choose a destination in a folder of yours",),
+        )
+
+
+def _check_empty(path: Path) -> None:
+    entries = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    found = [name for name in entries if not name.startswith(_prefix(path))]
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004
+        raise _taken(path, f"it holds {', '.join(found[:3])}{more}")
+
+
+def _taken(path: Path, why: str) -> Refused:
+    return Refused(
+        f"{path} exists and is not empty.",
+        why=(why,),
+        next=("choose another destination, or empty it first",),
+    )
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.headstart-"
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove the workshops of runs that were killed; those of running ones are theirs."""
+    prefix = _prefix(path)
+    pattern = f"{glob.escape(prefix)}*"
+    for folder in (*path.parent.glob(pattern), *path.glob(pattern)):
+        owner = folder.name.removeprefix(prefix).partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            _remove(folder, path)
+
+
+def _runs(process: int) -> bool:
+    if process == os.getpid():  # reused: this run has no workshop yet (in a container, often 1)
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _remove(folder: Path, path: Path) -> None:
+    _take_back(folder, path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _record(folder: Path, names: list[str]) -> None:
+    """Write the list of what is being moved, in one piece."""
+    draft = folder / f"{_MOVED}.draft"
+    draft.write_text(json.dumps(names), encoding="utf-8")
+    draft.replace(folder / _MOVED)
+
+
+def _take_back(folder: Path, path: Path) -> None:
+    """Undo an unfinished move: what is on the list and not in the workshop was moved."""
+    record = folder / _MOVED
+    if not record.is_file():
+        return
+    for name in json.loads(record.read_text(encoding="utf-8")):
+        prepared, moved = folder / path.name / name, path / name
+        if not os.path.lexists(prepared) and os.path.lexists(moved):
+            moved.rename(prepared)

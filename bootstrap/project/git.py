@@ -1,0 +1,94 @@
+"""Running git so that the caller's environment cannot point it at another repository."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.errors import HeadstartError
+
+# Who commits, how git is configured and where it is installed is the user's business. Any other
+# GIT_* variable (hooks set GIT_DIR, GIT_INDEX_FILE, …) may lead to a repository that is not meant.
+_KEPT = frozenset(
+    {
+        "GIT_AUTHOR_DATE",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_AUTHOR_NAME",
+        "GIT_COMMITTER_DATE",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_EXEC_PATH",
+    }
+)
+
+
+class GitError(HeadstartError):
+    """git said no; `why` is what it said."""
+
+
+def available() -> bool:
+    """Whether there is a git that answers (Apple's placeholder without its tools does not)."""
+    try:
+        run("--version", cwd=Path("/"))
+    except GitError:
+        return False
+    return True
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    """Run git in `cwd` and return what it printed, without the final newline."""
+    executable = shutil.which("git")
+    if executable is None:
+        raise GitError("git is not installed.", next=("install git, then run this again",))
+    finished = subprocess.run(
+        [executable, *arguments],
+        cwd=cwd,
+        env=environment(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+    )
+    if finished.returncode != 0:
+        said = tuple(line for line in finished.stderr.splitlines() if line.strip())
+        raise GitError(f"git {_verb(arguments)} failed.", why=said)
+    return finished.stdout.removesuffix("\n")
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for git: nothing that redirects it, and never a prompt."""
+    kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or k in _KEPT}
+    return {**kept, "GIT_TERMINAL_PROMPT": "0"}
+
+
+def is_top_level(folder: Path) -> bool:
+    """Whether `folder` itself, not a folder above it, is a git work tree."""
+    try:
+        top = run("rev-parse", "--show-toplevel", cwd=folder)
+    except GitError:
+        return False
+    return Path(top).resolve() == folder.resolve()
+
+
+def is_inside_work_tree(folder: Path) -> bool:
+    """Whether git already looks after `folder`."""
+    try:
+        return run("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
+    except GitError:
+        return False
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    """The subcommand among the arguments, past the `-c key=value` before it."""
+    words = iter(arguments)
+    for word in words:
+        if word == "-c":
+            next(words, None)
+        else:
+            return word
+    return ""

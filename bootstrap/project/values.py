@@ -1,0 +1,110 @@
+"""What a person typed or wrote in YAML, read as the value a question asks for.
+
+Stricter than Copier, which takes `--data worker=disabled` as true and `python: 3.10` as "3.1".
+"""
+
+import json
+import math
+from collections.abc import Callable
+
+import yaml
+
+from bootstrap.project.questions import Question, Value
+
+_BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class NotAValue(ValueError):
+    """The rule that a given value breaks, phrased to follow the question's name."""
+
+
+def read(question: Question, raw: Value) -> Value:
+    """The value in `raw`, or NotAValue with the rule that it breaks."""
+    if question.multiselect:
+        return [_chosen(question, item) for item in _items(raw)]
+    return _chosen(question, raw)
+
+
+def show(value: Value) -> str:
+    """A value as one would type it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _items(raw: Value) -> list[Value]:
+    if isinstance(raw, str):
+        return [item.strip() for item in raw.strip("[]").split(",") if item.strip()]
+    if isinstance(raw, list):
+        return raw
+    raise NotAValue(f"must be a list, not {show(raw)}")
+
+
+def _chosen(question: Question, raw: Value) -> Value:
+    value = _READERS[question.type](raw)
+    allowed = [choice.value for choice in question.choices]
+    if allowed and value not in allowed:
+        raise NotAValue(f"must be one of {', '.join(map(show, allowed))}, not {show(value)}")
+    return value
+
+
+def _text(raw: Value) -> str:
+    if isinstance(raw, str):
+        return raw
+    raise NotAValue(f"must be text: write {show(raw)} in quotes")
+
+
+def _bool(raw: Value) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.strip().lower() in _BOOLS:
+        return _BOOLS[raw.strip().lower()]
+    raise NotAValue(f"must be true or false (also yes, no, on, off), not {show(raw)}")
+
+
+def _int(raw: Value) -> int:
+    try:
+        if isinstance(raw, str):
+            return int(raw)
+    except ValueError:
+        pass
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return raw
+    raise NotAValue(f"must be a whole number, not {show(raw)}")
+
+
+def _float(raw: Value) -> float:
+    try:
+        number = float(raw) if isinstance(raw, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if isinstance(raw, bool) or not math.isfinite(number):
+        raise NotAValue(f"must be a number, not {show(raw)}")
+    return number
+
+
+def _json(raw: Value) -> Value:
+    try:
+        value: Value = json.loads(raw) if isinstance(raw, str) else raw
+    except ValueError as error:
+        raise NotAValue(f"must be JSON: {error}") from error
+    return value
+
+
+def _yaml(raw: Value) -> Value:
+    try:
+        value: Value = yaml.safe_load(raw) if isinstance(raw, str) else raw
+    except yaml.YAMLError as error:
+        raise NotAValue(f"must be YAML: {error}") from error
+    return value
+
+
+_READERS: dict[str, Callable[[Value], Value]] = {
+    "bool": _bool,
+    "float": _float,
+    "int": _int,
+    "json": _json,
+    "path": _text,
+    "str": _text,
+    "yaml": _yaml,
+}

@@ -1,0 +1,36 @@
+"""Which Pythons pyenv has built on this machine, read from its folder without running it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def root(environ: Mapping[str, str]) -> Path:
+    """Where pyenv keeps its versions: `PYENV_ROOT`, else `~/.pyenv`."""
+    configured = environ.get("PYENV_ROOT")
+    return Path(configured) if configured else Path.home() / ".pyenv"
+
+
+def final_versions(folder: Path) -> tuple[str, ...]:
+    """The final releases under `folder` that have a Python to run, newest first."""
+    try:
+        entries = list((folder / "versions").iterdir())
+    except OSError:
+        return ()
+    return newest_first(entry.name for entry in entries if _runs(entry / "bin" / "python"))
+
+
+def newest_first(names: Iterable[str]) -> tuple[str, ...]:
+    """Only the `X.Y.Z` among the names: pre-releases, other Pythons and aliases are left out."""
+    numbered = [(tuple(map(int, parts)), name) for name in names if (parts := _numbers(name))]
+    return tuple(name for _, name in sorted(numbered, reverse=True))
+
+
+def _numbers(name: str) -> list[str]:
+    parts = name.split(".")
+    exact = len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts)  # noqa: PLR2004
+    return parts if exact else []
+
+
+def _runs(python: Path) -> bool:
+    return python.is_file() and os.access(python, os.X_OK)

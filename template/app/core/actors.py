@@ -1,0 +1,166 @@
+"""Actors: the functions that do jobs, known by name, and how one attempt of a job is run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Concatenate, ParamSpec
+
+import structlog
+from pydantic import ConfigDict, validate_call
+
+from app.core import outbox
+from app.core.database import Database, ReadConnection, WriteSession
+from app.core.logging import correlated
+from app.core.outbox import Job, Superseded
+
+logger = structlog.get_logger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=10)
+
+
+class Attempt:
+    """One attempt of a job, as its actor sees it: where to read, and how to finish."""
+
+    def __init__(self, database: Database, job: Job) -> None:
+        """Stand for `job`, which this attempt has claimed."""
+        self._database = database
+        self.job = job
+        self.finished = False
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[ReadConnection]:
+        """Yield a connection for the reading and the slow work that come before the effect."""
+        async with self._database.reads() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def finishes(self) -> AsyncIterator[WriteSession]:
+        """Yield the one transaction of the job's effect and its end: both happen, or neither."""
+        if self.finished:
+            message = "a job finishes once: what comes after it is another job"
+            raise RuntimeError(message)
+        async with self._database.writes() as session:
+            await outbox.finish(session, self.job)
+            yield session
+        self.finished = True
+
+
+P = ParamSpec("P")
+Function = Callable[Concatenate[Attempt, P], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A function that does one kind of job, and how patient its runner is with it."""
+
+    name: str
+    function: Function[...]
+    queue: str
+    max_attempts: int
+    time_limit: timedelta
+
+
+ACTORS: dict[str, Actor] = {}
+
+
+class DuplicateActor(ValueError):
+    """Two functions claim one actor name."""
+
+
+def actor(
+    name: str,
+    *,
+    queue: str = "default",
+    max_attempts: int = 8,
+    time_limit: timedelta = timedelta(minutes=1),
+) -> Callable[[Function[P]], Function[P]]:
+    """Register a function as the actor called `name` ("module.verb").
+
+    It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
+    than once; what it does inside `attempt.finishes()` happens exactly once.
+    """
+
+    def register(function: Function[P]) -> Function[P]:
+        if name in ACTORS:
+            raise DuplicateActor(name)
+        typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
+        ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
+        return function
+
+    return register
+
+
+async def run(database: Database, job: Job, *, lease: timedelta) -> None:
+    """Run the next attempt of `job`, if it is still to be had, and record how it ended."""
+    with correlated(job.correlation_id):
+        async with database.writes() as session:
+            claimed = await outbox.begin(session, job, lease_until=datetime.now(UTC) + lease)
+        if claimed is None:
+            logger.info("job.skipped", job=str(job.id), actor=job.actor)
+            return
+        keeper = asyncio.create_task(_keep_lease(database, claimed, lease))
+        try:
+            await _attempt(database, claimed)
+        finally:
+            keeper.cancel()
+
+
+async def _attempt(database: Database, job: Job) -> None:
+    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
+    try:
+        await _call(Attempt(database, job))
+    except Superseded:
+        log.warning("job.superseded")
+    except Exception as error:  # noqa: BLE001 - whatever an actor raises is recorded on its job
+        await _record_failure(database, job, error)
+    else:
+        log.info("job.done")
+
+
+async def _call(attempt: Attempt) -> None:
+    job = attempt.job
+    if job.actor not in ACTORS:
+        message = f"no actor is called {job.actor!r}"
+        raise LookupError(message)
+    known = ACTORS[job.actor]
+    async with asyncio.timeout(known.time_limit.total_seconds()):
+        await known.function(attempt, **job.arguments)
+    if not attempt.finished:
+        async with attempt.finishes():
+            pass
+
+
+async def _record_failure(database: Database, job: Job, error: Exception) -> None:
+    known = ACTORS.get(job.actor)
+    last = known is None or job.attempts >= known.max_attempts
+    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
+    text = "".join(traceback.format_exception(error))
+    async with database.writes() as session:
+        if last:
+            await outbox.bury(session, job, error=text)
+            log.error("job.dead", exc_info=error)
+        else:
+            due_at = datetime.now(UTC) + pause_after(job.attempts)
+            await outbox.retry(session, job, due_at=due_at, error=text)
+            log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after failed attempt number `attempts`: doubled, capped, jittered."""
+    doubled: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return doubled * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+
+
+async def _keep_lease(database: Database, job: Job, lease: timedelta) -> None:
+    while True:
+        await asyncio.sleep(lease.total_seconds() / 3)
+        async with database.writes() as session:
+            if not await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease):
+                return

@@ -1,0 +1,174 @@
+"""Failures as problem documents (RFC 9457): raised anywhere, answered alike, typed in OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app.core.logging import correlation_id
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """A problem document: what went wrong with one request."""
+
+    type: str = Field(default="about:blank", description="Identifies the kind of problem.")
+    title: str = Field(description="The kind of problem, in words.")
+    status: int = Field(description="The HTTP status code.")
+    detail: str = Field(description="What went wrong this time.")
+    instance: str = Field(description="The path that was asked for.")
+    correlation_id: str = Field(description="Quote it in a report: the logs carry it too.")
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with the input."""
+
+    location: str = Field(description="Where, as in `body.email` or `query.limit`.")
+    message: str
+
+
+class ValidationProblem(Problem):
+    """The problem document of input that breaks a rule, with every rule it breaks."""
+
+    errors: list[FieldError]
+
+
+class ProblemError(Exception):
+    """Raise a subclass to answer with its status; `detail` is what the client reads."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str) -> None:
+        """Say what went wrong, for the client."""
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(ProblemError):
+    """What was asked for does not exist."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(ProblemError):
+    """The request contradicts what is stored."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class TooLarge(ProblemError):
+    """The request's body is larger than what is accepted."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class InvalidInput(ProblemError):
+    """One field breaks a rule that its schema cannot express."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, location: str, message: str) -> None:
+        """Name the field, as in `query.cursor`, and the rule."""
+        super().__init__(f"{location}: {message}")
+        self.error = FieldError(location=location, message=message)
+
+
+def problem(request: Request, status: int, detail: str) -> Problem:
+    """Build the problem document of a request."""
+    return Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        correlation_id=correlation_id(),
+    )
+
+
+def respond(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with a problem document."""
+    return Response(document.model_dump_json(), document.status, headers, media_type=MEDIA_TYPE)
+
+
+def _invalid(request: Request, errors: list[FieldError]) -> Response:
+    detail = "; ".join(f"{error.location}: {error.message}" for error in errors)
+    base = problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return respond(ValidationProblem(**base.model_dump(), errors=errors))
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    raised = cast("ProblemError", error)
+    if isinstance(raised, InvalidInput):
+        return _invalid(request, [raised.error])
+    return respond(problem(request, raised.status, raised.detail))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    raised = cast("HTTPException", error)
+    return respond(problem(request, raised.status_code, str(raised.detail)), raised.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    raised = cast("RequestValidationError", error)
+    return _invalid(
+        request,
+        [
+            FieldError(location=".".join(map(str, item["loc"])), message=item["msg"])
+            for item in raised.errors()
+        ],
+    )
+
+
+def install_errors(app: FastAPI) -> None:
+    """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Build the OpenAPI document once, each operation with the problems it can answer with."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        components = schema.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        for model in (Problem, ValidationProblem):
+            document = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(document.pop("$defs", {}))
+            schemas[model.__name__] = document
+        for operation in _operations(schema):
+            _declare_problems(operation["responses"])
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in schema["paths"].values() for operation in path.values()]
+
+
+def _declare_problems(responses: dict[str, Any]) -> None:
+    for status in [code for code in responses if code.startswith(("4", "5"))]:
+        responses[status] = _problem_response(status)
+    responses["default"] = {"description": "Any other problem", "content": _content("Problem")}
+
+
+def _problem_response(status: str) -> dict[str, Any]:
+    code = HTTPStatus(int(status))
+    model = "ValidationProblem" if code is HTTPStatus.UNPROCESSABLE_ENTITY else "Problem"
+    return {"description": code.phrase, "content": _content(model)}
+
+
+def _content(model: str) -> dict[str, Any]:
+    return {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}"}}}

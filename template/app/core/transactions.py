@@ -1,0 +1,35 @@
+"""The transactions of a request, as dependencies.
+
+A write is committed after the endpoint has returned and before the response leaves: a client that
+has its answer has its data. `scope="function"` makes it so; FastAPI's default commits too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.core import outbox
+from app.core.database import Database, ReadConnection, WriteSession
+from app.core.relay import Relay
+
+
+async def _read(request: Request) -> AsyncIterator[ReadConnection]:
+    database: Database = request.app.state.database
+    async with database.reads() as connection:
+        yield connection
+
+
+async def _write(request: Request) -> AsyncIterator[WriteSession]:
+    database: Database = request.app.state.database
+    async with database.writes() as session:
+        yield session
+    relay: Relay = request.app.state.relay
+    if outbox.has_jobs(session):
+        relay.wake()
+
+
+Reads = Annotated[ReadConnection, Depends(_read, scope="function")]
+Writes = Annotated[WriteSession, Depends(_write, scope="function")]

@@ -1,0 +1,1 @@
+"""Profiles: staff records, each with a headshot."""

@@ -1,0 +1,43 @@
+"""The tables of profiles."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.database import Base
+
+
+class Profile(Base):
+    """A member of staff."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (Index("ix_profiles_created_at_id", "created_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    employee_number: Mapped[str] = mapped_column(String(20), unique=True)
+    full_name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str] = mapped_column(String(254))
+    department: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Headshot(Base):
+    """A profile's picture as it was uploaded, and its thumbnail as soon as the worker has made it.
+
+    `version` changes with every upload, so that a late thumbnail of an older picture is dropped.
+    """
+
+    __tablename__ = "profile_headshots"
+
+    profile_id: Mapped[UUID] = mapped_column(
+        ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[UUID]
+    media_type: Mapped[str] = mapped_column(String(50))
+    image: Mapped[bytes] = mapped_column(LargeBinary)
+    thumbnail: Mapped[bytes | None] = mapped_column(LargeBinary)

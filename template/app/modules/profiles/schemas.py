@@ -1,0 +1,47 @@
+"""What the api takes and gives of profiles."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+EmployeeNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
+
+
+class HeadshotState(StrEnum):
+    """How far a headshot has come."""
+
+    NONE = "none"
+    PROCESSING = "processing"
+    READY = "ready"
+
+
+class ProfileIn(BaseModel):
+    """A profile as a client writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    employee_number: EmployeeNumber
+    full_name: Line
+    email: EmailStr
+    department: Line
+
+
+class ProfileOut(BaseModel):
+    """A profile as the api gives it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    employee_number: str
+    full_name: str
+    email: str
+    department: str
+    headshot: HeadshotState = Field(description="`ready` once the thumbnail can be fetched.")
+    created_at: datetime
+    updated_at: datetime

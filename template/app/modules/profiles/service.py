@@ -1,0 +1,182 @@
+"""What can be done with profiles. Statements are built once; the caller owns the transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NoReturn
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from app.core import images, outbox
+from app.core.database import ReadConnection, WriteSession
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.logging import log_func_args
+from app.core.pagination import Cursors, Page, PageQuery, Position
+from app.modules.profiles.models import Headshot, Profile
+from app.modules.profiles.schemas import HeadshotState, ProfileIn, ProfileOut
+
+MAKE_THUMBNAIL = "profiles.make_thumbnail"
+
+_PROFILE, _HEADSHOT = Profile.__table__, Headshot.__table__
+_STATE = case(
+    (_HEADSHOT.c.profile_id.is_(None), HeadshotState.NONE.value),
+    (_HEADSHOT.c.thumbnail.is_(None), HeadshotState.PROCESSING.value),
+    else_=HeadshotState.READY.value,
+).label("headshot")
+_SELECT = select(*_PROFILE.c, _STATE).select_from(_PROFILE.outerjoin(_HEADSHOT))
+_BY_ID = _SELECT.where(_PROFILE.c.id == bindparam("profile_id"))
+_NEWEST_FIRST = _SELECT.order_by(_PROFILE.c.created_at.desc(), _PROFILE.c.id.desc()).limit(
+    bindparam("limit")
+)
+_AFTER = _NEWEST_FIRST.where(
+    tuple_(_PROFILE.c.created_at, _PROFILE.c.id)
+    < tuple_(
+        bindparam("created_at", type_=_PROFILE.c.created_at.type),
+        bindparam("id", type_=_PROFILE.c.id.type),
+    )
+)
+_NUMBERED = _NEWEST_FIRST.offset(bindparam("offset"))
+_COUNT = select(func.count()).select_from(_PROFILE)
+
+
+async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
+    """Return a profile; raises NotFound."""
+    row = (await reads.execute(_BY_ID, {"profile_id": profile_id})).one_or_none()
+    if row is None:
+        _not_found(profile_id)
+    return ProfileOut.model_validate(row)
+
+
+async def list_page(reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[ProfileOut]:
+    """Return one page of profiles, newest first; raises InvalidInput for a foreign cursor."""
+    statement, values = _statement_of(query, cursors)
+    # One row more than asked for tells whether there is a next page.
+    rows = (await reads.execute(statement, values | {"limit": query.limit + 1})).all()
+    items = [ProfileOut.model_validate(row) for row in rows[: query.limit]]
+    more = len(rows) > query.limit
+    return Page[ProfileOut](
+        items=items,
+        next=cursors.write(Position(items[-1].created_at, items[-1].id)) if more else None,
+        total=(await reads.execute(_COUNT)).scalar_one() if query.page else None,
+    )
+
+
+def _statement_of(
+    query: PageQuery, cursors: Cursors
+) -> tuple[Select[*tuple[object, ...]], dict[str, object]]:
+    if query.cursor is not None:
+        position = cursors.read(query.cursor)
+        return _AFTER, {"created_at": position.created_at, "id": position.id}
+    return _NUMBERED, {"offset": query.offset}
+
+
+@log_func_args
+async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
+    """Create a profile; raises Conflict when its employee number is taken."""
+    now = datetime.now(UTC)
+    profile = Profile(id=uuid4(), created_at=now, updated_at=now, **draft.model_dump())
+    session.add(profile)
+    await _flush(session, draft)
+    return await _stored(session, profile.id)
+
+
+@log_func_args
+async def replace(session: WriteSession, profile_id: UUID, draft: ProfileIn) -> ProfileOut:
+    """Replace what a client may write of a profile; raises NotFound or Conflict."""
+    profile = await session.get(Profile, profile_id)
+    if profile is None:
+        _not_found(profile_id)
+    for name, value in draft:
+        setattr(profile, name, value)
+    profile.updated_at = datetime.now(UTC)
+    await _flush(session, draft)
+    return await _stored(session, profile_id)
+
+
+@log_func_args
+async def remove(session: WriteSession, profile_id: UUID) -> None:
+    """Delete a profile and its headshot; raises NotFound."""
+    deleted = await session.execute(
+        delete(Profile).where(Profile.id == profile_id).returning(Profile.id)
+    )
+    if deleted.one_or_none() is None:
+        _not_found(profile_id)
+
+
+@log_func_args
+async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes) -> ProfileOut:
+    """Store a picture and ask for its thumbnail; raises NotFound or InvalidInput."""
+    if await session.get(Profile, profile_id) is None:
+        _not_found(profile_id)
+    try:
+        media_type = images.media_type(image)
+    except images.NotAnImage as error:
+        location = "body.image"
+        raise InvalidInput(location, str(error)) from error
+    version = uuid4()
+    await session.merge(
+        Headshot(
+            profile_id=profile_id,
+            version=version,
+            media_type=media_type,
+            image=image,
+            thumbnail=None,
+        )
+    )
+    await session.flush()
+    await outbox.enqueue(session, MAKE_THUMBNAIL, profile_id=profile_id, version=version)
+    return await _stored(session, profile_id)
+
+
+async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
+    """Return a profile's thumbnail; raises NotFound while there is none."""
+    found = await reads.execute(
+        select(_HEADSHOT.c.thumbnail).where(_HEADSHOT.c.profile_id == profile_id)
+    )
+    data = found.scalar_one_or_none()
+    if data is None:
+        message = f"profile {profile_id} has no thumbnail yet"
+        raise NotFound(message)
+    return bytes(data)
+
+
+async def uploaded_image(reads: ReadConnection, profile_id: UUID, version: UUID) -> bytes | None:
+    """Return the picture of that very upload, or None when it was replaced or deleted since."""
+    found = await reads.execute(
+        select(_HEADSHOT.c.image).where(
+            _HEADSHOT.c.profile_id == profile_id, _HEADSHOT.c.version == version
+        )
+    )
+    return found.scalar_one_or_none()
+
+
+async def attach_thumbnail(
+    session: WriteSession, profile_id: UUID, version: UUID, data: bytes
+) -> None:
+    """Store the thumbnail of that very upload; nothing happens when it was replaced since."""
+    await session.execute(
+        update(Headshot)
+        .where(Headshot.profile_id == profile_id, Headshot.version == version)
+        .values(thumbnail=data)
+    )
+
+
+async def _flush(session: WriteSession, draft: ProfileIn) -> None:
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        message = f"employee number {draft.employee_number} is taken"
+        raise Conflict(message) from error
+
+
+async def _stored(session: WriteSession, profile_id: UUID) -> ProfileOut:
+    return ProfileOut.model_validate(
+        (await session.execute(_BY_ID, {"profile_id": profile_id})).one()
+    )
+
+
+def _not_found(profile_id: UUID) -> NoReturn:
+    message = f"there is no profile {profile_id}"
+    raise NotFound(message)

@@ -1,0 +1,21 @@
+"""The jobs of profiles."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from app.core import images
+from app.core.actors import Attempt, actor
+from app.modules.profiles import service
+
+
+@actor(service.MAKE_THUMBNAIL)
+async def make_thumbnail(attempt: Attempt, profile_id: UUID, version: UUID) -> None:
+    """Make the thumbnail of one upload. An upload that was replaced since needs none."""
+    async with attempt.reads() as reads:
+        image = await service.uploaded_image(reads, profile_id, version)
+    if image is not None:
+        data = await asyncio.to_thread(images.thumbnail, image)
+        async with attempt.finishes() as session:
+            await service.attach_thumbnail(session, profile_id, version, data)

@@ -1,0 +1,59 @@
+"""Settings: what differs between the places this code runs in, from the environment and `.env`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHIPPED_SECRET = "change-me"  # noqa: S105 - the placeholder of `.env.example`, refused in production
+SHORTEST_SECRET = 32
+
+
+class Environment(StrEnum):
+    """Where the process runs; only `production` refuses what is merely convenient."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """One value per environment variable of the same name in capitals. Immutable."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    secret_key: SecretStr = SecretStr(SHIPPED_SECRET)
+    database_url: str = "sqlite:///var/app.db"
+    redis_url: str | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
+
+    # How many jobs one process runs at a time.
+    job_concurrency: int = Field(default=8, gt=0)
+    # How often the outbox is swept for jobs that are due, besides right after a commit.
+    job_poll: timedelta = timedelta(seconds=1)
+    # A running job renews its lease; when the lease runs out, its process is taken for dead.
+    job_lease: timedelta = timedelta(seconds=30)
+    # A job that was sent to a worker and not begun after this time is sent again.
+    job_resend: timedelta = timedelta(seconds=60)
+
+    @model_validator(mode="after")
+    def _refuse_shipped_secret(self) -> Self:
+        secret = self.secret_key.get_secret_value()
+        if self.environment is Environment.PRODUCTION and len(secret) < SHORTEST_SECRET:
+            message = f"SECRET_KEY must be a secret of {SHORTEST_SECRET} characters in production"
+            raise ValueError(message)
+        return self

@@ -1,0 +1,153 @@
+"""The smoke test: api and worker as real processes, and one profile's whole way through them.
+
+It leaves the database as it found it. Without a URL it starts its own api (and worker, where there
+is a REDIS_URL) on a free port and stops them again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from typing import TypeVar
+from uuid import uuid4
+
+import httpx
+from PIL import Image
+
+from app.settings import Settings
+
+START_SECONDS = 30
+JOB_SECONDS = 30
+STOP_SECONDS = 15
+
+T = TypeVar("T")
+
+
+class SmokeError(Exception):
+    """What should have happened did not."""
+
+
+def run(settings: Settings, url: str | None) -> int:
+    """Run the smoke test, tell its story on standard output, and return an exit code."""
+    try:
+        with ExitStack() as stack:
+            base_url = url or stack.enter_context(_running(settings))
+            client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+            _tell("api is ready", lambda: _wait_until_ready(client))
+            _tell_profile(client)
+    except (SmokeError, httpx.HTTPError) as error:
+        print(f"✗ {error}", flush=True)
+        return 1
+    return 0
+
+
+def _tell_profile(client: httpx.Client) -> None:
+    profile = _tell("profile created", lambda: _create_profile(client))
+    path = f"/v1/profiles/{profile}"
+    try:
+        _tell("headshot uploaded", lambda: _upload(client, path))
+        _tell("worker made its thumbnail", lambda: _wait_for_thumbnail(client, path))
+    finally:
+        _tell("profile deleted", lambda: client.delete(path).raise_for_status().status_code)
+
+
+def _tell(what: str, act: Callable[[], T]) -> T:
+    started = time.perf_counter()
+    result = act()
+    milliseconds = (time.perf_counter() - started) * 1000
+    print(f"✓ {what:<28} {result!s:<38} {milliseconds:7.0f} ms", flush=True)
+    return result
+
+
+def _wait_until_ready(client: httpx.Client) -> str:
+    def ready() -> bool:
+        try:
+            return client.get("/readyz").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    _wait_for(ready, START_SECONDS, "the api did not become ready")
+    return str(client.base_url)
+
+
+def _create_profile(client: httpx.Client) -> str:
+    draft = {
+        "employee_number": f"smoke-{uuid4().hex[:8]}",
+        "full_name": "Smoke Test",
+        "email": "smoke.test@example.com",
+        "department": "Operations",
+    }
+    return str(_data(client.post("/v1/profiles", json=draft))["id"])
+
+
+def _upload(client: httpx.Client, path: str) -> object:
+    picture = BytesIO()
+    Image.new("RGB", (640, 480), "steelblue").save(picture, "PNG")
+    files = {"image": ("headshot.png", picture.getvalue(), "image/png")}
+    return _data(client.put(f"{path}/headshot", files=files))["headshot"]
+
+
+def _wait_for_thumbnail(client: httpx.Client, path: str) -> str:
+    _wait_for(
+        lambda: _data(client.get(path))["headshot"] == "ready", JOB_SECONDS, "the job was not done"
+    )
+    answer = client.get(f"{path}/headshot").raise_for_status()
+    return f"{answer.headers['content-type']}, {len(answer.content)} bytes"
+
+
+def _data(answer: httpx.Response) -> dict[str, object]:
+    if answer.is_error:
+        message = (
+            f"{answer.request.method} {answer.url} answered {answer.status_code}: {answer.text}"
+        )
+        raise SmokeError(message)
+    data: dict[str, object] = answer.json()["data"]
+    return data
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            message = f"{otherwise} within {seconds:.0f} seconds"
+            raise SmokeError(message)
+        time.sleep(0.05)
+
+
+@contextmanager
+def _running(settings: Settings) -> Iterator[str]:
+    """Start the project's processes, yield the api's address, and stop them."""
+    port = _free_port()
+    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "WARNING"}
+    commands = ["api"] if settings.redis_url is None else ["api", "worker"]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", "app", command], env=environment)
+        for command in commands
+    ]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        for process in processes:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

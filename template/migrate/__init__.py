@@ -1,0 +1,1 @@
+"""Migrations: Alembic's environment, made safe, and the revisions."""

@@ -1,0 +1,140 @@
+"""Migrations agree with the models, can be undone, and are never lost without a word."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.core.database import Base
+from app.outer_models import outer
+from migrate.runtime import MigrationUnsafe, is_managed, make_engine
+from tests.conftest import alembic_config
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.orm import Session
+
+revision, down_revision = "t1", None
+branch_labels = depends_on = None
+
+def upgrade():
+    op.create_table("first", sa.Column("id", sa.Integer, primary_key=True))
+    # body
+    op.create_table("second", sa.Column("id", sa.Integer, primary_key=True))
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/migrations.db"
+
+
+def tables(url: str) -> set[str]:
+    return set(sa.inspect(make_engine(url)).get_table_names())
+
+
+def with_revision(tmp_path: Path, url: str, body: str) -> Config:
+    """Return a configuration whose only revision has `body` between two tables."""
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    inner = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+    (versions / "t1.py").write_text(REVISION.replace("    # body", inner))
+    config = alembic_config(url)
+    config.set_main_option("version_locations", str(versions))
+    return config
+
+
+def test_up_down_up_and_no_drift(url: str) -> None:
+    config = alembic_config(url)
+    command.upgrade(config, "head")
+    command.check(config)
+    command.downgrade(config, "base")
+    assert tables(url) == {"alembic_version"}
+    command.upgrade(config, "head")
+    assert "profiles" in tables(url)
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory.from_config(alembic_config("sqlite://")).get_heads()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "op.get_bind().commit()",
+        "op.get_bind().rollback()",
+        "s = Session(op.get_bind()); s.execute(sa.text('select 1')); s.rollback()",
+    ],
+)
+def test_a_revision_that_ends_its_transaction_fails_loudly(
+    tmp_path: Path, url: str, body: str
+) -> None:
+    config = with_revision(tmp_path, url, body)
+    command.ensure_version(config)
+    with pytest.raises(MigrationUnsafe, match="committed or rolled back"):
+        command.upgrade(config, "head")
+
+
+def test_a_revision_that_fails_leaves_nothing(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        command.upgrade(with_revision(tmp_path, url, "1 / 0"), "head")
+    assert tables(url) <= {"alembic_version"}
+
+
+def test_a_batch_change_keeps_the_rows_that_refer_to_the_table(tmp_path: Path, url: str) -> None:
+    body = """
+        op.execute("create table child (first_id integer references first (id) on delete cascade)")
+        op.execute("insert into first values (1)")
+        op.execute("insert into child values (1)")
+        with op.batch_alter_table("first", recreate="always") as first:
+            first.add_column(sa.Column("name", sa.String(10)))
+    """
+    command.upgrade(with_revision(tmp_path, url, body), "head")
+    with make_engine(url).connect() as connection:
+        assert connection.execute(sa.text("select count(*) from child")).scalar_one() == 1
+
+
+def test_a_revision_that_leaves_dangling_keys_fails(tmp_path: Path, url: str) -> None:
+    body = """
+        op.execute("create table child (first_id integer references first (id))")
+        op.execute("insert into child values (99)")
+    """
+    with pytest.raises(MigrationUnsafe, match="point nowhere"):
+        command.upgrade(with_revision(tmp_path, url, body), "head")
+
+
+def test_tables_of_others_are_never_touched(url: str) -> None:
+    metadata = sa.MetaData()
+
+    class Legacy:
+        __table__ = sa.Table(
+            "legacy",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("x", sa.Text),
+        )
+
+    outer(Legacy)  # type: ignore[type-var]
+    sa.Table("ours", metadata, sa.Column("legacy_id", sa.ForeignKey("legacy.id")))
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("create table legacy (id integer primary key, more text)"))
+        connection.execute(sa.text("create table unknown (id integer primary key)"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": is_managed})
+        changes = compare_metadata(context, metadata)
+    assert [(change[0], change[1].name) for change in changes] == [("add_table", "ours")]
+
+
+def test_every_model_is_known_to_the_migrations(url: str) -> None:
+    command.upgrade(alembic_config(url), "head")
+    assert set(Base.metadata.tables) | {"alembic_version"} == tables(url)

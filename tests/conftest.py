@@ -1,0 +1,38 @@
+"""What all tests stand on: the public command, and one project rendered and brought up by it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
+    """Run the public command; return what it printed, fail with all of it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bootstrap", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_STATE_DIR": str(state)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The minimal project with the default answers, rendered, brought up and proven."""
+    folder = tmp_path_factory.mktemp("project")
+    state = tmp_path_factory.mktemp("state")
+    headstart("new", "shop", "--defaults", cwd=folder, state=state)
+    headstart("up", cwd=folder / "shop", state=state)
+    return folder / "shop"

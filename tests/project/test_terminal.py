@@ -1,0 +1,161 @@
+"""The questionnaire at a real terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.project.conftest import answers_without, tree
+
+ENTER, DOWN, CTRL_C, CTRL_U, CTRL_D = "\r", "\x1b[B", "\x03", "\x15", "\x04"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+
+
+class Terminal:
+    """A pseudo-terminal with `headstart` in it: wait for a text, then type."""
+
+    def __init__(self, *arguments: str, cwd: Path, stdout: int | None = None) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bootstrap", *arguments],
+            cwd=cwd,
+            env={**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            stdin=slave,
+            stdout=slave if stdout is None else stdout,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def expect(self, text: str) -> None:
+        """Wait until `text` has appeared since the last text that was waited for."""
+        deadline = time.monotonic() + 30
+        while text not in self.seen:
+            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.seen}"
+            assert self._read(), f"ended without {text!r}:\n{self.seen}"
+        self.seen = self.seen.partition(text)[2]
+
+    def type(self, *keys: str) -> None:
+        """Press keys."""
+        os.write(self._master, "".join(keys).encode())
+
+    def end(self) -> int:
+        """Wait for the command to end and return its exit code."""
+        while self._read():
+            pass
+        return self._process.wait(30)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], 30)
+        try:
+            data = os.read(self._master, 65536) if ready else b""
+        except OSError:  # Linux's way of saying that the other side is closed
+            data = b""
+        self.seen += _ESCAPES.sub("", data.decode(errors="replace"))
+        return bool(data)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+def open_terminal(
+    terminals: list[Terminal], *arguments: str, cwd: Path, **options: int
+) -> Terminal:
+    terminals.append(Terminal(*arguments, cwd=cwd, **options))
+    return terminals[-1]
+
+
+def test_only_what_is_open_is_asked_and_enter_takes_the_default(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    file = answers_without("project_name", "description", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
+    terminal.expect("What is the project called?")
+    terminal.type(ENTER)
+    terminal.expect("What is it for, in one sentence?")
+    terminal.expect("The shop backend.")
+    terminal.type(ENTER)
+    terminal.expect("First commit")
+    assert terminal.end() == 0
+    assert (tmp_path / "shop/.copier-answers.yml").is_file()
+
+
+def test_an_answer_that_breaks_a_rule_is_told_while_typing(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    file = answers_without("project_name", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
+    terminal.expect("What is the project called?")
+    terminal.type(CTRL_U, "My Shop", ENTER)
+    terminal.expect("must be 1 to 40 lower-case letters")
+    terminal.type(CTRL_U, "cart", ENTER)
+    terminal.expect("cart")
+    assert terminal.end() == 0
+    assert "project_name: cart" in (tmp_path / "shop/.copier-answers.yml").read_text()
+
+
+def test_choices_are_selected_and_later_questions_follow_from_them(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    file = answers_without("venv_layout", "venv_root", preset="custom", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
+    terminal.expect("Where does its virtual environment live?")
+    terminal.type(DOWN, ENTER)
+    terminal.expect("Which folder holds the shared environments?")
+    terminal.type(ENTER)
+    assert terminal.end() == 0
+    assert "venv_layout: shared" in (tmp_path / "shop/.copier-answers.yml").read_text()
+
+
+def test_the_result_can_be_piped_away_while_questions_are_asked(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    file = answers_without("project_name", "description", folder=tmp_path)
+    given = ("--data-file", file, "--json")
+    with (tmp_path / "out.json").open("w") as out:
+        terminal = open_terminal(
+            terminals, "new", "shop", *given, cwd=tmp_path, stdout=out.fileno()
+        )
+        for question in ("What is the project called?", "What is it for, in one sentence?"):
+            terminal.expect(question)
+            terminal.type(ENTER)
+        assert terminal.end() == 0
+    assert json.loads((tmp_path / "out.json").read_text())["sources"]["project_name"] == "asked"
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
+def test_leaving_the_questionnaire_makes_nothing(
+    terminals: list[Terminal], tmp_path: Path, key: str
+) -> None:
+    terminal = open_terminal(terminals, "new", "shop", cwd=tmp_path)
+    terminal.expect("What should the project start from?")
+    terminal.type(ENTER)
+    terminal.expect("What is the project called?")
+    terminal.type(CTRL_U, key)
+    assert terminal.end() == 130
+    assert tree(tmp_path) == {}
+    assert not list(tmp_path.iterdir())

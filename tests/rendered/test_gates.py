@@ -1,0 +1,95 @@
+"""A rendered project passes its own gates, and the template passes them where it lies."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "template"
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: list[str], directory: Path) -> str:
+    """Run a command and return what it printed; fail with all of it."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def files(project: Path) -> list[Path]:
+    """The project's own files: what its first commit holds."""
+    return [project / name for name in run(["git", "ls-files"], project).splitlines()]
+
+
+def test_make_check_passes(project: Path) -> None:
+    run(["make", "check"], project)
+
+
+def test_make_test_passes(project: Path) -> None:
+    assert re.search(r"\b\d+ passed", run(["make", "test"], project))
+
+
+def test_make_smoke_passes(project: Path) -> None:
+    assert "worker made its thumbnail" in run(["make", "smoke"], project)
+
+
+def test_the_lock_is_what_make_lock_writes(project: Path) -> None:
+    run(["make", "lock"], project)
+    assert run(["git", "status", "--porcelain", "--", "*.lock"], project) == ""
+
+
+def test_a_migration_is_written_from_the_models(project: Path) -> None:
+    model = project / "app/modules/profiles/models.py"
+    before = model.read_text("utf-8")
+    versions = project / "migrate/versions"
+    known = set(versions.iterdir())
+    try:
+        column = "    nickname: Mapped[str | None] = mapped_column(String(50))\n    created_at"
+        model.write_text(before.replace("    created_at", column, 1), "utf-8")
+        run(["make", "migration", "m=nicknames"], project)
+        (written,) = (path for path in set(versions.iterdir()) - known if path.suffix == ".py")
+        assert 'sa.Column("nickname", sa.String(length=50), nullable=True)' in written.read_text()
+        run([".venv/bin/ruff", "check", str(written)], project)
+        run([".venv/bin/ruff", "format", "--check", str(written)], project)
+        written.unlink()
+    finally:
+        model.write_text(before, "utf-8")
+
+
+def test_the_template_type_checks_in_place(project: Path) -> None:
+    mypy = str(project / ".venv/bin/mypy")
+    run([mypy, "--config-file", str(project / "pyproject.toml"), "--cache-dir=/dev/null"], TEMPLATE)
+
+
+def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:
+    run(["ruff", "check", "template"], ROOT)
+    run(["ruff", "format", "--check", "template"], ROOT)
+
+
+def test_nothing_of_the_template_is_left_in_a_render(project: Path) -> None:
+    for path in files(project):
+        text = path.read_text("utf-8")
+        assert path.name == "__init__.py" or text.strip(), f"{path} is empty"
+        assert not re.search(r"\{[{%]", text), f"{path} still has Jinja in it"
+        assert str(ROOT) not in text, f"{path} knows where it was rendered"
+
+
+def test_a_render_stays_small(project: Path) -> None:
+    lines = sum(
+        len(path.read_text("utf-8").splitlines()) for path in files(project) if path.suffix == ".py"
+    )
+    assert lines <= 4000
