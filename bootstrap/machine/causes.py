@@ -28,6 +28,7 @@ _CAUSES = (
     ),
     (r"database is locked", "Another program holds the database locked."),
     (r"Permission denied: (?P<detail>'[^']+')", "No permission for {detail}."),
+    (r"(?m)^FAILED (?P<detail>\S+)", "A test failed: {detail}"),
 )
 
 

@@ -61,6 +61,10 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
         ("Temporary failure in name resolution", "cannot be reached"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "not the one that was locked"),
         ("ERROR: No matching distribution found for nope==1", "no nope==1 for this Python"),
+        (
+            "FAILED tests/test_a.py::test_b - boom\n1 failed",
+            "A test failed: tests/test_a.py::test_b",
+        ),
         ("AssertionError: 1 != 2", None),
     ],
 )
