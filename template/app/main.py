@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
@@ -23,8 +23,8 @@ from app.settings import Settings
 SHUTDOWN_GRACE = timedelta(seconds=10)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the api; it connects to nothing before it is started."""
+def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+    """Return the api. It connects to nothing before it starts, and to nothing after it ends."""
     settings = settings or Settings()
     configure_logging(settings.log_level, settings.log_format)
     modules.load_models()
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title=about.name, version=about.version, description=about.description, lifespan=_lifespan
     )
     app.state.settings = settings
+    app.state.database = database or Database(settings.database_url)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.add_middleware(RequestContext)
     install_errors(app)
@@ -45,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    database = app.state.database = Database(settings.database_url)
+    database: Database = app.state.database
     transport = _transport(settings, database)
     relay = app.state.relay = Relay(
         database, transport, poll=settings.job_poll, resend=settings.job_resend
@@ -56,9 +57,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        relaying.cancel()
-        with suppress(asyncio.CancelledError):
-            await relaying
+        relay.stop()
+        await relaying
         if isinstance(transport, InProcess):
             await transport.drain(SHUTDOWN_GRACE)
         await database.close()

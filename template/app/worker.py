@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from concurrent.futures import Future
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
@@ -33,7 +32,7 @@ class Process(Middleware):
         """Prepare; nothing is connected before the first job or sweep."""
         self._settings = settings
         self._database = Database(settings.database_url)
-        self._relaying: Future[None] | None = None
+        self._relay: Relay | None = None
 
     async def run(self, job: Job) -> None:
         """Run one attempt of a job."""
@@ -41,18 +40,18 @@ class Process(Middleware):
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Start to relay, on the loop that the AsyncIO middleware has just started."""
-        relay = Relay(
+        self._relay = Relay(
             self._database,
             ToWorkers(broker),
             poll=self._settings.job_poll,
             resend=self._settings.job_resend,
         )
-        self._relaying = asyncio.run_coroutine_threadsafe(relay.run(), _loop())
+        asyncio.run_coroutine_threadsafe(self._relay.run(), _loop())
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Stop relaying; jobs that run are waited for by the worker itself."""
-        if self._relaying is not None:
-            self._relaying.cancel()
+        if self._relay is not None:
+            _loop().call_soon_threadsafe(self._relay.stop)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Disconnect."""

@@ -9,30 +9,20 @@ version read back on a second connection.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from alembic import context
-from sqlalchemy import (
-    Connection,
-    Engine,
-    MetaData,
-    NullPool,
-    TypeDecorator,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Engine, MetaData, TypeDecorator, text
 from sqlalchemy.schema import SchemaItem, Table
+
+from migrate.engine import make_engine
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.runtime.migration import MigrationContext, MigrationInfo
 
-BUSY_TIMEOUT_MS = 5000
+# Where a revision that fails takes its DDL back with it.
+TRANSACTIONAL_DDL = frozenset({"sqlite", "postgresql"})
 
 
 class MigrationUnsafe(RuntimeError):
@@ -55,6 +45,7 @@ def offline(url: str, metadata: MetaData) -> None:
 def online(url: str, metadata: MetaData) -> None:
     """Run what Alembic was asked to run, each revision in a transaction of its own."""
     engine = make_engine(url)
+    on_sqlite = engine.dialect.name == "sqlite"
     written: set[str] | None = None
 
     def version_applied(
@@ -65,7 +56,8 @@ def online(url: str, metadata: MetaData) -> None:
     ) -> None:
         nonlocal written
         _require_own_transaction(ctx, step)
-        _require_whole_foreign_keys(ctx, step)
+        if on_sqlite:
+            _require_whole_foreign_keys(ctx, step)
         written = {str(head) for head in heads}
 
     with engine.connect() as connection:
@@ -76,10 +68,10 @@ def online(url: str, metadata: MetaData) -> None:
             connection=connection,
             target_metadata=metadata,
             transaction_per_migration=True,
-            transactional_ddl=True,
+            transactional_ddl=engine.dialect.name in TRANSACTIONAL_DDL,
             compare_type=True,
             compare_server_default=True,
-            render_as_batch=True,
+            render_as_batch=on_sqlite,
             include_object=is_managed,
             render_item=render_type,
             on_version_apply=version_applied,
@@ -90,30 +82,6 @@ def online(url: str, metadata: MetaData) -> None:
         connection.commit()
     if written is not None:
         _require_written(engine, written)
-
-
-def make_engine(url: str) -> Engine:
-    """Return an engine on which every revision runs, DDL included, in a real transaction."""
-    parsed = make_url(url)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # Our own BEGIN, not the driver's guess: only then is DDL transactional.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        # A batch operation recreates its table: with foreign keys on, every child row would go.
-        cursor.execute("PRAGMA foreign_keys=OFF")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def is_managed(

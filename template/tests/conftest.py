@@ -1,24 +1,21 @@
-"""What tests stand on: a database of their own each, the api around it, and its client."""
+"""What tests stand on: a database, the api around it, and its client."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from io import BytesIO
-from pathlib import Path
 
 import httpx
 import pytest
-from alembic import command
-from alembic.config import Config
 from fastapi import FastAPI
 from PIL import Image
 
 from app.core.database import Database
-from app.core.project import ROOT
 from app.main import create_app
 from app.settings import Environment, Settings
+from tests.databases import emptied_after, migrated_database, rolled_back
 
 
 @pytest.fixture
@@ -26,55 +23,66 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def alembic_config(url: str) -> Config:
-    """Return the project's own Alembic configuration, for the database at `url`."""
-    config = Config(ROOT / "alembic.ini", attributes={"url": url})
-    config.set_main_option("script_location", str(ROOT / "migrate"))
-    return config
-
-
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file that the migrations built, once; tests work on copies."""
-    path = tmp_path_factory.mktemp("database") / "migrated.db"
-    command.upgrade(alembic_config(f"sqlite:///{path}"), "head")
-    return path
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database of this run, built by the migrations."""
+    with migrated_database(tmp_path_factory.mktemp("database")) as url:
+        yield url
 
 
 @pytest.fixture
-def settings(tmp_path: Path, migrated_file: Path) -> Settings:
-    """Settings of one test: its own database, and no trace of the developer's environment."""
-    path = shutil.copy(migrated_file, tmp_path / "test.db")
+def settings(database_url: str) -> Settings:
+    """Settings of a test: no trace of the developer's environment."""
     return Settings(
         _env_file=None,
         environment=Environment.TEST,
-        database_url=f"sqlite:///{path}",
+        database_url=database_url,
         redis_url=None,
         job_poll=timedelta(milliseconds=20),
     )
 
 
 @pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """The test's database, without an api."""
-    database = Database(settings.database_url)
-    yield database
-    await database.close()
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The database, in a transaction that is rolled back after the test."""
+    async with rolled_back(database_url) as database:
+        yield database
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The api, started."""
-    app = create_app(settings)
+async def committing(database_url: str) -> AsyncIterator[Database]:
+    """The database with real commits, for tests of what commits do."""
+    async with emptied_after(database_url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def serve(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
+    """Start the api around `database`."""
+    app = create_app(settings, database)
     async with app.router.lifespan_context(app):
+        yield app
+
+
+@asynccontextmanager
+async def connect(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of `app`."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def app(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
+    """The api, started."""
+    async with serve(settings, database) as app:
         yield app
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the api."""
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with connect(app) as client:
         yield client
 
 

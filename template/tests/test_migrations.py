@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from alembic.script import ScriptDirectory
 
 from app.core.database import Base
 from app.outer_models import outer
-from migrate.runtime import MigrationUnsafe, is_managed, make_engine
-from tests.conftest import alembic_config
+from migrate.engine import make_engine
+from migrate.runtime import MigrationUnsafe, is_managed
+from tests.databases import alembic_config, empty_database
 
 REVISION = """
 import sqlalchemy as sa
@@ -34,8 +36,16 @@ def upgrade():
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/migrations.db"
+def url(tmp_path: Path) -> Iterator[str]:
+    """An empty database."""
+    with empty_database(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """An empty SQLite database, for what is SQLite's own."""
+    return f"sqlite:///{tmp_path}/own.db"
 
 
 def tables(url: str) -> set[str]:
@@ -84,13 +94,13 @@ def test_a_revision_that_ends_its_transaction_fails_loudly(
         command.upgrade(config, "head")
 
 
-def test_a_revision_that_fails_leaves_nothing(tmp_path: Path, url: str) -> None:
+def test_a_revision_that_fails_leaves_nothing(tmp_path: Path, sqlite: str) -> None:
     with pytest.raises(ZeroDivisionError):
-        command.upgrade(with_revision(tmp_path, url, "1 / 0"), "head")
-    assert tables(url) <= {"alembic_version"}
+        command.upgrade(with_revision(tmp_path, sqlite, "1 / 0"), "head")
+    assert tables(sqlite) <= {"alembic_version"}
 
 
-def test_a_batch_change_keeps_the_rows_that_refer_to_the_table(tmp_path: Path, url: str) -> None:
+def test_a_batch_change_keeps_the_rows_that_refer_to_the_table(tmp_path: Path, sqlite: str) -> None:
     body = """
         op.execute("create table child (first_id integer references first (id) on delete cascade)")
         op.execute("insert into first values (1)")
@@ -98,18 +108,18 @@ def test_a_batch_change_keeps_the_rows_that_refer_to_the_table(tmp_path: Path, u
         with op.batch_alter_table("first", recreate="always") as first:
             first.add_column(sa.Column("name", sa.String(10)))
     """
-    command.upgrade(with_revision(tmp_path, url, body), "head")
-    with make_engine(url).connect() as connection:
+    command.upgrade(with_revision(tmp_path, sqlite, body), "head")
+    with make_engine(sqlite).connect() as connection:
         assert connection.execute(sa.text("select count(*) from child")).scalar_one() == 1
 
 
-def test_a_revision_that_leaves_dangling_keys_fails(tmp_path: Path, url: str) -> None:
+def test_a_revision_that_leaves_dangling_keys_fails(tmp_path: Path, sqlite: str) -> None:
     body = """
         op.execute("create table child (first_id integer references first (id))")
         op.execute("insert into child values (99)")
     """
     with pytest.raises(MigrationUnsafe, match="point nowhere"):
-        command.upgrade(with_revision(tmp_path, url, body), "head")
+        command.upgrade(with_revision(tmp_path, sqlite, body), "head")
 
 
 def test_tables_of_others_are_never_touched(url: str) -> None:

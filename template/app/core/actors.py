@@ -13,8 +13,10 @@ from typing import Concatenate, ParamSpec
 
 import structlog
 from pydantic import ConfigDict, validate_call
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core import outbox
+from app.core.clock import happens
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
 from app.core.outbox import Job, Superseded
@@ -105,11 +107,13 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
         if claimed is None:
             logger.info("job.skipped", job=str(job.id), actor=job.actor)
             return
-        keeper = asyncio.create_task(_keep_lease(database, claimed, lease))
+        ended = asyncio.Event()
+        keeper = asyncio.create_task(_keep_lease(database, claimed, lease, ended))
         try:
             await _attempt(database, claimed)
         finally:
-            keeper.cancel()
+            ended.set()
+            await keeper
 
 
 async def _attempt(database: Database, job: Job) -> None:
@@ -158,9 +162,11 @@ def pause_after(attempts: int) -> timedelta:
     return doubled * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
 
 
-async def _keep_lease(database: Database, job: Job, lease: timedelta) -> None:
-    while True:
-        await asyncio.sleep(lease.total_seconds() / 3)
-        async with database.writes() as session:
-            if not await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease):
-                return
+async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asyncio.Event) -> None:
+    ours = True
+    while ours and not await happens(ended, within=lease / 3):
+        try:
+            async with database.writes() as session:
+                ours = await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease)
+        except SQLAlchemyError:
+            logger.exception("job.lease_not_renewed", job=str(job.id))

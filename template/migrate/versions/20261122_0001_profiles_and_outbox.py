@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+INSTANT = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+BLOB = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
 def upgrade() -> None:
@@ -24,8 +28,8 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("due_at", INSTANT, nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
@@ -38,8 +42,8 @@ def upgrade() -> None:
         sa.Column("full_name", sa.String(length=100), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("department", sa.String(length=100), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("updated_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profiles")),
         sa.UniqueConstraint("employee_number", name=op.f("uq_profiles_employee_number")),
     )
@@ -49,8 +53,8 @@ def upgrade() -> None:
         sa.Column("profile_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Uuid(), nullable=False),
         sa.Column("media_type", sa.String(length=50), nullable=False),
-        sa.Column("image", sa.LargeBinary(), nullable=False),
-        sa.Column("thumbnail", sa.LargeBinary(), nullable=True),
+        sa.Column("image", BLOB, nullable=False),
+        sa.Column("thumbnail", BLOB, nullable=True),
         sa.ForeignKeyConstraint(
             ["profile_id"],
             ["profiles.id"],

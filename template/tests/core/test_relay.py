@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -52,9 +51,8 @@ async def relaying(relay: Relay, recorder: Recorder, until: int) -> None:
     task = asyncio.create_task(relay.run())
     async with asyncio.timeout(5):
         await recorder.has_sent(until)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    relay.stop()
+    await task
 
 
 def make_relay(database: Database, transport: Recorder, **options: timedelta) -> Relay:
@@ -78,7 +76,8 @@ async def test_a_wake_is_answered_at_once(database: Database) -> None:
     relay.wake()
     async with asyncio.timeout(2):
         await transport.has_sent(1)
-    task.cancel()
+    relay.stop()
+    await task
 
 
 async def test_a_job_that_nobody_begins_is_sent_again(database: Database) -> None:

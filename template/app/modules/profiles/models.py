@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -39,5 +39,5 @@ class Headshot(Base):
     )
     version: Mapped[UUID]
     media_type: Mapped[str] = mapped_column(String(50))
-    image: Mapped[bytes] = mapped_column(LargeBinary)
-    thumbnail: Mapped[bytes | None] = mapped_column(LargeBinary)
+    image: Mapped[bytes]
+    thumbnail: Mapped[bytes | None]

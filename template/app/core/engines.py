@@ -1,0 +1,116 @@
+"""How each kind of database is spoken to: its driver, its pools and the settings of its sessions.
+
+One pool reads in autocommit, the other writes in transactions; together they are what one process
+may take of a server's connections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+Options = dict[str, Any]
+
+# No overflow: it is closed when given back, and opening a connection costs more than a query.
+SERVER_POOL: Options = {
+    "pool_size": 10,
+    "max_overflow": 0,
+    "pool_timeout": 5,
+    "pool_recycle": 1800,
+}
+SQLITE_PRAGMAS = (
+    "busy_timeout=5000",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+)
+
+
+class UnsupportedDatabase(ValueError):
+    """DATABASE_URL names a database that this project has no driver for."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of database: its driver, and what its engines are created with."""
+
+    driver: str
+    common: Options = field(default_factory=dict)
+    writing: Options = field(default_factory=dict)
+
+
+KINDS = {
+    "sqlite": Kind(
+        "sqlite+aiosqlite",
+        # One writer at a time: waiting in the pool is fair, waiting inside SQLite is a poll.
+        writing={"pool_size": 1, "max_overflow": 0},
+    ),
+    "postgresql": Kind(
+        "postgresql+asyncpg",
+        SERVER_POOL | {"connect_args": {"server_settings": {"jit": "off"}}},
+    ),
+    "mysql": Kind(
+        "mysql+asyncmy",
+        SERVER_POOL | {"connect_args": {"charset": "utf8mb4"}},
+        # InnoDB's default locks gaps between rows, where concurrent jobs would deadlock.
+        writing={"isolation_level": "READ COMMITTED"},
+    ),
+}
+KINDS["mariadb"] = KINDS["mysql"]
+
+
+def reading_engine(url: str) -> AsyncEngine:
+    """Return an engine whose connections are never in a transaction, so none needs to be ended."""
+    parsed, kind = _kind_of(url)
+    engine = create_async_engine(
+        parsed.set(drivername=kind.driver),
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        **kind.common,
+    )
+    if parsed.get_backend_name() == "sqlite":
+        _configure_sqlite(engine)
+    return engine
+
+
+def writing_engine(url: str) -> AsyncEngine:
+    """Return an engine for transactions."""
+    parsed, kind = _kind_of(url)
+    options = {**kind.common, **kind.writing}
+    engine = create_async_engine(parsed.set(drivername=kind.driver), **options)
+    if parsed.get_backend_name() == "sqlite":
+        _configure_sqlite(engine)
+        _begin_immediately(engine)
+    return engine
+
+
+def _kind_of(url: str) -> tuple[URL, Kind]:
+    parsed = make_url(url)
+    name = parsed.get_backend_name()
+    if name not in KINDS:
+        message = f"DATABASE_URL starts with {name!r}; known are: {', '.join(KINDS)}"
+        raise UnsupportedDatabase(message)
+    return parsed, KINDS[name]
+
+
+def _configure_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # Our own BEGIN, not the driver's guess: only then is DDL transactional.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in SQLITE_PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def _begin_immediately(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred BEGIN fails when its first write meets another writer; this one waits instead.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,111 @@
+"""The databases of the tests: made by the migrations for one run, and never a developer's own.
+
+`TEST_DATABASE_URL` names a server (`postgresql://postgres@127.0.0.1/postgres`); without it the
+tests run on SQLite. Each worker of a parallel run has a database of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, create_engine, delete, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from app.core.database import Base, Database, ReadConnection, WriteSession
+from app.core.engines import writing_engine
+from app.core.project import ROOT
+from migrate.engine import DRIVERS
+
+
+def alembic_config(url: str) -> Config:
+    """Return the project's own Alembic configuration, for the database at `url`."""
+    config = Config(ROOT / "alembic.ini", attributes={"url": url})
+    config.set_main_option("script_location", str(ROOT / "migrate"))
+    return config
+
+
+@contextmanager
+def empty_database(folder: Path) -> Iterator[str]:
+    """Make a new database, yield its URL, and drop it."""
+    server = os.environ.get("TEST_DATABASE_URL", "")
+    if not server:
+        yield f"sqlite:///{folder / f'test_{uuid4().hex}.db'}"
+        return
+    name = f"test_{uuid4().hex}"
+    url = make_url(server)
+    _on_server(url, f"CREATE DATABASE {name}")
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        _on_server(url, f"DROP DATABASE {name}")
+
+
+def _on_server(url: URL, statement: str) -> None:
+    engine = create_engine(url.set(drivername=DRIVERS[url.get_backend_name()]))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@contextmanager
+def migrated_database(folder: Path) -> Iterator[str]:
+    """Make a database, build it by the migrations, yield its URL, and drop it."""
+    with empty_database(folder) as url:
+        command.upgrade(alembic_config(url), "head")
+        yield url
+
+
+class RolledBack(Database):
+    """A database on one connection, whose every commit ends in a transaction that never does."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Work inside the transaction that `connection` is in."""
+        self._connection = connection
+        self._alone = asyncio.Lock()
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[ReadConnection]:
+        """Yield the connection itself."""
+        async with self._alone:
+            yield ReadConnection(self._connection)
+
+    @asynccontextmanager
+    async def writes(self) -> AsyncIterator[WriteSession]:
+        """Yield a session whose commit releases a savepoint."""
+        session = AsyncSession(
+            self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+        )
+        async with self._alone, session, session.begin():
+            yield WriteSession(session)
+
+    async def close(self) -> None:
+        """Leave the connection to the test."""
+
+
+@asynccontextmanager
+async def rolled_back(url: str) -> AsyncIterator[Database]:
+    """Yield the database at `url`; nothing that is done to it stays."""
+    engine = writing_engine(url)
+    async with engine.connect() as connection:
+        await connection.begin()
+        yield RolledBack(connection)
+        await connection.rollback()
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def emptied_after(url: str) -> AsyncIterator[Database]:
+    """Yield the database at `url` with its real commits; every row is deleted afterwards."""
+    database = Database(url)
+    yield database
+    async with database.writes() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            await session.execute(delete(table))
+    await database.close()
