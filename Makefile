@@ -9,7 +9,7 @@
 SHELL := /bin/sh
 RUNTIME_LOCK := bootstrap/requirements.lock
 TEST_LOCK := tests/requirements.lock
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --no-input
 
 # The first Python that is new enough; the environment or the command line may name another.
@@ -30,7 +30,7 @@ demo: .venv/runtime.stamp
 	else .venv/bin/headstart new demo --preset minimal --defaults --up; fi
 
 test: .venv/test.stamp
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 install: .venv/runtime.stamp
 	@mkdir -p "$(PREFIX)/bin"

@@ -6,11 +6,8 @@ them, so that `headstart --help` costs little more than typer itself.
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,9 +18,7 @@ from bootstrap.errors import ExitCode, HeadstartError, UsageError
 
 if TYPE_CHECKING:
     from bootstrap.console import Format
-    from bootstrap.project.answers import Answers
-    from bootstrap.project.create import Created
-    from bootstrap.project.template import Template
+    from bootstrap.machine.apply import Options
 
 EPILOG = """\b
 Every day:
@@ -112,6 +107,7 @@ def new(
     up: Annotated[bool, typer.Option("--up", help="Then bring this machine up for it.")] = False,
     as_json: AsJson = False,
 ) -> None:
+    from bootstrap import console
     from bootstrap.project import given, questions, template
     from bootstrap.project.destination import acceptable
     from bootstrap.project.new import resolver, settle
@@ -124,91 +120,28 @@ def new(
 
     from bootstrap.project.create import create
 
-    if not source.released:
-        typer.echo(f"Note: the template {source.version} is unreleased.", err=True)
     created = create(path, answers, source)
-    document = _created_document(created, answers, source)
-    if not as_json:
-        _print_created(created, answers, source)
+    console.show_created(created, answers, source, _form(as_json))
     if up:
-        document["up"] = _bring_up_created(created, _form(as_json))
-    elif not as_json:
-        _print_next(dest)
-    if as_json:
-        _print_json(document)
+        _bring_up(created.path, _form(as_json))
+    console.show_next(dest, "make dev" if up else "make up && make test", _form(as_json))
 
 
 @app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets a project can start from, and what each adds."""
+    from bootstrap import console
     from bootstrap.project import questions, template
 
-    found = questions.load(template.locate().config).presets
-    if as_json:
-        _print_json({"presets": [{"name": preset.name, "adds": preset.adds} for preset in found]})
-        return
-    width = max(len(preset.name) for preset in found)
-    for preset in found:
-        typer.echo(f"{preset.name:{width}}  {preset.adds}")
+    console.show_presets(questions.load(template.locate().config).presets, _form(as_json))
 
 
 @app.command()
 def versions(as_json: AsJson = False) -> None:
     """List the released template versions in this package, oldest first."""
-    from bootstrap import __version__
-
-    if as_json:
-        _print_json({"versions": [__version__]})
-        return
-    typer.echo(__version__)
-
-
-def _created_document(created: Created, answers: Answers, source: Template) -> dict[str, object]:
-    return {
-        "project": answers.values["project_name"],
-        "path": str(created.path),
-        "template": {"version": source.version, "released": source.released},
-        "answers": {answer.question.name: answer.value for answer in answers.shown},
-        "sources": {answer.question.name: answer.source for answer in answers.shown},
-        "files": created.files,
-        "git": asdict(created.history),
-    }
-
-
-def _print_created(created: Created, answers: Answers, source: Template) -> None:
-    from bootstrap.project.values import show
-
-    typer.echo(f"Made {created.path}: {created.files} files from template {source.version}.")
-    if created.history.commit:
-        typer.echo(f"First commit {created.history.commit} on {created.history.branch}.")
-    for note in created.history.notes:
-        typer.echo(f"Note: {note}.")
-    rows = [(answer.question.name, show(answer.value), answer.source) for answer in answers.shown]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    typer.echo("\nAnswers:")
-    for name, value, origin in rows:
-        typer.echo(f"  {name:{widths[0]}}  {value:{widths[1]}}  ({origin})")
-
-
-def _print_next(dest: Path) -> None:
-    enter = "" if dest == Path() else f"cd {shlex.quote(str(dest))} && "
-    typer.echo(f"\nNext:\n  {enter}make up && make test")
-
-
-def _bring_up_created(created: Created, form: Format) -> dict[str, object]:
-    """Bring the machine up for a new project; progress is for people, the document for programs."""
     from bootstrap import console
-    from bootstrap.machine.apply import bring_up
 
-    typer.echo(err=True)
-    outcome = bring_up(created.path, console.observer("text"))
-    if form == "text":
-        console.show_outcome(outcome, form)
-    return console.outcome_document(outcome)
-
-
-def _print_json(document: dict[str, object]) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    console.show_versions((__version__,), _form(as_json))
 
 
 # -- the machine -----------------------------------------------------------------------------------
@@ -237,12 +170,10 @@ def up(
     headstart up --only packages      one step, when those before it are done
     headstart up --prove              and run the proof again
     """
-    from bootstrap import console
-    from bootstrap.machine.apply import Options, bring_up
+    from bootstrap.machine.apply import Options
 
     options = Options(only=only, proof="always" if prove else "when-changed")
-    outcome = bring_up(_root(project), console.observer(_form(as_json)), options)
-    console.show_outcome(outcome, _form(as_json))
+    _bring_up(_root(project), _form(as_json), options)
 
 
 @app.command()
@@ -315,6 +246,14 @@ def _told(error: Exception) -> HeadstartError:
 
 def _form(as_json: bool) -> Format:
     return "json" if as_json else "text"
+
+
+def _bring_up(project: Path, form: Format, options: Options | None = None) -> None:
+    from bootstrap import console
+    from bootstrap.machine.apply import DEFAULT, bring_up
+
+    outcome = bring_up(project, console.observer(form), options or DEFAULT)
+    console.show_outcome(outcome, form)
 
 
 def _root(project: Path | None) -> Path:

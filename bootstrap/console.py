@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.progress import Progress
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
+    from bootstrap.project.answers import Answers
+    from bootstrap.project.create import Created
+    from bootstrap.project.questions import Preset
+    from bootstrap.project.template import Template
 
 Format = Literal["text", "json"]
 Ending = Literal["failed", "interrupted"]
@@ -38,10 +44,66 @@ def observer(form: Format) -> Observer:
     return TerminalObserver() if _moves() else PlainObserver()
 
 
+def show_created(created: Created, answers: Answers, source: Template, form: Format) -> None:
+    """A new project: where it is, and what every answer was and comes from."""
+    if form == "json":
+        _print_json({"event": "created"} | _created_document(created, answers, source))
+        return
+    if not source.released:
+        _note(f"Note: the template {source.version} is unreleased.")
+    _say(f"Made {created.path}: {created.files} files from template {source.version}.")
+    if created.history.commit:
+        _say(f"First commit {created.history.commit} on {created.history.branch}.")
+    for note in created.history.notes:
+        _say(f"Note: {note}.")
+    rows = [(answer.question.name, answer.shown_value, answer.source) for answer in answers.shown]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    _say("")
+    for name, value, origin in rows:
+        _say(f"  {name:{widths[0]}}  {value:{widths[1]}}  {_dim(f'({origin})')}")
+    _say("")
+
+
+def _created_document(created: Created, answers: Answers, source: Template) -> dict[str, object]:
+    return {
+        "project": answers.values["project_name"],
+        "path": str(created.path),
+        "template": {"version": source.version, "released": source.released},
+        "answers": {answer.question.name: answer.value for answer in answers.shown},
+        "sources": {answer.question.name: answer.source for answer in answers.shown},
+        "files": created.files,
+        "git": asdict(created.history),
+    }
+
+
+def show_next(folder: Path, command: str, form: Format) -> None:
+    """What a person may want to run next."""
+    if form == "text":
+        enter = "" if str(folder) == "." else f"cd {shlex.quote(str(folder))} && "
+        _say(f"Next: {_bold(enter + command)}")
+
+
+def show_presets(presets: Sequence[Preset], form: Format) -> None:
+    if form == "json":
+        _print_json({"presets": [{"name": each.name, "adds": each.adds} for each in presets]})
+        return
+    width = max(len(preset.name) for preset in presets)
+    for preset in presets:
+        _say(f"{_bold(f'{preset.name:{width}}')}  {preset.adds}")
+
+
+def show_versions(versions: Sequence[str], form: Format) -> None:
+    if form == "json":
+        _print_json({"versions": list(versions)})
+        return
+    for version in versions:
+        _say(version)
+
+
 def show_outcome(outcome: Outcome, form: Format) -> None:
     pins = outcome.pins
     if form == "json":
-        _print_json({"event": "result"} | outcome_document(outcome))
+        _print_json({"event": "result"} | _outcome_document(outcome))
         return
     for notice in outcome.notices:
         _note(f"  ! {notice.problem}\n    → {notice.repair}")
@@ -51,7 +113,7 @@ def show_outcome(outcome: Outcome, form: Format) -> None:
     _say(f"{_green('✓')} {pins.project} is up, in {duration(outcome.seconds)}.")
 
 
-def outcome_document(outcome: Outcome) -> dict[str, object]:
+def _outcome_document(outcome: Outcome) -> dict[str, object]:
     return {
         "outcome": "done" if outcome.taken else "nothing-to-do",
         "project": outcome.pins.project,
@@ -181,6 +243,8 @@ class PlainObserver:
         sign = _green("✓", sys.stderr)
         seconds = _dim(duration(taken.seconds), sys.stderr)
         _note(f"  {sign} {taken.title}: {taken.result}  {seconds}")
+        for line in taken.details:
+            _note(f"      {line}")
 
     def step_stopped(self, step: PlannedStep, ending: Ending) -> None:
         _note(f"  {_red('✗', sys.stderr)} {step.title} {ending}")

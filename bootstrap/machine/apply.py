@@ -48,6 +48,7 @@ class Taken:
     name: str
     title: str
     result: str
+    details: tuple[str, ...]
     seconds: float
 
 
@@ -179,12 +180,13 @@ class _Run:
         self.journal.write("step-started", step=step.name, reason=reason)
         self.observer.step_started(planned)
         try:
-            result = step.run(self._context(facts))
+            result, *details = step.run(self._context(facts)).splitlines()
             facts = gather(self.pins)
             notices = _verified(step, self.pins, facts)
         except BaseException as error:  # noqa: BLE001 - told, then raised again
             self._stopped(planned, error)
-        done = Taken(step.name, step.title, result, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        done = Taken(step.name, step.title, result, tuple(details), seconds)
         self.journal.write("step-done", step=step.name, seconds=round(done.seconds, 3))
         self.observer.step_done(done)
         return done, facts, notices

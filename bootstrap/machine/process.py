@@ -144,17 +144,18 @@ class Runner:
     log: Path
     record: CommandRecord
 
-    def run(self, argv: Sequence[str]) -> None:
-        """Run `argv` to its end; its output goes to the log. Raises CommandError."""
+    def run(self, argv: Sequence[str]) -> str:
+        """Run `argv` to its end and return its output, which the log keeps. Raises CommandError."""
         with self.log.open("ab") as log:
             log.write(f"\n$ {shlex.join(argv)}\n".encode())
             log.flush()
             start = log.tell()
             code = self._supervise(argv, log.fileno())
         self.record.command_ended(code)
+        output = self.log.read_bytes()[start:].decode(errors="replace")
         if code:
-            output = self.log.read_bytes()[start:].decode(errors="replace")
             raise CommandError(argv, code, output, self.log)
+        return output
 
     def _supervise(self, argv: Sequence[str], log: int) -> int:
         process = subprocess.Popen(

@@ -41,6 +41,11 @@ class Answer:
     open: bool = False
     breaks: str = ""
 
+    @property
+    def shown_value(self) -> str:
+        """The value as a person would write it."""
+        return show(self.value)
+
 
 class Problem(NamedTuple):
     """A given value that cannot be used, and the rule that it breaks."""

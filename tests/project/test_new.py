@@ -52,7 +52,7 @@ def test_an_existing_empty_folder_will_do_even_the_current_one(tmp_path: Path) -
     run = headstart("new", ".", "--defaults", cwd=shop)
     assert run.returncode == 0
     assert shop.stat().st_ino == before  # a shell that stands in it stays in it
-    assert "Next:\n  make up && make test" in run.stdout
+    assert "Next: make up && make test" in run.stdout
     assert git("status", "--porcelain", cwd=shop) == ""
     assert not list(shop.glob(".shop.*"))
 

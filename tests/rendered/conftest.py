@@ -23,7 +23,7 @@ def backend(project: Path, tmp_path: Path) -> Iterator[Backend]:
     }
     environment.pop("REDIS_URL", None)
     python = project / ".venv/bin/python"
-    upgrade = [python, "-m", "alembic", "upgrade", "head"]
+    upgrade = [str(python), "-m", "alembic", "upgrade", "head"]
     subprocess.run(upgrade, cwd=project, env=environment, check=True)
     backend = Backend(project, database, environment)
     backend.count_effects()

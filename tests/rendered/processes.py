@@ -44,7 +44,7 @@ def picture(side: int = 600) -> bytes:
 
 @dataclass
 class Backend:
-    """One rendered project with a database of its own, whose processes can be started and killed."""
+    """A rendered project on a database of its own, whose processes can be started and killed."""
 
     project: Path
     database: Path

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 
 def run(command: list[str], directory: Path) -> str:

@@ -1,6 +1,7 @@
 """Jobs of a rendered project survive kill -9 of whoever holds them, and take effect once.
 
-Real processes, a real Redis and a real database; the database counts the effects, not the code under test.
+Real processes, a real Redis and a real database; the database counts the effects, not the code that
+is tested.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.rendered.processes import (
     wait_until,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 BEGUN = "SELECT count(*) FROM outbox WHERE attempts = 1"

@@ -39,16 +39,26 @@ class Proof:
 
     def run(self, context: Context) -> str:
         context.record("proving", context.facts.proof.fingerprint)
-        for command in context.pins.proof:
-            context.run(command)
+        told = [line for command in context.pins.proof for line in _prove(context, command)]
         context.record("proven", context.facts.proof.fingerprint)
-        return ", ".join(_short(command) for command in context.pins.proof)
+        return "\n".join(("it works", *told))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if facts.proof.proven or not pins.proof:
             return ()
         problem = "this combination of pins has not been proven here"
         return (Finding(self.name, "broken", problem, "headstart up"),)
+
+
+def _prove(context: Context, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Run a command of the proof; return its name and what it told."""
+    return (_short(command), *(f"  {line}" for line in telling(context.run(command))))
+
+
+def telling(output: str) -> list[str]:
+    """The lines that say what a command has proven: each it has ticked off, else its last."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    return [line for line in lines if line.startswith("✓")] or lines[-1:]
 
 
 def _short(command: tuple[str, ...]) -> str:

@@ -30,7 +30,7 @@ class Context:
 
     pins: Pins
     facts: Facts
-    run: Callable[[Sequence[str]], None]
+    run: Callable[[Sequence[str]], str]
     record: Callable[[Literal["proving", "proven"], str], None]
 
 
@@ -53,7 +53,10 @@ class Step(Protocol):
         """What it runs, as a person would type it."""
 
     def run(self, context: Context) -> str:
-        """Do it, and say what was done. Interrupted anywhere, the next run must converge."""
+        """Do it, and say what was done: in one line, and in more below it where they tell more.
+
+        Interrupted anywhere, the next run must converge.
+        """
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         """Look closely, trusting no exit code; changes nothing."""
