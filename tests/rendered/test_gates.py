@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,8 @@ def test_the_template_type_checks_in_place(project: Path) -> None:
 
 
 def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:
-    run(["ruff", "check", "template"], ROOT)
-    run(["ruff", "format", "--check", "template"], ROOT)
+    run([sys.executable, "-m", "ruff", "check", "template"], ROOT)
+    run([sys.executable, "-m", "ruff", "format", "--check", "template"], ROOT)
 
 
 def test_nothing_of_the_template_is_left_in_a_render(project: Path) -> None:
