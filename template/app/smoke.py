@@ -41,6 +41,7 @@ def run(settings: Settings, url: str | None) -> int:
             base_url = url or stack.enter_context(_running(settings))
             client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
             _tell("api is ready", lambda: _wait_until_ready(client))
+            _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)
     except (SmokeError, httpx.HTTPError) as error:
         print(f"✗ {error}", flush=True)
