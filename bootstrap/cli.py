@@ -127,7 +127,7 @@ def new(
     console.show_next(dest, "make dev" if up else "make up && make test", _form(as_json))
 
 
-@app.command()
+@app.command(short_help="List the presets a project can start from.")
 def presets(as_json: AsJson = False) -> None:
     """List the presets a project can start from, and what each adds."""
     from bootstrap import console
@@ -136,7 +136,7 @@ def presets(as_json: AsJson = False) -> None:
     console.show_presets(questions.load(template.locate().config).presets, _form(as_json))
 
 
-@app.command()
+@app.command(short_help="List the template versions in this package.")
 def versions(as_json: AsJson = False) -> None:
     """List the released template versions in this package, oldest first."""
     from bootstrap import console
@@ -147,7 +147,7 @@ def versions(as_json: AsJson = False) -> None:
 # -- the machine -----------------------------------------------------------------------------------
 
 
-@app.command()
+@app.command(short_help="Bring this machine up to the project's pins.")
 def up(
     only: Annotated[
         str | None,
@@ -176,7 +176,7 @@ def up(
     _bring_up(_root(project), _form(as_json), options)
 
 
-@app.command()
+@app.command(short_help="Show what `up` would do, and why.")
 def plan(project: Project = None, as_json: AsJson = False) -> None:
     """Show what `up` would do, why, and how long it usually takes.
 
@@ -188,7 +188,7 @@ def plan(project: Project = None, as_json: AsJson = False) -> None:
     console.show_plan(*look_ahead(_root(project)), _form(as_json))
 
 
-@app.command()
+@app.command(short_help="Check closely that everything is as pinned.")
 def doctor(project: Project = None, as_json: AsJson = False) -> None:
     """Check closely that everything is as pinned; each finding names its repair.
 
