@@ -1,7 +1,8 @@
-"""The smoke test: api and worker as real processes, and one profile's whole way through them.
+"""Prove the whole way of one request: answered, stored, its job done.
 
-It leaves the database as it found it. Without a URL it starts its own api (and worker, where there
-is a REDIS_URL) on a free port and stops them again.
+api and worker run as real processes, and one profile goes all the way through them. The database is
+left as it was found. Without a URL it starts its own api (and worker, where there is a REDIS_URL)
+on a free port, and stops them again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
@@ -34,19 +36,24 @@ class SmokeError(Exception):
     """What should have happened did not."""
 
 
-def run(settings: Settings, url: str | None) -> int:
-    """Run the smoke test, tell its story on standard output, and return an exit code."""
+def declare(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--url", help="prove the api that runs there, instead of starting one")
+
+
+def run(arguments: Namespace) -> None:
+    """Tell the story of the test on standard output."""
+    settings = Settings()
     try:
         with ExitStack() as stack:
-            base_url = url or stack.enter_context(_running(settings))
+            base_url = arguments.url or stack.enter_context(_running(settings))
             client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)
     except (SmokeError, httpx.HTTPError) as error:
         print(f"✗ {error}", flush=True)
-        return 1
-    return 0
+        sys.exit(1)
 
 
 def _tell_profile(client: httpx.Client) -> None:
