@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap import pyenv
+
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
@@ -24,16 +26,16 @@ class PythonFact:
 
 def look(pins: Pins) -> PythonFact:
     """Ask the file system: starting pyenv costs a tenth of a second, a folder listing nothing."""
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    pyenv = root if root.is_dir() else None
+    root = pyenv.root(os.environ)
+    found = root if root.is_dir() else None
     prefix = root / "versions" / pins.python
     executable = _executable(prefix, pins.python)
     if executable:
-        return PythonFact(executable, "pyenv", pyenv)
+        return PythonFact(executable, "pyenv", found)
     if running := _running(pins.python):
-        return PythonFact(running, "running", pyenv)
+        return PythonFact(running, "running", found)
     defect = f"{prefix} has no working interpreter" if prefix.is_dir() else None
-    return PythonFact(None, None, pyenv, defect)
+    return PythonFact(None, None, found, defect)
 
 
 def _running(version: str) -> Path | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap import pyenv
 from bootstrap.errors import Refused
 from bootstrap.machine.process import ask
 from bootstrap.machine.steps.step import Finding, StepName
@@ -37,7 +38,7 @@ class Python:
         return facts.python.defect or f"Python {pins.python} is not on this machine"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
-        root = facts.python.pyenv or Path.home() / ".pyenv"
+        root = facts.python.pyenv or pyenv.root(os.environ)
         minor = pins.python.rpartition(".")[0]
         executable = root / "versions" / pins.python / "bin" / f"python{minor}"
         found = replace(facts.python, executable=executable, provider="pyenv", defect=None)
