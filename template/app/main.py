@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from app import features, modules
+from app import modules
 from app.core import health
 from app.core.database import Database
 from app.core.errors import install_errors
@@ -40,8 +40,6 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     install_errors(app)
     for router in (health.router, *modules.routers()):
         app.include_router(router)
-    for feature in features.found():
-        feature.install(app)
     return app
 
 
