@@ -11,7 +11,7 @@ from app.core.database import Database
 async def test_a_process_with_its_database_is_live_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/livez")).json() == {"status": "ok"}
     answer = await client.get("/readyz")
-    assert answer.json() == {"status": "ok", "checks": {"database": "ok"}}
+    assert answer.json() == {"status": "ok", "checks": {"database": {"status": "ok"}}}
 
 
 async def test_without_its_database_it_is_live_but_not_ready(
@@ -23,7 +23,7 @@ async def test_without_its_database_it_is_live_but_not_ready(
         assert (await client.get("/livez")).status_code == 200
         answer = await client.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["checks"] == {"database": "failed"}
+        assert answer.json()["checks"]["database"]["status"] == "failed"
     finally:
         await app.state.database.close()
         app.state.database = ready

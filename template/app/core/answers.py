@@ -1,0 +1,162 @@
+"""Answers kept under a client's key, so that a repeated request has one effect and one answer.
+
+A row is claimed before the effect and gets the answer after it, all in the effect's transaction: an
+answer is stored if and only if the effect is. A concurrent duplicate waits in the database for that
+transaction to end, and then finds the answer, or, where it was rolled back, has the claim itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy import JSON, CursorResult, Index, String, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.clock import happens
+from app.core.database import Base, Database, WriteSession
+
+logger = structlog.get_logger(__name__)
+
+CLEANING_BATCH = 500
+CLAIM_ATTEMPTS = 3
+
+
+class AnswerRow(Base):
+    """One request that was made under a key, and what it was answered."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, str] | None] = mapped_column(JSON)
+    body: Mapped[bytes | None]
+    expires_at: Mapped[datetime]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request was answered, and the fingerprint of that request."""
+
+    fingerprint: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Contended(Exception):
+    """Another request has this claim, and its end cannot be waited for."""
+
+
+_ROW = AnswerRow.__table__
+# Inserts nothing where the row exists, and unlike an IntegrityError leaves the transaction whole.
+_CLAIM = (
+    insert(AnswerRow)
+    .prefix_with("IGNORE", dialect="mysql")
+    .prefix_with("OR IGNORE", dialect="sqlite")
+)
+_CLAIM_POSTGRESQL = postgresql.insert(AnswerRow).on_conflict_do_nothing()
+_FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(
+    _ROW.c.id == bindparam("answer_id"), _ROW.c.expires_at > bindparam("now")
+)
+_FORGET = delete(AnswerRow).where(
+    AnswerRow.id == bindparam("answer_id"), AnswerRow.expires_at <= bindparam("now")
+)
+_KEEP = (
+    update(AnswerRow)
+    .where(AnswerRow.id == bindparam("answer_id"))
+    .values(status=bindparam("status"), headers=bindparam("headers"), body=bindparam("body"))
+    .execution_options(synchronize_session=False)
+)
+_EXPIRED = (
+    select(_ROW.c.id)
+    .where(_ROW.c.expires_at <= bindparam("now"))
+    .order_by(_ROW.c.expires_at)
+    .limit(CLEANING_BATCH)
+)
+
+
+def answer_id(*scope: str) -> UUID:
+    """Return the id of an answer, the same for the same caller, endpoint and key only."""
+    digest = hashlib.sha256("\0".join(scope).encode()).digest()
+    return UUID(bytes=digest[:16])
+
+
+async def claim(
+    session: WriteSession, id_: UUID, fingerprint: str, lifetime: timedelta
+) -> Answer | None:
+    """Claim the effect of a request: None means that it is ours, otherwise it has this answer.
+
+    Raises Contended when another request has it and the database does not let us wait for its end.
+    """
+    try:
+        return await _claim(session, id_, fingerprint, lifetime)
+    except OperationalError as error:
+        # A lock was waited for too long, or several waiters have met in a deadlock (InnoDB).
+        if error.connection_invalidated:
+            raise
+        raise Contended(id_) from error
+
+
+async def _claim(
+    session: WriteSession, id_: UUID, fingerprint: str, lifetime: timedelta
+) -> Answer | None:
+    now = datetime.now(UTC)
+    row = {"id": id_, "fingerprint": fingerprint, "expires_at": now + lifetime}
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    statement = _CLAIM_POSTGRESQL if on_postgresql else _CLAIM
+    for _ in range(CLAIM_ATTEMPTS):
+        result = await session.execute(statement, row)
+        if cast("CursorResult[Any]", result).rowcount:
+            return None
+        found = (await session.execute(_FIND, {"answer_id": id_, "now": now})).one_or_none()
+        if found is not None:
+            return Answer(*found)
+        await session.execute(_FORGET, {"answer_id": id_, "now": now})
+    raise Contended(id_)
+
+
+async def keep(session: WriteSession, id_: UUID, answer: Answer) -> None:
+    """Store the answer of a request that was claimed in this transaction."""
+    await session.execute(
+        _KEEP,
+        {
+            "answer_id": id_,
+            "status": answer.status,
+            "headers": answer.headers,
+            "body": answer.body,
+        },
+    )
+
+
+async def delete_expired(database: Database) -> int:
+    """Delete one batch of expired answers, found without a lock; return how many there were."""
+    now = datetime.now(UTC)
+    async with database.reads() as reads:
+        expired = (await reads.execute(_EXPIRED, {"now": now})).scalars().all()
+    if expired:
+        async with database.writes() as session:
+            # A key that was used again meanwhile is not expired any more.
+            await session.execute(
+                delete(AnswerRow).where(AnswerRow.id.in_(expired), AnswerRow.expires_at <= now)
+            )
+    return len(expired)
+
+
+async def clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
+    """Delete what has expired, again and again, until stopped. No request waits for this."""
+    while not await happens(stop, within=every):
+        try:
+            while await delete_expired(database) == CLEANING_BATCH and not stop.is_set():
+                pass
+        except Exception:
+            logger.exception("answers.cleaning_failed")
