@@ -15,7 +15,19 @@ from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import JSON, CursorResult, Index, String, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    CursorResult,
+    Index,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    not_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
@@ -57,32 +69,22 @@ class Contended(Exception):
     """Another request has this claim, and its end cannot be waited for."""
 
 
-_ROW = AnswerRow.__table__
+_ROW = cast("Table", AnswerRow.__table__)
+_THIS = _ROW.c.id == bindparam("answer_id")
+_EXPIRED_NOW = _ROW.c.expires_at <= bindparam("now")
 # Inserts nothing where the row exists, and unlike an IntegrityError leaves the transaction whole.
 _CLAIM = (
-    insert(AnswerRow)
-    .prefix_with("IGNORE", dialect="mysql")
-    .prefix_with("OR IGNORE", dialect="sqlite")
+    insert(_ROW).prefix_with("IGNORE", dialect="mysql").prefix_with("OR IGNORE", dialect="sqlite")
 )
-_CLAIM_POSTGRESQL = postgresql.insert(AnswerRow).on_conflict_do_nothing()
+_CLAIM_POSTGRESQL = postgresql.insert(_ROW).on_conflict_do_nothing()
 _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(
-    _ROW.c.id == bindparam("answer_id"), _ROW.c.expires_at > bindparam("now")
+    _THIS, not_(_EXPIRED_NOW)
 )
-_FORGET = delete(AnswerRow).where(
-    AnswerRow.id == bindparam("answer_id"), AnswerRow.expires_at <= bindparam("now")
-)
-_KEEP = (
-    update(AnswerRow)
-    .where(AnswerRow.id == bindparam("answer_id"))
-    .values(status=bindparam("status"), headers=bindparam("headers"), body=bindparam("body"))
-    .execution_options(synchronize_session=False)
-)
-_EXPIRED = (
-    select(_ROW.c.id)
-    .where(_ROW.c.expires_at <= bindparam("now"))
-    .order_by(_ROW.c.expires_at)
-    .limit(CLEANING_BATCH)
-)
+_FORGET = delete(_ROW).where(_THIS, _EXPIRED_NOW)
+_KEEP = update(_ROW).where(_THIS)
+_EXPIRED = select(_ROW.c.id).where(_EXPIRED_NOW).order_by(_ROW.c.expires_at).limit(CLEANING_BATCH)
+# A key that was used again since it was found is not expired any more.
+_CLEAN = delete(_ROW).where(_ROW.c.id.in_(bindparam("ids", expanding=True)), _EXPIRED_NOW)
 
 
 def answer_id(*scope: str) -> UUID:
@@ -145,10 +147,7 @@ async def delete_expired(database: Database) -> int:
         expired = (await reads.execute(_EXPIRED, {"now": now})).scalars().all()
     if expired:
         async with database.writes() as session:
-            # A key that was used again meanwhile is not expired any more.
-            await session.execute(
-                delete(AnswerRow).where(AnswerRow.id.in_(expired), AnswerRow.expires_at <= now)
-            )
+            await session.execute(_CLEAN, {"ids": expired, "now": now})
     return len(expired)
 
 

@@ -78,7 +78,8 @@ class Attempt:
 
     async def _fingerprint(self) -> str:
         # What the body says counts, not how it is spaced.
-        said = [self._request.url.query, await self._request.json()]
+        body = await self._request.json() if await self._request.body() else None
+        said = [self._request.url.query, body]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
