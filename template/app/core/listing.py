@@ -92,12 +92,10 @@ class Listing(Generic[Item]):
         if len(rows) > query.limit:
             found["next"] = cursors.write(self._position(asked, rows[query.limit - 1]))
         if query.is_counted:
-            counting = self._kept(_build_count, asked)
-            count = (await reads.execute(counting, filtering)).scalar_one()
-            found["total"], found["total_is_exact"] = (
-                min(count, self.count_to),
-                count <= self.count_to,
-            )
+            counting = await reads.execute(self._kept(_build_count, asked), filtering)
+            count = counting.scalar_one()
+            found["total"] = min(count, self.count_to)
+            found["total_is_exact"] = count <= self.count_to
         return self._page.model_validate(found)
 
     def order(self, asked: Asked) -> tuple[Column, bool]:
