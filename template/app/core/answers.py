@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from uuid import UUID
 
 import structlog
 from sqlalchemy import (
@@ -29,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.clock import happens
@@ -47,7 +46,7 @@ class AnswerRow(Base):
     __tablename__ = "idempotency"
     __table_args__ = (Index(None, "expires_at"),)
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     status: Mapped[int | None]
     headers: Mapped[dict[str, str] | None] = mapped_column(JSON)
@@ -72,10 +71,8 @@ class Contended(Exception):
 _ROW = cast("Table", AnswerRow.__table__)
 _THIS = _ROW.c.id == bindparam("answer_id")
 _EXPIRED_NOW = _ROW.c.expires_at <= bindparam("now")
-# Inserts nothing where the row exists, and unlike an IntegrityError leaves the transaction whole.
-_CLAIM = (
-    insert(_ROW).prefix_with("IGNORE", dialect="mysql").prefix_with("OR IGNORE", dialect="sqlite")
-)
+_CLAIM = insert(_ROW)
+# There an IntegrityError would end the whole transaction; elsewhere only the statement fails.
 _CLAIM_POSTGRESQL = postgresql.insert(_ROW).on_conflict_do_nothing()
 _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(
     _THIS, not_(_EXPIRED_NOW)
@@ -87,14 +84,13 @@ _EXPIRED = select(_ROW.c.id).where(_EXPIRED_NOW).order_by(_ROW.c.expires_at).lim
 _CLEAN = delete(_ROW).where(_ROW.c.id.in_(bindparam("ids", expanding=True)), _EXPIRED_NOW)
 
 
-def answer_id(*scope: str) -> UUID:
+def answer_id(*scope: str) -> str:
     """Return the id of an answer, the same for the same caller, endpoint and key only."""
-    digest = hashlib.sha256("\0".join(scope).encode()).digest()
-    return UUID(bytes=digest[:16])
+    return hashlib.sha256("\0".join(scope).encode()).hexdigest()
 
 
 async def claim(
-    session: WriteSession, id_: UUID, fingerprint: str, lifetime: timedelta
+    session: WriteSession, id_: str, fingerprint: str, lifetime: timedelta
 ) -> Answer | None:
     """Claim the effect of a request: None means that it is ours, otherwise it has this answer.
 
@@ -110,15 +106,12 @@ async def claim(
 
 
 async def _claim(
-    session: WriteSession, id_: UUID, fingerprint: str, lifetime: timedelta
+    session: WriteSession, id_: str, fingerprint: str, lifetime: timedelta
 ) -> Answer | None:
     now = datetime.now(UTC)
     row = {"id": id_, "fingerprint": fingerprint, "expires_at": now + lifetime}
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    statement = _CLAIM_POSTGRESQL if on_postgresql else _CLAIM
     for _ in range(CLAIM_ATTEMPTS):
-        result = await session.execute(statement, row)
-        if cast("CursorResult[Any]", result).rowcount:
+        if await _insert(session, row):
             return None
         found = (await session.execute(_FIND, {"answer_id": id_, "now": now})).one_or_none()
         if found is not None:
@@ -127,7 +120,16 @@ async def _claim(
     raise Contended(id_)
 
 
-async def keep(session: WriteSession, id_: UUID, answer: Answer) -> None:
+async def _insert(session: WriteSession, row: dict[str, object]) -> bool:
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    try:
+        result = await session.execute(_CLAIM_POSTGRESQL if on_postgresql else _CLAIM, row)
+    except IntegrityError:
+        return False
+    return cast("CursorResult[Any]", result).rowcount == 1
+
+
+async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
     """Store the answer of a request that was claimed in this transaction."""
     await session.execute(
         _KEEP,

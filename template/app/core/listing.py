@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -57,27 +57,20 @@ def begins(column: Column) -> Filter:
     return Filter(condition, lambda text: {first: sort_key(text), last: sort_key(text) + _LAST})
 
 
+@dataclass(frozen=True, eq=False)
 class Listing(Generic[Item]):
-    """The lists of one resource. Each statement is built when first needed, and kept."""
+    """The lists of one resource. Each statement is built when first needed, and kept.
 
-    def __init__(
-        self,
-        page: type[Page[Item]],
-        rows: Select[Any],
-        ident: Column,
-        *,
-        sorts: Mapping[str, Column],
-        filters: Mapping[str, Filter],
-        count_to: int = DEEPEST_ROW,
-    ) -> None:
-        """List `rows`, identified by `ident`; each sort goes backwards too, as `-name`."""
-        self._page = page
-        self.rows = rows
-        self.ident = ident
-        self.sorts = sorts
-        self.filters = filters
-        self.count_to = count_to
-        self._statements: dict[tuple[object, ...], Select[Any]] = {}
+    `rows` are identified by `ident`. Each sort goes backwards too, as `-name`.
+    """
+
+    items: type[Page[Item]]
+    rows: Select[Any]
+    ident: Column
+    sorts: Mapping[str, Column]
+    filters: Mapping[str, Filter]
+    count_to: int = DEEPEST_ROW
+    _statements: dict[tuple[object, ...], Select[Any]] = field(default_factory=dict, init=False)
 
     async def page(self, reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[Item]:
         """Return the page that is asked for; raises InvalidInput for a cursor of another list."""
@@ -96,7 +89,7 @@ class Listing(Generic[Item]):
             count = counting.scalar_one()
             found["total"] = min(count, self.count_to)
             found["total_is_exact"] = count <= self.count_to
-        return self._page.model_validate(found)
+        return self.items.model_validate(found)
 
     def order(self, asked: Asked) -> tuple[Column, bool]:
         """Return the column that a list is sorted by, and whether backwards."""

@@ -42,7 +42,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"])
     op.create_table(
         "idempotency",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("headers", sa.JSON(), nullable=True),

@@ -63,6 +63,15 @@ async def test_an_answer_under_a_key_is_like_one_without(client: httpx.AsyncClie
     assert plain.headers.keys() == keyed.headers.keys()
 
 
+async def test_the_openapi_knows_the_key_and_the_endpoint_behind_it(
+    client: httpx.AsyncClient,
+) -> None:
+    operation = (await client.get("/openapi.json")).json()["paths"][URL]["post"]
+    assert [each["name"] for each in operation["parameters"]] == ["idempotency-key"]
+    assert "ProfileIn" in str(operation["requestBody"])
+    assert "ProfileOut" in str(operation["responses"]["201"])
+
+
 async def test_another_request_under_the_same_key_is_refused(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -119,7 +119,7 @@ async def test_the_total_is_told_when_asked_for(client: httpx.AsyncClient) -> No
 async def test_counting_ends_and_says_so(database: Database) -> None:
     listing = Listing(
         Page[ProfileOut],
-        service._SELECT,
+        service.LISTING.rows,
         Profile.__table__.c.id,
         sorts={"created_at": Profile.__table__.c.created_at},
         filters={},
@@ -131,7 +131,7 @@ async def test_counting_ends_and_says_so(database: Database) -> None:
 
 
 def test_every_sort_and_filter_that_can_be_asked_for_is_answered() -> None:
-    listing = service._LISTING
+    listing = service.LISTING
     offered = ProfileQuery.model_json_schema()["properties"]
     forwards = [name for name in offered["sort"]["enum"] if not name.startswith("-")]
     assert forwards == list(listing.sorts)
@@ -146,4 +146,4 @@ def test_every_sort_has_an_index() -> None:
     unique = {
         each.columns.keys()[0] for each in table.constraints if isinstance(each, UniqueConstraint)
     }
-    assert {column.key for column in service._LISTING.sorts.values()} <= indexed | unique
+    assert {column.key for column in service.LISTING.sorts.values()} <= indexed | unique

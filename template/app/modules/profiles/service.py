@@ -29,7 +29,7 @@ _STATE = case(
 ).label("headshot")
 _SELECT = select(*_PROFILE.c, _STATE).select_from(_PROFILE.outerjoin(_HEADSHOT))
 _BY_ID = _SELECT.where(_PROFILE.c.id == bindparam("profile_id"))
-_LISTING = Listing(
+LISTING = Listing(
     Page[ProfileOut],
     _SELECT,
     _PROFILE.c.id,
@@ -54,7 +54,7 @@ async def list_page(
     reads: ReadConnection, query: ProfileQuery, cursors: Cursors
 ) -> Page[ProfileOut]:
     """Return one page of profiles; raises InvalidInput for a cursor of another list."""
-    return await _LISTING.page(reads, query, cursors)
+    return await LISTING.page(reads, query, cursors)
 
 
 @log_func_args
