@@ -67,6 +67,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_profiles_created_at_id", "profiles", ["created_at", "id"])
     op.create_index("ix_profiles_name_key_id", "profiles", ["name_key", "id"])
+    op.create_index("ix_profiles_employee_number_id", "profiles", ["employee_number", "id"])
     op.create_index(
         "ix_profiles_department_created_at_id", "profiles", ["department", "created_at", "id"]
     )

@@ -22,6 +22,8 @@ class Profile(Base):
     __table_args__ = (
         Index("ix_profiles_created_at_id", "created_at", "id"),
         Index("ix_profiles_name_key_id", "name_key", "id"),
+        # The unique index alone would not do: MySQL sorts the whole table where the id is missing.
+        Index("ix_profiles_employee_number_id", "employee_number", "id"),
         Index("ix_profiles_department_created_at_id", "department", "created_at", "id"),
     )
 
