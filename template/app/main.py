@@ -10,14 +10,18 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from app import features, modules
-from app.core import health
+from app.core import answers, health
 from app.core.database import Database
+from app.core.docs import install_docs
 from app.core.errors import install_errors
+from app.core.headers import SecurityHeaders
 from app.core.http import RequestContext
+from app.core.limits import BodyLimit
 from app.core.logging import configure_logging
 from app.core.pagination import Cursors
 from app.core.project import read_project
 from app.core.relay import InProcess, Relay, Transport
+from app.core.revisions import read_revisions
 from app.settings import Settings
 
 SHUTDOWN_GRACE = timedelta(seconds=10)
@@ -31,13 +35,22 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     modules.load_tasks()
     about = read_project()
     app = FastAPI(
-        title=about.name, version=about.version, description=about.description, lifespan=_lifespan
+        title=about.name,
+        version=about.version,
+        description=about.description,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = settings
     app.state.database = database or Database(settings.database_url)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
+    app.state.revisions = read_revisions()
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(RequestContext)
+    app.add_middleware(SecurityHeaders)
     install_errors(app)
+    install_docs(app)
     for router in (health.router, *modules.routers()):
         app.include_router(router)
     for feature in features.found():
@@ -56,11 +69,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if isinstance(transport, InProcess):
         transport.on_room = relay.wake
     relaying = asyncio.create_task(relay.run())
+    stop = asyncio.Event()
+    cleaning = asyncio.create_task(answers.clean(database, stop, settings.idempotency_cleaning))
     try:
         yield
     finally:
         relay.stop()
-        await relaying
+        stop.set()
+        await asyncio.gather(relaying, cleaning)
         if isinstance(transport, InProcess):
             await transport.drain(SHUTDOWN_GRACE)
         await database.close()

@@ -35,11 +35,21 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    # The path under which a proxy publishes the api, where it strips that path: "/staff".
+    root_path: str = Field(default="", pattern=r"^(/[^/?#]+)*$")
+    # Whose X-Forwarded-For and -Proto are believed: addresses and networks, by commas; "*" for all.
+    forwarded_allow_ips: str = "127.0.0.1"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
+    # The longest body of any request, and of a headshot within it.
+    max_body_bytes: int = Field(default=6 * 1024 * 1024, gt=0)
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
+
+    # How long a creation can be repeated with its Idempotency-Key, and how often older ones go.
+    idempotency_lifetime: timedelta = timedelta(hours=24)
+    idempotency_cleaning: timedelta = timedelta(minutes=10)
 
     # How many jobs one process runs at a time.
     job_concurrency: int = Field(default=8, gt=0)

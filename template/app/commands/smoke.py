@@ -63,7 +63,7 @@ def _tell_profile(client: httpx.Client) -> None:
         _tell("headshot uploaded", lambda: _upload(client, path))
         _tell("worker made its thumbnail", lambda: _wait_for_thumbnail(client, path))
     finally:
-        _tell("profile deleted", lambda: client.delete(path).raise_for_status().status_code)
+        _tell("profile deleted", lambda: _delete(client, path))
 
 
 def _tell(what: str, act: Callable[[], T]) -> T:
@@ -108,6 +108,10 @@ def _wait_for_thumbnail(client: httpx.Client, path: str) -> str:
     )
     answer = client.get(f"{path}/headshot").raise_for_status()
     return f"{answer.headers['content-type']}, {len(answer.content)} bytes"
+
+
+def _delete(client: httpx.Client, path: str) -> int:
+    return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
 
 
 def _data(answer: httpx.Response) -> dict[str, object]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData, TypeDecorator, Uuid
+from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData, String, TypeDecorator, Uuid
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
@@ -32,6 +32,12 @@ NAMING_CONVENTION = {
 INSTANT = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 # And its plain BLOB ends at 64 KiB.
 BLOB = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+# Text that is compared by its code points everywhere, whatever the language of the server.
+SORT_KEY = (
+    String(100)
+    .with_variant(String(100, collation="C"), "postgresql")
+    .with_variant(String(100, collation="utf8mb4_bin"), "mysql", "mariadb")
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

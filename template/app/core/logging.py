@@ -120,10 +120,12 @@ def correlated(correlation: str) -> Iterator[None]:
 def log_func_args(function: Callable[P, R]) -> Callable[P, R]:
     """Log each call at DEBUG: its arguments (secrets blanked, long ones cut) and its duration."""
     logger = structlog.stdlib.get_logger(function.__module__)
+    # structlog's own has no levels before it is configured.
+    levels = logging.getLogger(function.__module__)
     signature = inspect.signature(function)
 
     def record(args: tuple[Any, ...], kwargs: dict[str, Any], started: float) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
+        if levels.isEnabledFor(logging.DEBUG):
             bound = signature.bind(*args, **kwargs).arguments
             shown = {name: _brief(redacted(value, name)) for name, value in bound.items()}
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
