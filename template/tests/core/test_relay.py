@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,7 @@ from app.core import outbox
 from app.core import relay as relay_module
 from app.core.database import Database
 from app.core.outbox import Job
+from app.core.queues import Queue
 from app.core.relay import Relay
 
 
@@ -29,8 +30,8 @@ class Recorder:
             await self._more.wait()
             self._more.clear()
 
-    def room(self) -> int:
-        return self._room
+    async def room(self) -> Mapping[Queue, int]:
+        return dict.fromkeys(Queue, self._room)
 
     async def send(self, jobs: Sequence[Job]) -> None:
         if self.failures > 0:
