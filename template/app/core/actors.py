@@ -21,7 +21,7 @@ from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
 from app.core.outbox import Job, Superseded
 from app.core.queues import QUEUES, Queue
-from app.core.schedule import CRONS, Cron, Missed
+from app.core.schedule import CRONS, Cron
 
 logger = structlog.get_logger(__name__)
 
@@ -88,15 +88,13 @@ def actor(
     queue: Queue = Queue.DEFAULT,
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
-    cron: str | None = None,
-    missed: Missed = "run once",
+    cron: str | Cron | None = None,
 ) -> Callable[[Function[P]], Function[P]]:
     """Register a function as the actor called `name` ("module.verb").
 
     It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
     than once; what it does inside `attempt.finishes()` happens exactly once. With a `cron`
-    expression (UTC) it gets a job without arguments at every tick; `missed` says what becomes of
-    ticks while nothing ran: one job for all of them, or none.
+    expression (UTC) it gets a job without arguments at every tick.
     """
 
     def register(function: Function[P]) -> Function[P]:
@@ -106,7 +104,7 @@ def actor(
         ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
         QUEUES[name] = queue
         if cron is not None:
-            CRONS[name] = Cron(cron, missed)
+            CRONS[name] = Cron(cron) if isinstance(cron, str) else cron
         return function
 
     return register

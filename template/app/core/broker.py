@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from uuid import uuid4
 
 import dramatiq
@@ -63,7 +64,9 @@ class WakingBroker(RedisBroker):
             queues[message.queue_name][key] = sent.encode()
         with self.client.pipeline() as pipeline:
             for queue, batch in queues.items():
-                pipeline.hset(f"{self.namespace}:{queue}.msgs", mapping={**batch})
+                pipeline.hset(
+                    f"{self.namespace}:{queue}.msgs", items=list(chain.from_iterable(batch.items()))
+                )
                 pipeline.rpush(f"{self.namespace}:{queue}", *batch)
                 pipeline.rpush(self.tokens(queue), *["1"] * min(len(batch), MOST_TOKENS))
                 pipeline.ltrim(self.tokens(queue), 0, MOST_TOKENS - 1)

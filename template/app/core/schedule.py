@@ -38,10 +38,10 @@ Missed = Literal["run once", "skip"]
 
 @dataclass(frozen=True)
 class Cron:
-    """When an actor's jobs are due, and what becomes of ticks at which nobody led."""
+    """When an actor's jobs are due, and what becomes of ticks while nobody led: one job, or none."""
 
     expression: str
-    missed: Missed
+    missed: Missed = "run once"
 
     def __post_init__(self) -> None:
         """Refuse an expression that is none."""
