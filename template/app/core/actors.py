@@ -97,14 +97,16 @@ def actor(
     expression (UTC) it gets a job without arguments at every tick.
     """
 
+    schedule = Cron(cron) if isinstance(cron, str) else cron
+
     def register(function: Function[P]) -> Function[P]:
         if name in ACTORS:
             raise DuplicateActor(name)
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
         ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
         QUEUES[name] = queue
-        if cron is not None:
-            CRONS[name] = Cron(cron) if isinstance(cron, str) else cron
+        if schedule is not None:
+            CRONS[name] = schedule
         return function
 
     return register

@@ -38,7 +38,7 @@ Missed = Literal["run once", "skip"]
 
 @dataclass(frozen=True)
 class Cron:
-    """When an actor's jobs are due, and what becomes of ticks while nobody led: one job, or none."""
+    """When an actor's jobs are due, and whether ticks while nobody led make one job or none."""
 
     expression: str
     missed: Missed = "run once"

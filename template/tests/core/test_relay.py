@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.core import outbox
+from app.core import outbox, queues
 from app.core import relay as relay_module
 from app.core.database import Database
 from app.core.outbox import Job
@@ -66,6 +66,40 @@ async def test_every_job_is_sent_once(database: Database) -> None:
     transport = Recorder()
     await relaying(make_relay(database, transport), transport, until=250)
     assert len({job.id for job in transport.sent}) == len(transport.sent) == 250
+
+
+async def test_two_relays_at_once_send_no_job_twice(
+    committing: Database, database_url: str
+) -> None:
+    await enqueue(committing, 500)
+    other = Database(database_url)
+    transports = Recorder(), Recorder()
+    relays = [
+        make_relay(database, transport)
+        for database, transport in zip((committing, other), transports, strict=True)
+    ]
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    async with asyncio.timeout(20):
+        while sum(len(transport.sent) for transport in transports) < 500:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    for relay in relays:
+        relay.stop()
+    await asyncio.gather(*tasks)
+    await other.close()
+    sent = [job.id for transport in transports for job in transport.sent]
+    assert len(set(sent)) == len(sent) == 500
+
+
+async def test_urgent_jobs_are_sent_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "QUEUES", {"test.low": Queue.LOW, "test.high": Queue.HIGH})
+    async with database.writes() as session:
+        for name in ("test.low", "test.default", "test.high"):
+            await outbox.enqueue(session, name)
+    transport = Recorder(room=1)
+    await relaying(make_relay(database, transport), transport, until=3)
+    assert [job.actor for job in transport.sent] == ["test.high", "test.default", "test.low"]
 
 
 async def test_a_wake_is_answered_at_once(database: Database) -> None:
