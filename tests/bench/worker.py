@@ -137,7 +137,9 @@ def _report_throughput(bench: Bench, jobs: int, rounds: int) -> None:
 def _report_latency(milliseconds: list[float]) -> None:
     started = time.strftime("%H:%M")
     p50, p90 = milliseconds[len(milliseconds) // 2], milliseconds[len(milliseconds) * 9 // 10]
-    print(f"idle to start at {started}: p50 {p50:.1f} ms, p90 {p90:.1f}, max {milliseconds[-1]:.1f}")
+    print(
+        f"idle to start at {started}: p50 {p50:.1f} ms, p90 {p90:.1f}, max {milliseconds[-1]:.1f}"
+    )
 
 
 if __name__ == "__main__":
