@@ -36,9 +36,9 @@ async def nothing(_: Attempt) -> None:
 
 
 @actor("bench.started")
-async def started(_: Attempt, at: float) -> None:
-    """Say how long ago the job was committed, in seconds."""
-    client.rpush("bench:started", time.time() - at)
+async def started(_: Attempt) -> None:
+    """Say when the job began."""
+    client.rpush("bench:started", time.time())
 
 
 def boot() -> None:
@@ -84,8 +84,10 @@ async def latency(number: int) -> None:
     for _ in range(number):
         await asyncio.sleep(random.uniform(1, 2))
         async with database.writes() as session:
-            await outbox.enqueue(session, "bench.started", at=time.time())
-        relay.wake()
+            await outbox.enqueue(session, "bench.started")
+        committed = time.time()
+        relay.hand_over(outbox.asked_for(session))
+        client.rpush("bench:committed", committed)
     await asyncio.sleep(1)
     relay.stop()
     await relaying

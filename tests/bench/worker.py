@@ -14,10 +14,10 @@ import os
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import sub
 from pathlib import Path
 
 import redis
@@ -36,7 +36,6 @@ class Bench:
     project: Path
     environment: dict[str, str]
     client: redis.Redis
-    results: dict[str, list[float]] = field(default_factory=dict)
 
     @contextmanager
     def worker(self, entry: str) -> Iterator[int]:
@@ -68,15 +67,16 @@ class Bench:
             return (jobs - first) / (cpu_seconds(pid) - before)
 
     def latency(self, number: int) -> list[float]:
-        """Return the milliseconds from asking for a job to its start, on an idle worker."""
+        """Return the milliseconds from a job's commit to its start, on an idle worker."""
         self.client.flushall()
         with self.worker("boot"):
             self.run("latency", "3")  # the first ones connect
-            self.client.delete("bench:started")
+            self.client.delete("bench:started", "bench:committed")
             self.run("latency", str(number))
-            return sorted(
-                float(seconds) * 1000 for seconds in self.client.lrange("bench:started", 0, -1)
-            )
+            return sorted(map(sub, self._times("bench:started"), self._times("bench:committed")))
+
+    def _times(self, key: str) -> list[float]:
+        return [float(seconds) * 1000 for seconds in self.client.lrange(key, 0, -1)]
 
     def _done(self) -> int:
         return int(self.client.get("bench:done") or 0)
@@ -106,7 +106,8 @@ def main() -> None:
         alembic = [bench.python, "-m", "alembic", "upgrade", "head"]
         subprocess.run(alembic, cwd=bench.project, env=bench.environment, check=True)
         _report_throughput(bench, arguments.jobs, arguments.rounds)
-        _report_latency(bench.latency(arguments.starts))
+        if arguments.starts:
+            _report_latency(bench.latency(arguments.starts))
 
 
 def _bench(arguments: argparse.Namespace, folder: Path, redis_url: str) -> Bench:
@@ -124,10 +125,8 @@ def _bench(arguments: argparse.Namespace, folder: Path, redis_url: str) -> Bench
 def _report_throughput(bench: Bench, jobs: int, rounds: int) -> None:
     ratios = []
     for _ in range(rounds):
-        ours, bare = (
-            bench.throughput("boot", "feed", jobs),
-            bench.throughput("bare", "feed-bare", jobs),
-        )
+        ours = bench.throughput("boot", "feed", jobs)
+        bare = bench.throughput("bare", "feed-bare", jobs)
         ratios.append(ours / bare)
         print(f"jobs per CPU-second: ours {ours:.0f}, bare Dramatiq {bare:.0f}: {ours / bare:.2f}")
     if ratios:
@@ -135,11 +134,8 @@ def _report_throughput(bench: Bench, jobs: int, rounds: int) -> None:
 
 
 def _report_latency(milliseconds: list[float]) -> None:
-    started = time.strftime("%H:%M")
     p50, p90 = milliseconds[len(milliseconds) // 2], milliseconds[len(milliseconds) * 9 // 10]
-    print(
-        f"idle to start at {started}: p50 {p50:.1f} ms, p90 {p90:.1f}, max {milliseconds[-1]:.1f}"
-    )
+    print(f"idle to start: p50 {p50:.1f} ms, p90 {p90:.1f}, max {milliseconds[-1]:.1f}")
 
 
 if __name__ == "__main__":

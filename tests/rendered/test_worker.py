@@ -228,7 +228,7 @@ def test_an_idle_worker_begins_a_job_at_once(trial: Backend, tmp_path: Path) -> 
                 await asyncio.sleep(random.uniform(1, 1.5))
                 async with database.writes() as session:
                     await outbox.enqueue(session, "trial.note", at=time.time(), into=sys.argv[1])
-                relay.wake()
+                relay.hand_over(outbox.asked_for(session))
             await asyncio.sleep(1)
             relay.stop()
             await relaying

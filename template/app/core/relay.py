@@ -45,13 +45,16 @@ class Relay:
         self._poll = poll
         self._resend = resend
         self._woken = asyncio.Event()
-        self._jobs_wait = False
+        self._handed: list[Job] = []
         self._stopping = False
         self.swept_at = time.monotonic()
 
-    def wake(self) -> None:
-        """Say that jobs were committed."""
-        self._jobs_wait = True
+    def hand_over(self, jobs: Sequence[Job]) -> None:
+        """Give jobs that were committed a moment ago: they are sent before anybody looks for them.
+
+        Their rows are due all the while, so that nothing depends on this process to go on.
+        """
+        self._handed += jobs
         self._woken.set()
 
     def look(self) -> None:
@@ -80,8 +83,15 @@ class Relay:
     async def _relay_batch(self) -> int:
         free = await self._transport.room()
         room = {queue: min(number, LARGEST_BATCH) for queue, number in free.items()}
-        if max(room.values()) <= 0 or not await self._any_due():
+        if max(room.values()) <= 0:
             return 0
+        if self._handed and len(self._handed) <= min(room.values()):
+            return await self._send_handed()
+        async with self._database.reads() as connection:
+            # Most sweeps find nothing: only a due job is worth the write lock.
+            if not await outbox.any_due(connection):
+                return 0
+        self._handed.clear()
         async with self._database.writes() as session:
             resend_at = datetime.now(UTC) + self._resend
             jobs = await outbox.take_due(session, resend_at=resend_at, room=room)
@@ -89,13 +99,12 @@ class Relay:
             await self._send(jobs)
         return len(jobs)
 
-    async def _any_due(self) -> bool:
-        # Most sweeps find nothing: only a due job is worth the write lock.
-        if self._jobs_wait:
-            self._jobs_wait = False
-            return True
-        async with self._database.reads() as connection:
-            return await outbox.any_due(connection)
+    async def _send_handed(self) -> int:
+        jobs, self._handed = self._handed, []
+        await self._transport.send(jobs)
+        async with self._database.writes() as session:
+            await outbox.sent(session, jobs, resend_at=datetime.now(UTC) + self._resend)
+        return len(jobs)
 
     async def _send(self, jobs: Sequence[Job]) -> None:
         try:

@@ -41,10 +41,11 @@ class Recorder:
         self._more.set()
 
 
-async def enqueue(database: Database, number: int) -> None:
+async def enqueue(database: Database, number: int) -> Sequence[Job]:
     async with database.writes() as session:
         for _ in range(number):
             await outbox.enqueue(session, "test.nothing")
+    return outbox.asked_for(session)
 
 
 async def relaying(relay: Relay, recorder: Recorder, until: int) -> None:
@@ -102,17 +103,31 @@ async def test_urgent_jobs_are_sent_first(
     assert [job.actor for job in transport.sent] == ["test.high", "test.default", "test.low"]
 
 
-async def test_a_wake_is_answered_at_once(database: Database) -> None:
+async def test_what_is_handed_over_is_sent_at_once_and_once(database: Database) -> None:
     transport = Recorder()
     relay = make_relay(database, transport, poll=timedelta(hours=1))
     task = asyncio.create_task(relay.run())
     await asyncio.sleep(0.1)
-    await enqueue(database, 1)
-    relay.wake()
+    relay.hand_over(await enqueue(database, 1))
     async with asyncio.timeout(2):
         await transport.has_sent(1)
+    await asyncio.sleep(0.1)
+    relay.look()
+    await asyncio.sleep(0.1)
     relay.stop()
     await task
+    assert len(transport.sent) == 1
+
+
+async def test_what_was_handed_over_in_vain_stays_due(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "PAUSE_AFTER_FAILURE", timedelta(milliseconds=20))
+    transport = Recorder(failures=1)
+    relay = make_relay(database, transport)
+    relay.hand_over(await enqueue(database, 3))
+    await relaying(relay, transport, until=3)
+    assert len({job.id for job in transport.sent}) == len(transport.sent) == 3
 
 
 async def test_a_job_that_nobody_begins_is_sent_again(database: Database) -> None:
