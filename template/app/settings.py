@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     job_lease: timedelta = timedelta(seconds=30)
     # A job that was sent to a worker and not begun after this time is sent again.
     job_resend: timedelta = timedelta(seconds=60)
+    # What a process that is told to end gives its jobs; those that need longer are begun again.
+    job_grace: timedelta = timedelta(seconds=10)
+    # How many jobs of each queue a worker's process fetches ahead; few for long jobs.
+    job_prefetch: int = Field(default=32, gt=0)
+    # Where the worker answers /livez and /readyz; no port, no answer.
+    worker_health_port: int | None = Field(default=None, ge=0, le=65535)
 
     @model_validator(mode="after")
     def _refuse_shipped_secret(self) -> Self:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from alembic import context
 
 from app import modules, outer_models
-from app.core import answers, outbox
+from app.core import answers, leases, outbox, runner, schedule
 from app.core.database import Base
 from app.settings import Settings
 from migrate import runtime
 
-__all__ = ["answers", "outbox", "outer_models"]  # imported for the tables they map
+__all__ = [  # imported for the tables they map
+    "answers",
+    "leases",
+    "outbox",
+    "outer_models",
+    "runner",
+    "schedule",
+]
 
 modules.load_models()
 url = context.config.attributes.get("url") or Settings().database_url

@@ -56,10 +56,10 @@ class Backend:
     def python(self) -> str:
         return str(self.project / ".venv/bin/python")
 
-    def start(self, command: str, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start `python -m app COMMAND` as the leader of a process group of its own."""
         process = subprocess.Popen(
-            [self.python, "-m", "app", command],
+            [self.python, "-m", "app", *command],
             cwd=self.project,
             env=self.environment | settings,
             start_new_session=True,

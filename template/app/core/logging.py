@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,6 +107,11 @@ def redacted(value: object, name: str = "") -> object:
 def correlation_id() -> str:
     """Return the id that ties what happens now to what caused it; a new one where nothing did."""
     return cast("str", get_contextvars().get("correlation_id")) or uuid4().hex
+
+
+def process_name() -> str:
+    """Return what tells this process from every other: its host and its number there."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextmanager
