@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         title=about.name, version=about.version, description=about.description, lifespan=_lifespan
     )
     app.state.settings = settings
+    app.state.at_end = AsyncExitStack()
     app.state.database = database or Database(settings.database_url)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.add_middleware(RequestContext)
@@ -64,6 +65,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if isinstance(transport, InProcess):
             await transport.drain(SHUTDOWN_GRACE)
         await database.close()
+        await app.state.at_end.aclose()
 
 
 def _transport(settings: Settings, database: Database) -> Transport:

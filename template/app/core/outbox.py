@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import observers
 from app.core.database import Base, ReadConnection, WriteSession
 from app.core.logging import correlation_id
 
@@ -49,6 +50,7 @@ class OutboxRow(Base):
     actor: Mapped[str] = mapped_column(String(100))
     arguments: Mapped[dict[str, JsonValue]] = mapped_column(JSON)
     correlation_id: Mapped[str] = mapped_column(String(64))
+    headers: Mapped[dict[str, str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
@@ -57,12 +59,16 @@ class OutboxRow(Base):
 
 @dataclass(frozen=True)
 class Job:
-    """What a broker carries: enough to run one attempt. `attempts` are those begun before it."""
+    """What a broker carries: enough to run one attempt. `attempts` are those begun before it.
+
+    `headers` are what observers of the enqueuing sent along with it.
+    """
 
     id: UUID
     actor: str
     arguments: Mapping[str, JsonValue]
     correlation_id: str
+    headers: Mapping[str, str]
     attempts: int
 
 
@@ -74,7 +80,14 @@ _ROW = OutboxRow.__table__
 _INSERT = insert(OutboxRow)
 _ANY_DUE = select(_ROW.c.id).where(_ROW.c.due_at <= bindparam("now")).limit(1)
 _DUE = (
-    select(_ROW.c.id, _ROW.c.actor, _ROW.c.arguments, _ROW.c.correlation_id, _ROW.c.attempts)
+    select(
+        _ROW.c.id,
+        _ROW.c.actor,
+        _ROW.c.arguments,
+        _ROW.c.correlation_id,
+        _ROW.c.headers,
+        _ROW.c.attempts,
+    )
     .where(_ROW.c.due_at <= bindparam("now"))
     .order_by(_ROW.c.due_at)
     .limit(bindparam("limit"))
@@ -95,6 +108,7 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
             "actor": actor,
             "arguments": to_jsonable_python(arguments),
             "correlation_id": correlation_id(),
+            "headers": observers.headers(),
             "created_at": now,
             "due_at": now,
             "attempts": 0,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from app.core import actors, outbox
+from app.core import actors, observers, outbox
 from app.core.clock import happens
 from app.core.database import Database
 from app.core.outbox import Job
@@ -87,7 +87,10 @@ class Relay:
         except Exception:
             async with self._database.writes() as session:
                 await outbox.give_back(session, jobs, datetime.now(UTC))
+            observers.count("relay_jobs", "given_back", len(jobs))
             raise
+        observers.count("relay_batches", "sent")
+        observers.count("relay_jobs", "sent", len(jobs))
 
     async def _rest(self, longest: timedelta) -> None:
         if not self._stopping:
