@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from app.features.cache.settings import CacheSettings
 from app.features.cache.store import Store
 from app.settings import Settings
 from tests.conftest import connect, serve
+from tests.features.redis import RedisServer
 
 SETTINGS = CacheSettings(
     cache_timeout=timedelta(milliseconds=200), cache_pause=timedelta(milliseconds=300)
@@ -101,45 +99,6 @@ async def reads(tmp_path: Path) -> AsyncIterator[ReadConnection]:
     await unused.close()
 
 
-class Server:
-    """A Redis of the test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self._folder = folder
-        self.start()
-
-    def start(self) -> None:
-        program = shutil.which("redis-server") or pytest.skip("needs redis-server on PATH")
-        options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
-        self.process = subprocess.Popen(
-            [program, "--port", str(self._port), *options], stdout=subprocess.DEVNULL
-        )
-        while not self._answers():
-            time.sleep(0.01)
-
-    def _answers(self) -> bool:
-        with closing(socket.socket()) as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self._port}/0"
-
-    def end(self, how: signal.Signals) -> None:
-        self.process.send_signal(how)
-        self.process.wait()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    yield server
-    server.end(signal.SIGKILL)
-
-
 @asynccontextmanager
 async def using(store: Store) -> AsyncIterator[Store]:
     before = current.store()
@@ -186,7 +145,7 @@ async def test_fifty_readers_at_once_are_one_read(
 
 
 async def test_fifty_readers_in_two_processes_are_one_read(
-    reads: ReadConnection, source: Source, team: Read, server: Server
+    reads: ReadConnection, source: Source, team: Read, server: RedisServer
 ) -> None:
     """Two stores share nothing but Redis, as two processes do."""
     async with using(RedisStore(server.url, SETTINGS)):
@@ -294,7 +253,7 @@ async def test_a_redis_that_dies_costs_the_cache_and_not_the_answer(
     source: Source,
     team: Read,
     database: Database,
-    server: Server,
+    server: RedisServer,
     counts: Counts,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -320,7 +279,7 @@ async def test_a_redis_that_dies_costs_the_cache_and_not_the_answer(
 
 
 async def test_a_redis_that_hangs_delays_one_reader_by_its_timeout(
-    reads: ReadConnection, source: Source, team: Read, server: Server
+    reads: ReadConnection, source: Source, team: Read, server: RedisServer
 ) -> None:
     async with using(RedisStore(server.url, SETTINGS)):
         await team(reads, "a")
@@ -333,7 +292,7 @@ async def test_a_redis_that_hangs_delays_one_reader_by_its_timeout(
 
 
 async def test_what_was_dropped_while_redis_hung_is_dropped_when_it_is_back(
-    reads: ReadConnection, source: Source, team: Read, database: Database, server: Server
+    reads: ReadConnection, source: Source, team: Read, database: Database, server: RedisServer
 ) -> None:
     async with using(RedisStore(server.url, SETTINGS)):
         await team(reads, "a")
@@ -358,7 +317,7 @@ async def test_the_least_recently_used_goes_first(
 
 
 async def test_the_api_uses_redis_where_it_has_one_and_its_memory_where_not(
-    settings: Settings, database: Database, server: Server
+    settings: Settings, database: Database, server: RedisServer
 ) -> None:
     async with serve(settings, database):
         assert isinstance(current.store(), MemoryStore)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from urllib.request import urlopen
@@ -24,6 +23,7 @@ from app.core.outbox import OutboxRow
 from app.features.telemetry import scrape
 from app.settings import Settings
 from tests.conftest import connect, serve
+from tests.features.redis import free_port
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -202,9 +202,3 @@ async def fetched(port: int) -> Samples:
             return str(answer.read().decode())
 
     return read(await asyncio.to_thread(fetch))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.request import urlopen
 
 import httpx
 import pytest
@@ -19,11 +25,19 @@ from sqlalchemy import text
 from app.core import outbox
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
+from app.core.project import ROOT
 from app.core.transactions import Writes
 from app.features.telemetry.tracing import TracedRequests
 from app.settings import Settings
 from tests.conftest import connect, serve
+from tests.features.redis import RedisServer, free_port
 
+ADA = {
+    "employee_number": "E-1",
+    "full_name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "department": "Engines",
+}
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = CALLER[:-2] + "00"
 
@@ -195,6 +209,45 @@ async def test_a_failed_statement_and_a_failed_request_say_so(
         assert (await client.get("/broken")).status_code == 500
     assert collector.named("GET /broken").failed
     assert collector.named("SELECT").failed
+
+
+async def test_a_worker_in_a_process_of_its_own_continues_the_trace_and_counts_its_jobs(
+    collector: Collector,
+    settings: Settings,
+    committing: Database,
+    server: RedisServer,
+    picture: bytes,
+) -> None:
+    port = free_port()
+    shared = settings.model_copy(update={"redis_url": server.url})
+    with working(shared, METRICS="true", METRICS_PORT=str(port)) as worker:
+        async with serve(shared, committing) as app, connect(app) as client:
+            created = await client.post("/v1/profiles", json=ADA)
+            path = f"{created.headers['location']}/headshot"
+            await client.put(path, files={"image": picture})
+            async with asyncio.timeout(20):
+                while not (await client.get(path)).is_success:  # noqa: ASYNC110 - as clients do
+                    await asyncio.sleep(0.05)
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: ASYNC210 - our own
+            assert b'actor="profiles.make_thumbnail",outcome="done"' in answer.read()
+        worker.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, 20) == 0
+    request = collector.named("PUT /v1/profiles/{profile_id}/headshot")
+    job = collector.named("job profiles.make_thumbnail")
+    assert (job.trace, job.parent) == (request.trace, request.id)
+
+
+@contextmanager
+def working(settings: Settings, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker on the database and the Redis of `settings`."""
+    places = {"DATABASE_URL": settings.database_url, "REDIS_URL": str(settings.redis_url)}
+    command = [sys.executable, "-m", "app", "worker"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | places | more)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 async def test_a_collector_that_is_away_delays_nobody(
