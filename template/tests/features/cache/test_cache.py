@@ -43,11 +43,14 @@ class Source:
     def __init__(self) -> None:
         self.heads = 1
         self.reads = 0
+        self.began = asyncio.Event()
 
     async def read(self, name: str) -> Team:
         self.reads += 1
+        self.began.set()
+        heads = self.heads
         await asyncio.sleep(0.05)
-        return Team(name=name, heads=self.heads)
+        return Team(name=name, heads=heads)
 
 
 class Counts(Observer):
@@ -162,7 +165,7 @@ async def test_a_reader_that_gives_up_leaves_its_turn_to_the_next(
 ) -> None:
     impatient = asyncio.create_task(team(reads, "a"))
     patient = asyncio.create_task(team(reads, "a"))
-    await asyncio.sleep(0.02)
+    await source.began.wait()
     impatient.cancel()
     assert (await patient).heads == 1
     assert source.reads == 2
@@ -240,12 +243,12 @@ async def test_a_read_that_began_before_the_commit_is_not_kept_after_it(
     reads: ReadConnection, source: Source, team: Read, database: Database
 ) -> None:
     slow = asyncio.create_task(team(reads, "a"))
-    await asyncio.sleep(0.02)
+    await source.began.wait()
     async with database.writes() as session:
+        source.heads = 2
         drop(session, "teams")
-    await slow
-    await team(reads, "a")
-    assert source.reads == 2
+    assert (await slow).heads == 1
+    assert (await team(reads, "a")).heads == 2
 
 
 async def test_a_redis_that_dies_costs_the_cache_and_not_the_answer(
