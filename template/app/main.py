@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.at_end = AsyncExitStack()
     app.state.database = database or Database(settings.database_url)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.revisions = read_revisions()
@@ -69,6 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         stop.set()
         await cleaning
         await database.close()
+        await app.state.at_end.aclose()
 
 
 def _jobs(settings: Settings, database: Database) -> AbstractAsyncContextManager[Relay]:

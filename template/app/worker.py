@@ -16,7 +16,7 @@ import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import Middleware
 
-from app import modules
+from app import features, modules
 from app.core.broker import ToWorkers, WakingBroker, build_broker, serve_actors
 from app.core.database import Database
 from app.core.logging import configure_logging
@@ -88,6 +88,8 @@ def boot() -> None:
     process = Process(settings)
     broker = build_broker(settings.redis_url, process)
     serve_actors(broker, process.run)
+    for feature in features.found():
+        feature.install_worker(broker, settings)
     dramatiq.set_broker(broker)
 
 

@@ -15,7 +15,7 @@ import structlog
 from pydantic import ConfigDict, validate_call
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core import outbox
+from app.core import observers, outbox
 from app.core.clock import happens
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
@@ -132,7 +132,8 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
 async def _attempt(database: Database, job: Job) -> None:
     log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     try:
-        await _call(Attempt(database, job))
+        with observers.attempt(job):
+            await _call(Attempt(database, job))
     except Superseded:
         log.warning("job.superseded")
     except asyncio.CancelledError:

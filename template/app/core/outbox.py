@@ -38,6 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import observers
 from app.core.database import Base, ReadConnection, WriteSession
 from app.core.leases import is_held
 from app.core.logging import correlation_id
@@ -59,6 +60,7 @@ class OutboxRow(Base):
     actor: Mapped[str] = mapped_column(String(100))
     arguments: Mapped[dict[str, JsonValue]] = mapped_column(JSON)
     correlation_id: Mapped[str] = mapped_column(String(64))
+    headers: Mapped[dict[str, str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     began_at: Mapped[datetime | None]
@@ -68,12 +70,16 @@ class OutboxRow(Base):
 
 @dataclass(frozen=True)
 class Job:
-    """What a broker carries: enough to run one attempt. `attempts` are those begun before it."""
+    """What a broker carries: enough to run one attempt. `attempts` are those begun before it.
+
+    `headers` are what observers of the enqueuing sent along with it.
+    """
 
     id: UUID
     actor: str
     arguments: Mapping[str, JsonValue]
     correlation_id: str
+    headers: Mapping[str, str]
     attempts: int
 
 
@@ -91,7 +97,14 @@ _ANY_DUE = (
 )
 # One queue at a time: then the index gives the rows in order, however many wait behind them.
 _DUE = (
-    select(_ROW.c.id, _ROW.c.actor, _ROW.c.arguments, _ROW.c.correlation_id, _ROW.c.attempts)
+    select(
+        _ROW.c.id,
+        _ROW.c.actor,
+        _ROW.c.arguments,
+        _ROW.c.correlation_id,
+        _ROW.c.headers,
+        _ROW.c.attempts,
+    )
     .where(_ROW.c.queue == bindparam("queue"), _ROW.c.due_at <= bindparam("now"))
     .where(not_(is_held(PAUSE)))
     .order_by(_ROW.c.due_at)
@@ -111,7 +124,8 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
     `arguments` are stored as JSON (UUIDs and times as strings) and reach the actor typed again.
     """
     now = datetime.now(UTC)
-    job = Job(uuid4(), actor, to_jsonable_python(arguments), correlation_id(), attempts=0)
+    stored: dict[str, JsonValue] = to_jsonable_python(arguments)
+    job = Job(uuid4(), actor, stored, correlation_id(), observers.headers(), attempts=0)
     await session.execute(
         _INSERT,
         {**vars(job), "queue": int(queue_of(actor)), "created_at": now, "due_at": now},

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from app.core import outbox
+from app.core import observers, outbox
 from app.core.clock import happens
 from app.core.database import Database
 from app.core.outbox import Job
@@ -112,7 +112,10 @@ class Relay:
         except Exception:
             async with self._database.writes() as session:
                 await outbox.give_back(session, jobs)
+            observers.count("relay_jobs", "given_back", len(jobs))
             raise
+        observers.count("relay_batches", "sent")
+        observers.count("relay_jobs", "sent", len(jobs))
 
     async def _rest(self, longest: timedelta) -> None:
         if not self._stopping:

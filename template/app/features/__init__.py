@@ -1,7 +1,8 @@
 """Optional slices of the backend: every module here is one, found by being here.
 
-A feature installs itself into the api with `install(app)`. Nothing else knows it, so that removing
-its files removes it.
+A feature installs itself into the api with `install` and into a worker's process with
+`install_worker`. Nothing else knows it, so that removing its files removes it. What it opens it
+closes: at the end of the api by `app.state.at_end`, of a worker by a middleware of its broker.
 """
 
 from __future__ import annotations
@@ -9,10 +10,36 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from pydantic_settings import BaseSettings
+
+from app.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    import dramatiq
+    from fastapi import FastAPI
+
+Own = TypeVar("Own", bound=BaseSettings)
 
 
-def found() -> Iterator[ModuleType]:
+class Feature(Protocol):
+    """What a module of this package has."""
+
+    def install(self, app: FastAPI) -> None:
+        """Become a part of the api, before it starts."""
+
+    def install_worker(self, broker: dramatiq.Broker, settings: Settings) -> None:
+        """Become a part of a worker's process, before it works."""
+
+
+def found() -> Iterator[Feature]:
     """Yield every feature, in the order of their names."""
     for module in pkgutil.iter_modules(__path__):
-        yield import_module(f"{__name__}.{module.name}")
+        yield cast("Feature", import_module(f"{__name__}.{module.name}"))
+
+
+def read_settings(kind: type[Own], settings: Settings) -> Own:
+    """Read a feature's own settings from where `settings` came from: for a test not from `.env`."""
+    in_test = settings.environment is Environment.TEST
+    return kind(_env_file=None if in_test else ".env")

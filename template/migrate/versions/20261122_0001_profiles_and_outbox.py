@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
