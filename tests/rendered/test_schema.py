@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.rendered.conftest import on_postgresql
 from tests.rendered.processes import Backend, create_profile, picture, upload
+
+ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).parent / "schemathesis.toml"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
@@ -20,10 +24,10 @@ def test_the_api_keeps_its_contract(backend: Backend) -> None:
     upload(client, create_profile(client, 1), picture())
     backend.wait_for_thumbnails(1)
     document = str(client.base_url.join("/openapi.json"))
-    command = [sys.executable, "-m", "schemathesis.cli", "run", document, "--checks=all"]
-    command += ["--seed=1", "--max-examples=15", "--generation-deterministic", "--no-color"]
-    command += ["--continue-on-failure"]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG)]
+    command += ["run", document, "--continue-on-failure", "--no-color"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.rendered.formats"}
     done = subprocess.run(
-        command, cwd=backend.project, capture_output=True, text=True, check=False, env=os.environ
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
