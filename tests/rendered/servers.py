@@ -155,6 +155,7 @@ def running_mariadb() -> Iterator[SqlServer]:
         port = free_port()
         serve = [mariadbd, *own, f"--port={port}", "--bind-address=127.0.0.1"]
         serve += [f"--socket={data}/socket", f"--pid-file={data}/pid"]
+        serve += [f"--slow-query-log-file={data}/slow.log"]
         url = f"mysql://root@127.0.0.1:{port}/mysql"
         with running(SqlServer(url, serve, data / "server.log")) as server:
             yield server

@@ -42,7 +42,9 @@ def assert_the_database_holds_what_clients_were_told(backend: Backend, told: Out
 
 def assert_every_upload_took_effect_once(backend: Backend, told: Outcomes) -> None:
     wait_until(lambda: backend.count("SELECT count(*) FROM outbox") == 0, "an empty outbox")
-    counted = {str(name): number for name, number, *_ in backend.query(EFFECTS_PER_PROFILE)}
+    counted = {
+        str(row[0]): int(str(row[1])) for row in map(tuple, backend.query(EFFECTS_PER_PROFILE))
+    }
     assert set(counted.values()) == {1}, "a job took effect twice"
     assert told.uploaded <= set(counted), "an accepted job was never done"
     assert set(counted) - told.uploaded <= told.unknown

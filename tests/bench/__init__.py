@@ -1,0 +1,1 @@
+"""Benchmarks: ratios between ways to do the same, measured in one run, side by side."""
