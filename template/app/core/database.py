@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
-from app.core.engines import reading_engine, writing_engine
+from app.core.engines import reading_engine, turns_of, writing_engine
 
 ReadConnection = NewType("ReadConnection", AsyncConnection)
 WriteSession = NewType("WriteSession", AsyncSession)
@@ -73,17 +73,18 @@ class Database:
         self._reader = reading_engine(url)
         self._writer = writing_engine(url)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reading, self._writing = turns_of(self._reader), turns_of(self._writer)
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[ReadConnection]:
         """Yield a connection on which every statement sees what is committed by then."""
-        async with self._reader.connect() as connection:
+        async with self._reading, self._reader.connect() as connection:
             yield ReadConnection(connection)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
         """Yield the session of one transaction: committed at the end, rolled back on any error."""
-        async with self._sessions.begin() as session:
+        async with self._writing, self._sessions.begin() as session:
             yield WriteSession(session)
 
     async def close(self) -> None:

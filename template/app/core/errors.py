@@ -136,9 +136,21 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
+    headers = dict(raised.headers or {})
     if raised.status_code == HTTPStatus.NOT_MODIFIED:
-        return Response(None, raised.status_code, raised.headers)
-    return respond(problem(request, raised.status_code, str(raised.detail)), raised.headers)
+        return Response(None, raised.status_code, headers)
+    if raised.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers |= _allowed(request)
+    return respond(problem(request, raised.status_code, str(raised.detail)), headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Name every method of the path; the router knows only those of its first route there."""
+    path = getattr(request.scope.get("route"), "path_format", None)
+    operations = request.app.openapi()["paths"].get(path)
+    if operations is None:
+        return {}
+    return {"Allow": ", ".join(sorted(method.upper() for method in operations))}
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

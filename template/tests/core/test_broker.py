@@ -134,7 +134,7 @@ def known() -> Iterator[Job]:
     @actor("test.low", queue=Queue.LOW)
     async def low(_: Attempt) -> None: ...
 
-    yield Job(uuid4(), "test.low", {}, "c", 0)
+    yield Job(uuid4(), "test.low", {}, "c", {}, 0)
     del ACTORS["test.low"]
 
 

@@ -27,7 +27,7 @@ async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
 async def test_a_wrong_method_is_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.patch("/v1/profiles")
     assert_problem(answer, 405)
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
 
 
 async def test_broken_json_is_a_problem_with_its_place(client: httpx.AsyncClient) -> None:
