@@ -49,6 +49,7 @@ class JobRecord:
     actor: str
     arguments: dict[str, JsonValue]
     correlation_id: str
+    headers: dict[str, str]
     created_at: datetime
     due_at: datetime | None
     began_at: datetime | None
