@@ -81,17 +81,14 @@ class Relay:
                 await self._rest(self._poll)
 
     async def _relay_batch(self) -> int:
+        handed, self._handed = self._handed, []
         free = await self._transport.room()
         room = {queue: min(number, LARGEST_BATCH) for queue, number in free.items()}
-        if max(room.values()) <= 0:
+        if handed and len(handed) <= min(room.values()):
+            return await self._send_handed(handed)
+        # Where there is no room for all of them, they are found in their turn like any other.
+        if max(room.values()) <= 0 or not await self._any_due():
             return 0
-        if self._handed and len(self._handed) <= min(room.values()):
-            return await self._send_handed()
-        async with self._database.reads() as connection:
-            # Most sweeps find nothing: only a due job is worth the write lock.
-            if not await outbox.any_due(connection):
-                return 0
-        self._handed.clear()
         async with self._database.writes() as session:
             resend_at = datetime.now(UTC) + self._resend
             jobs = await outbox.take_due(session, resend_at=resend_at, room=room)
@@ -99,8 +96,12 @@ class Relay:
             await self._send(jobs)
         return len(jobs)
 
-    async def _send_handed(self) -> int:
-        jobs, self._handed = self._handed, []
+    async def _any_due(self) -> bool:
+        # Most sweeps find nothing: only a due job is worth the write lock.
+        async with self._database.reads() as connection:
+            return await outbox.any_due(connection)
+
+    async def _send_handed(self, jobs: Sequence[Job]) -> int:
         await self._transport.send(jobs)
         async with self._database.writes() as session:
             await outbox.sent(session, jobs, resend_at=datetime.now(UTC) + self._resend)

@@ -130,6 +130,14 @@ async def test_what_was_handed_over_in_vain_stays_due(
     assert len({job.id for job in transport.sent}) == len(transport.sent) == 3
 
 
+async def test_what_finds_no_room_waits_its_turn_in_the_outbox(database: Database) -> None:
+    transport = Recorder(room=2)
+    relay = make_relay(database, transport)
+    relay.hand_over(await enqueue(database, 5))
+    await relaying(relay, transport, until=5)
+    assert len({job.id for job in transport.sent}) == len(transport.sent) == 5
+
+
 async def test_a_job_that_nobody_begins_is_sent_again(database: Database) -> None:
     await enqueue(database, 1)
     transport = Recorder()
