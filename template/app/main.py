@@ -18,6 +18,7 @@ from app.core.logging import configure_logging
 from app.core.pagination import Cursors
 from app.core.project import read_project
 from app.core.relay import InProcess, Relay, Transport
+from app.core.security.gate import Gate, Gated
 from app.settings import Settings
 
 SHUTDOWN_GRACE = timedelta(seconds=10)
@@ -36,6 +37,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.state.settings = settings
     app.state.database = database or Database(settings.database_url)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
+    app.state.gate = Gate(settings, app.state.database)
+    app.add_middleware(Gated, gate=app.state.gate)
     app.add_middleware(RequestContext)
     install_errors(app)
     for router in (health.router, *modules.routers()):
@@ -49,6 +52,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
+    gate: Gate = app.state.gate
+    await gate.open()
     transport = _transport(settings, database)
     relay = app.state.relay = Relay(
         database, transport, poll=settings.job_poll, resend=settings.job_resend
@@ -63,6 +68,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await relaying
         if isinstance(transport, InProcess):
             await transport.drain(SHUTDOWN_GRACE)
+        await gate.close()
         await database.close()
 
 

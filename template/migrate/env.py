@@ -7,10 +7,11 @@ from alembic import context
 from app import modules, outer_models
 from app.core import outbox
 from app.core.database import Base
+from app.core.security import clients
 from app.settings import Settings
 from migrate import runtime
 
-__all__ = ["outbox", "outer_models"]  # imported for the tables they map
+__all__ = ["clients", "outbox", "outer_models"]  # imported for the tables they map
 
 modules.load_models()
 url = context.config.attributes.get("url") or Settings().database_url

@@ -38,6 +38,7 @@ def settings(database_url: str) -> Settings:
         environment=Environment.TEST,
         database_url=database_url,
         redis_url=None,
+        auth_required=False,
         job_poll=timedelta(milliseconds=20),
     )
 

@@ -25,6 +25,7 @@ from PIL import Image
 
 from app.settings import Settings
 
+SCOPES = ("profiles:read", "profiles:write")
 START_SECONDS = 30
 JOB_SECONDS = 30
 STOP_SECONDS = 15
@@ -39,6 +40,7 @@ class SmokeError(Exception):
 def declare(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--url", help="prove the api that runs there, instead of starting one")
+    parser.add_argument("--key", help="call as this client, instead of one made for the run")
 
 
 def run(arguments: Namespace) -> None:
@@ -46,8 +48,11 @@ def run(arguments: Namespace) -> None:
     settings = Settings()
     try:
         with ExitStack() as stack:
+            headers = _headers(arguments.key or stack.enter_context(_key(settings)))
             base_url = arguments.url or stack.enter_context(_running(settings))
-            client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+            client = stack.enter_context(
+                httpx.Client(base_url=base_url, headers=headers, timeout=10)
+            )
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)
@@ -127,6 +132,22 @@ def _wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> 
             message = f"{otherwise} within {seconds:.0f} seconds"
             raise SmokeError(message)
         time.sleep(0.05)
+
+
+@contextmanager
+def _key(settings: Settings) -> Iterator[str | None]:
+    """Yield the key of a client that lives as long as this run, where callers need one."""
+    if not settings.auth_required:
+        yield None
+        return
+    from app.core.security.temporary import temporary_client  # noqa: PLC0415 - needs the database
+
+    with temporary_client(settings.database_url, SCOPES) as key:
+        yield key
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key is not None else {}
 
 
 @contextmanager

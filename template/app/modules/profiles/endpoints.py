@@ -11,11 +11,13 @@ from app.core import images
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
 from app.core.pagination import Cursors, Page, PageParams
+from app.core.security.scopes import REFUSALS, requires
 from app.core.transactions import Reads, Writes
 from app.modules.profiles import service
 from app.modules.profiles.schemas import ProfileIn, ProfileOut
 
-router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
+router = APIRouter(prefix="/v1/profiles", tags=["profiles"], responses=REFUSALS)
+READ, WRITE = requires("profiles:read"), requires("profiles:write")
 
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {}}
@@ -28,7 +30,7 @@ async def _cursors(request: Request) -> Cursors:
     return request.app.state.cursors  # type: ignore[no-any-return]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
+@router.post("", dependencies=[WRITE], status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 async def create_profile(
     draft: ProfileIn, writes: Writes, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -38,7 +40,7 @@ async def create_profile(
     return SuccessModel(data=profile)
 
 
-@router.get("")
+@router.get("", dependencies=[READ])
 async def list_profiles(
     page: PageParams, reads: Reads, cursors: Annotated[Cursors, Depends(_cursors)]
 ) -> SuccessModel[Page[ProfileOut]]:
@@ -46,13 +48,13 @@ async def list_profiles(
     return SuccessModel(data=await service.list_page(reads, page, cursors))
 
 
-@router.get("/{profile_id}", responses=NOT_FOUND)
+@router.get("/{profile_id}", dependencies=[READ], responses=NOT_FOUND)
 async def read_profile(profile_id: UUID, reads: Reads) -> SuccessModel[ProfileOut]:
     """Return one profile."""
     return SuccessModel(data=await service.get(reads, profile_id))
 
 
-@router.put("/{profile_id}", responses=NOT_FOUND | CONFLICT)
+@router.put("/{profile_id}", dependencies=[WRITE], responses=NOT_FOUND | CONFLICT)
 async def replace_profile(
     profile_id: UUID, draft: ProfileIn, writes: Writes
 ) -> SuccessModel[ProfileOut]:
@@ -60,14 +62,22 @@ async def replace_profile(
     return SuccessModel(data=await service.replace(writes, profile_id, draft))
 
 
-@router.delete("/{profile_id}", status_code=status.HTTP_204_NO_CONTENT, responses=NOT_FOUND)
+@router.delete(
+    "/{profile_id}",
+    dependencies=[WRITE],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=NOT_FOUND,
+)
 async def delete_profile(profile_id: UUID, writes: Writes) -> None:
     """Delete a profile and its headshot."""
     await service.remove(writes, profile_id)
 
 
 @router.put(
-    "/{profile_id}/headshot", status_code=status.HTTP_202_ACCEPTED, responses=NOT_FOUND | TOO_LARGE
+    "/{profile_id}/headshot",
+    dependencies=[WRITE],
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=NOT_FOUND | TOO_LARGE,
 )
 async def upload_headshot(
     profile_id: UUID, image: Annotated[UploadFile, File()], writes: Writes, request: Request
@@ -83,6 +93,7 @@ async def upload_headshot(
 
 @router.get(
     "/{profile_id}/headshot",
+    dependencies=[READ],
     response_class=Response,
     responses=THUMBNAIL | NOT_FOUND,
 )

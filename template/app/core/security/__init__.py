@@ -1,0 +1,1 @@
+"""Security: who calls, what they may do, and how often."""
