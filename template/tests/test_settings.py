@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from app.settings import SHIPPED_SECRET, Environment, Settings
+
+
+def production(**given: Any) -> Settings:
+    settings = {"environment": Environment.PRODUCTION, "secret_key": "k3y" * 12} | given
+    return Settings(_env_file=None, **settings)
 
 
 @pytest.mark.parametrize("secret", [SHIPPED_SECRET, "short", ""])
@@ -15,8 +22,28 @@ def test_production_refuses_a_shipped_or_short_secret(secret: str) -> None:
 
 
 def test_production_accepts_a_real_secret() -> None:
-    settings = Settings(_env_file=None, environment=Environment.PRODUCTION, secret_key="k3y" * 12)
-    assert settings.environment is Environment.PRODUCTION
+    assert production().environment is Environment.PRODUCTION
+
+
+def test_production_refuses_open_doors() -> None:
+    with pytest.raises(ValidationError, match="AUTH_REQUIRED"):
+        production(auth_required=False)
+    with pytest.raises(ValidationError, match="https"):
+        production(jwks_url="http://issuer", token_issuer="issuer", token_audience="api")
+    assert production(jwks_url="https://issuer", token_issuer="issuer", token_audience="api")
+
+
+@pytest.mark.parametrize("missing", ["token_issuer", "token_audience"])
+def test_tokens_are_never_accepted_from_anybody_or_for_anybody(missing: str) -> None:
+    given = {"jwks_url": "https://issuer", "token_issuer": "issuer", "token_audience": "api"}
+    with pytest.raises(ValidationError, match="whose tokens, and for whom"):
+        Settings.model_validate(given | {missing: ""})
+
+
+@pytest.mark.parametrize("algorithms", [["none"], ["HS256"], ["RS256", "HS512"], []])
+def test_only_signatures_of_key_pairs_are_accepted(algorithms: list[str]) -> None:
+    with pytest.raises(ValidationError, match="token_algorithms"):
+        Settings.model_validate({"token_algorithms": algorithms})
 
 
 def test_the_secret_is_not_shown() -> None:

@@ -70,6 +70,8 @@ SIGNS = ("bearer", "basic", "hs_", "eyj", "://", "=")
 EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 PLAIN = (str, bytes, bytearray, int, float, NoneType)
 LONGEST_VALUE = 200
+# At DEBUG these write down what is stored and what is answered, word for word.
+TALKATIVE = ("aiosqlite", "httpcore")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,6 +105,8 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(logging.INFO)
 
 
 def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:
