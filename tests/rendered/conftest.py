@@ -20,6 +20,8 @@ def backend(project: Path, tmp_path: Path) -> Iterator[Backend]:
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{database}",
         "LOG_LEVEL": "WARNING",
+        "AUTH_REQUIRED": "false",
+        "RATE_LIMIT_PER_MINUTE": "0",
     }
     environment.pop("REDIS_URL", None)
     python = project / ".venv/bin/python"
