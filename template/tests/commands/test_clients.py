@@ -89,6 +89,8 @@ def test_a_client_is_revoked_for_good(run: Run) -> None:
     again = json.loads(run("revoke", str(key.number), "--json").out)
     assert again["revoked_at"] == first
     assert "revoked 2" in run("list").out
+    with pytest.raises(SystemExit, match="revoked for good"):
+        run("rotate", str(key.number))
 
 
 def test_a_client_can_be_registered_for_some_days(run: Run) -> None:

@@ -50,6 +50,10 @@ class NoSuchClient(LookupError):
     """No client has that number."""
 
 
+class Revoked(ValueError):
+    """The client of that number is revoked, which cannot be undone."""
+
+
 class NameTaken(ValueError):
     """Another client has that name; revoked ones keep theirs, so that logs stay readable."""
 
@@ -107,9 +111,13 @@ async def register(session: WriteSession, wanted: Registration) -> ClientKey:
 
 
 async def rotate(session: WriteSession, number: int, *, overlap: timedelta) -> ClientKey:
-    """Return a new key of a client, whose other keys end after `overlap`; raises NoSuchClient."""
+    """Return a new key of a client, whose other keys end after `overlap`.
+
+    Raises NoSuchClient or Revoked.
+    """
     now = datetime.now(UTC)
-    await _require(session, number)
+    if (await _require(session, number)).revoked_at is not None:
+        raise Revoked(number)
     mine = ClientKeyRow.client_number == number
     await session.execute(delete(ClientKeyRow).where(mine, ClientKeyRow.expires_at <= now))
     ends_later = or_(ClientKeyRow.expires_at.is_(None), ClientKeyRow.expires_at > now + overlap)

@@ -103,6 +103,8 @@ async def test_while_redis_is_away_each_process_counts_for_itself_and_says_so_on
 async def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits_module, "MOST_BUCKETS", 100)
     limits = LocalLimits(RATE, clock=clock)
-    for number in range(1000):
+    for number in range(101):
         await limits.spend(f"caller-{number}")
-    assert len(limits._full_at) <= 100
+    newest, oldest = await limits.spend("caller-100"), await limits.spend("caller-0")
+    assert newest.headers["RateLimit"].startswith('"caller";r=3')
+    assert oldest.headers["RateLimit"].startswith('"caller";r=4')
