@@ -46,11 +46,11 @@ class ProblemError(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, detail: str) -> None:
         """Say what went wrong, for the client."""
         super().__init__(detail)
         self.detail = detail
-        self.headers = headers
+        self.headers: dict[str, str] = {}
 
 
 class NotFound(ProblemError):

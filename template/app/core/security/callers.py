@@ -34,6 +34,10 @@ class Caller:
         anonymous = self.kind is CallerKind.ANONYMOUS
         return self.kind.value if anonymous else f"{self.kind.value}:{self.subject}"
 
+    def __str__(self) -> str:
+        """Return the id: that is all that a text needs of a caller."""
+        return self.id
+
 
 def anonymous(scopes: AbstractSet[str] = frozenset()) -> Caller:
     """Return the caller of a request that does not say who sends it."""
@@ -48,7 +52,8 @@ class Unauthenticated(ProblemError):
     def __init__(self, detail: str, *, error: str | None = None) -> None:
         """Say what is wrong; `error` is RFC 6750's code for credentials that were sent."""
         challenge = f'Bearer error="{error}", error_description="{detail}"' if error else "Bearer"
-        super().__init__(detail, {"WWW-Authenticate": challenge})
+        super().__init__(detail)
+        self.headers = {"WWW-Authenticate": challenge}
 
 
 class Untrusted(Unauthenticated):
@@ -67,7 +72,8 @@ class Forbidden(ProblemError):
     def __init__(self, scope: str) -> None:
         """Name the scope that is missing."""
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-        super().__init__(f"the scope {scope} is missing", {"WWW-Authenticate": challenge})
+        super().__init__(f"the scope {scope} is missing")
+        self.headers = {"WWW-Authenticate": challenge}
 
 
 class Unavailable(ProblemError):
@@ -77,4 +83,5 @@ class Unavailable(ProblemError):
 
     def __init__(self, detail: str, *, retry_after: timedelta) -> None:
         """Say what is away, and when to try again."""
-        super().__init__(detail, {"Retry-After": str(ceil(retry_after.total_seconds()))})
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(ceil(retry_after.total_seconds()))}

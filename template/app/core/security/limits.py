@@ -58,9 +58,9 @@ class TooMany(ProblemError):
         seconds = ceil(spent.wait)
         super().__init__(
             f"more than {spent.rate.limit} requests in {spent.rate.window:.0f} seconds; "
-            f"go on in {seconds} s",
-            spent.headers | {"Retry-After": str(seconds)},
+            f"go on in {seconds} s"
         )
+        self.headers = spent.headers | {"Retry-After": str(seconds)}
 
 
 class Limits(Protocol):

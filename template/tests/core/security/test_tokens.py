@@ -30,7 +30,7 @@ def payload_of(token: str) -> str:
 async def test_a_right_token_names_its_caller(tokens: Tokens, issuer: Issuer) -> None:
     caller = await tokens.caller_of(issuer.token(scope="profiles:read profiles:write"))
     assert caller.kind is CallerKind.TOKEN
-    assert caller.id == "token:ada"
+    assert caller.id == str(caller) == "token:ada"
     assert caller.scopes == {"profiles:read", "profiles:write"}
 
 
