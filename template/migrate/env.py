@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from app import modules, outer_models
+from app import features, modules, outer_models
 from app.core import answers, leases, outbox, runner, schedule
 from app.core.database import Base
 from app.settings import Settings
@@ -20,6 +20,7 @@ __all__ = [  # imported for the tables they map
 ]
 
 modules.load_models()
+features.load_models()
 url = context.config.attributes.get("url") or Settings().database_url
 
 if context.is_offline_mode():

@@ -192,7 +192,9 @@ def test_answers_given_again_are_the_same_answers(given: dict[str, Value]) -> No
             .filter(lambda text: bool(text.strip()) and len(text) <= 120),
             "venv_layout": st.sampled_from(["shared", "in-project"]),
             "database": st.sampled_from(["sqlite", "postgresql", "mysql"]),
-            "features": st.sampled_from([[], ["cache"], ["telemetry"], ["telemetry", "cache"]]),
+            "features": st.sampled_from(
+                [[], ["cache"], ["telemetry"], ["security"], ["telemetry", "cache", "security"]]
+            ),
         },
     )
 )

@@ -17,10 +17,13 @@ from tests.rendered.test_gates import files, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
-EVERYTHING = ("preset=custom", "database=postgresql", "features=telemetry,cache")
+EVERYTHING = ("preset=custom", "database=postgresql", "features=telemetry,cache,security")
 # What is installed is the same for all; so is what the code calls its own caches.
 SAME_FOR_ALL = ("pyproject.toml", ".gitignore", "requirements.lock", "requirements-dev.lock")
-TRACES = re.compile(r"telemetry|prometheus|otel|app\.features\.\w+|compose", re.IGNORECASE)
+TRACES = re.compile(
+    r"telemetry|prometheus|otel|joserfc|jwks|auth_required|rate_limit|hs_|app\.features\.\w+|compose",
+    re.IGNORECASE,
+)
 
 
 def rendered(folder: Path, *answers: str) -> Path:
@@ -59,7 +62,7 @@ def test_every_setting_that_the_example_shows_exists(everything: Path) -> None:
     sources = "".join(path.read_text("utf-8") for path in everything.glob("app/**/settings.py"))
     example = (everything / ".env.example").read_text("utf-8")
     names = re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE)
-    assert {"DATABASE_URL", "METRICS", "CACHE_TIMEOUT"} <= set(names)
+    assert {"DATABASE_URL", "METRICS", "CACHE_TIMEOUT", "AUTH_REQUIRED"} <= set(names)
     assert [name for name in names if f"    {name.lower()}:" not in sources] == []
 
 
@@ -108,6 +111,6 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
     assert not (project / "tests/features").exists()
     for path in files(project):
         name = os.fspath(path.relative_to(project))
-        assert not re.search(r"telemetry|\bcache\b", name)
+        assert not re.search(r"telemetry|\bcache\b|security|client|^conftest", name)
         if name not in SAME_FOR_ALL and name != ".copier-answers.yml":
             assert not TRACES.search(path.read_text("utf-8")), name

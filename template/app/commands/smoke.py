@@ -23,6 +23,7 @@ from uuid import uuid4
 import httpx
 from PIL import Image
 
+from app import features
 from app.settings import Settings
 
 START_SECONDS = 30
@@ -46,8 +47,11 @@ def run(arguments: Namespace) -> None:
     settings = Settings()
     try:
         with ExitStack() as stack:
+            headers = stack.enter_context(features.request_headers(settings))
             base_url = arguments.url or stack.enter_context(_running(settings))
-            client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+            client = stack.enter_context(
+                httpx.Client(base_url=base_url, headers=headers, timeout=10)
+            )
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)

@@ -73,6 +73,7 @@ def reading_engine(url: str) -> AsyncEngine:
     parsed, kind = _kind_of(url)
     engine = create_async_engine(
         parsed.set(drivername=kind.driver),
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         **kind.common,
@@ -86,7 +87,10 @@ def writing_engine(url: str) -> AsyncEngine:
     """Return an engine for transactions."""
     parsed, kind = _kind_of(url)
     options = {**kind.common, **kind.writing}
-    engine = create_async_engine(parsed.set(drivername=kind.driver), **options)
+    # An error's text ends up in logs and in failed jobs: no row's values in it.
+    engine = create_async_engine(
+        parsed.set(drivername=kind.driver), hide_parameters=True, **options
+    )
     if parsed.get_backend_name() == "sqlite":
         _configure_sqlite(engine)
         _begin_immediately(engine)

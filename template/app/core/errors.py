@@ -127,11 +127,15 @@ def _invalid(request: Request, errors: list[FieldError]) -> Response:
     return respond(ValidationProblem(**base.model_dump(), errors=errors))
 
 
+def answer(request: Request, error: ProblemError) -> Response:
+    """Answer with the problem that was raised."""
+    if isinstance(error, InvalidInput):
+        return _invalid(request, [error.error])
+    return respond(problem(request, error.status, error.detail), error.headers)
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
-    raised = cast("ProblemError", error)
-    if isinstance(raised, InvalidInput):
-        return _invalid(request, [raised.error])
-    return respond(problem(request, raised.status, raised.detail), raised.headers)
+    return answer(request, cast("ProblemError", error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

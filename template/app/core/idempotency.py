@@ -20,11 +20,11 @@ from pydantic import BaseModel
 
 from app.core import answers
 from app.core.answers import Answer
+from app.core.callers import caller_of
 from app.core.errors import Busy, InvalidInput
 from app.core.transactions import Writes
 
 REPLAYED = "Idempotency-Replayed"
-ANONYMOUS = "anonymous"
 RETRY_AFTER_SECONDS = 1
 
 Key = Annotated[
@@ -45,9 +45,9 @@ class Attempt:
         self._request = request
         self._response = response
         self._session = session
-        # Whoever authenticates says who calls: nobody gets the answers of another.
-        caller = getattr(request.state, "caller", ANONYMOUS)
-        self._id = answers.answer_id(str(caller), request.method, request.url.path, key)
+        # Nobody gets the answers of another.
+        caller = caller_of(request).id
+        self._id = answers.answer_id(caller, request.method, request.url.path, key)
 
     async def earlier(self) -> Response | None:
         """Return what this request was answered before; None when the effect is now ours."""

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.core import answers
 from app.core.answers import AnswerRow
+from app.core.callers import SCOPES, Caller
 from app.core.database import Database
 from app.core.envelope import SuccessModel
 from app.core.idempotency import REPLAYED, idempotent
@@ -117,7 +118,7 @@ async def test_a_key_counts_for_one_endpoint_and_one_caller(
         return SuccessModel(data=text)
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["caller"] = Headers(scope=scope)["x-caller"]
+        scope.setdefault("state", {})["caller"] = Caller(Headers(scope=scope)["x-caller"], SCOPES)
         await app(scope, receive, send)
 
     first = await client.post("/other?text=a", json=None, headers=KEY)
