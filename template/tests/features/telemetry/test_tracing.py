@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from sqlalchemy import text
 from app.core import outbox
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
+from app.core.logging import configure_logging
 from app.core.project import ROOT
 from app.core.transactions import Writes
 from app.features.telemetry.tracing import TracedRequests
@@ -151,8 +153,13 @@ async def trace_chain(
 
 
 async def test_a_request_its_job_and_the_jobs_of_that_are_one_trace(
-    collector: Collector, settings: Settings, database: Database, finished: asyncio.Event
+    collector: Collector,
+    settings: Settings,
+    database: Database,
+    finished: asyncio.Event,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    configure_logging("INFO", "json")
     await trace_chain(settings, database, finished, traceparent=CALLER)
     request = collector.named("POST /chains/{name}")
     first, second = collector.named("job test.first"), collector.named("job test.second")
@@ -161,6 +168,9 @@ async def test_a_request_its_job_and_the_jobs_of_that_are_one_trace(
     assert [first.parent, second.parent] == [request.id, first.id]
     assert [request.failed, first.failed, second.failed] == [False, False, True]
     assert collector.services == {"traced"}
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "request" and "trace_id" in line]
+    assert line["trace_id"] == request.trace
 
 
 async def test_every_statement_is_a_span_under_what_ran_it_and_holds_no_value(
