@@ -26,7 +26,6 @@ from sqlalchemy import text
 from app.core import outbox
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.logging import configure_logging
 from app.core.project import ROOT
 from app.core.transactions import Writes
 from app.features.telemetry.tracing import TracedRequests
@@ -159,8 +158,8 @@ async def test_a_request_its_job_and_the_jobs_of_that_are_one_trace(
     finished: asyncio.Event,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logging("INFO", "json")
-    await trace_chain(settings, database, finished, traceparent=CALLER)
+    logging = settings.model_copy(update={"log_format": "json"})
+    await trace_chain(logging, database, finished, traceparent=CALLER)
     request = collector.named("POST /chains/{name}")
     first, second = collector.named("job test.first"), collector.named("job test.second")
     assert {span.trace for span in collector.spans} == {CALLER.split("-")[1]}
