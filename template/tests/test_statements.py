@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from app.settings import Settings
+from app.core.logging import correlation_id
 
 URL = "/v1/profiles"
+COUNTED = "counted"
 # What brackets a transaction is not a statement about data.
 BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Settings of an api that does nothing by itself."""
-    return settings.model_copy(update={"job_poll": timedelta(hours=1)})
+def client(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client whose requests are known by their id."""
+    client.headers["X-Request-ID"] = COUNTED
+    return client
 
 
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
-    """Every statement from here on."""
+    """Every statement of a request from here on; what runs beside requests has no such id."""
     found: list[str] = []
 
     def record(*arguments: object) -> None:
         statement = str(arguments[2])
-        # The relay looks for jobs beside the requests.
-        if not statement.startswith(BRACKETS) and "FROM outbox" not in statement:
+        if correlation_id() == COUNTED and not statement.startswith(BRACKETS):
             found.append(statement)
 
     event.listen(Engine, "before_cursor_execute", record)

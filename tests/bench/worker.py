@@ -22,7 +22,7 @@ from pathlib import Path
 
 import redis
 
-from tests.rendered.processes import running_redis, wait_until
+from tests.rendered.servers import running_redis, wait_until
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -103,10 +103,10 @@ class Backend:
             if process.poll() is None:
                 self.kill(process)
 
-    def query(self, sql: str) -> list[sa.Row[tuple[object, ...]]]:
+    def query(self, sql: str) -> list[tuple[object, ...]]:
         """Read from the database, beside whoever writes."""
         with engine_of(self.url).connect() as connection:
-            return list(connection.execute(sa.text(sql)).all())
+            return [tuple(row) for row in connection.execute(sa.text(sql))]
 
     def count(self, sql: str) -> int:
         return int(str(self.query(sql)[0][0]))

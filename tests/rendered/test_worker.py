@@ -18,15 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.rendered.processes import (
-    Backend,
-    create_profile,
-    free_port,
-    picture,
-    running_redis,
-    upload,
-    wait_until,
-)
+from tests.rendered.processes import Backend, create_profile, picture, upload
+from tests.rendered.servers import free_port, running_redis, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 

@@ -53,7 +53,9 @@ async def test_every_line_of_the_whole_chain_has_the_id_of_the_request(
         async with asyncio.timeout(5):
             await finished.wait()
     every = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    lines = [line for line in every if line["logger"].startswith("app.")]
+    # A job that was swept and handed over at once is skipped by the second who comes for it.
+    ours = [line for line in every if line["logger"].startswith("app.")]
+    lines = [line for line in ours if line["event"] != "job.skipped"]
     assert [(line["event"], line.get("actor")) for line in lines] == [
         ("request", None),
         ("job.done", "test.first"),

@@ -184,9 +184,7 @@ async def test_a_worker_serves_its_metrics_on_a_port_of_its_own(
         before = await fetched(port)
         async with database.writes() as session:
             await outbox.enqueue(session, "test.nobody_knows")
-        async with database.writes() as session:
-            at = datetime.now(UTC)
-            (job,) = await outbox.take_due(session, resend_at=at, limit=1)
+            (job,) = outbox.asked_for(session)
         await actors.run(database, job, lease=timedelta(seconds=5))
         grown = Grown(before, await fetched(port))
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.request import urlopen
@@ -151,9 +151,14 @@ async def trace_chain(
 
 
 async def test_a_request_its_job_and_the_jobs_of_that_are_one_trace(
-    collector: Collector, settings: Settings, database: Database, finished: asyncio.Event
+    collector: Collector,
+    settings: Settings,
+    database: Database,
+    finished: asyncio.Event,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    await trace_chain(settings, database, finished, traceparent=CALLER)
+    logging = settings.model_copy(update={"log_format": "json"})
+    await trace_chain(logging, database, finished, traceparent=CALLER)
     request = collector.named("POST /chains/{name}")
     first, second = collector.named("job test.first"), collector.named("job test.second")
     assert {span.trace for span in collector.spans} == {CALLER.split("-")[1]}
@@ -161,6 +166,9 @@ async def test_a_request_its_job_and_the_jobs_of_that_are_one_trace(
     assert [first.parent, second.parent] == [request.id, first.id]
     assert [request.failed, first.failed, second.failed] == [False, False, True]
     assert collector.services == {"traced"}
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "request" and "trace_id" in line]
+    assert line["trace_id"] == request.trace
 
 
 async def test_every_statement_is_a_span_under_what_ran_it_and_holds_no_value(
@@ -266,5 +274,5 @@ async def test_nothing_is_traced_unless_asked_for(
     assert TracedRequests.__name__ not in repr(app.user_middleware)
     async with database.writes() as session:
         await outbox.enqueue(session, "test.first")
-        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC), limit=1)
+        (job,) = outbox.asked_for(session)
     assert job.headers == {}
