@@ -14,9 +14,9 @@ from tests.rendered.servers import engine_of
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 DEVELOPERS_ROW = (
-    "INSERT INTO profiles (id, employee_number, full_name, email, department, created_at, "
-    "updated_at) VALUES ('00000000000000000000000000000001', 'D-1', 'Ada', 'ada@example.com', "
-    "'Engines', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+    "INSERT INTO profiles (id, employee_number, full_name, name_key, email, department, version, "
+    "created_at, updated_at) VALUES ('00000000000000000000000000000001', 'D-1', 'Ada', 'ada', "
+    "'ada@example.com', 'Engines', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
 )
 
 
