@@ -21,7 +21,7 @@ EVERYTHING = ("preset=custom", "database=postgresql", "features=telemetry,cache,
 # What is installed is the same for all; so is what the code calls its own caches.
 SAME_FOR_ALL = ("pyproject.toml", ".gitignore", "requirements.lock", "requirements-dev.lock")
 TRACES = re.compile(
-    r"telemetry|prometheus|otel|joserfc|jwks|auth_required|rate_limit|hs_|app\.features\.\w+|compose",
+    r"telemetry|prometheus|otel|joserfc|jwks|auth_required|rate_limit|\bhs_|app\.features\.\w+|compose",
     re.IGNORECASE,
 )
 
