@@ -123,7 +123,10 @@ def new(
     created = create(path, answers, source)
     console.show_created(created, answers, source, _form(as_json))
     if up:
-        _bring_up(created.path, _form(as_json))
+        from bootstrap.machine.apply import Options
+
+        # A new project is proven whatever was proven at its place before.
+        _bring_up(created.path, _form(as_json), Options(proof="always"))
     console.show_next(dest, "make dev" if up else "make up && make test", _form(as_json))
 
 
@@ -248,11 +251,11 @@ def _form(as_json: bool) -> Format:
     return "json" if as_json else "text"
 
 
-def _bring_up(project: Path, form: Format, options: Options | None = None) -> None:
+def _bring_up(project: Path, form: Format, options: Options) -> None:
     from bootstrap import console
-    from bootstrap.machine.apply import DEFAULT, bring_up
+    from bootstrap.machine.apply import bring_up
 
-    outcome = bring_up(project, console.observer(form), options or DEFAULT)
+    outcome = bring_up(project, console.observer(form), options)
     console.show_outcome(outcome, form)
 
 
