@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,4 +28,3 @@ def backend(project: Path, tmp_path: Path) -> Iterator[Backend]:
     backend.count_effects()
     yield backend
     backend.stop_all()
-    shutil.rmtree(tmp_path / "var", ignore_errors=True)
