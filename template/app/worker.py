@@ -1,61 +1,80 @@
 """The worker: what every process of `dramatiq app.worker:boot` runs. It needs a REDIS_URL.
 
-Each process has one event loop, on which its jobs and a relay run: the relay sweeps the outbox, so
-that jobs are sent even when no api lives.
+Each process has one event loop, on which its jobs, a relay and a scheduler run: the relay sweeps
+the outbox, so that jobs are sent even when no api lives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import TypeVar
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import Middleware
 
-from app import modules
-from app.core import actors
-from app.core.broker import ToWorkers, build_broker, serve_actors
+from app import features, modules
+from app.core.broker import ToWorkers, WakingBroker, build_broker, serve_actors
 from app.core.database import Database
 from app.core.logging import configure_logging
 from app.core.outbox import Job
-from app.core.relay import Relay
+from app.core.probe import Check, Probe, database_answers
+from app.core.process import JobProcess
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
 
+T = TypeVar("T")
+
 
 class Process(Middleware):
-    """What a worker process holds: its database, and the relay that runs while it works."""
+    """What a worker process holds: its database, and what it does on its event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; nothing is connected before the first job or sweep."""
+        """Prepare; nothing is connected before the worker boots."""
         self._settings = settings
         self._database = Database(settings.database_url)
-        self._relay: Relay | None = None
+        self._jobs: JobProcess | None = None
+        self._probe: Probe | None = None
+        self._ending: Future[None] | None = None
 
     async def run(self, job: Job) -> None:
         """Run one attempt of a job."""
-        await actors.run(self._database, job, lease=self._settings.job_lease)
+        assert self._jobs is not None  # noqa: S101 - messages come after the boot
+        await self._jobs.runner.run(job)
 
-    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Start to relay, on the loop that the AsyncIO middleware has just started."""
-        self._relay = Relay(
-            self._database,
-            ToWorkers(broker),
-            poll=self._settings.job_poll,
-            resend=self._settings.job_resend,
-        )
-        asyncio.run_coroutine_threadsafe(self._relay.run(), _loop())
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Start, on the loop that the AsyncIO middleware has just started."""
+        assert isinstance(broker, WakingBroker)  # noqa: S101 - `boot` has built it
+        worker.queue_prefetch = self._settings.job_prefetch
+        checks = {"database": database_answers(self._database), "redis": _redis_answers(broker)}
+        self._jobs = JobProcess(self._settings, self._database, lambda _: ToWorkers(broker))
+        self._probe = Probe(self._jobs, checks)
+        _submit(self._start(self._jobs, self._probe)).result()
+
+    async def _start(self, jobs: JobProcess, probe: Probe) -> None:
+        await jobs.start()
+        if self._settings.worker_health_port is not None:
+            await probe.serve(self._settings.host, self._settings.worker_health_port)
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Stop relaying; jobs that run are waited for by the worker itself."""
-        if self._relay is not None:
-            _loop().call_soon_threadsafe(self._relay.stop)
+        """Begin to end; the worker waits for the jobs that run, and the grace limits its wait."""
+        if self._jobs is not None:
+            self._ending = _submit(self._jobs.end())
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Disconnect."""
-        asyncio.run_coroutine_threadsafe(self._database.close(), _loop()).result(CLOSE_SECONDS)
+        if self._ending is not None:
+            self._ending.result(CLOSE_SECONDS)
+        _submit(self._close()).result(CLOSE_SECONDS)
+
+    async def _close(self) -> None:
+        if self._probe is not None:
+            await self._probe.close()
+        await self._database.close()
 
 
 def boot() -> None:
@@ -69,10 +88,19 @@ def boot() -> None:
     process = Process(settings)
     broker = build_broker(settings.redis_url, process)
     serve_actors(broker, process.run)
+    for feature in features.found():
+        feature.install_worker(broker, settings)
     dramatiq.set_broker(broker)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _redis_answers(broker: WakingBroker) -> Check:
+    async def check() -> None:
+        await asyncio.to_thread(broker.client.ping)
+
+    return check
+
+
+def _submit(coroutine: Coroutine[None, None, T]) -> Future[T]:
     thread = get_event_loop_thread()
     assert thread is not None  # noqa: S101 - the AsyncIO middleware starts it before us
-    return thread.loop
+    return asyncio.run_coroutine_threadsafe(coroutine, thread.loop)

@@ -100,6 +100,33 @@ def test_a_parent_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 # -- answers -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ((), []),
+        (("--data", "features=cache"), ["cache"]),
+        (("--data", "features=cache,telemetry"), ["telemetry", "cache"]),
+        (("--data", "features=security"), ["security"]),
+        (("--data-file", "list.yml"), ["telemetry", "cache"]),
+    ],
+)
+def test_features_are_recorded_as_a_list_and_bring_their_files(
+    tmp_path: Path, given: tuple[str, ...], recorded: list[str]
+) -> None:
+    (tmp_path / "list.yml").write_text("features: [cache, telemetry]\n")
+    made("shop", *given, cwd=tmp_path)
+    answers = yaml.safe_load((tmp_path / "shop/.copier-answers.yml").read_text())
+    assert answers["features"] == recorded
+    for feature in ("telemetry", "cache", "security"):
+        assert (tmp_path / "shop/app/features" / feature).is_dir() == (feature in recorded)
+
+
+def test_a_feature_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    run = headstart("new", "shop", "--defaults", "--data", "features=telemetri", cwd=tmp_path)
+    assert run.returncode == 64
+    assert "features must be one of telemetry, cache, security, not telemetri" in run.stderr
+
+
 def test_all_unusable_answers_are_named_at_once(tmp_path: Path) -> None:
     wrong = ("--data", "projct_name=x", "--data", "python_version=3.9.1", "--preset", "huge")
     run = headstart("new", "shop", "--defaults", *wrong, cwd=tmp_path)

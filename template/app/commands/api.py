@@ -22,6 +22,8 @@ def run(arguments: Namespace) -> None:
         factory=True,
         host=settings.host,
         port=settings.port,
+        root_path=settings.root_path,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         reload=arguments.reload,
         reload_dirs=["app"] if arguments.reload else None,
         access_log=False,

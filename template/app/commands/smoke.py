@@ -23,6 +23,7 @@ from uuid import uuid4
 import httpx
 from PIL import Image
 
+from app import features
 from app.settings import Settings
 
 START_SECONDS = 30
@@ -46,8 +47,11 @@ def run(arguments: Namespace) -> None:
     settings = Settings()
     try:
         with ExitStack() as stack:
+            headers = stack.enter_context(features.request_headers(settings))
             base_url = arguments.url or stack.enter_context(_running(settings))
-            client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+            client = stack.enter_context(
+                httpx.Client(base_url=base_url, headers=headers, timeout=10)
+            )
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)
@@ -63,7 +67,7 @@ def _tell_profile(client: httpx.Client) -> None:
         _tell("headshot uploaded", lambda: _upload(client, path))
         _tell("worker made its thumbnail", lambda: _wait_for_thumbnail(client, path))
     finally:
-        _tell("profile deleted", lambda: client.delete(path).raise_for_status().status_code)
+        _tell("profile deleted", lambda: _delete(client, path))
 
 
 def _tell(what: str, act: Callable[[], T]) -> T:
@@ -108,6 +112,10 @@ def _wait_for_thumbnail(client: httpx.Client, path: str) -> str:
     )
     answer = client.get(f"{path}/headshot").raise_for_status()
     return f"{answer.headers['content-type']}, {len(answer.content)} bytes"
+
+
+def _delete(client: httpx.Client, path: str) -> int:
+    return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
 
 
 def _data(answer: httpx.Response) -> dict[str, object]:

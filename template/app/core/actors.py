@@ -15,11 +15,13 @@ import structlog
 from pydantic import ConfigDict, validate_call
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core import outbox
+from app.core import observers, outbox
 from app.core.clock import happens
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
 from app.core.outbox import Job, Superseded
+from app.core.queues import QUEUES, Queue
+from app.core.schedule import CRONS, Cron
 
 logger = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class Actor:
 
     name: str
     function: Function[...]
-    queue: str
+    queue: Queue
     max_attempts: int
     time_limit: timedelta
 
@@ -76,24 +78,35 @@ class DuplicateActor(ValueError):
     """Two functions claim one actor name."""
 
 
+class CutOff(Exception):
+    """The process ended before the attempt did."""
+
+
 def actor(
     name: str,
     *,
-    queue: str = "default",
+    queue: Queue = Queue.DEFAULT,
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
+    cron: str | Cron | None = None,
 ) -> Callable[[Function[P]], Function[P]]:
     """Register a function as the actor called `name` ("module.verb").
 
     It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
-    than once; what it does inside `attempt.finishes()` happens exactly once.
+    than once; what it does inside `attempt.finishes()` happens exactly once. With a `cron`
+    expression (UTC) it gets a job without arguments at every tick.
     """
+
+    schedule = Cron(cron) if isinstance(cron, str) else cron
 
     def register(function: Function[P]) -> Function[P]:
         if name in ACTORS:
             raise DuplicateActor(name)
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
         ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
+        QUEUES[name] = queue
+        if schedule is not None:
+            CRONS[name] = schedule
         return function
 
     return register
@@ -119,11 +132,17 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
 async def _attempt(database: Database, job: Job) -> None:
     log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     try:
-        await _call(Attempt(database, job))
+        with observers.attempt(job):
+            await _call(Attempt(database, job))
     except Superseded:
         log.warning("job.superseded")
+    except asyncio.CancelledError:
+        due_at = datetime.now(UTC)
+        await _record_failure(database, job, CutOff("the process was told to end"), due_at)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever an actor raises is recorded on its job
-        await _record_failure(database, job, error)
+        due_at = datetime.now(UTC) + pause_after(job.attempts)
+        await _record_failure(database, job, error, due_at)
     else:
         log.info("job.done")
 
@@ -134,6 +153,10 @@ async def _call(attempt: Attempt) -> None:
         message = f"no actor is called {job.actor!r}"
         raise LookupError(message)
     known = ACTORS[job.actor]
+    if job.attempts > known.max_attempts:
+        # Whoever ran the last attempt died of it, or with it: one more may kill this process too.
+        message = f"attempt {known.max_attempts} of {known.max_attempts} ended with its process"
+        raise CutOff(message)
     async with asyncio.timeout(known.time_limit.total_seconds()):
         await known.function(attempt, **job.arguments)
     if not attempt.finished:
@@ -141,7 +164,7 @@ async def _call(attempt: Attempt) -> None:
             pass
 
 
-async def _record_failure(database: Database, job: Job, error: Exception) -> None:
+async def _record_failure(database: Database, job: Job, error: Exception, due_at: datetime) -> None:
     known = ACTORS.get(job.actor)
     last = known is None or job.attempts >= known.max_attempts
     log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
@@ -151,7 +174,6 @@ async def _record_failure(database: Database, job: Job, error: Exception) -> Non
             await outbox.bury(session, job, error=text)
             log.error("job.dead", exc_info=error)
         else:
-            due_at = datetime.now(UTC) + pause_after(job.attempts)
             await outbox.retry(session, job, due_at=due_at, error=text)
             log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData, TypeDecorator, Uuid
+from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData, String, TypeDecorator, Uuid
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
-from app.core.engines import reading_engine, writing_engine
+from app.core.engines import reading_engine, turns_of, writing_engine
 
 ReadConnection = NewType("ReadConnection", AsyncConnection)
 WriteSession = NewType("WriteSession", AsyncSession)
@@ -32,6 +32,12 @@ NAMING_CONVENTION = {
 INSTANT = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 # And its plain BLOB ends at 64 KiB.
 BLOB = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+# Text that is compared by its code points everywhere, whatever the language of the server.
+SORT_KEY = (
+    String(100)
+    .with_variant(String(100, collation="C"), "postgresql")
+    .with_variant(String(100, collation="utf8mb4_bin"), "mysql", "mariadb")
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -67,17 +73,18 @@ class Database:
         self._reader = reading_engine(url)
         self._writer = writing_engine(url)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
+        self._reading, self._writing = turns_of(self._reader), turns_of(self._writer)
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[ReadConnection]:
         """Yield a connection on which every statement sees what is committed by then."""
-        async with self._reader.connect() as connection:
+        async with self._reading, self._reader.connect() as connection:
             yield ReadConnection(connection)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
         """Yield the session of one transaction: committed at the end, rolled back on any error."""
-        async with self._sessions.begin() as session:
+        async with self._writing, self._sessions.begin() as session:
             yield WriteSession(session)
 
     async def close(self) -> None:

@@ -6,13 +6,15 @@ may take of a server's connections.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 Options = dict[str, Any]
 
@@ -20,9 +22,10 @@ Options = dict[str, Any]
 SERVER_POOL: Options = {
     "pool_size": 10,
     "max_overflow": 0,
-    "pool_timeout": 5,
     "pool_recycle": 1800,
 }
+# As long as a proxy waits: whoever asks has given up by then.
+LONGEST_WAIT_SECONDS = 30
 SQLITE_PRAGMAS = (
     "busy_timeout=5000",
     "journal_mode=WAL",
@@ -47,6 +50,7 @@ class Kind:
 KINDS = {
     "sqlite": Kind(
         "sqlite+aiosqlite",
+        {"pool_size": 5, "max_overflow": 0},
         # One writer at a time: waiting in the pool is fair, waiting inside SQLite is a poll.
         writing={"pool_size": 1, "max_overflow": 0},
     ),
@@ -69,6 +73,7 @@ def reading_engine(url: str) -> AsyncEngine:
     parsed, kind = _kind_of(url)
     engine = create_async_engine(
         parsed.set(drivername=kind.driver),
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
         **kind.common,
@@ -82,11 +87,45 @@ def writing_engine(url: str) -> AsyncEngine:
     """Return an engine for transactions."""
     parsed, kind = _kind_of(url)
     options = {**kind.common, **kind.writing}
-    engine = create_async_engine(parsed.set(drivername=kind.driver), **options)
+    # An error's text ends up in logs and in failed jobs: no row's values in it.
+    engine = create_async_engine(
+        parsed.set(drivername=kind.driver), hide_parameters=True, **options
+    )
     if parsed.get_backend_name() == "sqlite":
         _configure_sqlite(engine)
         _begin_immediately(engine)
     return engine
+
+
+class Turns:
+    """Whose turn it is to have a connection of a pool: first come, first served.
+
+    A pool lets a newcomer overtake those who wait, so that under load some wait until they fail.
+    """
+
+    def __init__(self, number: int) -> None:
+        """Let `number` tasks have a turn at the same time."""
+        self._free = asyncio.Semaphore(number)
+
+    async def __aenter__(self) -> None:
+        """Wait for a turn; raises TimeoutError when none comes."""
+        async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+            await self._free.acquire()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Pass the turn on."""
+        self._free.release()
+
+
+def turns_of(engine: AsyncEngine) -> Turns:
+    """Return as many turns as the engine's pool has connections."""
+    assert isinstance(engine.pool, QueuePool)  # noqa: S101 - every kind has one; for the type checker
+    return Turns(engine.pool.size())
 
 
 def _kind_of(url: str) -> tuple[URL, Kind]:

@@ -27,8 +27,8 @@ async def _write(request: Request) -> AsyncIterator[WriteSession]:
     async with database.writes() as session:
         yield session
     relay: Relay = request.app.state.relay
-    if outbox.has_jobs(session):
-        relay.wake()
+    if jobs := outbox.asked_for(session):
+        relay.hand_over(jobs)
 
 
 Reads = Annotated[ReadConnection, Depends(_read, scope="function")]

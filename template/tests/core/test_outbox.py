@@ -14,6 +14,7 @@ from app.core import actors, outbox
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
 from app.core.outbox import Job, OutboxRow, Superseded
+from app.core.queues import Queue
 
 LEASE = timedelta(seconds=30)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,7 +54,9 @@ async def job(database: Database) -> Job:
 
 async def take(database: Database) -> Job:
     async with database.writes() as session:
-        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC) + LEASE, limit=10)
+        (job,) = await outbox.take_due(
+            session, resend_at=datetime.now(UTC) + LEASE, room=dict.fromkeys(Queue, 10)
+        )
     return job
 
 

@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, bindparam, case, func, or_, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core import images, outbox
 from app.core.database import ReadConnection, WriteSession
 from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.etag import Seen, changed_meanwhile
+from app.core.listing import Listing, begins, equals, sort_key
 from app.core.logging import log_func_args
-from app.core.pagination import Cursors, Page, PageQuery, Position
+from app.core.pagination import Cursors, Page
 from app.modules.profiles.models import Headshot, Profile
-from app.modules.profiles.schemas import HeadshotState, ProfileIn, ProfileOut
+from app.modules.profiles.schemas import HeadshotState, ProfileIn, ProfileOut, ProfileQuery
 
 MAKE_THUMBNAIL = "profiles.make_thumbnail"
 
@@ -27,16 +29,17 @@ _STATE = case(
 ).label("headshot")
 _SELECT = select(*_PROFILE.c, _STATE).select_from(_PROFILE.outerjoin(_HEADSHOT))
 _BY_ID = _SELECT.where(_PROFILE.c.id == bindparam("profile_id"))
-_NEWEST_FIRST = _SELECT.order_by(_PROFILE.c.created_at.desc(), _PROFILE.c.id.desc()).limit(
-    bindparam("limit")
+LISTING = Listing(
+    Page[ProfileOut],
+    _SELECT,
+    _PROFILE.c.id,
+    sorts={
+        "created_at": _PROFILE.c.created_at,
+        "full_name": _PROFILE.c.name_key,
+        "employee_number": _PROFILE.c.employee_number,
+    },
+    filters={"department": equals(_PROFILE.c.department), "q": begins(_PROFILE.c.name_key)},
 )
-# The first condition alone is a range of the index, on every database; the second breaks ties.
-_AFTER = _NEWEST_FIRST.where(
-    _PROFILE.c.created_at <= bindparam("created_at"),
-    or_(_PROFILE.c.created_at < bindparam("created_at"), _PROFILE.c.id < bindparam("id")),
-)
-_NUMBERED = _NEWEST_FIRST.offset(bindparam("offset"))
-_COUNT = select(func.count()).select_from(_PROFILE)
 
 
 async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
@@ -47,60 +50,49 @@ async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
     return ProfileOut.model_validate(row)
 
 
-async def list_page(reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[ProfileOut]:
-    """Return one page of profiles, newest first; raises InvalidInput for a foreign cursor."""
-    statement, values = _statement_of(query, cursors)
-    # One row more than asked for tells whether there is a next page.
-    rows = (await reads.execute(statement, values | {"limit": query.limit + 1})).all()
-    items = [ProfileOut.model_validate(row) for row in rows[: query.limit]]
-    more = len(rows) > query.limit
-    return Page[ProfileOut](
-        items=items,
-        next=cursors.write(Position(items[-1].created_at, items[-1].id)) if more else None,
-        total=(await reads.execute(_COUNT)).scalar_one() if query.page else None,
-    )
-
-
-def _statement_of(
-    query: PageQuery, cursors: Cursors
-) -> tuple[Select[*tuple[object, ...]], dict[str, object]]:
-    if query.cursor is not None:
-        position = cursors.read(query.cursor)
-        return _AFTER, {"created_at": position.created_at, "id": position.id}
-    return _NUMBERED, {"offset": query.offset}
+async def list_page(
+    reads: ReadConnection, query: ProfileQuery, cursors: Cursors
+) -> Page[ProfileOut]:
+    """Return one page of profiles; raises InvalidInput for a cursor of another list."""
+    return await LISTING.page(reads, query, cursors)
 
 
 @log_func_args
 async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
     """Create a profile; raises Conflict when its employee number is taken."""
     now = datetime.now(UTC)
-    profile = Profile(id=uuid4(), created_at=now, updated_at=now, **draft.model_dump())
+    profile = Profile(
+        id=uuid4(),
+        created_at=now,
+        updated_at=now,
+        name_key=sort_key(draft.full_name),
+        **draft.model_dump(),
+    )
     session.add(profile)
     await _flush(session, draft)
     return await _stored(session, profile.id)
 
 
 @log_func_args
-async def replace(session: WriteSession, profile_id: UUID, draft: ProfileIn) -> ProfileOut:
-    """Replace what a client may write of a profile; raises NotFound or Conflict."""
-    profile = await session.get(Profile, profile_id)
-    if profile is None:
-        _not_found(profile_id)
+async def replace(
+    session: WriteSession, profile_id: UUID, draft: ProfileIn, seen: Seen
+) -> ProfileOut:
+    """Replace what a client may write; raises NotFound, PreconditionFailed or Conflict."""
+    profile = await _seen(session, profile_id, seen)
     for name, value in draft:
         setattr(profile, name, value)
+    profile.name_key = sort_key(draft.full_name)
     profile.updated_at = datetime.now(UTC)
     await _flush(session, draft)
     return await _stored(session, profile_id)
 
 
 @log_func_args
-async def remove(session: WriteSession, profile_id: UUID) -> None:
-    """Delete a profile and its headshot; raises NotFound."""
-    profile = await session.get(Profile, profile_id)
-    if profile is None:
-        _not_found(profile_id)
-    await session.delete(profile)
-    await session.flush()
+async def remove(session: WriteSession, profile_id: UUID, seen: Seen) -> None:
+    """Delete a profile and its headshot; raises NotFound or PreconditionFailed."""
+    await session.delete(await _seen(session, profile_id, seen))
+    with changed_meanwhile():
+        await session.flush()
 
 
 @log_func_args
@@ -161,9 +153,18 @@ async def attach_thumbnail(
     )
 
 
+async def _seen(session: WriteSession, profile_id: UUID, seen: Seen) -> Profile:
+    profile = await session.get(Profile, profile_id)
+    if profile is None:
+        _not_found(profile_id)
+    seen.require(profile.version)
+    return profile
+
+
 async def _flush(session: WriteSession, draft: ProfileIn) -> None:
     try:
-        await session.flush()
+        with changed_meanwhile():
+            await session.flush()
     except IntegrityError as error:
         message = f"employee number {draft.employee_number} is taken"
         raise Conflict(message) from error

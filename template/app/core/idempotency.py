@@ -1,0 +1,116 @@
+"""`Idempotency-Key`: a creation that is sent again has one effect and gets its first answer again.
+
+An endpoint opts in by one line: `@idempotent` under its `@router.post`. Keys are scoped by caller,
+path and method. The same key with another request is a 422; failures are not kept, so they can be
+repeated; a duplicate that comes while the first is in work waits for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from inspect import Parameter
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+
+from app.core import answers
+from app.core.answers import Answer
+from app.core.callers import caller_of
+from app.core.errors import Busy, InvalidInput
+from app.core.transactions import Writes
+
+REPLAYED = "Idempotency-Replayed"
+RETRY_AFTER_SECONDS = 1
+
+Key = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Repeat the request with the same key, and it still happens once.",
+    ),
+]
+Endpoint = Callable[..., Awaitable[BaseModel]]
+
+
+class Attempt:
+    """One request of an idempotent endpoint; without a key it is like any other."""
+
+    def __init__(self, request: Request, response: Response, session: Writes, key: str) -> None:
+        """Look at the request; nothing is done yet."""
+        self._request = request
+        self._response = response
+        self._session = session
+        # Nobody gets the answers of another.
+        caller = caller_of(request).id
+        self._id = answers.answer_id(caller, request.method, request.url.path, key)
+
+    async def earlier(self) -> Response | None:
+        """Return what this request was answered before; None when the effect is now ours."""
+        fingerprint = await self._fingerprint()
+        lifetime = self._request.app.state.settings.idempotency_lifetime
+        try:
+            found = await answers.claim(self._session, self._id, fingerprint, lifetime)
+        except answers.Contended as error:
+            message = "a request with this Idempotency-Key is in work"
+            raise Busy(message, RETRY_AFTER_SECONDS) from error
+        if found is None:
+            return None
+        if found.fingerprint != fingerprint:
+            location = "header.Idempotency-Key"
+            raise InvalidInput(location, "was used for another request")
+        return _respond(found, {REPLAYED: "true"})
+
+    async def keep(self, result: BaseModel) -> Response:
+        """Store the answer in the transaction of the effect, and return it."""
+        answer = Answer(
+            fingerprint=await self._fingerprint(),
+            status=self._request.scope["route"].status_code,
+            headers=dict(self._response.headers),
+            body=result.model_dump_json(by_alias=True).encode(),
+        )
+        await answers.keep(self._session, self._id, answer)
+        return _respond(answer, {})
+
+    async def _fingerprint(self) -> str:
+        # What the body says counts, not how it is spaced.
+        body = await self._request.json() if await self._request.body() else None
+        said = [self._request.url.query, body]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def idempotent(endpoint: Endpoint) -> Endpoint:
+    """Make an endpoint with a JSON body honour `Idempotency-Key`.
+
+    It must write through `Writes` alone: only that transaction is the answer's too.
+    """
+
+    @functools.wraps(endpoint)
+    async def once(*, attempt: Attempt | None, **values: Any) -> BaseModel | Response:  # noqa: ANN401 - the endpoint's own
+        if attempt is None:
+            return await endpoint(**values)
+        earlier = await attempt.earlier()
+        return earlier or await attempt.keep(await endpoint(**values))
+
+    signature = inspect.signature(endpoint)
+    annotation = Annotated[Attempt | None, Depends(_attempt)]
+    ours = Parameter("attempt", Parameter.KEYWORD_ONLY, annotation=annotation)
+    parameters = [*signature.parameters.values(), ours]
+    once.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return once  # type: ignore[return-value]
+
+
+async def _attempt(
+    request: Request, response: Response, session: Writes, idempotency_key: Key = None
+) -> Attempt | None:
+    return Attempt(request, response, session, idempotency_key) if idempotency_key else None
+
+
+def _respond(answer: Answer, headers: dict[str, str]) -> Response:
+    return Response(
+        answer.body, answer.status, answer.headers | headers, media_type="application/json"
+    )

@@ -1,0 +1,117 @@
+"""How many statements each endpoint costs: the same for one row and for many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from sqlalchemy import Engine, event
+
+from app.core.logging import correlation_id
+
+URL = "/v1/profiles"
+COUNTED = "counted"
+# What brackets a transaction is not a statement about data.
+BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
+
+@pytest.fixture
+def client(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client whose requests are known by their id."""
+    client.headers["X-Request-ID"] = COUNTED
+    return client
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement of a request from here on; what runs beside requests has no such id."""
+    found: list[str] = []
+
+    def record(*arguments: object) -> None:
+        statement = str(arguments[2])
+        if correlation_id() == COUNTED and not statement.startswith(BRACKETS):
+            found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    yield found
+    event.remove(Engine, "before_cursor_execute", record)
+
+
+async def create(client: httpx.AsyncClient, number: int, **headers: str) -> httpx.Response:
+    body = {
+        "employee_number": f"E-{number}",
+        "full_name": "Ada Lovelace",
+        "email": "ada@example.com",
+        "department": "Engines",
+    }
+    return await client.post(URL, json=body, headers=headers)
+
+
+async def test_a_creation(client: httpx.AsyncClient, statements: list[str]) -> None:
+    await create(client, 1)
+    assert len(statements) == 2, statements
+
+
+async def test_a_creation_under_a_key_and_its_repetition(
+    client: httpx.AsyncClient, statements: list[str]
+) -> None:
+    key = {"Idempotency-Key": "1"}
+    await create(client, 1, **key)
+    assert len(statements) == 4, statements
+    statements.clear()
+    assert (await create(client, 1, **key)).status_code == 201
+    assert len(statements) == 2, statements
+
+
+@pytest.mark.parametrize("number", [1, 20])
+@pytest.mark.parametrize(
+    ("params", "cost"),
+    [({}, 1), ({"q": "a", "sort": "full_name"}, 1), ({"total": "true"}, 2), ({"page": "1"}, 2)],
+)
+async def test_a_list(
+    client: httpx.AsyncClient,
+    statements: list[str],
+    number: int,
+    params: dict[str, str],
+    cost: int,
+) -> None:
+    for each in range(number):
+        await create(client, each)
+    statements.clear()
+    answer = await client.get(URL, params=params)
+    assert len(answer.json()["data"]["items"]) == number
+    assert len(statements) == cost, statements
+
+
+async def test_one_profile(
+    client: httpx.AsyncClient, statements: list[str], picture: bytes
+) -> None:
+    created = await create(client, 1)
+    path, body = created.headers["location"], created.json()["data"]
+    replacement = {name: body[name] for name in created_fields(body)}
+    seen = {"If-Match": "*"}
+
+    async def cost(method: str, path: str, **request: object) -> int:
+        statements.clear()
+        answer = await client.request(method, path, **request)  # type: ignore[arg-type]
+        assert answer.is_success
+        return len(statements)
+
+    assert await cost("GET", path) == 1
+    assert await cost("PUT", path, json=replacement, headers=seen) == 3
+    assert await cost("PUT", f"{path}/headshot", files={"image": picture}) == 5
+    assert await cost("DELETE", path, headers=seen) == 2
+
+
+def created_fields(body: dict[str, object]) -> list[str]:
+    return [
+        name for name in body if name in {"employee_number", "full_name", "email", "department"}
+    ]
+
+
+async def test_health(client: httpx.AsyncClient, statements: list[str]) -> None:
+    await client.get("/livez")
+    assert statements == []
+    await client.get("/readyz")
+    assert len(statements) == 1, statements
