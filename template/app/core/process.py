@@ -21,10 +21,10 @@ class JobProcess:
         """Prepare; jobs are sent by the transport that `transport` returns for the runner."""
         self._grace = settings.job_grace
         self.runner = Runner(database, lease=settings.job_lease, poll=settings.job_poll)
-        to = transport(self.runner)
-        self.relay = make_relay(settings, database, to)
-        if isinstance(to, InProcess):
-            to.on_room = self.relay.look
+        self._transport = transport(self.runner)
+        self.relay = make_relay(settings, database, self._transport)
+        if isinstance(self._transport, InProcess):
+            self._transport.on_room = self.relay.look
         self.scheduler = Scheduler(database, poll=settings.job_poll)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -39,6 +39,8 @@ class JobProcess:
         self.scheduler.stop()
         await self.runner.end(self._grace)
         await asyncio.gather(*self._tasks)
+        if isinstance(self._transport, InProcess):
+            await self._transport.ended()
 
 
 def make_relay(settings: Settings, database: Database, transport: Transport) -> Relay:

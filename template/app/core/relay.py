@@ -144,6 +144,11 @@ class InProcess:
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
+    async def ended(self) -> None:
+        """Wait for every job that was sent: also for one that the runner has not seen yet."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,27 +16,42 @@ from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
 from app.core.outbox import Job, OutboxRow
 from app.core.pause import PausedByOther
+from app.core.process import JobProcess
 from app.core.queues import Queue
+from app.core.relay import InProcess
 from app.core.runner import Runner, State
+from app.settings import Settings
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
 
 
+@dataclass
+class Gate:
+    """What the test's actors wait at."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
 @pytest.fixture
-def release() -> Iterator[asyncio.Event]:
-    """What the test's actor waits for."""
-    release = asyncio.Event()
+def gate() -> Iterator[Gate]:
+    """A gate that every attempt of the actors `test.wait` and `test.once` waits at."""
+    gate = Gate()
 
     @actor("test.wait")
     async def wait(_: Attempt) -> None:
-        await release.wait()
+        await gate.passed()
 
     @actor("test.once", max_attempts=1)
     async def once(_: Attempt) -> None:
-        await release.wait()
+        await gate.passed()
 
-    yield release
+    yield gate
     for name in ("test.wait", "test.once"):
         del ACTORS[name]
 
@@ -62,13 +78,17 @@ async def row(database: Database) -> OutboxRow | None:
         return (await session.execute(select(OutboxRow))).scalar_one_or_none()
 
 
+async def told(database: Database) -> None:
+    """Wait until a runner has told that it lives, and does nothing."""
+    while True:
+        async with database.reads() as reads:
+            if await pause.living(reads):
+                return
+        await asyncio.sleep(0.01)
+
+
 async def becomes(runner: Runner, state: State) -> None:
     await holds(lambda: runner.state is state)
-
-
-async def begun(runner: Runner) -> None:
-    await holds(lambda: runner.running > 0)
-    await asyncio.sleep(0.1)
 
 
 async def holds(condition: Callable[[], bool]) -> None:
@@ -79,25 +99,24 @@ async def holds(condition: Callable[[], bool]) -> None:
     pytest.fail("waited 5 seconds in vain")
 
 
-async def test_the_end_waits_for_a_running_job(database: Database, release: asyncio.Event) -> None:
+async def test_the_end_waits_for_a_running_job(database: Database, gate: Gate) -> None:
     job = await taken(database)
     async with watching(database) as runner:
         task = asyncio.create_task(runner.run(job))
-        await begun(runner)
+        await gate.reached.wait()
         ending = asyncio.create_task(runner.end(MINUTE))
         await asyncio.sleep(0.05)
         assert not ending.done()
-        release.set()
+        gate.opened.set()
         await asyncio.gather(task, ending)
     assert await row(database) is None
 
 
-@pytest.mark.usefixtures("release")
-async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database) -> None:
+async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database, gate: Gate) -> None:
     job = await taken(database)
     async with watching(database) as runner:
         task = asyncio.create_task(runner.run(job))
-        await begun(runner)
+        await gate.reached.wait()
         await runner.end(SHORT)
         await task
     left = await row(database)
@@ -108,12 +127,11 @@ async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database) ->
     assert "CutOff" in str(left.error)
 
 
-@pytest.mark.usefixtures("release")
-async def test_the_last_attempt_that_is_cut_off_is_dead(database: Database) -> None:
+async def test_the_last_attempt_that_is_cut_off_is_dead(database: Database, gate: Gate) -> None:
     job = await taken(database, "test.once")
     async with watching(database) as runner:
         task = asyncio.create_task(runner.run(job))
-        await begun(runner)
+        await gate.reached.wait()
         await runner.end(SHORT)
         await task
     left = await row(database)
@@ -121,7 +139,7 @@ async def test_the_last_attempt_that_is_cut_off_is_dead(database: Database) -> N
     assert left.due_at is None
 
 
-@pytest.mark.usefixtures("release")
+@pytest.mark.usefixtures("gate")
 async def test_a_job_that_kills_its_processes_is_buried_in_the_end(database: Database) -> None:
     job = await taken(database, "test.once")
     async with database.writes() as session:
@@ -135,18 +153,33 @@ async def test_a_job_that_kills_its_processes_is_buried_in_the_end(database: Dat
     assert "ended with its process" in str(left.error)
 
 
-async def test_a_pause_drains_and_gives_back_what_arrives(
-    database: Database, release: asyncio.Event
+async def test_the_end_waits_for_a_job_sent_at_the_last_moment(
+    database: Database, settings: Settings, gate: Gate
 ) -> None:
+    gate.opened.set()
+    sent: list[InProcess] = []
+
+    def transport(runner: Runner) -> InProcess:
+        sent.append(InProcess(runner, concurrency=1))
+        return sent[0]
+
+    process = JobProcess(settings, database, transport)
+    await process.start()
+    await sent[0].send([await taken(database)])
+    await process.end()
+    assert await sent[0].room() == dict.fromkeys(Queue, 1)
+
+
+async def test_a_pause_drains_and_gives_back_what_arrives(database: Database, gate: Gate) -> None:
     running, late = await taken(database), await taken(database)
     async with watching(database) as runner:
         task = asyncio.create_task(runner.run(running))
-        await begun(runner)
+        await gate.reached.wait()
         await pause.pause(database, "ada", MINUTE)
         await becomes(runner, State.DRAINING)
         await runner.run(late)
         assert [one.name for one in await pause.drained(database, SHORT)] == [runner.name]
-        release.set()
+        gate.opened.set()
         await task
         assert await pause.drained(database, MINUTE) == []
         left = await row(database)
@@ -186,8 +219,7 @@ async def test_a_dead_runner_is_not_waited_for(
 ) -> None:
     dead = Runner(database, lease=MINUTE, poll=MINUTE)
     task = asyncio.create_task(dead.watch())
-    await becomes(dead, State.RUNNING)
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(told(database), 5)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
