@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import os
 import re
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -176,11 +174,6 @@ def is_sensitive(name: str) -> bool:
 def correlation_id() -> str:
     """Return the id that ties what happens now to what caused it; a new one where nothing did."""
     return cast("str", get_contextvars().get("correlation_id")) or uuid4().hex
-
-
-def process_name() -> str:
-    """Return what tells this process from every other: its host and its number there."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextmanager

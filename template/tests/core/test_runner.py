@@ -1,22 +1,21 @@
-"""A runner lets jobs end, cuts off what takes too long, and begins nothing in a pause."""
+"""A runner lets jobs end, cuts off what takes too long, and begins nothing that is not admitted."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from app.core import outbox, pause, runner
+from app.core import outbox
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
 from app.core.outbox import Job, OutboxRow
-from app.core.pause import PausedByOther
 from app.core.queues import Queue
-from app.core.runner import Runner, State
+from app.core.runner import Runner
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
@@ -41,12 +40,10 @@ def release() -> Iterator[asyncio.Event]:
 
 
 @asynccontextmanager
-async def watching(database: Database) -> AsyncIterator[Runner]:
-    runner = Runner(database, lease=MINUTE, poll=SHORT)
-    task = asyncio.create_task(runner.watch())
+async def running(database: Database) -> AsyncIterator[Runner]:
+    runner = Runner(database, lease=MINUTE)
     yield runner
     await runner.end(SHORT)
-    await task
 
 
 async def taken(database: Database, name: str = "test.wait") -> Job:
@@ -62,18 +59,10 @@ async def row(database: Database) -> OutboxRow | None:
         return (await session.execute(select(OutboxRow))).scalar_one_or_none()
 
 
-async def becomes(runner: Runner, state: State) -> None:
-    await holds(lambda: runner.state is state)
-
-
 async def begun(runner: Runner) -> None:
-    await holds(lambda: runner.running > 0)
-    await asyncio.sleep(0.1)
-
-
-async def holds(condition: Callable[[], bool]) -> None:
     for _ in range(500):
-        if condition():
+        if runner.running > 0:
+            await asyncio.sleep(0.1)
             return
         await asyncio.sleep(0.01)
     pytest.fail("waited 5 seconds in vain")
@@ -81,7 +70,7 @@ async def holds(condition: Callable[[], bool]) -> None:
 
 async def test_the_end_waits_for_a_running_job(database: Database, release: asyncio.Event) -> None:
     job = await taken(database)
-    async with watching(database) as runner:
+    async with running(database) as runner:
         task = asyncio.create_task(runner.run(job))
         await begun(runner)
         ending = asyncio.create_task(runner.end(MINUTE))
@@ -95,7 +84,7 @@ async def test_the_end_waits_for_a_running_job(database: Database, release: asyn
 @pytest.mark.usefixtures("release")
 async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database) -> None:
     job = await taken(database)
-    async with watching(database) as runner:
+    async with running(database) as runner:
         task = asyncio.create_task(runner.run(job))
         await begun(runner)
         await runner.end(SHORT)
@@ -111,7 +100,7 @@ async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database) ->
 @pytest.mark.usefixtures("release")
 async def test_the_last_attempt_that_is_cut_off_is_dead(database: Database) -> None:
     job = await taken(database, "test.once")
-    async with watching(database) as runner:
+    async with running(database) as runner:
         task = asyncio.create_task(runner.run(job))
         await begun(runner)
         await runner.end(SHORT)
@@ -127,7 +116,7 @@ async def test_a_job_that_kills_its_processes_is_buried_in_the_end(database: Dat
     async with database.writes() as session:
         died = await outbox.begin(session, job, lease_until=datetime.now(UTC) + MINUTE)
     assert died is not None
-    async with watching(database) as runner:
+    async with running(database) as runner:
         await runner.run(died)
     left = await row(database)
     assert left is not None
@@ -135,64 +124,16 @@ async def test_a_job_that_kills_its_processes_is_buried_in_the_end(database: Dat
     assert "ended with its process" in str(left.error)
 
 
-async def test_a_pause_drains_and_gives_back_what_arrives(
-    database: Database, release: asyncio.Event
-) -> None:
-    running, late = await taken(database), await taken(database)
-    async with watching(database) as runner:
-        task = asyncio.create_task(runner.run(running))
-        await begun(runner)
-        await pause.pause(database, "ada", MINUTE)
-        await becomes(runner, State.DRAINING)
-        await runner.run(late)
-        assert [one.name for one in await pause.drained(database, SHORT)] == [runner.name]
-        release.set()
-        await task
-        assert await pause.drained(database, MINUTE) == []
-        left = await row(database)
-        assert left is not None
-        assert (left.id, left.attempts) == (late.id, 0)
-        assert await pause.resume(database)
-        await becomes(runner, State.RUNNING)
+async def test_what_is_not_admitted_is_given_back(database: Database) -> None:
+    async def never() -> bool:
+        return False
 
-
-async def test_nothing_is_sent_in_a_pause(database: Database) -> None:
-    async with database.writes() as session:
-        await outbox.enqueue(session, "test.nothing")
-    await pause.pause(database, "ada", MINUTE)
-    async with database.reads() as reads:
-        assert not await outbox.any_due(reads)
-    await pause.resume(database)
-    async with database.reads() as reads:
-        assert await outbox.any_due(reads)
-
-
-async def test_a_pauser_who_died_stops_nobody_for_ever(database: Database) -> None:
-    await pause.pause(database, "ada", timedelta(milliseconds=150))
-    async with watching(database) as runner:
-        await becomes(runner, State.PAUSED)
-        await becomes(runner, State.RUNNING)
-
-
-async def test_a_pause_is_its_holders(database: Database) -> None:
-    await pause.pause(database, "ada", MINUTE)
-    await pause.pause(database, "ada", 2 * MINUTE)
-    with pytest.raises(PausedByOther, match="ada until"):
-        await pause.pause(database, "grace", MINUTE)
-
-
-async def test_a_dead_runner_is_not_waited_for(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dead = Runner(database, lease=MINUTE, poll=MINUTE)
-    task = asyncio.create_task(dead.watch())
-    await becomes(dead, State.RUNNING)
-    await asyncio.sleep(0.1)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await pause.pause(database, "ada", MINUTE)
-    assert len(await pause.drained(database, SHORT)) == 1
-    monkeypatch.setattr(pause, "FORGOTTEN_AFTER", SHORT)
-    assert await pause.drained(database, MINUTE) == []
-    assert runner.BEAT < runner.FORGOTTEN_AFTER
+    job = await taken(database)
+    async with running(database) as runner:
+        runner.admits = never
+        await runner.run(job)
+    left = await row(database)
+    assert left is not None
+    assert left.due_at is not None
+    assert left.due_at <= datetime.now(UTC)
+    assert left.attempts == 0
