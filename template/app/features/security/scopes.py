@@ -1,7 +1,7 @@
 """Scopes: what an endpoint asks of its caller, in words like `profiles:read`.
 
-An endpoint of a module asks for `MODULE:read` where it only reads, else for `MODULE:write`. One that
-asks for something else says so itself:
+An endpoint of a module asks for `MODULE:read` where it only reads, otherwise for `MODULE:write`.
+One that asks for something else says so itself:
 
     @router.get("/export", dependencies=[requires("profiles:export")])
 """
