@@ -10,7 +10,6 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import TypeVar
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
@@ -25,8 +24,6 @@ from app.core.process import JobProcess
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
-
-T = TypeVar("T")
 
 
 class Process(Middleware):
@@ -79,7 +76,7 @@ def boot() -> None:
     dramatiq.set_broker(broker)
 
 
-def _submit(coroutine: Coroutine[None, None, T]) -> Future[T]:
+def _submit(coroutine: Coroutine[None, None, None]) -> Future[None]:
     thread = get_event_loop_thread()
     assert thread is not None  # noqa: S101 - the AsyncIO middleware starts it before us
     return asyncio.run_coroutine_threadsafe(coroutine, thread.loop)

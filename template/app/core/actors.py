@@ -172,12 +172,11 @@ async def _record_failure(database: Database, job: Job, error: Exception, due_at
     log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
-        if last:
-            await outbox.bury(session, job, error=text)
-            log.error("job.dead", exc_info=error)
-        else:
-            await outbox.retry(session, job, due_at=due_at, error=text)
-            log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
+        await outbox.fail(session, job, due_at=None if last else due_at, error=text)
+    if last:
+        log.error("job.dead", exc_info=error)
+    else:
+        log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
 
 
 def pause_after(attempts: int) -> timedelta:

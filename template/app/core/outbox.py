@@ -215,18 +215,13 @@ async def finish(session: WriteSession, job: Job) -> None:
         raise Superseded(job.id)
 
 
-async def retry(session: WriteSession, job: Job, *, due_at: datetime, error: str) -> bool:
-    """Record a failed attempt; the next one is due at `due_at`."""
-    return await _fenced_update(
-        session, job, due_at=due_at, began_at=None, error=error[-LONGEST_ERROR:]
-    )
+async def fail(session: WriteSession, job: Job, *, due_at: datetime | None, error: str) -> bool:
+    """Record a failed attempt; the next one is due at `due_at`.
 
-
-async def bury(session: WriteSession, job: Job, *, error: str) -> bool:
-    """Record the last failed attempt; the row stays, with its error, and is never sent again."""
-    return await _fenced_update(
-        session, job, due_at=None, began_at=None, error=error[-LONGEST_ERROR:]
-    )
+    Without that it was the last: the row stays, with its error, and is never sent again.
+    """
+    kept = error[-LONGEST_ERROR:]
+    return await _fenced_update(session, job, due_at=due_at, began_at=None, error=kept)
 
 
 async def _fenced_update(session: WriteSession, job: Job, **values: object) -> bool:
