@@ -36,3 +36,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     headstart("new", "shop", "--defaults", cwd=folder, state=state)
     headstart("up", cwd=folder / "shop", state=state)
     return folder / "shop"
+
+
+def rendered(folder: Path, *answers: str) -> Path:
+    """Render a project into `folder`, and bring up nothing for it."""
+    data = [word for answer in answers for word in ("--data", answer)]
+    headstart("new", "shop", *data, "--defaults", cwd=folder, state=folder / "state")
+    return folder / "shop"

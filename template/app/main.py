@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from fastapi import FastAPI
 
 from app import features, modules
-from app.core import answers, health
+from app.core import health
 from app.core.database import Database
 from app.core.docs import install_docs
 from app.core.errors import install_errors
@@ -59,16 +59,11 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
     database: Database = app.state.database
-    stop = asyncio.Event()
-    cleaning = asyncio.create_task(answers.clean(database, stop, settings.idempotency_cleaning))
     try:
-        async with _jobs(settings, database) as app.state.relay:
+        async with _jobs(app.state.settings, database) as app.state.relay:
             yield
     finally:
-        stop.set()
-        await cleaning
         await database.close()
         await app.state.at_end.aclose()
 

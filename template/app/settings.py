@@ -47,10 +47,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=6 * 1024 * 1024, gt=0)
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
 
-    # How long a creation can be repeated with its Idempotency-Key, and how often older ones go.
-    idempotency_lifetime: timedelta = timedelta(hours=24)
-    idempotency_cleaning: timedelta = timedelta(minutes=10)
-
     # How many jobs one process runs at a time.
     job_concurrency: int = Field(default=8, gt=0)
     # How often the outbox is swept for jobs that are due, besides right after a commit.
@@ -63,8 +59,6 @@ class Settings(BaseSettings):
     job_grace: timedelta = timedelta(seconds=10)
     # How many jobs of each queue a worker's process fetches ahead; few for long jobs.
     job_prefetch: int = Field(default=32, gt=0)
-    # Where the worker answers /livez and /readyz; no port, no answer.
-    worker_health_port: int | None = Field(default=None, ge=0, le=65535)
 
     @model_validator(mode="after")
     def _refuse_shipped_secret(self) -> Self:

@@ -1,7 +1,7 @@
 """The worker: what every process of `dramatiq app.worker:boot` runs. It needs a REDIS_URL.
 
-Each process has one event loop, on which its jobs, a relay and a scheduler run: the relay sweeps
-the outbox, so that jobs are sent even when no api lives.
+Each process has one event loop, on which its jobs and a relay run: the relay sweeps the outbox, so
+that jobs are sent even when no api lives.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import TypeVar
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
@@ -21,13 +20,10 @@ from app.core.broker import ToWorkers, WakingBroker, build_broker, serve_actors
 from app.core.database import Database
 from app.core.logging import configure_logging
 from app.core.outbox import Job
-from app.core.probe import Check, Probe, database_answers
 from app.core.process import JobProcess
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
-
-T = TypeVar("T")
 
 
 class Process(Middleware):
@@ -38,7 +34,6 @@ class Process(Middleware):
         self._settings = settings
         self._database = Database(settings.database_url)
         self._jobs: JobProcess | None = None
-        self._probe: Probe | None = None
         self._ending: Future[None] | None = None
 
     async def run(self, job: Job) -> None:
@@ -50,15 +45,8 @@ class Process(Middleware):
         """Start, on the loop that the AsyncIO middleware has just started."""
         assert isinstance(broker, WakingBroker)  # noqa: S101 - `boot` has built it
         worker.queue_prefetch = self._settings.job_prefetch
-        checks = {"database": database_answers(self._database), "redis": _redis_answers(broker)}
         self._jobs = JobProcess(self._settings, self._database, lambda _: ToWorkers(broker))
-        self._probe = Probe(self._jobs, checks)
-        _submit(self._start(self._jobs, self._probe)).result()
-
-    async def _start(self, jobs: JobProcess, probe: Probe) -> None:
-        await jobs.start()
-        if self._settings.worker_health_port is not None:
-            await probe.serve(self._settings.host, self._settings.worker_health_port)
+        _submit(self._jobs.start()).result()
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         """Begin to end; the worker waits for the jobs that run, and the grace limits its wait."""
@@ -69,12 +57,7 @@ class Process(Middleware):
         """Disconnect."""
         if self._ending is not None:
             self._ending.result(CLOSE_SECONDS)
-        _submit(self._close()).result(CLOSE_SECONDS)
-
-    async def _close(self) -> None:
-        if self._probe is not None:
-            await self._probe.close()
-        await self._database.close()
+        _submit(self._database.close()).result(CLOSE_SECONDS)
 
 
 def boot() -> None:
@@ -93,14 +76,7 @@ def boot() -> None:
     dramatiq.set_broker(broker)
 
 
-def _redis_answers(broker: WakingBroker) -> Check:
-    async def check() -> None:
-        await asyncio.to_thread(broker.client.ping)
-
-    return check
-
-
-def _submit(coroutine: Coroutine[None, None, T]) -> Future[T]:
+def _submit(coroutine: Coroutine[None, None, None]) -> Future[None]:
     thread = get_event_loop_thread()
     assert thread is not None  # noqa: S101 - the AsyncIO middleware starts it before us
     return asyncio.run_coroutine_threadsafe(coroutine, thread.loop)

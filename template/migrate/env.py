@@ -5,19 +5,12 @@ from __future__ import annotations
 from alembic import context
 
 from app import features, modules, outer_models
-from app.core import answers, leases, outbox, runner, schedule
+from app.core import outbox
 from app.core.database import Base
 from app.settings import Settings
 from migrate import runtime
 
-__all__ = [  # imported for the tables they map
-    "answers",
-    "leases",
-    "outbox",
-    "outer_models",
-    "runner",
-    "schedule",
-]
+__all__ = ["outbox", "outer_models"]  # imported for the tables they map
 
 modules.load_models()
 features.load_models()

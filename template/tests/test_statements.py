@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
-from sqlalchemy import Engine, event
 
-from app.core.logging import correlation_id
+from tests.conftest import COUNTED
 
 URL = "/v1/profiles"
-COUNTED = "counted"
-# What brackets a transaction is not a statement about data.
-BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 @pytest.fixture
@@ -23,44 +17,18 @@ def client(client: httpx.AsyncClient) -> httpx.AsyncClient:
     return client
 
 
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Every statement of a request from here on; what runs beside requests has no such id."""
-    found: list[str] = []
-
-    def record(*arguments: object) -> None:
-        statement = str(arguments[2])
-        if correlation_id() == COUNTED and not statement.startswith(BRACKETS):
-            found.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", record)
-    yield found
-    event.remove(Engine, "before_cursor_execute", record)
-
-
-async def create(client: httpx.AsyncClient, number: int, **headers: str) -> httpx.Response:
+async def create(client: httpx.AsyncClient, number: int) -> httpx.Response:
     body = {
         "employee_number": f"E-{number}",
         "full_name": "Ada Lovelace",
         "email": "ada@example.com",
         "department": "Engines",
     }
-    return await client.post(URL, json=body, headers=headers)
+    return await client.post(URL, json=body)
 
 
 async def test_a_creation(client: httpx.AsyncClient, statements: list[str]) -> None:
     await create(client, 1)
-    assert len(statements) == 2, statements
-
-
-async def test_a_creation_under_a_key_and_its_repetition(
-    client: httpx.AsyncClient, statements: list[str]
-) -> None:
-    key = {"Idempotency-Key": "1"}
-    await create(client, 1, **key)
-    assert len(statements) == 4, statements
-    statements.clear()
-    assert (await create(client, 1, **key)).status_code == 201
     assert len(statements) == 2, statements
 
 

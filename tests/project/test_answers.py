@@ -193,7 +193,7 @@ def test_answers_given_again_are_the_same_answers(given: dict[str, Value]) -> No
             "venv_layout": st.sampled_from(["shared", "in-project"]),
             "database": st.sampled_from(["sqlite", "postgresql", "mysql"]),
             "features": st.sampled_from(
-                [[], ["cache"], ["telemetry"], ["security"], ["telemetry", "cache", "security"]]
+                [[], ["operations"], ["telemetry"], ["idempotency", "cache", "security"]]
             ),
         },
     )

@@ -45,8 +45,8 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
     [
         ("preset=minimal",),
         ("preset=custom",),
-        ("preset=custom", "database=postgresql", "features=[telemetry, cache]"),
-        ("preset=custom", "database=mysql", "features=[cache, security]"),
+        ("preset=custom", "database=postgresql", "features=[operations, telemetry, cache]"),
+        ("preset=custom", "database=mysql", "features=[idempotency, cache, security]"),
     ],
 )
 def test_plain_copier_and_headstart_render_the_same_bytes(

@@ -140,7 +140,7 @@ def test_several_choices_are_ticked(terminals: list[Terminal], tmp_path: Path) -
     terminal.type(SPACE, DOWN, SPACE, ENTER)
     assert terminal.end() == 0
     answers = (tmp_path / "shop/.copier-answers.yml").read_text()
-    assert "features:\n- telemetry\n- cache\n" in answers
+    assert "features:\n- operations\n- idempotency\n" in answers
 
 
 def test_the_result_can_be_piped_away_while_questions_are_asked(

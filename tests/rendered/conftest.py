@@ -1,4 +1,4 @@
-"""The minimal project, rendered and brought up once by the public commands, on any database."""
+"""The project with every feature, rendered once by the public command, and run on any database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import rendered
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer, running_mariadb, running_postgresql
 
@@ -16,6 +17,20 @@ on_every_database = pytest.mark.parametrize(
 )
 on_every_server = pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+FEATURES = ("operations", "idempotency", "telemetry", "cache", "security")
+EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
+# Everybody may do everything, as often as they like.
+OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
+
+
+@pytest.fixture(scope="session")
+def everything(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A render with everything. The lock is the same for all, so it borrows an environment."""
+    shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
+    (shop / ".venv").symlink_to(project / ".venv")
+    return shop
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +65,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def unmigrated(project: Path, database_url: str) -> Backend:
+def unmigrated(everything: Path, database_url: str) -> Backend:
     """The project on an empty database."""
-    environment = os.environ | {"DATABASE_URL": database_url, "LOG_LEVEL": "WARNING"}
+    environment = os.environ | OPEN | {"DATABASE_URL": database_url, "LOG_LEVEL": "WARNING"}
     environment.pop("REDIS_URL", None)
-    return Backend(project, database_url, environment)
+    return Backend(everything, database_url, environment)
 
 
 @pytest.fixture

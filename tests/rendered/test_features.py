@@ -12,33 +12,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import headstart
+from tests.conftest import rendered
+from tests.rendered.conftest import FEATURES
 from tests.rendered.test_gates import files, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
-EVERYTHING = ("preset=custom", "database=postgresql", "features=telemetry,cache,security")
 # What is installed is the same for all; so is what the code calls its own caches.
 SAME_FOR_ALL = ("pyproject.toml", ".gitignore", "requirements.lock", "requirements-dev.lock")
-TRACES = re.compile(
-    r"telemetry|prometheus|otel|joserfc|jwks|auth_required|rate_limit|\bhs_|app\.features\.\w+|compose",
-    re.IGNORECASE,
-)
-
-
-def rendered(folder: Path, *answers: str) -> Path:
-    """Render a project, and lend it nothing but the name of the environment."""
-    data = [word for answer in answers for word in ("--data", answer)]
-    headstart("new", "shop", *data, "--defaults", cwd=folder, state=folder / "state")
-    return folder / "shop"
-
-
-@pytest.fixture(scope="module")
-def everything(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A render with everything, run by the environment of the minimal project."""
-    shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
-    (shop / ".venv").symlink_to(project / ".venv")
-    return shop
+# What would betray a feature where it was not chosen: in a file's name or its text.
+TRACES = {
+    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs",
+    "idempotency": r"idempoten",
+    "telemetry": r"telemetry|prometheus|otel",
+    "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
+    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
+}
 
 
 def test_a_render_with_everything_passes_its_own_gates(everything: Path) -> None:
@@ -109,8 +98,31 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
         "__init__.py"
     ]
     assert not (project / "tests/features").exists()
-    for path in files(project):
-        name = os.fspath(path.relative_to(project))
-        assert not re.search(r"telemetry|\bcache\b|security|client|^conftest", name)
+    assert traces(project, *FEATURES) == []
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_feature_alone_passes_all_gates_and_brings_no_other(
+    project: Path, tmp_path: Path, feature: str
+) -> None:
+    shop = rendered(tmp_path, f"features={feature}")
+    assert traces(shop, *(other for other in FEATURES if other != feature)) == []
+    (shop / ".venv").symlink_to(project / ".venv")
+    run(["make", "check"], shop)
+    assert re.search(r"\b\d+ passed", run(["make", "test"], shop))
+
+
+def traces(shop: Path, *features: str) -> list[str]:
+    """The files with a trace of one of these features."""
+    pattern = re.compile("|".join(TRACES[feature] for feature in features), re.IGNORECASE)
+    found = []
+    for path in files(shop):
+        name = os.fspath(path.relative_to(shop))
         if name not in SAME_FOR_ALL and name != ".copier-answers.yml":
-            assert not TRACES.search(path.read_text("utf-8")), name
+            found += [f"{name}: {trace[0]}" for trace in [pattern.search(name)] if trace]
+            found += [
+                f"{name}: {line}"
+                for line in path.read_text("utf-8").splitlines()
+                if pattern.search(line)
+            ]
+    return found

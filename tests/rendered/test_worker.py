@@ -31,8 +31,9 @@ TRIAL = """
 import asyncio, time
 from pathlib import Path
 from app.core.actors import Attempt, actor
+from app.features.operations import Cron
 
-@actor("trial.tick", cron="* * * * * *")
+@actor("trial.tick", Cron("* * * * * *"))
 async def tick(_: Attempt) -> None:
     await asyncio.sleep(0)
 

@@ -41,11 +41,9 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Do it; every error ends with code 1."""
-    from app import modules  # noqa: PLC0415 - only this command needs the endpoints' scopes
-    from app.features.security import desk  # noqa: PLC0415 - and the database
+    from app.features.security import desk  # noqa: PLC0415 - only this command needs the endpoints
     from app.settings import Settings  # noqa: PLC0415
 
-    modules.routers()
     asyncio.run(desk.serve(arguments, Settings()))
 
 

@@ -14,11 +14,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.core import jobs, leases, outbox, pause
 from app.core.database import Database, WriteSession
-from app.core.jobs import Filter, JobRecord, State
 from app.core.queues import Queue
-from app.core.schedule import LEADER
+from app.features.operations import jobs, leases, pause
+from app.features.operations.jobs import Filter, JobRecord, State
+from app.features.operations.schedule import LEADER
 from app.settings import Settings
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -179,7 +179,7 @@ async def _resume(database: Database, _: Namespace) -> None:
 async def _status(database: Database, arguments: Namespace) -> None:
     async with database.reads() as reads:
         counts = {state.value: await jobs.count(reads, Filter(state)) for state in State}
-        paused = await leases.holding(reads, outbox.PAUSE)
+        paused = await leases.holding(reads, leases.PAUSE)
         leader = await leases.holding(reads, LEADER)
         runners = await pause.living(reads)
     if arguments.json:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
 
 import structlog
 from pydantic import ConfigDict, validate_call
@@ -21,7 +21,6 @@ from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
 from app.core.outbox import Job, Superseded
 from app.core.queues import QUEUES, Queue
-from app.core.schedule import CRONS, Cron
 
 logger = structlog.get_logger(__name__)
 
@@ -74,6 +73,13 @@ class Actor:
 ACTORS: dict[str, Actor] = {}
 
 
+class Option(Protocol):
+    """What else there is to an actor; a feature's affair."""
+
+    def apply(self, actor: str) -> None:
+        """Learn the name of the actor that has this option."""
+
+
 class DuplicateActor(ValueError):
     """Two functions claim one actor name."""
 
@@ -84,20 +90,16 @@ class CutOff(Exception):
 
 def actor(
     name: str,
-    *,
+    *options: Option,
     queue: Queue = Queue.DEFAULT,
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
-    cron: str | Cron | None = None,
 ) -> Callable[[Function[P]], Function[P]]:
     """Register a function as the actor called `name` ("module.verb").
 
     It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
-    than once; what it does inside `attempt.finishes()` happens exactly once. With a `cron`
-    expression (UTC) it gets a job without arguments at every tick.
+    than once; what it does inside `attempt.finishes()` happens exactly once.
     """
-
-    schedule = Cron(cron) if isinstance(cron, str) else cron
 
     def register(function: Function[P]) -> Function[P]:
         if name in ACTORS:
@@ -105,8 +107,8 @@ def actor(
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
         ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
         QUEUES[name] = queue
-        if schedule is not None:
-            CRONS[name] = schedule
+        for option in options:
+            option.apply(name)
         return function
 
     return register
@@ -170,12 +172,11 @@ async def _record_failure(database: Database, job: Job, error: Exception, due_at
     log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
-        if last:
-            await outbox.bury(session, job, error=text)
-            log.error("job.dead", exc_info=error)
-        else:
-            await outbox.retry(session, job, due_at=due_at, error=text)
-            log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
+        await outbox.fail(session, job, due_at=None if last else due_at, error=text)
+    if last:
+        log.error("job.dead", exc_info=error)
+    else:
+        log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
 
 
 def pause_after(attempts: int) -> timedelta:

@@ -67,15 +67,6 @@ class Conflict(ProblemError):
     status = HTTPStatus.CONFLICT
 
 
-class Busy(Conflict):
-    """What is asked for is being done by another request; repeat it in a moment."""
-
-    def __init__(self, detail: str, retry_after: int) -> None:
-        """Say what is being done, and after how many seconds it is worth asking again."""
-        super().__init__(detail)
-        self.headers = {"Retry-After": str(retry_after)}
-
-
 class PreconditionFailed(ProblemError):
     """What the client has seen is not what is stored any more."""
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import os
 import re
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,37 +22,17 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, get_conte
 from structlog.typing import EventDict, Processor
 
 REDACTED = "***"
-# A name that contains one of these has a value that no log may hold: a secret,
-SECRET = (
-    "api_key",
-    "apikey",
-    "authorization",
-    "bearer",
-    "cookie",
-    "credential",
-    "jwt",
-    "passw",
-    "private",
-    "secret",
-    "signature",
-    "token",
+# A name that contains one of these has a value that no log may hold: a secret, or what says
+# something about a person.
+SENSITIVE = re.compile(
+    r"""
+      api_?key | authorization | bearer | cookie | credential | jwt | passw | private | secret
+    | signature | token
+    | address | birth | email | first_name | full_name | iban | last_name | mobile | passport
+    | phone | salary | surname
+    """,
+    re.VERBOSE,
 )
-# or what says something about a person.
-PERSONAL = (
-    "address",
-    "birth",
-    "email",
-    "first_name",
-    "full_name",
-    "iban",
-    "last_name",
-    "mobile",
-    "passport",
-    "phone",
-    "salary",
-    "surname",
-)
-SENSITIVE = re.compile("|".join(SECRET + PERSONAL))
 # What gives itself away in any text: a message, a URL, a traceback.
 SENSITIVE_TEXT = re.compile(
     r"""
@@ -118,20 +96,12 @@ def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:
         return [drop_meta, structlog.processors.format_exc_info, render]
     # Plain tracebacks: pretty ones print the locals, and with them every secret.
     plain = structlog.dev.plain_traceback
-    return [
-        drop_meta,
-        _scrubbing(
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-        ),
-    ]
+    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    return [drop_meta, lambda logger, name, event: scrub(console(logger, name, event))]
 
 
 def _dump(event: object, **_: object) -> str:
     return scrub(orjson.dumps(event, default=str).decode())
-
-
-def _scrubbing(render: structlog.dev.ConsoleRenderer) -> Processor:
-    return lambda logger, name, event: scrub(render(logger, name, event))
 
 
 def redact(_: object, __: str, event: EventDict) -> EventDict:
@@ -176,11 +146,6 @@ def is_sensitive(name: str) -> bool:
 def correlation_id() -> str:
     """Return the id that ties what happens now to what caused it; a new one where nothing did."""
     return cast("str", get_contextvars().get("correlation_id")) or uuid4().hex
-
-
-def process_name() -> str:
-    """Return what tells this process from every other: its host and its number there."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @contextmanager

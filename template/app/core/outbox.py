@@ -12,7 +12,7 @@ renew, finish or fail the job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
@@ -22,6 +22,7 @@ from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     CursorResult,
     Index,
     SmallInteger,
@@ -40,13 +41,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import observers
 from app.core.database import Base, ReadConnection, WriteSession
-from app.core.leases import is_held
 from app.core.logging import correlation_id
 from app.core.queues import Queue, queue_of
 
 LONGEST_ERROR = 4000
-# While somebody holds this lease no job is sent or begun (`app.core.pause`).
-PAUSE = "pause"
 
 
 class OutboxRow(Base):
@@ -92,7 +90,6 @@ _INSERT = insert(OutboxRow)
 _ANY_DUE = (
     select(_ROW.c.id)
     .where(_ROW.c.queue.in_(list(map(int, Queue))), _ROW.c.due_at <= bindparam("now"))
-    .where(not_(is_held(PAUSE)))
     .limit(1)
 )
 # One queue at a time: then the index gives the rows in order, however many wait behind them.
@@ -106,7 +103,6 @@ _DUE = (
         _ROW.c.attempts,
     )
     .where(_ROW.c.queue == bindparam("queue"), _ROW.c.due_at <= bindparam("now"))
-    .where(not_(is_held(PAUSE)))
     .order_by(_ROW.c.due_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=OutboxRow)
@@ -116,6 +112,18 @@ _DUE = (
 _OURS = _ROW.c.id == bindparam("job"), _ROW.c.attempts == bindparam("attempt")
 _FINISH = delete(_ROW).where(*_OURS)
 _FENCED = update(_ROW).where(*_OURS, _ROW.c.due_at.is_not(None))
+
+Condition = ColumnElement[bool]
+_holds: list[Callable[[], Condition]] = []
+
+
+def hold_while(condition: Callable[[], Condition]) -> None:
+    """Send no job, however long it is due, while `condition()` is true in the database."""
+    _holds.append(condition)
+
+
+def _not_held() -> Sequence[Condition]:
+    return [not_(condition()) for condition in _holds]
 
 
 async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUID:
@@ -142,7 +150,7 @@ def asked_for(session: WriteSession) -> Sequence[Job]:
 
 async def any_due(connection: ReadConnection) -> bool:
     """Say whether a sweep would find something; costs one index look-up and no lock."""
-    found = await connection.execute(_ANY_DUE, {"now": datetime.now(UTC)})
+    found = await connection.execute(_ANY_DUE.where(*_not_held()), {"now": datetime.now(UTC)})
     return found.first() is not None
 
 
@@ -158,7 +166,7 @@ async def take_due(
         limit = min(room[queue], max(room.values()) - len(jobs))
         if limit > 0:
             values = {"now": datetime.now(UTC), "queue": int(queue), "limit": limit}
-            rows = await session.execute(_DUE, values)
+            rows = await session.execute(_DUE.where(*_not_held()), values)
             jobs += [Job(**row) for row in rows.mappings()]
     if jobs:
         await session.execute(_of(jobs).values(due_at=resend_at, began_at=None))
@@ -166,20 +174,21 @@ async def take_due(
 
 
 async def sent(session: WriteSession, jobs: Sequence[Job], *, resend_at: datetime) -> None:
-    """Say that jobs were sent before anybody took them; in a pause they stay due."""
-    waiting = _of(jobs).where(OutboxRow.began_at.is_(None), OutboxRow.due_at.is_not(None))
-    unpaused = waiting.where(not_(is_held(PAUSE)))
-    await session.execute(unpaused.values(due_at=resend_at), {"now": datetime.now(UTC)})
+    """Say that jobs were sent before anybody took them; those that are held stay due."""
+    await session.execute(_waiting(jobs).where(*_not_held()).values(due_at=resend_at))
 
 
 async def give_back(session: WriteSession, jobs: Sequence[Job]) -> None:
     """Return jobs that could not be sent or begun; those that somebody has begun stay his."""
-    waiting = _of(jobs).where(OutboxRow.began_at.is_(None), OutboxRow.due_at.is_not(None))
-    await session.execute(waiting.values(due_at=datetime.now(UTC)))
+    await session.execute(_waiting(jobs).values(due_at=datetime.now(UTC)))
 
 
 def _of(jobs: Sequence[Job]) -> Update:
     return update(OutboxRow).where(OutboxRow.id.in_([job.id for job in jobs]))
+
+
+def _waiting(jobs: Sequence[Job]) -> Update:
+    return _of(jobs).where(OutboxRow.began_at.is_(None), OutboxRow.due_at.is_not(None))
 
 
 async def begin(session: WriteSession, job: Job, *, lease_until: datetime) -> Job | None:
@@ -206,18 +215,13 @@ async def finish(session: WriteSession, job: Job) -> None:
         raise Superseded(job.id)
 
 
-async def retry(session: WriteSession, job: Job, *, due_at: datetime, error: str) -> bool:
-    """Record a failed attempt; the next one is due at `due_at`."""
-    return await _fenced_update(
-        session, job, due_at=due_at, began_at=None, error=error[-LONGEST_ERROR:]
-    )
+async def fail(session: WriteSession, job: Job, *, due_at: datetime | None, error: str) -> bool:
+    """Record a failed attempt; the next one is due at `due_at`.
 
-
-async def bury(session: WriteSession, job: Job, *, error: str) -> bool:
-    """Record the last failed attempt; the row stays, with its error, and is never sent again."""
-    return await _fenced_update(
-        session, job, due_at=None, began_at=None, error=error[-LONGEST_ERROR:]
-    )
+    Without that it was the last: the row stays, with its error, and is never sent again.
+    """
+    kept = error[-LONGEST_ERROR:]
+    return await _fenced_update(session, job, due_at=due_at, began_at=None, error=kept)
 
 
 async def _fenced_update(session: WriteSession, job: Job, **values: object) -> bool:

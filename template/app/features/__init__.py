@@ -3,8 +3,9 @@
 A feature installs itself into the api with `install` and into a worker's process with
 `install_worker`. Nothing else knows it, so that removing its files removes it. What it opens it
 closes: at the end of the api by `app.state.at_end`, of a worker by a middleware of its broker.
-Tables are mapped when it is imported. A context manager `request_headers(settings)` is optional: it
-yields what a request of an operator's command must carry.
+Tables are mapped, and what surrounds jobs is named (`core/process.py`), when it is imported. One
+that knows who calls says so in `request.state.caller`, a text. A context manager
+`request_headers(settings)` is optional: it yields what an operator's request must carry.
 """
 
 from __future__ import annotations

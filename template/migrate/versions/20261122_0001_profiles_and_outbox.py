@@ -1,4 +1,4 @@
-"""profiles, outbox and idempotency
+"""profiles and outbox
 
 Revision ID: 0001
 Revises:
@@ -30,28 +30,19 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("queue", sa.SmallInteger(), server_default="1", nullable=False),
         sa.Column("actor", sa.String(length=100), nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("headers", sa.JSON(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=True),
+        sa.Column("began_at", INSTANT, nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
-    op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"])
-    op.create_table(
-        "idempotency",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("headers", sa.JSON(), nullable=True),
-        sa.Column("body", BLOB, nullable=True),
-        sa.Column("expires_at", INSTANT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency")),
-    )
-    op.create_index(op.f("ix_idempotency_expires_at"), "idempotency", ["expires_at"])
+    op.create_index(op.f("ix_outbox_queue_due_at"), "outbox", ["queue", "due_at"])
     op.create_table(
         "profiles",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -93,5 +84,4 @@ def downgrade() -> None:
     """Bring the database back to the revision before."""
     op.drop_table("profile_headshots")
     op.drop_table("profiles")
-    op.drop_table("idempotency")
     op.drop_table("outbox")

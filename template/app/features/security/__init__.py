@@ -1,6 +1,6 @@
 """Security: who calls, what they may do, and how often.
 
-Nothing that an endpoint does changes: it names its scopes by `app.core.callers.requires`.
+Endpoints stay as they are: what they ask for follows from their module and method (`scopes.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 
-from app.core.callers import SCOPES
 from app.features.security import clients
 from app.features.security.settings import read
 from app.settings import Settings
@@ -29,7 +28,9 @@ def install(app: FastAPI) -> None:
     """Put a gate before the endpoints of the api, and say in its OpenAPI what they ask for."""
     from app.features.security import openapi  # noqa: PLC0415 - only an api pays for it
     from app.features.security.gate import Gate, Gated  # noqa: PLC0415
+    from app.features.security.scopes import declare_scopes  # noqa: PLC0415
 
+    declare_scopes()
     gate = Gate(read(app.state.settings), app.state.settings, app.state.database)
     # Innermost: refusals are logged, correlated and measured like every other answer.
     app.user_middleware.append(Middleware(Gated, gate=gate))
@@ -47,10 +48,10 @@ def request_headers(settings: Settings) -> Iterator[dict[str, str]]:
     if not read(settings).auth_required:
         yield {}
         return
-    from app import modules  # noqa: PLC0415 - their endpoints say which scopes there are
+    from app.features.security.scopes import SCOPES, declare_scopes  # noqa: PLC0415 - as above
     from app.features.security.temporary import temporary_client  # noqa: PLC0415
 
-    modules.routers()
+    declare_scopes()
     with temporary_client(settings.database_url, SCOPES) as key:
         yield {"Authorization": f"Bearer {key}"}
 

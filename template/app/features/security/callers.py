@@ -1,13 +1,13 @@
-"""Callers who are asked who they are, and the refusals they can meet."""
+"""Callers, and the refusals they can meet."""
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
 
-from app.core.callers import Caller
 from app.core.errors import ProblemError
 
 
@@ -40,6 +40,24 @@ class Unavailable(ProblemError):
         """Say what is away, and when to try again."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(ceil(retry_after.total_seconds()))}
+
+
+class Forbidden(ProblemError):
+    """The caller may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends a request: `id` is what logs and stored keys call it."""
+
+    id: str
+    scopes: AbstractSet[str]
+
+    def refusal(self, scope: str) -> ProblemError:
+        """Return what this caller is answered where it lacks `scope`."""
+        return Forbidden(f"the scope {scope} is missing")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from app.core.callers import SCOPES
 from app.core.database import Database
 from app.features.security import clients
 from app.features.security.clients import ClientOut, KeyOut, Registration
 from app.features.security.keys import ClientKey
+from app.features.security.scopes import SCOPES, declare_scopes
 from app.settings import Settings
 
 
@@ -96,6 +96,7 @@ ACTIONS = {
 
 def _refuse_unknown(wanted: Iterable[str]) -> None:
     """Exit where no endpoint asks for a scope: it is a slip of the pen."""
+    declare_scopes()
     unknown = sorted(set(wanted) - SCOPES)
     if unknown:
         known = ", ".join(sorted(SCOPES))

@@ -1,7 +1,7 @@
 """The gate: what every request passes before anything is done for it.
 
 It says who calls (`caller_of(request)`, and `caller` in every log line) and how often it may.
-What a caller may do is each endpoint's own affair (`app.core.callers.requires`).
+What a caller may do is each endpoint's own affair (`scopes.py`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from app.core.callers import ANYBODY, Caller
 from app.core.database import Database
 from app.core.errors import ProblemError, answer
 from app.core.http import QUIET
 from app.features.security import clients
-from app.features.security.callers import STRANGER, Recognized, Untrusted
+from app.features.security.callers import STRANGER, Caller, Recognized, Untrusted
 from app.features.security.keys import MARK
 from app.features.security.limits import Limits, LocalLimits, Rate, Spent
 from app.features.security.recognition import Recognition
+from app.features.security.scopes import ANYBODY
 from app.features.security.settings import SecuritySettings
 from app.settings import Environment, Settings
 
@@ -126,7 +126,7 @@ class Gated:
             await answer(request, error)(scope, receive, send)
             return
         if caller is not ANYBODY:
-            request.state.caller = caller
+            request.state.recognized, request.state.caller = caller, caller.id
             bind_contextvars(caller=caller.id)
         await self.app(scope, receive, send if spent is None else _telling(spent, send))
 

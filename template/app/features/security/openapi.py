@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.routing import iter_route_contexts
 
-from app.core.callers import Requirement
+from app.features.security.scopes import scopes_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,17 +45,11 @@ def _completed(app: FastAPI, inner: Callable[[], Document]) -> Callable[[], Docu
 def _guarded(app: FastAPI, document: Document) -> Iterator[tuple[Document, list[str]]]:
     """Yield every operation that asks for scopes."""
     for route in iter_route_contexts(app.routes):
-        scopes = list(_scopes(route))
+        scopes = list(scopes_of(route))
         path = document["paths"].get(route.path_format, {})
         for method in route.methods or () if scopes else ():
             if method.lower() in path:
                 yield path[method.lower()], scopes
-
-
-def _scopes(route: RouteContext) -> Iterator[str]:
-    for dependency in getattr(route, "dependencies", ()):
-        if isinstance(dependency.dependency, Requirement):
-            yield dependency.dependency.scope
 
 
 def _declare(operation: Document, scopes: list[str]) -> None:

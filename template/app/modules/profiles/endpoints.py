@@ -8,18 +8,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile, status
 
 from app.core import images
-from app.core.callers import requires
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
 from app.core.etag import IfMatch, IfNoneMatch
-from app.core.idempotency import idempotent
 from app.core.pagination import Cursors, Page
 from app.core.transactions import Reads, Writes
 from app.modules.profiles import service
 from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
-READ, WRITE = requires("profiles:read"), requires("profiles:write")
 
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {}}
@@ -34,8 +31,7 @@ async def _cursors(request: Request) -> Cursors:
     return request.app.state.cursors  # type: ignore[no-any-return]
 
 
-@router.post("", dependencies=[WRITE], status_code=status.HTTP_201_CREATED, responses=CONFLICT)
-@idempotent
+@router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 async def create_profile(
     draft: ProfileIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -46,7 +42,7 @@ async def create_profile(
     return SuccessModel(data=profile)
 
 
-@router.get("", dependencies=[READ])
+@router.get("")
 async def list_profiles(
     query: Annotated[ProfileQuery, Query()],
     reads: Reads,
@@ -56,7 +52,7 @@ async def list_profiles(
     return SuccessModel(data=await service.list_page(reads, query, cursors))
 
 
-@router.get("/{profile_id}", dependencies=[READ], responses=NOT_MODIFIED | NOT_FOUND)
+@router.get("/{profile_id}", responses=NOT_MODIFIED | NOT_FOUND)
 async def read_profile(
     profile_id: UUID, reads: Reads, tag: IfNoneMatch
 ) -> SuccessModel[ProfileOut]:
@@ -66,7 +62,7 @@ async def read_profile(
     return SuccessModel(data=profile)
 
 
-@router.put("/{profile_id}", dependencies=[WRITE], responses=NOT_FOUND | CONFLICT | PRECONDITION)
+@router.put("/{profile_id}", responses=NOT_FOUND | CONFLICT | PRECONDITION)
 async def replace_profile(
     profile_id: UUID, draft: ProfileIn, writes: Writes, seen: IfMatch, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -78,7 +74,6 @@ async def replace_profile(
 
 @router.delete(
     "/{profile_id}",
-    dependencies=[WRITE],
     status_code=status.HTTP_204_NO_CONTENT,
     responses=NOT_FOUND | PRECONDITION,
 )
@@ -89,7 +84,6 @@ async def delete_profile(profile_id: UUID, writes: Writes, seen: IfMatch) -> Non
 
 @router.put(
     "/{profile_id}/headshot",
-    dependencies=[WRITE],
     status_code=status.HTTP_202_ACCEPTED,
     responses=NOT_FOUND | TOO_LARGE,
 )
@@ -107,7 +101,6 @@ async def upload_headshot(
 
 @router.get(
     "/{profile_id}/headshot",
-    dependencies=[READ],
     response_class=Response,
     responses=THUMBNAIL | NOT_FOUND,
 )

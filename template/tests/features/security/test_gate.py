@@ -8,12 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from app.core.callers import SCOPES, caller_of
 from app.core.database import Database
 from app.core.errors import MEDIA_TYPE
 from app.core.logging import configure_logging
 from app.features.security import clients
 from app.features.security.gate import Gate, NobodyCanCall
+from app.features.security.scopes import SCOPES, caller_of
 from app.features.security.settings import SecuritySettings
 from app.main import create_app
 from app.settings import Environment, Settings

@@ -16,6 +16,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base, ReadConnection, WriteSession
 
+# While somebody holds this lease no job is sent or begun (`pause.py`).
+PAUSE = "pause"
+
 
 class LeaseRow(Base):
     """A lease that was given out at some time."""
@@ -45,8 +48,8 @@ _BY_NAME = select(_ROW.c.name, _ROW.c.holder, _ROW.c.term, _ROW.c.until).where(
 
 
 def is_held(name: str) -> Exists:
-    """Return the condition, for a statement with a parameter `now`, that somebody holds `name`."""
-    return exists().where(_ROW.c.name == name, _ROW.c.until > bindparam("now"))
+    """Return the condition that somebody holds `name` now."""
+    return exists().where(_ROW.c.name == name, _ROW.c.until > datetime.now(UTC))
 
 
 async def holding(reads: ReadConnection, name: str) -> Lease | None:

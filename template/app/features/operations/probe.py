@@ -12,16 +12,20 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 import structlog
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.core.database import Database
-from app.core.process import JobProcess
+from app.core.relay import Relay
+from app.features.operations.schedule import Scheduler
+from app.features.operations.watch import Watch
 
 logger = structlog.get_logger(__name__)
 
 # A relay that has not swept for so long hangs, or its database or broker is away.
 SILENT_SECONDS = 30
 REQUEST_SECONDS = 5
+REDIS_SECONDS = 1
 
 Check = Callable[[], Awaitable[None]]
 
@@ -29,9 +33,13 @@ Check = Callable[[], Awaitable[None]]
 class Probe:
     """Answers the orchestrator's questions about a worker process."""
 
-    def __init__(self, jobs: JobProcess, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self, relay: Relay, watch: Watch, scheduler: Scheduler, checks: Mapping[str, Check]
+    ) -> None:
         """Be ready while every check returns; one that raises has failed."""
-        self._jobs = jobs
+        self._relay = relay
+        self._watch = watch
+        self._scheduler = scheduler
         self._checks = {"relay": self._relay_sweeps, **checks}
         self._server: asyncio.Server | None = None
 
@@ -68,17 +76,16 @@ class Probe:
     async def _readiness(self) -> tuple[str, dict[str, object]]:
         checks = {name: await _state(name, check) for name, check in self._checks.items()}
         ready = set(checks.values()) == {"ok"}
-        runner = self._jobs.runner
         return "200 OK" if ready else "503 Service Unavailable", {
             "status": "ok" if ready else "failed",
             "checks": checks,
-            "state": runner.state.value,
-            "running": runner.running,
-            "schedules": self._jobs.scheduler.leads,
+            "state": self._watch.state.value,
+            "running": self._watch.running,
+            "schedules": self._scheduler.leads,
         }
 
     async def _relay_sweeps(self) -> None:
-        silent = time.monotonic() - self._jobs.relay.swept_at
+        silent = time.monotonic() - self._relay.swept_at
         if silent > SILENT_SECONDS:
             message = f"the relay has not swept for {silent:.0f} seconds"
             raise TimeoutError(message)
@@ -90,6 +97,19 @@ def database_answers(database: Database) -> Check:
     async def check() -> None:
         async with database.reads() as connection:
             await connection.execute(text("SELECT version_num FROM alembic_version"))
+
+    return check
+
+
+def redis_answers(url: str) -> Check:
+    """Return the check that the broker's Redis answers."""
+
+    async def check() -> None:
+        client = Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
+        async with client:
+            await client.ping()
 
     return check
 

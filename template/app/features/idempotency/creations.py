@@ -1,8 +1,7 @@
-"""`Idempotency-Key`: a creation that is sent again has one effect and gets its first answer again.
+"""`Idempotency-Key`: what an endpoint that creates something does with it.
 
-An endpoint opts in by one line: `@idempotent` under its `@router.post`. Keys are scoped by caller,
-path and method. The same key with another request is a 422; failures are not kept, so they can be
-repeated; a duplicate that comes while the first is in work waits for it.
+Keys are scoped by caller, path and method. The same key with another request is a 422; failures are
+not kept, so they can be repeated; a duplicate that comes while the first is in work waits for it.
 """
 
 from __future__ import annotations
@@ -15,17 +14,20 @@ from collections.abc import Awaitable, Callable
 from inspect import Parameter
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response, params, status
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from app.core import answers
-from app.core.answers import Answer
-from app.core.callers import caller_of
-from app.core.errors import Busy, InvalidInput
+from app import modules
+from app.core.errors import Conflict, InvalidInput
 from app.core.transactions import Writes
+from app.features.idempotency import answers
+from app.features.idempotency.answers import Answer
 
 REPLAYED = "Idempotency-Replayed"
 RETRY_AFTER_SECONDS = 1
+# Where no feature says who calls, all callers are one.
+NOBODY = "anonymous"
 
 Key = Annotated[
     str | None,
@@ -35,6 +37,30 @@ Key = Annotated[
     ),
 ]
 Endpoint = Callable[..., Awaitable[BaseModel]]
+
+_idempotent: set[Callable[..., object]] = set()
+
+
+class Busy(Conflict):
+    """What is asked for is being done by another request; repeat it in a moment."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        """Say what is being done, and after how many seconds it is worth asking again."""
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after)}
+
+
+def make_idempotent() -> None:
+    """Let the modules' creations honour the key; to be called before the api serves them."""
+    for router in modules.routers():
+        for route in router.routes:
+            if isinstance(route, APIRoute) and _creates(route):
+                route.endpoint = idempotent(route.endpoint)
+
+
+def _creates(route: APIRoute) -> bool:
+    form = route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
+    return route.methods == {"POST"} and route.status_code == status.HTTP_201_CREATED and not form
 
 
 class Attempt:
@@ -46,13 +72,13 @@ class Attempt:
         self._response = response
         self._session = session
         # Nobody gets the answers of another.
-        caller = caller_of(request).id
+        caller = getattr(request.state, "caller", NOBODY)
         self._id = answers.answer_id(caller, request.method, request.url.path, key)
 
     async def earlier(self) -> Response | None:
         """Return what this request was answered before; None when the effect is now ours."""
         fingerprint = await self._fingerprint()
-        lifetime = self._request.app.state.settings.idempotency_lifetime
+        lifetime = self._request.app.state.idempotency.idempotency_lifetime
         try:
             found = await answers.claim(self._session, self._id, fingerprint, lifetime)
         except answers.Contended as error:
@@ -88,6 +114,8 @@ def idempotent(endpoint: Endpoint) -> Endpoint:
 
     It must write through `Writes` alone: only that transaction is the answer's too.
     """
+    if endpoint in _idempotent:
+        return endpoint
 
     @functools.wraps(endpoint)
     async def once(*, attempt: Attempt | None, **values: Any) -> BaseModel | Response:  # noqa: ANN401 - the endpoint's own
@@ -101,6 +129,7 @@ def idempotent(endpoint: Endpoint) -> Endpoint:
     ours = Parameter("attempt", Parameter.KEYWORD_ONLY, annotation=annotation)
     parameters = [*signature.parameters.values(), ours]
     once.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    _idempotent.add(once)
     return once  # type: ignore[return-value]
 
 

@@ -16,8 +16,18 @@ from sqlalchemy import update
 from app import __main__ as program
 from app.core import outbox
 from app.core.database import Database
-from app.core.jobs import Filter, NotDead, State, count, find, get, purge, purge_older, requeue
 from app.core.outbox import OutboxRow
+from app.features.operations.jobs import (
+    Filter,
+    NotDead,
+    State,
+    count,
+    find,
+    get,
+    purge,
+    purge_older,
+    requeue,
+)
 from tests.databases import emptied_after
 
 NOW = datetime.now(UTC)

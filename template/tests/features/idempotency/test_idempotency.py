@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,16 +12,15 @@ from sqlalchemy import func, select
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from app.core import answers
-from app.core.answers import AnswerRow
-from app.core.callers import SCOPES, Caller
 from app.core.database import Database
 from app.core.envelope import SuccessModel
-from app.core.idempotency import REPLAYED, idempotent
 from app.core.transactions import Writes
+from app.features.idempotency import answers
+from app.features.idempotency.answers import AnswerRow
+from app.features.idempotency.creations import REPLAYED, idempotent
 from app.modules.profiles.models import Profile
 from app.settings import Settings
-from tests.conftest import connect, serve
+from tests.conftest import COUNTED, connect, serve
 
 URL = "/v1/profiles"
 KEY = {"Idempotency-Key": "order-1"}
@@ -73,6 +71,28 @@ async def test_the_openapi_knows_the_key_and_the_endpoint_behind_it(
     assert "ProfileOut" in str(operation["responses"]["201"])
 
 
+async def test_what_creates_nothing_knows_no_key(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    named = {
+        (path, method)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if "idempotency-key" in str(operation.get("parameters"))
+    }
+    assert named == {(URL, "post")}
+
+
+async def test_a_creation_under_a_key_costs_two_statements_more(
+    client: httpx.AsyncClient, statements: list[str]
+) -> None:
+    counted = KEY | {"X-Request-ID": COUNTED}
+    await client.post(URL, json=draft(), headers=counted)
+    assert len(statements) == 4, statements
+    statements.clear()
+    assert (await client.post(URL, json=draft(), headers=counted)).status_code == 201
+    assert len(statements) == 2, statements
+
+
 async def test_another_request_under_the_same_key_is_refused(
     client: httpx.AsyncClient, database: Database
 ) -> None:
@@ -118,7 +138,7 @@ async def test_a_key_counts_for_one_endpoint_and_one_caller(
         return SuccessModel(data=text)
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["caller"] = Caller(Headers(scope=scope)["x-caller"], SCOPES)
+        scope.setdefault("state", {})["caller"] = Headers(scope=scope)["x-caller"]
         await app(scope, receive, send)
 
     first = await client.post("/other?text=a", json=None, headers=KEY)
@@ -133,8 +153,10 @@ async def test_a_key_counts_for_one_endpoint_and_one_caller(
     assert await count(database, Profile) == 2
 
 
-async def test_what_has_expired_is_forgotten(settings: Settings, database: Database) -> None:
-    settings = settings.model_copy(update={"idempotency_lifetime": timedelta(0)})
+async def test_what_has_expired_is_forgotten(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEMPOTENCY_LIFETIME", "PT0S")
     async with serve(settings, database) as app, connect(app) as client:
         assert (await client.post(URL, json=draft(1), headers=KEY)).status_code == 201
         assert (await client.post(URL, json=draft(2), headers=KEY)).status_code == 201
@@ -144,13 +166,13 @@ async def test_what_has_expired_is_forgotten(settings: Settings, database: Datab
 
 
 async def test_what_has_expired_is_deleted_meanwhile_and_nothing_else(
-    settings: Settings, database: Database
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    often = {"idempotency_cleaning": timedelta(milliseconds=10)}
-    short = settings.model_copy(update=often | {"idempotency_lifetime": timedelta(0)})
     async with serve(settings, database) as app, connect(app) as client:
         await client.post(URL, json=draft(1), headers={"Idempotency-Key": "lasting"})
-    async with serve(short, database) as app, connect(app) as client:
+    monkeypatch.setenv("IDEMPOTENCY_LIFETIME", "PT0S")
+    monkeypatch.setenv("IDEMPOTENCY_CLEANING", "PT0.01S")
+    async with serve(settings, database) as app, connect(app) as client:
         await client.post(URL, json=draft(2), headers=KEY)
         for _ in range(200):
             if await count(database, AnswerRow) == 1:

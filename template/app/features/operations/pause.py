@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
-from app.core import leases, outbox
 from app.core.database import Database, ReadConnection
-from app.core.leases import Lease, LeaseRow
-from app.core.runner import FORGOTTEN_AFTER, RunnerRow, State
+from app.features.operations import leases
+from app.features.operations.leases import PAUSE, Lease, LeaseRow
+from app.features.operations.watch import FORGOTTEN_AFTER, RunnerRow, State
 
 _LOOK_AGAIN_SECONDS = 0.2
 _RUNNER = RunnerRow.__table__
@@ -40,14 +40,19 @@ class PausedByOther(Exception):
     """Somebody else's pause lasts already."""
 
 
+def lasts() -> ColumnElement[bool]:
+    """Return the condition of a statement that there is a pause."""
+    return leases.is_held(PAUSE)
+
+
 async def pause(database: Database, holder: str, lasting: timedelta) -> Lease:
     """Pause, or let `holder`'s own pause last longer; raises PausedByOther."""
     async with database.writes() as session:
         until = datetime.now(UTC) + lasting
-        lease = await leases.acquire(session, outbox.PAUSE, holder, until)
+        lease = await leases.acquire(session, PAUSE, holder, until)
     if lease is None:
         async with database.reads() as reads:
-            other = await leases.holding(reads, outbox.PAUSE)
+            other = await leases.holding(reads, PAUSE)
         raise PausedByOther(f"{other.holder} until {other.until:%H:%M:%S} UTC" if other else "")
     return lease
 
@@ -55,14 +60,12 @@ async def pause(database: Database, holder: str, lasting: timedelta) -> Lease:
 async def resume(database: Database) -> bool:
     """End the pause, whoever began it; False when there was none."""
     async with database.reads() as reads:
-        lease = await leases.holding(reads, outbox.PAUSE)
+        lease = await leases.holding(reads, PAUSE)
     if lease is None:
         return False
     async with database.writes() as session:
         now = datetime.now(UTC)
-        await session.execute(
-            update(LeaseRow).where(LeaseRow.name == outbox.PAUSE).values(until=now)
-        )
+        await session.execute(update(LeaseRow).where(LeaseRow.name == PAUSE).values(until=now))
     return True
 
 

@@ -8,11 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.core import leases, schedule
 from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
 from app.core.outbox import OutboxRow
-from app.core.schedule import CRONS, Cron, Due, NotLeading, Scheduler, ScheduleRow, due
+from app.features.operations import leases, schedule
+from app.features.operations.schedule import (
+    CRONS,
+    Cron,
+    Due,
+    NotLeading,
+    Scheduler,
+    ScheduleRow,
+    due,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,7 +34,7 @@ def hourly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(CRONS)
     CRONS.clear()
 
-    @actor("test.hourly", cron="0 * * * *")
+    @actor("test.hourly", Cron("0 * * * *"))
     async def hourly(_: Attempt) -> None: ...
 
     yield
@@ -78,7 +86,7 @@ def test_a_missed_tick_can_be_skipped() -> None:
 
 def test_an_expression_that_is_none_is_refused_where_it_stands() -> None:
     with pytest.raises(ValueError, match="'every hour' is no cron expression"):
-        actor("test.bad", cron="every hour")
+        Cron("every hour")
 
 
 @pytest.mark.usefixtures("hourly")

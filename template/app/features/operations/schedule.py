@@ -20,11 +20,12 @@ from cronsim import CronSim, CronSimError
 from sqlalchemy import CursorResult, String, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core import leases, outbox
+from app.core import outbox
 from app.core.clock import happens
 from app.core.database import Base, Database, WriteSession
-from app.core.leases import Lease
-from app.core.logging import process_name
+from app.features.operations import leases
+from app.features.operations.leases import Lease
+from app.features.operations.watch import process_name
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +39,10 @@ Missed = Literal["run once", "skip"]
 
 @dataclass(frozen=True)
 class Cron:
-    """When an actor's jobs are due, and whether ticks while nobody led make one job or none."""
+    """An option of an actor: when its jobs are due (they have no arguments).
+
+    `missed` says whether the ticks while nobody led make one job or none.
+    """
 
     expression: str
     missed: Missed = "run once"
@@ -51,8 +55,11 @@ class Cron:
             message = f"{self.expression!r} is no cron expression: {error}"
             raise ValueError(message) from error
 
+    def apply(self, actor: str) -> None:
+        """Schedule the jobs of `actor`."""
+        CRONS[actor] = self
 
-# The actors that have a schedule; they tell it when they are registered.
+
 CRONS: dict[str, Cron] = {}
 
 

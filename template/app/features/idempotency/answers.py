@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -153,8 +155,19 @@ async def delete_expired(database: Database) -> int:
     return len(expired)
 
 
-async def clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
-    """Delete what has expired, again and again, until stopped. No request waits for this."""
+@asynccontextmanager
+async def cleaned(database: Database, every: timedelta) -> AsyncIterator[None]:
+    """Delete what has expired meanwhile, again and again. No request waits for this."""
+    stop = asyncio.Event()
+    cleaning = asyncio.create_task(_clean(database, stop, every))
+    try:
+        yield
+    finally:
+        stop.set()
+        await cleaning
+
+
+async def _clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
     while not await happens(stop, within=every):
         try:
             while await delete_expired(database) == CLEANING_BATCH and not stop.is_set():
