@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import rendered
+from tests.conftest import ROOT, rendered
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer, running_mariadb, running_postgresql
 
@@ -19,18 +21,25 @@ on_every_server = pytest.mark.parametrize("database_url", ["postgresql", "mariad
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-FEATURES = ("operations", "idempotency", "telemetry", "cache", "security")
+FEATURES = ("operations", "idempotency", "telemetry", "cache", "security", "github")
 EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
 
 
 @pytest.fixture(scope="session")
-def everything(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A render with everything. The lock is the same for all, so it borrows an environment."""
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A render with everything, in an environment with the drivers of every database."""
     shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
-    (shop / ".venv").symlink_to(project / ".venv")
+    install(shop, ROOT / "template/requirements-dev.lock")
     return shop
+
+
+def install(shop: Path, lock: Path) -> None:
+    """Give a render an environment with what `lock` pins: sooner than `up`, and unproven."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(shop / ".venv")], check=True)
+    sync = [sys.executable, "-m", "uv", "pip", "sync", "--quiet", "--require-hashes"]
+    subprocess.run([*sync, "--python", str(shop / ".venv"), str(lock)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,4 @@
-"""What the answers choose is there, complete and passing; what they do not choose leaves no trace.
-
-The lock is the same for all answers, so the environment of the minimal project serves every render.
-"""
+"""What answers choose is there, complete and passing; what they do not choose leaves no trace."""
 
 from __future__ import annotations
 
@@ -13,19 +10,20 @@ import pytest
 import yaml
 
 from tests.conftest import rendered
-from tests.rendered.conftest import FEATURES
+from tests.rendered.conftest import FEATURES, install
 from tests.rendered.test_gates import files, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
-# What is installed is the same for all; so is what the code calls its own caches.
-SAME_FOR_ALL = ("pyproject.toml", ".gitignore", "requirements.lock", "requirements-dev.lock")
+# What tools call their caches is the same for all, and locks have tests of their own.
+NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
     "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs",
     "idempotency": r"idempoten",
     "telemetry": r"telemetry|prometheus|otel",
     "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
+    "github": r"\.github|workflows|github actions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
 }
 
@@ -102,12 +100,10 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_feature_alone_passes_all_gates_and_brings_no_other(
-    project: Path, tmp_path: Path, feature: str
-) -> None:
+def test_a_feature_alone_passes_all_gates_and_brings_no_other(tmp_path: Path, feature: str) -> None:
     shop = rendered(tmp_path, f"features={feature}")
     assert traces(shop, *(other for other in FEATURES if other != feature)) == []
-    (shop / ".venv").symlink_to(project / ".venv")
+    install(shop, shop / "requirements-dev.lock")
     run(["make", "check"], shop)
     assert re.search(r"\b\d+ passed", run(["make", "test"], shop))
 
@@ -118,7 +114,7 @@ def traces(shop: Path, *features: str) -> list[str]:
     found = []
     for path in files(shop):
         name = os.fspath(path.relative_to(shop))
-        if name not in SAME_FOR_ALL and name != ".copier-answers.yml":
+        if name not in NOT_SEARCHED:
             found += [f"{name}: {trace[0]}" for trace in [pattern.search(name)] if trace]
             found += [
                 f"{name}: {line}"
