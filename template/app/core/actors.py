@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, Protocol
 import structlog
 from pydantic import ConfigDict, validate_call
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
 
 from app.core import observers, outbox
 from app.core.clock import happens
@@ -117,10 +118,12 @@ def actor(
 async def run(database: Database, job: Job, *, lease: timedelta) -> None:
     """Run the next attempt of `job`, if it is still to be had, and record how it ended."""
     with correlated(job.correlation_id):
+        # Every line from here on names the job, those of the actor's own code too.
+        bind_contextvars(job=str(job.id), actor=job.actor, attempt=job.attempts + 1)
         async with database.writes() as session:
             claimed = await outbox.begin(session, job, lease_until=datetime.now(UTC) + lease)
         if claimed is None:
-            logger.info("job.skipped", job=str(job.id), actor=job.actor)
+            logger.info("job.skipped")
             return
         ended = asyncio.Event()
         keeper = asyncio.create_task(_keep_lease(database, claimed, lease, ended))
@@ -132,12 +135,11 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
 
 
 async def _attempt(database: Database, job: Job) -> None:
-    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     try:
         with observers.attempt(job):
             await _call(Attempt(database, job))
     except Superseded:
-        log.warning("job.superseded")
+        logger.warning("job.superseded")
     except asyncio.CancelledError:
         due_at = datetime.now(UTC)
         await _record_failure(database, job, CutOff("the process was told to end"), due_at)
@@ -146,7 +148,7 @@ async def _attempt(database: Database, job: Job) -> None:
         due_at = datetime.now(UTC) + pause_after(job.attempts)
         await _record_failure(database, job, error, due_at)
     else:
-        log.info("job.done")
+        logger.info("job.done")
 
 
 async def _call(attempt: Attempt) -> None:
@@ -169,14 +171,13 @@ async def _call(attempt: Attempt) -> None:
 async def _record_failure(database: Database, job: Job, error: Exception, due_at: datetime) -> None:
     known = ACTORS.get(job.actor)
     last = known is None or job.attempts >= known.max_attempts
-    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
         await outbox.fail(session, job, due_at=None if last else due_at, error=text)
     if last:
-        log.error("job.dead", exc_info=error)
+        logger.error("job.dead", exc_info=error)
     else:
-        log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
+        logger.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -192,4 +193,4 @@ async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asy
             async with database.writes() as session:
                 ours = await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease)
         except SQLAlchemyError:
-            logger.exception("job.lease_not_renewed", job=str(job.id))
+            logger.exception("job.lease_not_renewed")

@@ -233,7 +233,7 @@ async def test_a_worker_in_a_process_of_its_own_continues_the_trace_and_counts_i
             created = await client.post("/v1/profiles", json=ADA)
             path = f"{created.headers['location']}/headshot"
             await client.put(path, files={"image": picture})
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not (await client.get(path)).is_success:  # noqa: ASYNC110 - as clients do
                     await asyncio.sleep(0.05)
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: ASYNC210 - our own
