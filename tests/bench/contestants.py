@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import uvicorn
 from app.core.envelope import SuccessModel
+from app.core.listing import sort_key
 from app.core.pagination import Cursors, Page, Position
 from app.modules.profiles.models import Headshot, Profile
 from app.modules.profiles.schemas import ProfileIn, ProfileOut
@@ -29,18 +30,19 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 CURSORS = Cursors("change-me")
 COLUMNS = """p.id, p.employee_number, p.full_name, p.email, p.department,
 case when h.profile_id is null then 'none' when h.thumbnail is null then 'processing' else 'ready'
-end as headshot, p.created_at, p.updated_at"""
+end as headshot, p.created_at, p.updated_at, p.version"""
 JOINED = "profiles p left join profile_headshots h on h.profile_id = p.id"
 LIST = f"select {COLUMNS} from {JOINED} order by p.created_at desc, p.id desc limit $1"
 GET = f"select {COLUMNS} from {JOINED} where p.id = $1"
 CREATE = """insert into profiles
-(id, employee_number, full_name, email, department, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $6)"""
+(id, employee_number, full_name, email, department, name_key, created_at, updated_at, version)
+values ($1, $2, $3, $4, $5, $6, $7, $7, 1)"""
 
 
 def page_of(items: list[ProfileOut], limit: int) -> Page[ProfileOut]:
     more, shown = len(items) > limit, items[:limit]
-    last = Position(shown[-1].created_at, shown[-1].id) if more else None
+    sort = {"sort": "-created_at"}
+    last = Position(sort, shown[-1].created_at, shown[-1].id) if more else None
     return Page(items=shown, next=CURSORS.write(last) if last else None)
 
 
@@ -68,7 +70,7 @@ def on_asyncpg(url: str) -> FastAPI:
         now, key = datetime.now(UTC), uuid4()
         async with app.state.pool.acquire() as connection, connection.transaction():
             values = draft.model_dump().values()
-            await connection.execute(CREATE, key, *values, now)
+            await connection.execute(CREATE, key, *values, sort_key(draft.full_name), now)
             row = await connection.fetchrow(GET, key)
         return SuccessModel(data=ProfileOut.model_validate(dict(row)))
 
@@ -111,7 +113,10 @@ def on_the_orm(url: str) -> FastAPI:
         draft: ProfileIn, session: AsyncSession = Depends(session)
     ) -> SuccessModel[ProfileOut]:
         now = datetime.now(UTC)
-        profile = Profile(created_at=now, updated_at=now, **draft.model_dump())
+        name_key = sort_key(draft.full_name)
+        profile = Profile(
+            created_at=now, updated_at=now, name_key=name_key, **draft.model_dump()
+        )
         session.add(profile)
         await session.commit()
         await session.refresh(profile)

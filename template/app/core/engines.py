@@ -109,7 +109,10 @@ class Turns:
 
     async def __aenter__(self) -> None:
         """Wait for a turn; raises TimeoutError when none comes."""
-        async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        if self._free.locked():
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await self._free.acquire()
+        else:
             await self._free.acquire()
 
     async def __aexit__(
