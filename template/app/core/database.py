@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NewType, TypeVarTuple, overload
 from uuid import UUID
 
@@ -26,7 +26,8 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
-from app.core.engines import reading_engine, turns_of, writing_engine
+from app.core.engines import LONGEST_WAIT, reading_engine, turns_of, writing_engine
+from app.core.outages import before_commit, during_commit
 
 WriteSession = NewType("WriteSession", AsyncSession)
 Values = Mapping[str, object]
@@ -87,10 +88,10 @@ class ReadConnection:
     from others.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        """Take connections of `engine`, which commits by itself."""
+    def __init__(self, engine: AsyncEngine, turns: AbstractAsyncContextManager[None]) -> None:
+        """Take connections of `engine`, which commits by itself, one in each turn."""
         self._engine = engine.sync_engine
-        self._turns: AbstractAsyncContextManager[None] = turns_of(engine)
+        self._turns = turns
 
     @overload
     async def execute(
@@ -105,26 +106,26 @@ class ReadConnection:
     async def execute(
         self, statement: Executable, values: Values | None = None
     ) -> CursorResult[*AnyRow]:
-        """Run a statement; its rows are here when this returns."""
+        """Run a statement; its rows are here when this returns. Raises DatabaseAway."""
         async with self._turns:
             # One step into SQLAlchemy instead of three: connect, execute, give back.
             return await greenlet_spawn(self._run, statement, values)
 
     def _run(self, statement: Executable, values: Values | None) -> CursorResult[*AnyRow]:
-        with self._engine.connect() as connection:
+        with before_commit(), self._engine.connect() as connection:
             return connection.execute(statement, values)
 
 
 class Database:
     """One database, two pools: `reads()` in autocommit, `writes()` one transaction each."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare the pools; nothing is connected yet."""
-        self._reader = reading_engine(url)
-        self._writer = writing_engine(url)
-        self.reading = ReadConnection(self._reader)
+    def __init__(self, url: str, wait: timedelta = LONGEST_WAIT) -> None:
+        """Prepare the pools; nothing is connected yet. A connection is waited for up to `wait`."""
+        self._reader = reading_engine(url, wait)
+        self._writer = writing_engine(url, wait)
+        self.reading = ReadConnection(self._reader, turns_of(self._reader, wait))
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
-        self._writing = turns_of(self._writer)
+        self._writing = turns_of(self._writer, wait)
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[ReadConnection]:
@@ -133,13 +134,18 @@ class Database:
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
-        """Yield the session of one transaction: committed at the end, rolled back on any error."""
+        """Yield the session of one transaction: committed at the end, rolled back on any error.
+
+        Raises DatabaseAway when nothing was stored for want of a connection, and Unconfirmed when
+        that is not known.
+        """
         session = self._sessions()
         async with self._writing:
             try:
-                yield WriteSession(session)
-                # This gives the connection back too.
-                await session.commit()
+                with before_commit():
+                    yield WriteSession(session)
+                with during_commit():
+                    await session.commit()
             except BaseException:
                 # Also where this task was cancelled: nobody else would roll back.
                 await asyncio.shield(session.close())

@@ -25,6 +25,7 @@ async def _write(request: Request) -> AsyncIterator[WriteSession]:
     database: Database = request.app.state.database
     async with database.writes() as session:
         yield session
+    request.state.is_committed = True
     relay: Relay = request.app.state.relay
     if jobs := outbox.asked_for(session):
         relay.hand_over(jobs)
