@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     app.state.settings = settings
     app.state.at_end = AsyncExitStack()
-    app.state.database = database or Database(settings.database_url)
+    app.state.database = database or Database(settings.database_url, settings.database_wait)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.revisions = read_revisions()
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr(SHIPPED_SECRET)
     database_url: str = "sqlite:///var/app.db"
     redis_url: str | None = None
+    # How long a request waits for a connection to the database before it is answered by a 503.
+    database_wait: timedelta = timedelta(seconds=5)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -1,8 +1,8 @@
-"""Two other ways to serve the same profiles, run by the rendered project's own Python.
+"""Ways to serve the same profiles, run by the rendered project's own Python.
 
-    python contestants.py asyncpg|orm PORT DATABASE_URL
+    python contestants.py headstart|asyncpg|orm PORT DATABASE_URL
 
-`asyncpg` is the limit of the stack: SQL on the driver, FastAPI around it. `orm` is how most projects
+`headstart` is the project itself, with one endpoint more that creates a profile and a job. `asyncpg` is the limit of the stack: SQL on the driver, FastAPI around it. `orm` is how most projects
 are written: a session per request, entities, a statement built anew each time. Both give the very
 bytes that the project gives, but for times of writing.
 """
@@ -18,8 +18,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import uvicorn
+from app.commands.api import make
+from app.core import outbox
+from app.core.actors import Attempt, actor
 from app.core.envelope import SuccessModel
+from app.core.listing import sort_key
 from app.core.pagination import Cursors, Page, Position
+from app.core.transactions import Writes
+from app.modules.profiles import service
 from app.modules.profiles.models import Headshot, Profile
 from app.modules.profiles.schemas import ProfileIn, ProfileOut
 from fastapi import Depends, FastAPI
@@ -29,18 +35,19 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 CURSORS = Cursors("change-me")
 COLUMNS = """p.id, p.employee_number, p.full_name, p.email, p.department,
 case when h.profile_id is null then 'none' when h.thumbnail is null then 'processing' else 'ready'
-end as headshot, p.created_at, p.updated_at"""
+end as headshot, p.created_at, p.updated_at, p.version"""
 JOINED = "profiles p left join profile_headshots h on h.profile_id = p.id"
 LIST = f"select {COLUMNS} from {JOINED} order by p.created_at desc, p.id desc limit $1"
 GET = f"select {COLUMNS} from {JOINED} where p.id = $1"
 CREATE = """insert into profiles
-(id, employee_number, full_name, email, department, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $6)"""
+(id, employee_number, full_name, email, department, name_key, created_at, updated_at, version)
+values ($1, $2, $3, $4, $5, $6, $7, $7, 1)"""
 
 
 def page_of(items: list[ProfileOut], limit: int) -> Page[ProfileOut]:
     more, shown = len(items) > limit, items[:limit]
-    last = Position(shown[-1].created_at, shown[-1].id) if more else None
+    sort = {"sort": "-created_at"}
+    last = Position(sort, shown[-1].created_at, shown[-1].id) if more else None
     return Page(items=shown, next=CURSORS.write(last) if last else None)
 
 
@@ -68,7 +75,7 @@ def on_asyncpg(url: str) -> FastAPI:
         now, key = datetime.now(UTC), uuid4()
         async with app.state.pool.acquire() as connection, connection.transaction():
             values = draft.model_dump().values()
-            await connection.execute(CREATE, key, *values, now)
+            await connection.execute(CREATE, key, *values, sort_key(draft.full_name), now)
             row = await connection.fetchrow(GET, key)
         return SuccessModel(data=ProfileOut.model_validate(dict(row)))
 
@@ -111,7 +118,8 @@ def on_the_orm(url: str) -> FastAPI:
         draft: ProfileIn, session: AsyncSession = Depends(session)
     ) -> SuccessModel[ProfileOut]:
         now = datetime.now(UTC)
-        profile = Profile(created_at=now, updated_at=now, **draft.model_dump())
+        name_key = sort_key(draft.full_name)
+        profile = Profile(created_at=now, updated_at=now, name_key=name_key, **draft.model_dump())
         session.add(profile)
         await session.commit()
         await session.refresh(profile)
@@ -120,7 +128,29 @@ def on_the_orm(url: str) -> FastAPI:
     return app
 
 
+def the_project(_: str) -> FastAPI:
+    @actor("bench.nothing")
+    async def nothing(_: Attempt) -> None:
+        """Nothing."""
+
+    app = make()
+
+    @app.post("/v1/profiles-with-job", status_code=201)
+    async def create_with_job(draft: ProfileIn, writes: Writes) -> SuccessModel[ProfileOut]:
+        profile = await service.create(writes, draft)
+        await outbox.enqueue(writes, "bench.nothing")
+        return SuccessModel(data=profile)
+
+    return app
+
+
+WAYS = {"headstart": the_project, "asyncpg": on_asyncpg, "orm": on_the_orm}
+
 if __name__ == "__main__":
     way, port, url = sys.argv[1:]
-    app = on_asyncpg(url) if way == "asyncpg" else on_the_orm(url)
-    uvicorn.run(app, port=int(port), access_log=False, log_level="warning")
+    uvicorn.run(
+        WAYS[way](url),
+        port=int(port),
+        access_log=False,
+        log_level="warning",
+    )

@@ -185,3 +185,53 @@ def request(method: str, path: str, body: dict[str, str] | None = None) -> bytes
     payload = json.dumps(body).encode() if body else b""
     head = f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload
+
+
+@on_every_server
+def test_a_database_that_is_away_is_a_503_until_it_is_back(
+    backend: Backend, server: SqlServer
+) -> None:
+    _, client = backend.start_api(DATABASE_WAIT="PT1S")
+    path = create_profile(client, 1)
+    server.end(server.ends_by)
+    try:
+        for number, method in enumerate(["GET", "POST", "GET", "POST"]):
+            body = draft_of(f"E-{number}") if method == "POST" else None
+            answer = client.request(method, "/v1/profiles", json=body, timeout=10)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+            assert "nothing was changed" in answer.json()["detail"]
+    finally:
+        server.start()
+    wait_until(lambda: client.get(path).is_success, "the profile to be there again")
+    assert backend.count("SELECT count(*) FROM profiles") == 1
+
+
+@on_postgresql
+@pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
+def test_a_connection_that_dies_is_told_apart_from_one_that_dies_in_the_commit(
+    backend: Backend, when: str
+) -> None:
+    _, client = backend.start_api()
+    backend.execute(DIE, f"{DIE_WHEN} INITIALLY {when} FOR EACH ROW EXECUTE FUNCTION die()")
+    plain = client.post("/v1/profiles", json=draft_of("E-1"))
+    keyed = client.post("/v1/profiles", json=draft_of("E-1"), headers={"Idempotency-Key": "1"})
+    if when == "IMMEDIATE":
+        assert (plain.status_code, keyed.status_code) == (503, 503)
+        assert "nothing was changed" in plain.json()["detail"]
+    else:
+        assert (plain.status_code, keyed.status_code) == (500, 500)
+        assert "not known" in plain.json()["detail"]
+        assert "Idempotency-Key" not in plain.json()["detail"]
+        assert "the same Idempotency-Key" in keyed.json()["detail"]
+    assert backend.count("SELECT count(*) FROM profiles") == 0
+    backend.execute("DROP TRIGGER die ON profiles")
+    again = client.post("/v1/profiles", json=draft_of("E-1"), headers={"Idempotency-Key": "1"})
+    assert again.status_code == 201
+
+
+DIE = """
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$
+"""
+DIE_WHEN = "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON profiles DEFERRABLE"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -14,8 +15,12 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from app.core.logging import correlation_id
+from app.core.outages import DatabaseAway, Unconfirmed
+
+logger = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -129,6 +134,21 @@ async def _on_problem(request: Request, error: Exception) -> Response:
     return answer(request, cast("ProblemError", error))
 
 
+async def _on_database_away(request: Request, error: Exception) -> Response:
+    logger.warning("database.away", error=str(error))
+    detail = "the database cannot be reached now; nothing was changed, and it is worth repeating"
+    document = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    return respond(document, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _on_unconfirmed(request: Request, error: Exception) -> Response:
+    logger.error("database.unconfirmed", exc_info=error)
+    detail = "the database was lost during the commit: it is not known whether anything was changed"
+    if getattr(request.state, "is_repeatable", False):
+        detail += "; repeat the request with the same Idempotency-Key, and it happens once"
+    return respond(problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+
+
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
     headers = dict(raised.headers or {})
@@ -172,6 +192,8 @@ def _is_unsupported(request: Request, body: object) -> bool:
 def install_errors(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
     app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(DatabaseAway, _on_database_away)
+    app.add_exception_handler(Unconfirmed, _on_unconfirmed)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -7,14 +7,12 @@ what the server's own jobs have done meanwhile, which a client's change neither 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, HTTPException, Response
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy import CursorResult, Result
 
 from app.core.errors import PreconditionFailed, PreconditionRequired
 
@@ -42,13 +40,10 @@ class Seen:
             raise PreconditionFailed(CHANGED)
 
 
-@contextmanager
-def changed_meanwhile() -> Iterator[None]:
-    """Turn what SQLAlchemy says of a row that another has changed since into PreconditionFailed."""
-    try:
-        yield
-    except StaleDataError as error:
-        raise PreconditionFailed(CHANGED) from error
+def require_change(result: Result[Any]) -> None:
+    """Raise PreconditionFailed where an UPDATE or DELETE of the seen version has found none."""
+    if cast("CursorResult[Any]", result).rowcount == 0:
+        raise PreconditionFailed(CHANGED)
 
 
 async def _seen(

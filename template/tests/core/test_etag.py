@@ -6,7 +6,8 @@ import asyncio
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.orm import ORMExecuteState
 
 from app.core.database import Database
 from app.core.errors import PreconditionFailed
@@ -107,15 +108,18 @@ async def test_of_changes_at_the_same_time_one_is_made(
         assert (await client.get(path)).json()["data"]["version"] == 2
 
 
+def change_before_an_update(execution: ORMExecuteState) -> None:
+    """Be faster than the UPDATE that has read what it changes."""
+    if execution.is_update:
+        execution.session.connection().execute(update(Profile).values(version=5))
+
+
 async def test_a_change_between_reading_and_writing_is_noticed(database: Database) -> None:
     """`*` has seen nothing, so only the statement that writes can notice."""
     draft = ProfileIn(**ADA)
     async with database.writes() as session:
         profile = await service.create(session, draft)
-        stale = await session.get_one(Profile, profile.id)
-        another = update(Profile.__table__).values(version=5)  # type: ignore[arg-type]
-        await session.execute(another)
-        assert stale.version == 1
+        event.listen(session.sync_session, "do_orm_execute", change_before_an_update)
         with pytest.raises(PreconditionFailed):
             await service.replace(session, profile.id, draft, Seen(None))
         await session.rollback()

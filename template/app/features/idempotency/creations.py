@@ -136,7 +136,10 @@ def idempotent(endpoint: Endpoint) -> Endpoint:
 async def _attempt(
     request: Request, response: Response, session: Writes, idempotency_key: Key = None
 ) -> Attempt | None:
-    return Attempt(request, response, session, idempotency_key) if idempotency_key else None
+    if not idempotency_key:
+        return None
+    request.state.is_repeatable = True
+    return Attempt(request, response, session, idempotency_key)
 
 
 def _respond(answer: Answer, headers: dict[str, str]) -> Response:

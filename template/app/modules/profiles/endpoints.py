@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
 
 from app.core import images
 from app.core.envelope import SuccessModel
@@ -27,28 +27,23 @@ TOO_LARGE: Responses = {413: {}}
 THUMBNAIL: Responses = {200: {"content": {images.THUMBNAIL_TYPE: {}}}}
 
 
-async def _cursors(request: Request) -> Cursors:
-    return request.app.state.cursors  # type: ignore[no-any-return]
-
-
 @router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 async def create_profile(
     draft: ProfileIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ProfileOut]:
     """Create a profile."""
     profile = await service.create(writes, draft)
-    response.headers["Location"] = request.url_for("read_profile", profile_id=profile.id).path
+    response.headers["Location"] = f"{request.url.path}/{profile.id}"
     response.headers["ETag"] = profile.etag
     return SuccessModel(data=profile)
 
 
 @router.get("")
 async def list_profiles(
-    query: Annotated[ProfileQuery, Query()],
-    reads: Reads,
-    cursors: Annotated[Cursors, Depends(_cursors)],
+    query: Annotated[ProfileQuery, Query()], reads: Reads, request: Request
 ) -> SuccessModel[Page[ProfileOut]]:
     """List profiles: walk by `cursor`, or jump by `page`."""
+    cursors: Cursors = request.app.state.cursors
     return SuccessModel(data=await service.list_page(reads, query, cursors))
 
 
