@@ -90,6 +90,6 @@ def test_nothing_of_the_template_is_left_in_a_render(project: Path) -> None:
 
 
 def test_a_render_stays_small(project: Path) -> None:
-    """What its owners read and change; tests are to be many, the migration kit is the template's."""
+    """What its owners read and change: not the tests, and not the migration kit of the template."""
     sources = [*(project / "app").rglob("*.py"), *(project / "migrate/versions").rglob("*.py")]
     assert sum(len(path.read_text("utf-8").splitlines()) for path in sources) <= 4000
