@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.rendered.conftest import on_every_server, on_postgresql
@@ -18,6 +20,8 @@ from tests.rendered.load import Outcomes, crowd, writers
 from tests.rendered.processes import Backend, create_profile, draft_of, picture, upload
 from tests.rendered.servers import (
     SqlServer,
+    free_port,
+    listens,
     program,
     redis_server,
     running,
@@ -171,7 +175,8 @@ def test_workers_an_hour_apart_do_each_job_once(backend: Backend, tmp_path: Path
 @pytest.mark.parametrize("clients", [64, 400])
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_many_clients_of_one_process_are_all_answered(backend: Backend, clients: int) -> None:
-    _, client = backend.start_api()
+    # Nobody is to be sent away: that all are answered, and how late, is what is counted here.
+    _, client = backend.start_api(DATABASE_WAIT=f"PT{LONGEST_WAIT}S")
     paths = [create_profile(client, number) for number in range(20)]
     reads = [request("GET", "/v1/profiles"), request("GET", paths[0])]
     writes = [request("POST", "/v1/profiles", draft_of(f"C-{n}")) for n in range(clients)]
@@ -235,3 +240,17 @@ CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$
 """
 DIE_WHEN = "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON profiles DEFERRABLE"
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+def test_a_server_that_never_says_a_word_is_a_503(unmigrated: Backend, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        unmigrated.environment["DATABASE_URL"] = f"{kind}://nobody@{address}/nothing"
+        port = free_port()
+        api = unmigrated.start("api", PORT=str(port), DATABASE_WAIT="PT1S")
+        wait_until(lambda: listens(port), "the api to listen")
+        answer = httpx.get(f"http://127.0.0.1:{port}/v1/profiles", timeout=20)
+        unmigrated.kill(api)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0

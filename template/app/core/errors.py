@@ -144,8 +144,8 @@ async def _on_database_away(request: Request, error: Exception) -> Response:
 async def _on_unconfirmed(request: Request, error: Exception) -> Response:
     logger.error("database.unconfirmed", exc_info=error)
     detail = "the database was lost during the commit: it is not known whether anything was changed"
-    if getattr(request.state, "is_repeatable", False):
-        detail += "; repeat the request with the same Idempotency-Key, and it happens once"
+    # A feature may know what to do about that.
+    detail += getattr(request.state, "if_unconfirmed", "")
     return respond(problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 
 import httpx
@@ -32,27 +30,20 @@ SOON = timedelta(milliseconds=100)
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-@pytest.fixture
 def database(committing: Database) -> Database:
     """Real commits: they are what fails here."""
     return committing
 
 
-@pytest.fixture
-def lost_in_commit(client: httpx.AsyncClient) -> Iterator[httpx.AsyncClient]:
-    """A client whose every commit is interrupted, by no refusal of the database."""
+@contextmanager
+def lost_in_commit() -> Iterator[None]:
+    """Interrupt every commit, by no refusal of the database."""
 
     def interrupt(_: Session) -> None:
         raise OSError("the network is down")
 
     event.listen(Session, "before_commit", interrupt)
-    yield client
+    yield
     event.remove(Session, "before_commit", interrupt)
 
 
@@ -85,42 +76,11 @@ async def may_write(database: Database, stack: AsyncExitStack) -> bool:
     return True
 
 
-async def test_a_database_that_does_not_answer_is_not_waited_for(
-    settings: Settings, silent_port: int
-) -> None:
-    database = Database(f"postgresql://nobody@127.0.0.1:{silent_port}/nothing", SOON)
-    async with serve(settings, database) as app, connect(app) as client:
-        started = time.monotonic()
-        assert_unavailable(await client.get(URL))
-        assert_unavailable(await client.post(URL, json=ADA))
-        assert time.monotonic() - started < 5
-
-
-@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-async def test_a_database_that_is_not_there_is_no_fault_of_the_request(
-    settings: Settings, kind: str
-) -> None:
-    database = Database(f"{kind}://nobody@127.0.0.1:1/nothing", SOON)
-    async with serve(settings, database) as app, connect(app) as client:
-        assert_unavailable(await client.get(URL))
-        assert_unavailable(await client.post(URL, json=ADA))
-
-
-async def test_a_commit_without_an_answer_is_told_as_one(
-    lost_in_commit: httpx.AsyncClient,
-) -> None:
-    answer = await lost_in_commit.post(URL, json=ADA)
+async def test_a_commit_without_an_answer_is_told_as_one(client: httpx.AsyncClient) -> None:
+    with lost_in_commit():
+        answer = await client.post(URL, json=ADA)
     assert answer.status_code == 500
     assert "not known whether" in answer.json()["detail"]
-    assert "Idempotency-Key" not in answer.json()["detail"]
-
-
-async def test_who_has_a_key_is_told_to_repeat_the_request(
-    lost_in_commit: httpx.AsyncClient,
-) -> None:
-    answer = await lost_in_commit.post(URL, json=ADA, headers={"Idempotency-Key": "1"})
-    assert answer.status_code == 500
-    assert "the same Idempotency-Key" in answer.json()["detail"]
 
 
 async def test_a_failure_after_the_commit_claims_nothing_else(

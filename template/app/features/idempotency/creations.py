@@ -26,6 +26,7 @@ from app.features.idempotency.answers import Answer
 
 REPLAYED = "Idempotency-Replayed"
 RETRY_AFTER_SECONDS = 1
+IF_UNCONFIRMED = "; repeat the request with the same Idempotency-Key, and it happens once"
 # Where no feature says who calls, all callers are one.
 NOBODY = "anonymous"
 
@@ -138,7 +139,7 @@ async def _attempt(
 ) -> Attempt | None:
     if not idempotency_key:
         return None
-    request.state.is_repeatable = True
+    request.state.if_unconfirmed = IF_UNCONFIRMED
     return Attempt(request, response, session, idempotency_key)
 
 

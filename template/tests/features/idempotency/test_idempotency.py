@@ -21,6 +21,7 @@ from app.features.idempotency.creations import REPLAYED, idempotent
 from app.modules.profiles.models import Profile
 from app.settings import Settings
 from tests.conftest import COUNTED, connect, serve
+from tests.core.test_outages import lost_in_commit
 
 URL = "/v1/profiles"
 KEY = {"Idempotency-Key": "order-1"}
@@ -91,6 +92,15 @@ async def test_a_creation_under_a_key_costs_two_statements_more(
     statements.clear()
     assert (await client.post(URL, json=draft(), headers=counted)).status_code == 201
     assert len(statements) == 2, statements
+
+
+async def test_who_has_a_key_is_told_to_repeat_what_nobody_knows_the_end_of(
+    client: httpx.AsyncClient,
+) -> None:
+    with lost_in_commit():
+        answer = await client.post(URL, json=draft(), headers=KEY)
+    assert answer.status_code == 500
+    assert "the same Idempotency-Key" in answer.json()["detail"]
 
 
 async def test_another_request_under_the_same_key_is_refused(
