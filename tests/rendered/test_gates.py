@@ -48,6 +48,18 @@ def test_make_smoke_passes(project: Path) -> None:
     assert "worker made its thumbnail" in run(["make", "smoke"], project)
 
 
+@pytest.mark.parametrize(("kind", "package"), [("postgresql", "asyncpg"), ("mysql", "asyncmy")])
+def test_a_driver_that_is_missing_is_named(project: Path, kind: str, package: str) -> None:
+    command = [".venv/bin/python", "-m", "app", "api"]
+    environment = os.environ | {"DATABASE_URL": f"{kind}://nobody@127.0.0.1/nothing"}
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    (last,) = done.stderr.strip().splitlines()[-1:]
+    assert f"this project has no {package}: add {package} and" in last
+
+
 def test_the_lock_is_what_make_lock_writes(project: Path) -> None:
     run(["make", "lock"], project)
     assert run(["git", "status", "--porcelain", "--", "*.lock"], project) == ""

@@ -48,6 +48,8 @@ class Kind:
     """One kind of database: its driver, and what its engines are created with."""
 
     driver: str
+    # What the app and its migrations need installed.
+    packages: tuple[str, ...]
     common: Options = field(default_factory=dict)
     writing: Options = field(default_factory=dict)
 
@@ -55,16 +57,19 @@ class Kind:
 KINDS = {
     "sqlite": Kind(
         "sqlite+aiosqlite",
+        ("aiosqlite",),
         {"pool_size": 5, "max_overflow": 0},
         # One writer at a time: waiting in the pool is fair, waiting inside SQLite is a poll.
         writing={"pool_size": 1, "max_overflow": 0},
     ),
     "postgresql": Kind(
         "postgresql+asyncpg",
+        ("asyncpg", "psycopg[binary]"),
         SERVER_POOL | {"connect_args": {"server_settings": {"jit": "off"}}},
     ),
     "mysql": Kind(
         "mysql+asyncmy",
+        ("asyncmy", "pymysql"),
         SERVER_POOL | {"connect_args": {"charset": "utf8mb4"}},
         # InnoDB's default locks gaps between rows, where concurrent jobs would deadlock.
         writing={"isolation_level": "READ COMMITTED"},
@@ -90,8 +95,14 @@ def writing_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
 
 
 def _engine(url: URL, kind: Kind, options: Options, wait: timedelta) -> AsyncEngine:
-    # An error's text ends up in logs and in failed jobs: no row's values in it.
-    engine = create_async_engine(url.set(drivername=kind.driver), hide_parameters=True, **options)
+    url = url.set(drivername=kind.driver)
+    try:
+        # An error's text ends up in logs and in failed jobs: no row's values in it.
+        engine = create_async_engine(url, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        message = f"this project has no {error.name}: add {' and '.join(kind.packages)} to the"
+        message += " dependencies in pyproject.toml, then make lock && make up"
+        raise UnsupportedDatabase(message) from error
     if kind is KINDS["sqlite"]:
         _configure_sqlite(engine)
     else:
