@@ -36,13 +36,7 @@ test: .venv/test.stamp
 # One project is rendered and brought up for all of it, and the other workers get a venv beside it.
 ROUNDS ?= 3
 bench: .venv/test.stamp
-	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-	.venv/bin/headstart new "$$folder/bench" --defaults --up; \
-	.venv/bin/uv venv --quiet --python .venv/bin/python "$$folder/peers"; \
-	.venv/bin/uv pip install --quiet --python "$$folder/peers/bin/python" --requirement tests/bench/peers.txt; \
-	PROJECT="$$folder/bench" ROUNDS=$(ROUNDS) .venv/bin/python -m tests.bench.api; \
-	.venv/bin/python -m tests.bench.worker "$$folder/bench" --peers "$$folder/peers/bin/python" \
-		--jobs 1000 --rounds $(ROUNDS)
+	@ROUNDS=$(ROUNDS) .venv/bin/python -m tests.bench
 
 install: .venv/runtime.stamp
 	@mkdir -p "$(PREFIX)/bin"

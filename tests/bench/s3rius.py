@@ -1,8 +1,5 @@
 """The peer: what `fastapi_template` (s3rius) renders, served as it ships, on the same PostgreSQL.
 
-    fastapi_template -n peer --quiet --force --api-type rest --db postgresql --orm sqlalchemy \
-        --ci none --migrations --dummy --routers
-
 Its own example is two columns in one table; it is measured as it is, access log and all.
 """
 
@@ -22,6 +19,19 @@ from tests.rendered.servers import free_port, listens, wait_until
 
 LIST = "/api/dummy/?limit=20"
 CREATE = "/api/dummy/"
+
+CHOICES = (
+    "--api-type rest --db postgresql --orm sqlalchemy --ci none --migrations --dummy --routers"
+)
+
+
+def render(folder: Path, python: Path) -> Path:
+    """Render it by the generator that `python` has; return its folder."""
+    generator = [str(python.parent / "fastapi_template"), "-n", "peer", "--quiet", "--force"]
+    subprocess.run(
+        [*generator, *CHOICES.split()], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
+    return folder / "peer"
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, rendered
+from tests.conftest import ROOT, install, rendered
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer, running_mariadb, running_postgresql
 
@@ -33,13 +31,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
     install(shop, ROOT / "template/requirements-dev.lock")
     return shop
-
-
-def install(shop: Path, lock: Path) -> None:
-    """Give a render an environment with what `lock` pins: sooner than `up`, and unproven."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(shop / ".venv")], check=True)
-    sync = [sys.executable, "-m", "uv", "pip", "sync", "--quiet", "--require-hashes"]
-    subprocess.run([*sync, "--python", str(shop / ".venv"), str(lock)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import rendered
-from tests.rendered.conftest import FEATURES, install
+from tests.conftest import install, rendered
+from tests.rendered.conftest import FEATURES
 from tests.rendered.test_gates import files, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
