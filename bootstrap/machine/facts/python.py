@@ -24,18 +24,34 @@ class PythonFact:
     defect: str | None = None
 
 
-def look(pins: Pins) -> PythonFact:
-    """Ask the file system: starting pyenv costs a tenth of a second, a folder listing nothing."""
+def look(pins: Pins, *, closely: bool) -> PythonFact:
+    """Ask the file system: starting pyenv costs a tenth of a second, a folder listing nothing.
+
+    `closely` asks the interpreter too, before anything is built on it.
+    """
     root = pyenv.root(os.environ)
     found = root if root.is_dir() else None
     prefix = root / "versions" / pins.python
-    executable = _executable(prefix, pins.python)
-    if executable:
+    executable = pyenv.executable(prefix, pins.python)
+    defect = _defect(prefix, executable, pins.python, closely=closely)
+    if executable and defect is None:
         return PythonFact(executable, "pyenv", found)
     if running := _running(pins.python):
         return PythonFact(running, "running", found)
-    defect = f"{prefix} has no working interpreter" if prefix.is_dir() else None
     return PythonFact(None, None, found, defect)
+
+
+def _defect(prefix: Path, executable: Path | None, version: str, *, closely: bool) -> str | None:
+    if pyenv.marker(prefix).exists():
+        return f"the build of Python {version} was interrupted"
+    if executable is None:
+        return f"{prefix} has no working interpreter" if prefix.is_dir() else None
+    if not closely:
+        return None
+    from bootstrap.machine.building import verify  # noqa: PLC0415 - only where it is built upon
+
+    wrong = verify.defect(executable, version)
+    return f"Python {version} cannot be used: {wrong}" if wrong else None
 
 
 def _running(version: str) -> Path | None:
@@ -44,9 +60,4 @@ def _running(version: str) -> Path | None:
     own = f"{info.major}.{info.minor}.{info.micro}"
     if own != version or info.releaselevel != "final" or sys.implementation.name != "cpython":
         return None
-    return _executable(Path(sys.base_prefix), version)
-
-
-def _executable(prefix: Path, version: str) -> Path | None:
-    path = prefix / "bin" / f"python{version.rpartition('.')[0]}"
-    return path if path.is_file() and os.access(path, os.X_OK) else None
+    return pyenv.executable(Path(sys.base_prefix), version)

@@ -1,0 +1,124 @@
+"""The commands that look at this machine, and bring it to a project's pins."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bootstrap.commands.options import AsJson, Project, form, root
+from bootstrap.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.console import Format
+    from bootstrap.machine.apply import Options
+
+app = typer.Typer()
+
+
+@app.command(short_help="Bring this machine up to the project's pins.")
+def up(
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="STEP", help="Take this one step.", show_default=False),
+    ] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Run the proof even if it passed.")
+    ] = False,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring this machine up to the pins of the project.
+
+    Takes only the steps that are still needed: Python, virtual environment, pip, packages,
+    settings, migrations, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
+    command continues. An environment that is replaced is kept until its successor works.
+
+    \b
+    headstart up                      everything
+    headstart up --only packages      one step, when those before it are done
+    headstart up --prove              and run the proof again
+    """
+    from bootstrap.machine.apply import Options
+
+    options = Options(only=only, proof="always" if prove else "when-changed")
+    bring_up(root(project), form(as_json), options)
+
+
+@app.command(short_help="Show what `up` would do, and why.")
+def plan(project: Project = None, as_json: AsJson = False) -> None:
+    """Show what `up` would do, why, and how long it usually takes.
+
+    Touches nothing. The commands are shown as they would be run.
+    """
+    from bootstrap import console
+    from bootstrap.machine.apply import look_ahead
+
+    console.show_plan(*look_ahead(root(project)), form(as_json))
+
+
+@app.command(short_help="Check closely that everything is as pinned; --fix repairs it.")
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is broken.")] = False,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check closely that everything is as pinned; each finding names its repair.
+
+    Runs the interpreter, pip and `pip check` instead of trusting files. Touches nothing, unless
+    --fix asks for the repair of what is broken: those steps are then taken again, and verified.
+    Exits with 1 when there is a finding that is left.
+    """
+    from bootstrap import console
+    from bootstrap.machine import apply
+
+    folder = root(project)
+    pins, findings = apply.examine(folder)
+    if fix and any(finding.level == "broken" for finding in findings):
+        outcome = apply.repair(folder, findings, console.observer(form(as_json)))
+        console.show_outcome(outcome, form(as_json))
+        pins, findings = apply.examine(folder)
+    console.show_findings(pins, findings, form(as_json))
+    if findings:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+_EXPLAIN_HELP = """Say why a Python could not be built, from the log of its build.
+
+LOG is a file, a folder of logs, or - for standard input; ten pasted lines are enough where they
+show the cause. What the log does not show is not guessed: the cause is then "unknown", and the
+first real error of the log is told.
+
+\b
+  headstart explain /tmp/python-build.20261122.log
+  headstart explain --json < pasted.txt
+  pbpaste | headstart explain
+"""
+
+
+@app.command(help=_EXPLAIN_HELP, short_help="Say why a Python could not be built.")
+def explain(
+    log: Annotated[Path | None, typer.Argument(metavar="[LOG]", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    from bootstrap import console
+    from bootstrap.machine.diagnosis import diagnose
+    from bootstrap.machine.diagnosis import log as logs
+    from bootstrap.machine.facts import platform
+
+    if log is None and sys.stdin.isatty():
+        raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
+    given = log is None or str(log) == "-"
+    text = logs.parse(sys.stdin.read()) if given or log is None else logs.read(log)
+    here = platform.look()
+    console.show_diagnosis(diagnose.diagnose(text, here.system, here.family), form(as_json))
+
+
+def bring_up(project: Path, shown: Format, options: Options) -> None:
+    from bootstrap import console
+    from bootstrap.machine import apply
+
+    outcome = apply.bring_up(project, console.observer(shown), options)
+    console.show_outcome(outcome, shown)
