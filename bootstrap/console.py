@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
+    from bootstrap.machine.undo import Reversal, Run
     from bootstrap.project.answers import Answers
     from bootstrap.project.create import Created
     from bootstrap.project.questions import Preset
@@ -172,6 +173,30 @@ def show_findings(pins: Pins, findings: tuple[Finding, ...], form: Format) -> No
     for finding in findings:
         sign = _red("✗") if finding.level == "broken" else "!"
         _say(f"  {sign} {finding.step}: {finding.problem}\n    {_dim('→ ' + finding.repair)}")
+
+
+def show_runs(runs: Sequence[Run], form: Format) -> None:
+    if form == "json":
+        _print_json({"runs": [asdict(run) for run in runs]})
+        return
+    for run in runs:
+        steps = ", ".join(run.steps) or "nothing"
+        undone = ", undone since" if run.undone else ""
+        _say(f"{_bold(run.id)}  {run.ending}: {steps}{undone}")
+    if not runs:
+        _say("`headstart up` has not run here yet.")
+
+
+def show_reversals(run: Run, reversals: Sequence[Reversal], form: Format, *, done: bool) -> None:
+    if form == "json":
+        told = [asdict(each) for each in reversals]
+        _print_json({"run": run.id, "undone": done, "reversals": told})
+        return
+    _say(f"{_bold(run.id)}  {', '.join(run.steps)}\n")
+    for each in reversals:
+        to = f" as {each.to}" if each.to else ""
+        _say(f"  {each.action:9} {each.what}{to}  {_dim(each.why)}")
+    _say("\nDone." if done else f"\nNothing was changed. To do it: headstart undo {run.id} --yes")
 
 
 def show_diagnosis(diagnosis: Diagnosis, form: Format) -> None:

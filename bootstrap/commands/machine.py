@@ -85,6 +85,64 @@ def doctor(
         raise typer.Exit(ExitCode.FAILED)
 
 
+@app.command(short_help="Still as pinned? Quickly, for hooks.")
+def check(project: Project = None, as_json: AsJson = False) -> None:
+    """Say whether Python, environment, pip and packages are still as pinned: 0 yes, 1 no.
+
+    Leaves a shell stub in the environment, bin/headstart-check, that gives the same answer in
+    milliseconds to hooks, IDEs and direnv. It says yes only while nothing that the answer depends
+    on has changed since this command looked; after any change run this command again.
+
+    \b
+    .venv/bin/headstart-check || headstart check || headstart up
+    """
+    from bootstrap import console
+    from bootstrap.machine.check import still_as_pinned
+
+    pins, findings = still_as_pinned(root(project))
+    console.show_findings(pins, findings, form(as_json))
+    if findings:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(name="journal", short_help="List what `up` has done here.")
+def list_runs(project: Project = None, as_json: AsJson = False) -> None:
+    """List the runs of `up` for the project here, oldest first, from its journal."""
+    from bootstrap import console
+    from bootstrap.machine import undo
+
+    console.show_runs(undo.runs(root(project)), form(as_json))
+
+
+@app.command(name="undo", short_help="Take back what a run of `up` made.")
+def undo_run(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it, do not only show it.")] = False,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what a run of `up` made: RUN, else the last one that did something.
+
+    Shows what it would do; does it with --yes. Removes only what the run made and what is still
+    as it was made: an environment, a built Python, a settings file, formulae of Homebrew. What was
+    set aside comes back. Databases are never touched.
+
+    \b
+    headstart journal          the runs, and their names
+    headstart undo             what undoing the last one would do
+    headstart undo --yes       do it
+    """
+    from bootstrap import console
+    from bootstrap.machine import undo
+
+    folder = root(project)
+    if yes:
+        chosen, reversals = undo.undo(folder, run)
+    else:
+        _, chosen, reversals = undo.prepare(folder, run)
+    console.show_reversals(chosen, reversals, form(as_json), done=yes)
+
+
 _EXPLAIN_HELP = """Say why a Python could not be built, from the log of its build.
 
 LOG is a file, a folder of logs, or - for standard input; ten pasted lines are enough where they

@@ -17,6 +17,7 @@ from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.plan import Plan, PlannedStep, plan
 from bootstrap.machine.steps import all_steps
 from bootstrap.machine.steps.step import Context, Finding
+from bootstrap.machine.undo import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.journal import Journal, Unfinished
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.proof import Policy
-    from bootstrap.machine.steps.step import Step, StepName
+    from bootstrap.machine.steps.step import ChangeKind, Step, StepName
 
 _ORPHAN_SECONDS = 10.0
 
@@ -214,8 +215,11 @@ class _Run:
             advance=self.observer.step_advanced,
             tell=self.observer.step_told,
             record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
-            changed=lambda kind, what: self.journal.write("changed", kind=kind, what=what),
+            changed=self._changed,
         )
+
+    def _changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
+        self.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
     def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:
         known = {each.name: each for each in self.plan.steps}

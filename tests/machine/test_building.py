@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 FAKE = Path(__file__).parent / "data" / "fake-python"
 DEFINITION = """\
-install_package "Python-{version}" "https://python.invalid/Python-{version}.tar.gz#{digest}" standard
+install_package "Python-{version}" "https://py.invalid/Python-{version}.tar.xz#{digest}" standard
 """
 
 
@@ -43,13 +43,16 @@ class Workshop:
     def prefix(self) -> Path:
         return self.root / "versions" / self.version
 
-    def up(
-        self, behaviour: str = "ok", *arguments: str, **more: str
-    ) -> subprocess.CompletedProcess[str]:
+    def up(self, behaviour: str = "ok", **more: str) -> subprocess.CompletedProcess[str]:
         options = {"PYTHON_CONFIGURE_OPTS": f"--with-behaviour={behaviour}"}
         return self.shop.headstart(
-            "up", "--json", "--only", "python", *arguments, **self.variables | options | more
+            "up", "--json", "--only", "python", **self.variables | options | more
         )
+
+    def refusal(self, **more: str) -> dict[str, object]:
+        done = self.shop.headstart("up", "--json", **self.variables | more)
+        assert done.returncode == 4, done.stdout + done.stderr
+        return error(done)
 
     def start(self, behaviour: str) -> subprocess.Popen[str]:
         """A running `up`, once the fake build has told the number of its process."""
@@ -95,7 +98,7 @@ def workshop(shop: Shop, tmp_path: Path) -> Workshop:
         folder.mkdir(parents=True)
     (root / "plugins" / "python-build").symlink_to(real_root / "plugins" / "python-build")
     archive = _archive(version, real_root / "versions" / version / "bin" / name)
-    (cache / f"Python-{version}.tar.gz").write_bytes(archive)
+    (cache / f"Python-{version}.tar.xz").write_bytes(archive)
     (definitions / version).write_text(
         DEFINITION.format(version=version, digest=hashlib.sha256(archive).hexdigest())
     )
@@ -117,7 +120,7 @@ def workshop(shop: Shop, tmp_path: Path) -> Workshop:
 
 def _archive(version: str, real: Path) -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode="w:xz") as archive:
         for path in sorted(FAKE.iterdir()):
             text = path.read_text().replace("@version@", version).replace("@real@", str(real))
             content = text.encode()
@@ -148,8 +151,10 @@ def test_a_missing_python_is_built_from_the_cache_and_verified(workshop: Worksho
     assert workshop.leftovers() == []
     phases = [event["phase"] for event in events(done) if event["event"] == "progress"]
     assert phases[-1] in {"install", "pip"}
-    percents = [event["percent"] for event in events(done) if event["event"] == "progress"]
-    assert percents == sorted(percents, key=int)
+    percents = [
+        int(str(event["percent"])) for event in events(done) if event["event"] == "progress"
+    ]
+    assert percents == sorted(percents)
     (kept,) = workshop.shop.state.rglob("python-*-1/build.log")
     assert "creating Makefile" in kept.read_text()
     again = workshop.up()
@@ -237,11 +242,11 @@ def test_a_broken_python_is_replaced_only_by_one_that_verifies(workshop: Worksho
 
 def test_a_corrupt_archive_is_told_as_such(workshop: Workshop) -> None:
     cache = Path(workshop.variables["PYTHON_BUILD_CACHE_PATH"])
-    (cache / f"Python-{workshop.version}.tar.gz").write_bytes(b"cut off")
+    (cache / f"Python-{workshop.version}.tar.xz").write_bytes(b"cut off")
     done = workshop.up()
     assert done.returncode == 1
-    assert error(done)["cause"] in {"checksum-mismatch", "download-failed"}
-    assert "checksum-mismatch" in notes(done) + str(error(done))
+    assert error(done)["cause"] == "checksum-mismatch"
+    assert "tried again: download-failed" in str(error(done)["why"])
 
 
 def test_a_cancelled_build_leaves_no_process_and_no_half_prefix(workshop: Workshop) -> None:
@@ -277,9 +282,7 @@ def test_what_is_missing_is_found_before_anything_is_built(workshop: Workshop) -
         f' *) exec {shutil.which("gcc")} "$@";; esac\n'
     )
     compiler.chmod(0o755)
-    done = workshop.up(PATH=f"{tools}:{workshop.variables['PATH']}")
-    told = error(done)
-    assert done.returncode == 4
+    told = workshop.refusal(PATH=f"{tools}:{workshop.variables['PATH']}")
     assert told["cause"] in {"zlib-missing", "openssl-missing"}
     assert "<openssl/ssl.h> is not there" in str(told["why"])
     assert not (workshop.record / "environment").exists()
@@ -287,9 +290,7 @@ def test_what_is_missing_is_found_before_anything_is_built(workshop: Workshop) -
 
 def test_a_version_that_pyenv_does_not_know_is_refused_at_once(workshop: Workshop) -> None:
     (workshop.shop.root / ".python-version").write_text("3.12.99\n")
-    done = workshop.up()
-    assert done.returncode == 4
-    assert error(done)["cause"] == "unknown-version"
+    assert workshop.refusal()["cause"] == "unknown-version"
 
 
 def test_a_wrong_openssl_folder_is_left_out_before_the_build(workshop: Workshop) -> None:

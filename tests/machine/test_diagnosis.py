@@ -51,47 +51,63 @@ REAL = {
 # What people pasted into issues; nothing of it was run here.
 QUOTED = {
     "sdk-newer-than-os": [
-        "BUILD FAILED (OS X 26.1 using python-build 2.8.5)\n"
-        '  File "/private/var/folders/x/Python-3.9.21/Lib/ensurepip/__init__.py", line 50\n'
-        "subprocess.CalledProcessError: Command '[...]' died with <Signals.SIGSEGV: 11>.\n"
-        "make: *** [install] Error 1",
-        "checking build system type... aarch64-apple-darwin25.1.0\n"
-        "checking for dup3... yes\n"
-        "/bin/sh: line 5: 4242 Segmentation fault: 11  ./python.exe -E -m ensurepip --root=/",
+        (
+            "BUILD FAILED (OS X 26.1 using python-build 2.8.5)\n"
+            '  File "/private/var/folders/x/Python-3.9.21/Lib/ensurepip/__init__.py", line 50\n'
+            "subprocess.CalledProcessError: Command '[...]' died with <Signals.SIGSEGV: 11>.\n"
+            "make: *** [install] Error 1"
+        ),
+        (
+            "checking build system type... aarch64-apple-darwin25.1.0\n"
+            "checking for dup3... yes\n"
+            "/bin/sh: line 5: 4242 Segmentation fault: 11  ./python.exe -E -m ensurepip --root=/"
+        ),
     ],
     "libintl-arch": [
-        "BUILD FAILED (OS X 12.0 using python-build 20180424)\n"
-        "Undefined symbols for architecture arm64:\n"
-        '  "_libintl_bindtextdomain", referenced from:\n'
-        "ld: symbol(s) not found for architecture arm64\n"
-        "clang: error: linker command failed with exit code 1 (use -v to see invocation)",
-        "ld: warning: ignoring file /usr/local/lib/libintl.dylib, building for macOS-arm64 but"
-        " attempting to link with file built for macOS-x86_64\n"
-        '  "_libintl_gettext", referenced from:',
+        (
+            "BUILD FAILED (OS X 12.0 using python-build 20180424)\n"
+            "Undefined symbols for architecture arm64:\n"
+            '  "_libintl_bindtextdomain", referenced from:\n'
+            "ld: symbol(s) not found for architecture arm64\n"
+            "clang: error: linker command failed with exit code 1 (use -v to see invocation)"
+        ),
+        (
+            "ld: warning: ignoring file /usr/local/lib/libintl.dylib, building for macOS-arm64"
+            " but attempting to link with file built for macOS-x86_64\n"
+            '  "_libintl_gettext", referenced from:'
+        ),
     ],
     "mixed-architecture": [
-        "ld: warning: ignoring file /usr/local/opt/readline/lib/libreadline.dylib, building for"
-        " macOS-arm64 but attempting to link with file built for macOS-x86_64\n"
-        "ld: symbol(s) not found for architecture arm64",
+        (
+            "ld: warning: ignoring file /usr/local/opt/readline/lib/libreadline.dylib, building for"
+            " macOS-arm64 but attempting to link with file built for macOS-x86_64\n"
+            "ld: symbol(s) not found for architecture arm64"
+        ),
         "dlopen(_ctypes.so, 2): no suitable image found: mach-o, but wrong architecture",
     ],
     "rosetta-shell": [
-        "ld: warning: ignoring file '/opt/homebrew/lib/libbz2.dylib': found architecture 'arm64',"
-        " required architecture 'x86_64'\nld: symbol(s) not found for architecture x86_64",
+        (
+            "ld: warning: ignoring file '/opt/homebrew/lib/libbz2.dylib': found architecture 'arm64',"
+            " required architecture 'x86_64'\nld: symbol(s) not found for architecture x86_64"
+        ),
         "Error: Cannot install under Rosetta 2 in ARM default prefix (/opt/homebrew)!",
     ],
     "clt-missing": [
         "xcrun: error: invalid active developer path (/Library/Developer/CommandLineTools)",
-        "BUILD FAILED (OS X 11.6 using python-build 2.0)\n"
-        "checking whether the C compiler works... no\n"
-        "configure: error: C compiler cannot create executables",
+        (
+            "BUILD FAILED (OS X 11.6 using python-build 2.0)\n"
+            "checking whether the C compiler works... no\n"
+            "configure: error: C compiler cannot create executables"
+        ),
         "ld: library not found for -lSystem\nclang: error: linker command failed",
     ],
     "old-python-new-sdk": [
         "Installing Python-3.7.3...\nconfigure: error: Unexpected output of 'arch' on OSX",
-        "BUILD FAILED (OS X 11.1 using python-build 1.2.21)\n"
-        "./Modules/posixmodule.c:8320:15: error: implicit declaration of function 'sendfile' is"
-        " invalid in C99 [-Werror,-Wimplicit-function-declaration]\nmake: *** Error 1",
+        (
+            "BUILD FAILED (OS X 11.1 using python-build 1.2.21)\n"
+            "./Modules/posixmodule.c:8320:15: error: implicit declaration of function 'sendfile' is"
+            " invalid in C99 [-Werror,-Wimplicit-function-declaration]\nmake: *** Error 1"
+        ),
     ],
     "foreign-compiler": [
         "Installing Python-3.11.4...\nconfigure: error: Unexpected output of 'arch' on OSX",
@@ -99,16 +115,20 @@ QUOTED = {
     ],
     "binutils-conflict": [
         "ld: archive member '/' not a mach-o file in '/usr/local/lib/libpython3.9.a'",
-        "ld: warning: ignoring file libpython3.8.a, building for macOS-x86_64 but attempting to"
-        " link with file built for unknown-unsupported file format ( 0x21 0x3C 0x61 )",
+        (
+            "ld: warning: ignoring file libpython3.8.a, building for macOS-x86_64 but attempting to"
+            " link with file built for unknown-unsupported file format ( 0x21 0x3C 0x61 )"
+        ),
     ],
     "killed-by-security": [
         "/bin/sh: line 1: 123 Killed: 9  ./_bootstrap_python ./Programs/_freeze_module.py",
         "make: ./_bootstrap_python: Permission denied\nmake: *** [deepfreeze.c] Error 1",
     ],
     "openssl-mismatch": [
-        "ImportError: dlopen(_ssl.cpython-39-darwin.so, 2): Library not loaded:"
-        " /usr/local/opt/openssl@1.1/lib/libssl.1.1.dylib",
+        (
+            "ImportError: dlopen(_ssl.cpython-39-darwin.so, 2): Library not loaded:"
+            " /usr/local/opt/openssl@1.1/lib/libssl.1.1.dylib"
+        ),
         "./Modules/_ssl.c:55:10: error: implicit declaration of function 'SSLv3_method'",
     ],
     "openssl-missing": [
@@ -116,8 +136,10 @@ QUOTED = {
         "checking for stdlib extension module _ssl... missing",
     ],
     "openssl-build": [
-        "Installing openssl-1.1.1u...\nBUILD FAILED (OS X 14.0 using python-build 2.3)\n"
-        "make: *** [build_libs] Error 2",
+        (
+            "Installing openssl-1.1.1u...\nBUILD FAILED (OS X 14.0 using python-build 2.3)\n"
+            "make: *** [build_libs] Error 2"
+        ),
         "Can't locate FindBin.pm in @INC (you may need to install the FindBin module)",
     ],
     "zlib-missing": [
@@ -125,8 +147,10 @@ QUOTED = {
         "checking for inflateCopy in -lz... no",
     ],
     "tcltk-9": [
-        "./Modules/_tkinter.c:470:40: error: incompatible pointer types passing 'int *' to"
-        " parameter of type 'Tcl_Size *' (aka 'long *')",
+        (
+            "./Modules/_tkinter.c:470:40: error: incompatible pointer types passing 'int *' to"
+            " parameter of type 'Tcl_Size *' (aka 'long *')"
+        ),
         "Library not loaded: /opt/homebrew/opt/tcl-tk/lib/libtcl8.6.dylib",
     ],
     "pyenv-outdated": [
@@ -224,9 +248,7 @@ def test_the_repair_is_the_command_of_the_system_that_the_log_is_from() -> None:
 
 
 def test_an_unknown_failure_shows_its_first_error_and_not_its_last() -> None:
-    text = (
-        "checking for errno.h... yes\ngcc -c -Werror=x a.c\nfoo.c:1: error: odd\nmake: *** Error 1"
-    )
+    text = "checking for errno.h... yes\ngcc -c -Werror=x a.c\nfoo.c:1: error: odd\nmake: *** E"
     found = diagnose(parse(text))
     assert (found.cause, found.line, found.evidence) == (UNKNOWN, 3, "foo.c:1: error: odd")
 

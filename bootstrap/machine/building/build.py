@@ -61,6 +61,7 @@ class Builder:
     def build(self) -> str:
         """Build until it verifies, at most three times; HeadstartError with the diagnosis."""
         made: tuple[Attempt, ...] = (attempts.first(self.fact, self.site.version),)
+        found: tuple[Diagnosis, ...] = ()
         for name in surroundings.left_out(self.site.given, self.site.platform):
             self.tell(f"left out of the build: {name}")
         while True:
@@ -72,9 +73,10 @@ class Builder:
                 return (
                     f"{self.site.version}, built by pyenv{' as a framework' * made[-1].framework}"
                 )
+            found = (*found, diagnosis)
             following = attempts.following(made, diagnosis, self.site.platform, roomy())
             if following is None:
-                raise failure(self.site, diagnosis, folder)
+                raise failure(self.site, found, folder.parent)
             made = (*made, following)
 
     def _attempt(self, attempt: Attempt, folder: Path) -> Diagnosis | None:
@@ -164,16 +166,22 @@ def keep_logs(work: Path, folder: Path) -> None:
             shutil.copy(source, folder / "config.log")
 
 
-def failure(site: Site, diagnosis: Diagnosis, folder: Path) -> HeadstartError:
-    where = f" ({diagnosis.file}:{diagnosis.line})" if diagnosis.line else ""
-    evidence = (f"{diagnosis.evidence}{where}",) if diagnosis.evidence else ()
-    source = (f"see {diagnosis.source}",) if diagnosis.source else ()
+def failure(site: Site, found: tuple[Diagnosis, ...], folder: Path) -> HeadstartError:
+    """The first cause is the one to repair; the later ones are of builds that tried to."""
+    first = found[0]
+    source = (f"see {first.source}",) if first.source else ()
+    later = tuple(f"tried again: {each.cause}: {_evidence(each)}" for each in found[1:])
     return HeadstartError(
-        f"Python {site.version} could not be built: {diagnosis.cause}.",
-        why=(diagnosis.explanation, *evidence),
-        next=(*diagnosis.repair, f"the whole log: {folder}", *source, "headstart up"),
-        cause=diagnosis.cause,
+        f"Python {site.version} could not be built: {first.cause}.",
+        why=tuple(line for line in (first.explanation, _evidence(first), *later) if line),
+        next=(*first.repair, f"the whole log: {folder}", *source, "headstart up"),
+        cause=first.cause,
     )
+
+
+def _evidence(diagnosis: Diagnosis) -> str:
+    where = f" ({diagnosis.file}:{diagnosis.line})" if diagnosis.line else ""
+    return f"{diagnosis.evidence}{where}"
 
 
 def _diagnosed(folder: Path, wrong: str, site: Site) -> Diagnosis:

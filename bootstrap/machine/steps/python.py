@@ -54,9 +54,8 @@ class Python:
 
         folder = context.runner.log.with_suffix("")
         builder = Builder(fact, fact.site, context.runner, folder, context.advance, context.tell)
-        context.changed("python-building", str(fact.site.prefix))
         built = builder.build()
-        context.changed("python-built", str(fact.site.prefix))
+        context.changed("python", str(fact.site.prefix))
         return built
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from bootstrap.machine.process import Runner
 
 StepName = NewType("StepName", str)
+ChangeKind = Literal["venv", "file", "python", "formula", "set-aside"]
+
+
+class Changed(Protocol):
+    def __call__(self, kind: ChangeKind, what: str, to: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Context:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `changed` writes into the journal what `undo` needs:
-    the kind of a change, and the path or name it is about.
+    the kind of a change, the path or name it is about, and for what was set aside, where from.
     """
 
     pins: Pins
@@ -40,7 +45,7 @@ class Context:
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
     record: Callable[[Literal["proving", "proven"], str], None]
-    changed: Callable[[str, str], None]
+    changed: Changed
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)

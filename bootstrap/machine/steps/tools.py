@@ -41,9 +41,9 @@ class Tools:
         formulae = installable(fact)
         if not formulae:
             raise _refusal(fact, context.pins.python)
-        for formula in formulae:
-            context.changed("formula-installing", formula)
         context.run(("brew", "install", *formulae))
+        for formula in formulae:
+            context.changed("formula", formula)
         return f"installed {', '.join(formulae)}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:

@@ -65,12 +65,15 @@ class Venv:
                 ),
             )
         if fact.state in _REPLACED:
-            pins.venv.rename(aside_name(pins.venv, datetime.now(UTC)))
+            aside = aside_name(pins.venv, datetime.now(UTC))
+            pins.venv.rename(aside)
+            context.changed("set-aside", str(aside), str(pins.venv))
         try:
             _create(context)
         except BaseException:
             _restore(pins.venv)
             raise
+        context.changed("venv", str(pins.venv))
         replaced = (
             f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
         )
