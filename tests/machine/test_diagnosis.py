@@ -87,8 +87,9 @@ QUOTED = {
     ],
     "rosetta-shell": [
         (
-            "ld: warning: ignoring file '/opt/homebrew/lib/libbz2.dylib': found architecture 'arm64',"
-            " required architecture 'x86_64'\nld: symbol(s) not found for architecture x86_64"
+            "ld: warning: ignoring file '/opt/homebrew/lib/libbz2.dylib': found architecture"
+            " 'arm64', required architecture 'x86_64'\n"
+            "ld: symbol(s) not found for architecture x86_64"
         ),
         "Error: Cannot install under Rosetta 2 in ARM default prefix (/opt/homebrew)!",
     ],
