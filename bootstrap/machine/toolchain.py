@@ -21,8 +21,12 @@ class VenvTable(TypedDict):
     root: NotRequired[str]
 
 
+class PythonTable(TypedDict):
+    provider: Literal["pyenv", "uv", "system"]
+
+
 class PackagesTable(TypedDict):
-    installer: Literal["pip"]
+    installer: Literal["pip", "uv", "poetry"]
     lock: str
 
 
@@ -45,6 +49,7 @@ class Toolchain(TypedDict):
     pip: str
     venv: VenvTable
     packages: PackagesTable
+    python: NotRequired[PythonTable]
     environment: NotRequired[EnvironmentTable]
     migrations: NotRequired[MigrationsTable]
     proof: NotRequired[list[list[str]]]
@@ -233,9 +238,12 @@ DOCUMENT = Table(
         "venv": VenvRules(
             required={"layout": _one_of("in-project", "shared")}, optional={"root": FOLDER}
         ),
-        "packages": Table(required={"installer": _one_of("pip"), "lock": INSIDE}, optional={}),
+        "packages": Table(
+            required={"installer": _one_of("pip", "uv", "poetry"), "lock": INSIDE}, optional={}
+        ),
     },
     optional={
+        "python": Table(required={"provider": _one_of("pyenv", "uv", "system")}, optional={}),
         "environment": Table(
             required={"file": INSIDE, "example": INSIDE},
             optional={"secrets": ListOf(VARIABLE, "a list of variables")},

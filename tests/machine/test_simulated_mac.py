@@ -57,7 +57,8 @@ cat > "$bin/python${2%.*}" <<END
 #!/bin/sh
 case "\\$1" in -I)
 	echo '{"version": "$2", "machine": "'"\\$(uname -m)"'", "missing": [],'\\
-	' "openssl": "OpenSSL 3.5.1", "flags": "'"$PYTHON_CONFIGURE_OPTS"'", "framework": "'"$framework"'"}';;
+	' "openssl": "OpenSSL 3.5.1", "framework": "'"$framework"'",'\\
+	' "flags": "'"$PYTHON_CONFIGURE_OPTS"'"}';;
 *) exec $PYTHON_BUILD_REAL "\\$@";;
 esac
 END

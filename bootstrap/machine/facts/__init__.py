@@ -43,7 +43,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     heads = migrations.look(pins, installed)
     return Facts(
         python=interpreter,
-        build=None if interpreter.executable else _look_at_building(pins),
+        build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,
         venv=in_venv,
         pip=pip.look(pins, in_venv),
         packages=installed,
@@ -51,6 +51,10 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
         migrations=heads,
         proof=proof.look(pins, installed, heads),
     )
+
+
+def _is_to_be_built(pins: Pins, interpreter: PythonFact) -> bool:
+    return pins.provider == "pyenv" and interpreter.executable is None
 
 
 def _look_at_building(pins: Pins) -> BuildFact:

@@ -102,7 +102,7 @@ def compare(pins: Pins) -> Comparison:
 
     Superfluous is only what an earlier lock brought: what a person installed is theirs.
     """
-    wanted = lock.wanted(lock.parse(pins.lock.read_text(encoding="utf-8")), pins.python)
+    wanted = lock.wanted(lock.read(pins.lock), pins.python)
     installed = {each.name: each for each in distributions(pins)}
     ours = (read_stamp(pins) or {"ours": []})["ours"]
     return Comparison(

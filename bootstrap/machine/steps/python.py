@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
-from bootstrap.errors import Refused
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.process import CommandError
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class Python:
         return replace(facts, python=found, build=None)
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        if pins.provider == "uv":
+            return (shlex.join(uv_install(pins.python)),)
         fact = facts.build
         if fact is None or fact.site is None:
             return ()
@@ -46,15 +51,29 @@ class Python:
         return (*old, f"{variables}pyenv install {pins.python}")
 
     def run(self, context: Context) -> str:
+        if context.pins.provider == "uv":
+            context.run(uv_install(context.pins.python))
+            return f"{context.pins.python}, built by uv's makers"
         fact = context.facts.build
         reason = self.needed(context.pins, context.facts) or ""
+        if context.pins.provider == "system":
+            raise Refused(
+                f"{reason}, and it is to be the system's own.",
+                next=(
+                    f"install Python {context.pins.python} so that PATH finds it",
+                    "headstart up",
+                ),
+            )
         if fact is None or fact.site is None:
             raise Refused(f"{reason}, and there is no pyenv to build it.", next=get_pyenv(fact))
         from bootstrap.machine.building.build import Builder  # noqa: PLC0415 - only where it is built
 
         folder = context.runner.log.with_suffix("")
         builder = Builder(fact, fact.site, context.runner, folder, context.advance, context.tell)
-        built = builder.build()
+        try:
+            built = builder.build()
+        except HeadstartError as failed:
+            return _from_uv(context, failed)
         context.changed("python", str(fact.site.prefix))
         return built
 
@@ -69,6 +88,22 @@ class Python:
             return ()
         problem = f"{executable} cannot be used: {wrong}"
         return (Finding(self.name, "broken", problem, "headstart doctor --fix"),)
+
+
+def uv_install(version: str) -> tuple[str, ...]:
+    return ("uv", "python", "install", version)
+
+
+def _from_uv(context: Context, failed: HeadstartError) -> str:
+    """The last rung: the same exact version, ready built, where uv is here and has it."""
+    if shutil.which("uv") is None:
+        raise failed
+    context.tell(f"{failed.what} uv may have it ready built")
+    try:
+        context.run(uv_install(context.pins.python))
+    except CommandError:
+        raise failed from None
+    return f"{context.pins.python}, built by uv's makers, because: {failed.what}"
 
 
 def get_pyenv(fact: BuildFact | None) -> tuple[str, ...]:
