@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,16 @@ PYPROJECT = """\
 [project]
 name = "shop"
 version = "0.1.0"
-requires-python = ">=3.8"
+requires-python = ">=3.11"
 dependencies = ["iniconfig", "pluggy"]
 
 [tool.poetry]
 package-mode = false
+
+[[tool.poetry.source]]
+name = "simple"
+url = "https://pypi.org/simple/"
+priority = "primary"
 """
 
 
@@ -62,23 +68,37 @@ def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> N
     assert "pipx install poetry" in refused.stderr
 
 
-def test_poetry_brings_what_pip_brings(shop: Shop) -> None:
+def test_pip_brings_what_poetry_brings(shop: Shop) -> None:
     poetry = shutil.which("poetry") or os.environ.get("HEADSTART_TEST_POETRY")
     if not poetry:
         pytest.skip("needs Poetry on PATH, or HEADSTART_TEST_POETRY=/path/to/poetry")
-    shop.up()
-    by_pip = contents(shop)
-    shutil.rmtree(shop.root / ".venv")
-    pinned = [f"{name} (=={by_pip[name]})" for name in ("iniconfig", "pluggy")]
-    text = PYPROJECT.replace('["iniconfig", "pluggy"]', json.dumps(pinned))
-    (shop.root / "pyproject.toml").write_text(text)
-    subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, check=True)
+    (shop.root / "pyproject.toml").write_text(PYPROJECT)
+    off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
+    subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)
     shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
     shop.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
     done = shop.headstart("up", PATH=path_with(Path(poetry).parent))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert contents(shop) == by_pip
+    by_poetry = contents(shop)
+    assert by_poetry.keys() == {"pip", "iniconfig", "pluggy"}
+    assert by_poetry["pip"] == "26.3"
     assert shop.findings() == []
+    shutil.rmtree(shop.root / ".venv")
+    shop.edit("toolchain.yml", "installer: poetry", "installer: pip")
+    shop.edit("toolchain.yml", "lock: poetry.lock", "lock: requirements-dev.lock")
+    (shop.root / "requirements-dev.lock").write_text(hashed(shop.root / "poetry.lock"))
+    shop.up()
+    assert contents(shop) == by_poetry
+
+
+def hashed(lock: Path) -> str:
+    """The same packages with the same hashes, as pip reads them."""
+    packages = tomllib.loads(lock.read_text())["package"]
+    lines = []
+    for each in packages:
+        hashes = " ".join(f"--hash={file['hash']}" for file in each["files"])
+        lines.append(f"{each['name']}=={each['version']} {hashes}")
+    return "\n".join(lines)
 
 
 def test_the_lock_of_poetry_is_read_by_group_and_marker() -> None:
