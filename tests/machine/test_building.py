@@ -8,18 +8,16 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from bootstrap import pyenv
+from bootstrap.machine.building import verify
 from tests.machine.conftest import Shop, is_alive, other_python, wait_until
-
-if TYPE_CHECKING:
-    import subprocess
 
 pytestmark = pytest.mark.slow
 
@@ -300,3 +298,30 @@ def test_a_wrong_openssl_folder_is_left_out_before_the_build(workshop: Workshop)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "without --with-openssl=/nonexistent/openssl" in notes(done)
     assert "/nonexistent" not in workshop.environment["PYTHON_CONFIGURE_OPTS"]
+
+
+def test_a_real_cpython_is_built_and_the_environment_stands_on_it(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """Minutes of compiling: an upstream archive has to be at hand, as Debian's sources carry one."""
+    folder = os.environ.get("HEADSTART_TEST_SOURCES")
+    archives = sorted(Path(folder or "/nonexistent").glob("Python-*.tar.xz"))
+    if not archives:
+        pytest.skip("needs HEADSTART_TEST_SOURCES=folder/with/Python-X.Y.Z.tar.xz")
+    version = archives[0].name.removeprefix("Python-").removesuffix(".tar.xz")
+    root = tmp_path / "pyenv"
+    (root / "plugins").mkdir(parents=True)
+    real = pyenv.root(os.environ)
+    (root / "plugins" / "python-build").symlink_to(real / "plugins" / "python-build")
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    argv = shop.argv("up", "--json", "--only", "python")
+    variables = {
+        "PYENV_ROOT": str(root),
+        "PATH": f"{real}/bin:{os.environ['PATH']}",
+        "PYTHON_BUILD_CACHE_PATH": str(archives[0].parent),
+        "PYTHON_CONFIGURE_OPTS": "--with-openssl=/usr --disable-test-modules",
+    }
+    subprocess.run(argv, cwd=shop.root, env=shop.environment(variables), check=True)
+    said = verify.interrogate(root / "versions" / version / "bin" / "python3")
+    assert isinstance(said, verify.Interpreter)
+    assert verify.problems(said, version, options="--with-openssl=/usr") == ()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import copier
 import pytest
 
 from bootstrap import pyenv
@@ -18,7 +19,20 @@ pytestmark = pytest.mark.slow
 PYENV = str(pyenv.root(os.environ))
 SCRIPT = REPOSITORY / "bootstrap" / "install.sh"
 TOOLS = (
-    *("sh", "dirname", "mktemp", "rm", "mkdir", "ln", "cat", "cksum", "tr", "sed", "sleep", "touch"),
+    *(
+        "sh",
+        "dirname",
+        "mktemp",
+        "rm",
+        "mkdir",
+        "ln",
+        "cat",
+        "cksum",
+        "tr",
+        "sed",
+        "sleep",
+        "touch",
+    ),
     *("chmod", "grep", "bash"),
 )
 
@@ -165,3 +179,46 @@ def test_it_reads_well_to_a_shell_checker() -> None:
     if not checker:
         pytest.skip("needs shellcheck on PATH, or HEADSTART_TEST_SHELLCHECK=/path/to/shellcheck")
     subprocess.run([checker, "--shell", "sh", str(SCRIPT)], check=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A rendered project's Makefile, and what it knows of its version."""
+    folder = tmp_path / "rendered"
+    template = tmp_path / "template"
+    template.mkdir()
+    shutil.copy(REPOSITORY / "copier.yml", template)
+    shutil.copytree(REPOSITORY / "template", template / "template")
+    copier.run_copy(str(template), folder, data={"project_name": "shop"}, defaults=True, quiet=True)
+    answers = folder / ".copier-answers.yml"
+    lines = [line for line in answers.read_text().splitlines() if not line.startswith("_commit")]
+    answers.write_text("\n".join([*lines, "_commit: v0.1.0\n"]))
+    return folder
+
+
+def make_up(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(shutil.which("make")), "up", *arguments],
+        cwd=project,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_make_up_takes_the_headstart_it_is_given(project: Path) -> None:
+    done = make_up(project, "HEADSTART=/bin/echo")
+    assert (done.returncode, done.stdout) == (0, "up\n")
+
+
+def test_make_up_brings_in_the_version_that_rendered_the_project(
+    project: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "install.sh"
+    script.write_text('echo "version $HEADSTART_VERSION in $(pwd)"\n')
+    done = make_up(project, f"HEADSTART_SCRIPT=file://{script}")
+    assert done.stdout == f"version 0.1.0 in {project}\n"
+    failed = make_up(project, "HEADSTART_SCRIPT=file:///nowhere/install.sh")
+    assert failed.returncode != 0
+    assert "make up HEADSTART=/path/to/headstart" in failed.stderr
