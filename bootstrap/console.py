@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bootstrap.errors import HeadstartError
     from bootstrap.machine.apply import Observer, Outcome, Taken
     from bootstrap.machine.building.progress import Advance
+    from bootstrap.machine.capture import Captured
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
     from bootstrap.machine.journal import Unfinished
     from bootstrap.machine.pins import Pins
@@ -173,6 +174,23 @@ def show_findings(pins: Pins, findings: tuple[Finding, ...], form: Format) -> No
     for finding in findings:
         sign = _red("✗") if finding.level == "broken" else "!"
         _say(f"  {sign} {finding.step}: {finding.problem}\n    {_dim('→ ' + finding.repair)}")
+
+
+def show_captured(captured: Captured, written: Sequence[str], form: Format) -> None:
+    if form == "json":
+        _print_json(asdict(captured) | {"written": list(written)})
+        return
+    _say(f"{_bold(captured.project)} Python {captured.python or '?'} · pip {captured.pip}")
+    for each in captured.statements:
+        _say(f"  {each.source}: {each.says}")
+    for text in captured.contradictions:
+        _say(f"  {_red('✗')} {text}")
+    for text in captured.unknown:
+        _say(f"  ? {text}")
+    for name, text in captured.files.items():
+        _say(f"\n{_bold(name)}{' (written)' if name in written else ''}\n{text.rstrip()}")
+    if not written:
+        _say("\nNothing was changed. To write this: headstart capture --write")
 
 
 def show_runs(runs: Sequence[Run], form: Format) -> None:

@@ -85,6 +85,41 @@ def doctor(
         raise typer.Exit(ExitCode.FAILED)
 
 
+_CAPTURE_HELP = """Read the pins of what works here, so that others can have the same.
+
+Looks at the environment, .python-version, .tool-versions, runtime.txt, pyproject.toml, poetry.lock,
+requirements files, Dockerfile and README badge. For Python the first of these that is exact
+decides; what contradicts it is shown, and so is what nothing tells. --write writes .python-version
+and toolchain.yml; then `headstart up` works in a repository that Headstart did not render.
+
+\b
+  headstart capture                      show
+  headstart capture --write && headstart up
+  headstart capture --from ~/venvs/shop_3.9.21
+"""
+
+
+@app.command(help=_CAPTURE_HELP, short_help="Read the pins of what works here.")
+def capture(
+    write: Annotated[bool, typer.Option("--write", help="Write the pins.")] = False,
+    venv: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="VENV", help="The environment.", show_default=False),
+    ] = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    import os
+
+    from bootstrap import console
+    from bootstrap.machine import capture
+
+    folder = project or Path.cwd()
+    captured = capture.capture(folder, venv, os.environ)
+    written = capture.write(folder, captured) if write else ()
+    console.show_captured(captured, written, form(as_json))
+
+
 @app.command(short_help="Still as pinned? Quickly, for hooks.")
 def check(project: Project = None, as_json: AsJson = False) -> None:
     """Say whether Python, environment, pip and packages are still as pinned: 0 yes, 1 no.

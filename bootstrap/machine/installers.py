@@ -31,8 +31,8 @@ class Installer(Protocol):
 class Pip:
     def install(self, pins: Pins) -> Argv:
         """The lock is complete, so nothing is resolved; Python compiles what it imports itself."""
-        flags = ("--require-hashes", "--no-deps", "--no-compile", "--progress-bar", "off")
-        return (*pip(pins), "install", *flags, "-r", str(pins.lock))
+        flags = ("--no-compile", "--progress-bar", "off")
+        return (*pip(pins), "install", *_completeness(pins), *flags, "-r", str(pins.lock))
 
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
         return (*pip(pins), "uninstall", "--yes", *names)
@@ -40,7 +40,7 @@ class Pip:
 
 class Uv:
     def install(self, pins: Pins) -> Argv:
-        flags = ("--require-hashes", "--no-deps", "--no-progress", "--no-config")
+        flags = (*_completeness(pins), "--no-progress", "--no-config")
         return (*self._pip(pins, "install"), *flags, "-r", str(pins.lock))
 
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
@@ -65,6 +65,11 @@ _GET = {
     "uv": "curl -LsSf https://astral.sh/uv/install.sh | sh   # or: brew install uv",
     "poetry": "pipx install poetry   # or: brew install poetry",
 }
+
+
+def _completeness(pins: Pins) -> tuple[str, ...]:
+    """Requirements without hashes are no lock: what they need besides is resolved."""
+    return ("--require-hashes", "--no-deps") if pins.hashed else ()
 
 
 def of(pins: Pins) -> Installer:

@@ -31,9 +31,18 @@ def normalize(name: str) -> PackageName:
 
 
 def read(path: Path) -> tuple[Entry, ...]:
-    """The packages of a lock: of Poetry's where it has that name, else of hashed requirements."""
+    """The packages of a lock: of Poetry's where it has that name, else of requirements."""
+    if path.name == "poetry.lock":
+        return parse_poetry(path.read_text(encoding="utf-8"))
+    return tuple(entry for file in files(path) for entry in parse(file.read_text(encoding="utf-8")))
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """A requirements file, and those it includes."""
     text = path.read_text(encoding="utf-8")
-    return parse_poetry(text) if path.name == "poetry.lock" else parse(text)
+    names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", text, re.MULTILINE)
+    included = [path.parent / name for name in names if (path.parent / name).is_file()]
+    return (path, *(file for each in included if each != path for file in files(each)))
 
 
 def parse_poetry(text: str) -> tuple[Entry, ...]:

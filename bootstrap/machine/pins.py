@@ -52,6 +52,7 @@ class Pins:
     proof: tuple[Argv, ...]
     provider: Provider = "pyenv"
     installer: installers.Name = "pip"
+    hashed: bool = True
 
     @property
     def venv_python(self) -> Path:
@@ -130,6 +131,7 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
         proof=tuple(argv(words) for words in document.get("proof", ())),
         provider=document["python"]["provider"] if "python" in document else "pyenv",
         installer=document["packages"]["installer"],
+        hashed=document["packages"].get("hashes") != "none",
     )
 
 

@@ -28,6 +28,7 @@ class PythonTable(TypedDict):
 class PackagesTable(TypedDict):
     installer: Literal["pip", "uv", "poetry"]
     lock: str
+    hashes: NotRequired[Literal["required", "none"]]
 
 
 class EnvironmentTable(TypedDict):
@@ -239,7 +240,8 @@ DOCUMENT = Table(
             required={"layout": _one_of("in-project", "shared")}, optional={"root": FOLDER}
         ),
         "packages": Table(
-            required={"installer": _one_of("pip", "uv", "poetry"), "lock": INSIDE}, optional={}
+            required={"installer": _one_of("pip", "uv", "poetry"), "lock": INSIDE},
+            optional={"hashes": _one_of("required", "none")},
         ),
     },
     optional={

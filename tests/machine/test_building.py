@@ -303,7 +303,7 @@ def test_a_wrong_openssl_folder_is_left_out_before_the_build(workshop: Workshop)
 def test_a_real_cpython_is_built_and_the_environment_stands_on_it(
     shop: Shop, tmp_path: Path
 ) -> None:
-    """Minutes of compiling: an upstream archive has to be at hand, as Debian's sources carry one."""
+    """Minutes of compiling. Debian's source packages carry the archive of upstream."""
     folder = os.environ.get("HEADSTART_TEST_SOURCES")
     archives = sorted(Path(folder or "/nonexistent").glob("Python-*.tar.xz"))
     if not archives:

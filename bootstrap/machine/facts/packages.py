@@ -56,7 +56,8 @@ class PackagesFact:
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
-    digest = hashlib.sha256(pins.lock.read_bytes()).hexdigest()
+    contents = (file.read_bytes() for file in lock.files(pins.lock))
+    digest = hashlib.sha256(b"".join(contents)).hexdigest()
     if venv.state is not VenvState.READY:
         return PackagesFact(digest, "there is no environment to hold them yet")
     stamp = read_stamp(pins)

@@ -61,7 +61,11 @@ class Packages:
                 why=(difference,),
                 next=("headstart up",),
             )
-        folders = [each.folder.name for each in distributions(pins) if each.name in wanted]
+        # What an incomplete list has brought besides is as much a part of the installation.
+        whole = pins.hashed and pins.installer != "poetry"
+        folders = [
+            each.folder.name for each in distributions(pins) if each.name in wanted or not whole
+        ]
         digest = context.facts.packages.lock
         _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(wanted)))
         removed = f", {len(gone)} removed" if gone else ""
