@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
     from bootstrap.machine.undo import Reversal, Run
+    from bootstrap.machine.vendor import Vendored
     from bootstrap.project.answers import Answers
     from bootstrap.project.create import Created
     from bootstrap.project.questions import Preset
@@ -191,6 +192,16 @@ def show_captured(captured: Captured, written: Sequence[str], form: Format) -> N
         _say(f"\n{_bold(name)}{' (written)' if name in written else ''}\n{text.rstrip()}")
     if not written:
         _say("\nNothing was changed. To write this: headstart capture --write")
+
+
+def show_vendored(vendored: Vendored, form: Format) -> None:
+    if form == "json":
+        _print_json(asdict(vendored))
+        return
+    _say(f"{_green('✓')} {vendored.folder}: {len(vendored.files)} files.")
+    for text in vendored.left_out:
+        _say(f"  left out: {text}")
+    _say("There: headstart up --offline")
 
 
 def show_runs(runs: Sequence[Run], form: Format) -> None:

@@ -27,6 +27,13 @@ def up(
     prove: Annotated[
         bool, typer.Option("--prove", help="Run the proof even if it passed.")
     ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Take everything from the vendor folder.")
+    ] = False,
+    vendored: Annotated[
+        Path | None,
+        typer.Option("--vendor", metavar="DIR", help="That folder.", show_default=False),
+    ] = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,9 +47,16 @@ def up(
     headstart up                      everything
     headstart up --only packages      one step, when those before it are done
     headstart up --prove              and run the proof again
+    headstart up --offline            with what `headstart vendor` has put into ./vendor
     """
     from bootstrap.machine.apply import Options
 
+    if offline:
+        import os
+
+        from bootstrap.machine import vendor
+
+        os.environ.update(vendor.variables(root(project), vendored))
     options = Options(only=only, proof="always" if prove else "when-changed")
     bring_up(root(project), form(as_json), options)
 
@@ -83,6 +97,23 @@ def doctor(
     console.show_findings(pins, findings, form(as_json))
     if findings:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command(name="vendor", short_help="Fill one folder for machines without a network.")
+def fill_vendor(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", show_default=False)] = None,
+    project: Project = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fill DIR, else ./vendor, with all that a machine like this one needs to come up.
+
+    Python's source and pyenv's definition of it, pip and every locked package, each with its
+    digest. There, with pyenv and a compiler: headstart up --offline
+    """
+    from bootstrap import console
+    from bootstrap.machine import vendor
+
+    console.show_vendored(vendor.fill(root(project), folder), form(as_json))
 
 
 _CAPTURE_HELP = """Read the pins of what works here, so that others can have the same.
