@@ -1,10 +1,9 @@
 """The command line: each command parses, calls and presents. No logic lives here.
 
 Heavy libraries (copier, questionary, virtualenv, rich) are imported inside the commands that need
-them, so that `headstart --help` costs little more than typer itself.
+them, so that `headstart --help` costs little more than typer itself. For the same reason modules of
+commands do without `from __future__ import annotations`: typer would evaluate each string twice.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -160,7 +159,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _report(error: Exception, form: Format) -> int:
+def _report(error: Exception, form: "Format") -> int:
     from bootstrap import console
 
     told = _told(error)

@@ -1,7 +1,5 @@
 """The commands that look at this machine, and bring it to a project's pins."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -240,7 +238,7 @@ def explain(
     console.show_diagnosis(diagnose.diagnose(text, here.system, here.family), form(as_json))
 
 
-def bring_up(project: Path, shown: Format, options: Options) -> None:
+def bring_up(project: Path, shown: "Format", options: "Options") -> None:
     from bootstrap import console
     from bootstrap.machine import apply
 

@@ -1,7 +1,5 @@
 """The options that commands share, and what they mean."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +20,7 @@ Project = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 
 
-def form(as_json: bool) -> Format:
+def form(as_json: bool) -> "Format":
     return "json" if as_json else "text"
 
 
