@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import ChangeKind, Step, StepName
 
 _ORPHAN_SECONDS = 10.0
+# A step that is only there for another one is taken with it.
+_PREPARES = {"tools": "python"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Opt
 
 
 def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:
-    """All steps, or the one asked for, provided that all before it are done."""
+    """All steps, or the one asked for and what prepares it, provided that all before are done."""
     if only is None:
         return tuple(steps)
     names = [step.name for step in steps]
@@ -153,13 +155,15 @@ def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step
             f'There is no step "{only}".', why=(f"The steps are: {', '.join(names)}.",)
         )
     index = next(at for at, name in enumerate(names) if name == only)
-    before = [step.title for step in coming.steps if step.name in names[:index]]
+    preparing = [step for step in steps[:index] if _PREPARES.get(step.name) == only]
+    required = {step.name for step in steps[:index] if step not in preparing}
+    before = [step.title for step in coming.steps if step.name in required]
     if before:
         raise Refused(
             f'The step "{only}" builds on steps that are not done: {", ".join(before)}.',
             next=("headstart up",),
         )
-    return (steps[index],)
+    return (*preparing, steps[index])
 
 
 @dataclass(frozen=True)

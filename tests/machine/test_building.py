@@ -48,7 +48,7 @@ class Workshop:
         )
 
     def refusal(self, **more: str) -> dict[str, object]:
-        done = self.shop.headstart("up", "--json", **self.variables | more)
+        done = self.up(**more)
         assert done.returncode == 4, done.stdout + done.stderr
         return error(done)
 
@@ -298,6 +298,54 @@ def test_a_wrong_openssl_folder_is_left_out_before_the_build(workshop: Workshop)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "without --with-openssl=/nonexistent/openssl" in notes(done)
     assert "/nonexistent" not in workshop.environment["PYTHON_CONFIGURE_OPTS"]
+
+
+def test_two_projects_never_build_into_one_prefix(workshop: Workshop, tmp_path: Path) -> None:
+    other = Shop(tmp_path / "another", workshop.shop.state)
+    shutil.copytree(workshop.shop.root, other.root)
+    running = workshop.start("slow")
+    waiting = other.start("up", "--json", "--only", "python", **workshop.variables)
+    line = ""
+    assert waiting.stdout
+    while "waiting for it" not in line:
+        line = waiting.stdout.readline()
+        assert line, "it did not wait"
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 130
+    assert waiting.wait(60) == 0
+    assert pyenv.executable(workshop.prefix, workshop.version)
+
+
+def test_when_no_build_succeeds_uv_may_have_that_python_ready(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    shims, managed = tmp_path / "shims", tmp_path / "uv"
+    shims.mkdir()
+    real = pyenv.root(os.environ) / "versions" / workshop.version
+    target = managed / f"cpython-{workshop.version}-linux"
+    (shims / "uv").write_text(f'#!/bin/sh\nmkdir -p "{managed}" && ln -s "{real}" "{target}"\n')
+    (shims / "uv").chmod(0o755)
+    path = f"{shims}:{workshop.variables['PATH']}"
+    done = workshop.up("strange", PATH=path, UV_PYTHON_INSTALL_DIR=str(managed))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "uv may have it" in notes(done)
+
+
+def test_doctor_rebuilds_a_python_that_was_built_without_a_module(workshop: Workshop) -> None:
+    assert workshop.up().returncode == 0
+    python = pyenv.executable(workshop.prefix, workshop.version)
+    assert python
+    python.write_text(
+        '#!/bin/sh\nprintf \'{"version": "%s", "machine": "", "missing": ["lzma"], "openssl": "",'
+        f' "flags": "", "framework": ""}}\' {workshop.version}\n'
+    )
+    options = {"PYTHON_CONFIGURE_OPTS": "--with-behaviour=ok"}
+    found = workshop.shop.headstart("doctor", "--json", **workshop.variables)
+    assert "built without lzma" in found.stdout
+    workshop.shop.headstart("doctor", "--fix", **workshop.variables | options)
+    found = workshop.shop.headstart("doctor", "--json", **workshop.variables)
+    # The environment is told to stand on the real Python, which the fake one only runs.
+    assert [each["level"] for each in json.loads(found.stdout)["findings"]] == ["notice"]
 
 
 def test_a_real_cpython_is_built_and_the_environment_stands_on_it(

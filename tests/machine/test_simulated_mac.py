@@ -38,6 +38,7 @@ install) shift; for formula in "$@"; do
 	case $formula in
 	openssl@3) touch "$MAC_BREW/opt/$formula/include/openssl/ssl.h";;
 	xz) touch "$MAC_BREW/opt/$formula/include/lzma.h";;
+	pyenv) cp "$MAC/pyenv.shim" "$MAC/bin/pyenv";;
 	esac
 done;;
 uninstall) rm -rf "$MAC_BREW/opt/$2";;
@@ -193,3 +194,12 @@ def test_without_the_command_line_tools_it_is_said_how_to_get_them(mac: Mac) -> 
     assert done.returncode == 4
     assert error(done)["cause"] == "clt-missing"
     assert "xcode-select --install" in str(error(done)["next"])
+
+
+def test_a_mac_without_pyenv_gets_it_and_then_what_the_build_needs(mac: Mac) -> None:
+    (mac.folder / "bin" / "pyenv").rename(mac.folder / "pyenv.shim")
+    assert "brew install pyenv" in str(mac.plan()["tools"]["commands"])
+    done = mac.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "brew install pyenv\n" in mac.calls()
+    assert "brew install openssl@3 xz" in mac.calls()

@@ -6,12 +6,13 @@ the interpreter has verified; an earlier prefix waits under another name until t
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError
+from bootstrap.machine import state
 from bootstrap.machine.building import attempts, history, surroundings, verify
 from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
@@ -28,7 +30,7 @@ from bootstrap.machine.files import write_atomically
 from bootstrap.machine.process import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from bootstrap.machine.building.attempts import Attempt
@@ -60,6 +62,14 @@ class Builder:
 
     def build(self) -> str:
         """Build until it verifies, at most three times; HeadstartError with the diagnosis."""
+        with one_builder(self.site.prefix, self.tell):
+            python = pyenv.executable(self.site.prefix, self.site.version)
+            waited = python and not pyenv.marker(self.site.prefix).exists()
+            if python and waited and verify.defect(python, self.site.version) is None:
+                return f"{self.site.version}, built meanwhile for another project"
+            return self._climb()
+
+    def _climb(self) -> str:
         made: tuple[Attempt, ...] = (attempts.first(self.fact, self.site.version),)
         found: tuple[Diagnosis, ...] = ()
         for name in surroundings.left_out(self.site.given, self.site.platform):
@@ -83,7 +93,7 @@ class Builder:
         """One build; None when it verifies, else why not. No half prefix stays."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = attempt.applied(surroundings.clean(self.site.given, self.site.platform))
-        if "{roomy}" not in environment.get("TMPDIR", "") and "TMPDIR" in environment:
+        if "TMPDIR" in environment:
             Path(environment["TMPDIR"]).mkdir(parents=True, exist_ok=True)
         home = environment.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
         work = Path(tempfile.mkdtemp(prefix="headstart-build-", dir=home))
@@ -125,6 +135,19 @@ class Builder:
             return "pyenv has left no interpreter"
         options = environment.get("PYTHON_CONFIGURE_OPTS", "")
         return verify.defect(python, self.site.version, self.site.platform.machine, options)
+
+
+@contextmanager
+def one_builder(prefix: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Hold the prefix for this process: projects share it, so a second build waits."""
+    locks = state.private_dir(state.state_dir() / "locks")
+    with (locks / f"python-{prefix.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(f"another `headstart up` is building {prefix.name}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def begin(site: Site, work: Path) -> None:

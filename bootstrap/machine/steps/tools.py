@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.machine.steps.step import Finding, StepName
 
@@ -16,25 +19,42 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Context
 
 
+PYENV = "pyenv"
+
+
 class Tools:
     name = StepName("tools")
     title = "Build tools"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.build
-        if fact is None or not fact.obstacles:
+        if fact is None:
+            return None
+        if fact.site is None and installable(fact):
+            return f"Python {pins.python} is to be built, and there is no pyenv"
+        if not fact.obstacles:
             return None
         told = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
         return f"Python {pins.python} cannot be built here yet: {told}"
 
-    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, build=facts.build and replace(facts.build, obstacles=()))
+    def expect(self, pins: Pins, facts: Facts) -> Facts:
+        fact = facts.build
+        if fact is None:
+            return facts
+        from bootstrap.machine.building.preflight import Site  # noqa: PLC0415 - only where it is built
+
+        site = fact.site or Site(
+            pins.python, Path(PYENV), pyenv.root(os.environ), fact.platform, {}
+        )
+        return replace(facts, build=replace(fact, obstacles=(), site=site))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         return repairs(facts.build, pins.python) if facts.build else ()
 
     def run(self, context: Context) -> str:
         """Homebrew installs as the user it belongs to; everything else is for a person to do."""
+        from bootstrap.machine.facts.build import look  # noqa: PLC0415 - only where it is built
+
         fact = context.facts.build
         if fact is None:
             return "nothing is to be built"
@@ -44,6 +64,11 @@ class Tools:
         context.run(("brew", "install", *formulae))
         for formula in formulae:
             context.changed("formula", formula)
+        if formulae == (PYENV,):
+            # Only now can be told what else the build will need.
+            facts = replace(context.facts, build=look(context.pins))
+            if self.needed(context.pins, facts):
+                return f"installed {PYENV}\n{self.run(replace(context, facts=facts))}"
         return f"installed {', '.join(formulae)}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
@@ -58,12 +83,16 @@ def installable(fact: BuildFact) -> tuple[str, ...]:
     """The formulae that take every obstacle away; none where an obstacle is of another kind."""
     if fact.platform.system != "macos" or fact.platform.brew is None:
         return ()
+    if fact.site is None:
+        return (PYENV,)
     needed = [_packages(each, fact) for each in fact.obstacles]
     return tuple(dict.fromkeys(name for names in needed for name in names)) if all(needed) else ()
 
 
 def repairs(fact: BuildFact, python: str) -> tuple[str, ...]:
     """The exact commands, packages in one of them."""
+    if fact.site is None and installable(fact):
+        return (f"brew install {PYENV}",)
     from bootstrap.machine.diagnosis import causes, diagnose  # noqa: PLC0415 - only where it is built
 
     family = fact.platform.family
