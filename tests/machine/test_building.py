@@ -304,15 +304,16 @@ def test_two_projects_never_build_into_one_prefix(workshop: Workshop, tmp_path: 
     other = Shop(tmp_path / "another", workshop.shop.state)
     shutil.copytree(workshop.shop.root, other.root)
     running = workshop.start("slow")
-    waiting = other.start("up", "--json", "--only", "python", **workshop.variables)
-    line = ""
-    assert waiting.stdout
-    while "waiting for it" not in line:
-        line = waiting.stdout.readline()
-        assert line, "it did not wait"
-    running.send_signal(signal.SIGINT)
-    assert running.wait(60) == 130
-    assert waiting.wait(60) == 0
+    with other.start("up", "--json", "--only", "python", **workshop.variables) as waiting:
+        line = ""
+        assert waiting.stdout
+        while "waiting for it" not in line:
+            line = waiting.stdout.readline()
+            assert line, "it did not wait"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+        waiting.stdout.read()
+    assert waiting.returncode == 0
     assert pyenv.executable(workshop.prefix, workshop.version)
 
 
