@@ -21,9 +21,14 @@ class VenvTable(TypedDict):
     root: NotRequired[str]
 
 
+class PythonTable(TypedDict):
+    provider: Literal["pyenv", "uv", "system"]
+
+
 class PackagesTable(TypedDict):
-    installer: Literal["pip"]
+    installer: Literal["pip", "uv", "poetry"]
     lock: str
+    hashes: NotRequired[Literal["required", "none"]]
 
 
 class EnvironmentTable(TypedDict):
@@ -45,6 +50,7 @@ class Toolchain(TypedDict):
     pip: str
     venv: VenvTable
     packages: PackagesTable
+    python: NotRequired[PythonTable]
     environment: NotRequired[EnvironmentTable]
     migrations: NotRequired[MigrationsTable]
     proof: NotRequired[list[list[str]]]
@@ -233,9 +239,13 @@ DOCUMENT = Table(
         "venv": VenvRules(
             required={"layout": _one_of("in-project", "shared")}, optional={"root": FOLDER}
         ),
-        "packages": Table(required={"installer": _one_of("pip"), "lock": INSIDE}, optional={}),
+        "packages": Table(
+            required={"installer": _one_of("pip", "uv", "poetry"), "lock": INSIDE},
+            optional={"hashes": _one_of("required", "none")},
+        ),
     },
     optional={
+        "python": Table(required={"provider": _one_of("pyenv", "uv", "system")}, optional={}),
         "environment": Table(
             required={"file": INSIDE, "example": INSIDE},
             optional={"secrets": ListOf(VARIABLE, "a list of variables")},

@@ -220,3 +220,13 @@ def test_an_unreachable_index_is_named_as_the_cause(shop: Shop, tmp_path: Path) 
     )
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
+
+
+def test_doctor_repairs_what_a_quick_look_does_not_see(shop: Shop) -> None:
+    shop.up()
+    (package,) = shop.root.glob(".venv/lib/*/site-packages/pip")
+    shutil.rmtree(package)
+    assert steps(shop.up()) == []
+    done = shop.headstart("doctor", "--fix")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shop.findings() == []

@@ -11,6 +11,7 @@ from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
 from bootstrap.machine.steps.proof import Policy, Proof
 from bootstrap.machine.steps.python import Python
+from bootstrap.machine.steps.tools import Tools
 from bootstrap.machine.steps.venv import Venv
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
     """A later step may rely on every earlier one."""
     return (
+        Tools(),
         Python(),
         Venv(),
         Pip(),
