@@ -90,7 +90,7 @@ class RolledBack(Database):
         """Work inside the transaction that `connection` is in."""
         self._connection = connection
         self._alone = asyncio.Lock()
-        self.reading = ReadInside(connection, self._alone)
+        self.reads = ReadInside(connection, self._alone)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:

@@ -91,9 +91,9 @@ def _age(text: str) -> timedelta:
 
 async def _list(database: Database, arguments: Namespace) -> None:
     which = Filter(arguments.state, arguments.actor)
-    async with database.reads() as reads:
-        records = await jobs.find(reads, which, arguments.limit)
-        total = await jobs.count(reads, which)
+    reads = database.reads
+    records = await jobs.find(reads, which, arguments.limit)
+    total = await jobs.count(reads, which)
     if arguments.json:
         print(json.dumps([_plain(record) for record in records], indent=2))
         return
@@ -107,8 +107,7 @@ async def _list(database: Database, arguments: Namespace) -> None:
 
 
 async def _show(database: Database, arguments: Namespace) -> None:
-    async with database.reads() as reads:
-        record = await jobs.get(reads, arguments.id)
+    record = await jobs.get(database.reads, arguments.id)
     if record is None:
         sys.exit(f"There is no job {arguments.id}: it is finished, was purged, or never was.")
     fields = _plain(record)
@@ -177,11 +176,11 @@ async def _resume(database: Database, _: Namespace) -> None:
 
 
 async def _status(database: Database, arguments: Namespace) -> None:
-    async with database.reads() as reads:
-        counts = {state.value: await jobs.count(reads, Filter(state)) for state in State}
-        paused = await leases.holding(reads, leases.PAUSE)
-        leader = await leases.holding(reads, LEADER)
-        runners = await pause.living(reads)
+    reads = database.reads
+    counts = {state.value: await jobs.count(reads, Filter(state)) for state in State}
+    paused = await leases.holding(reads, leases.PAUSE)
+    leader = await leases.holding(reads, LEADER)
+    runners = await pause.living(reads)
     if arguments.json:
         told = {
             "jobs": counts,

@@ -38,11 +38,10 @@ class Attempt:
         self.job = job
         self.finished = False
 
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[ReadConnection]:
-        """Yield a connection for the reading and the slow work that come before the effect."""
-        async with self._database.reads() as connection:
-            yield connection
+    @property
+    def reads(self) -> ReadConnection:
+        """What comes before the effect: reading, and slow work with what was read."""
+        return self._database.reads
 
     @asynccontextmanager
     async def finishes(self) -> AsyncIterator[WriteSession]:

@@ -117,20 +117,15 @@ class ReadConnection:
 
 
 class Database:
-    """One database, two pools: `reads()` in autocommit, `writes()` one transaction each."""
+    """One database, two pools: `reads` in autocommit, `writes()` one transaction each."""
 
     def __init__(self, url: str, wait: timedelta = LONGEST_WAIT) -> None:
         """Prepare the pools; nothing is connected yet. A connection is waited for up to `wait`."""
         self._reader = reading_engine(url, wait)
         self._writer = writing_engine(url, wait)
-        self.reading = ReadConnection(self._reader, turns_of(self._reader, wait))
+        self.reads = ReadConnection(self._reader, turns_of(self._reader, wait))
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
         self._writing = turns_of(self._writer, wait)
-
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[ReadConnection]:
-        """Yield a connection on which every statement sees what is committed by then."""
-        yield self.reading
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:

@@ -69,8 +69,7 @@ async def readyz(request: Request, response: Response) -> Readiness:
 async def _database(database: Database, revisions: Revisions) -> Check:
     """Look at the version that the migrations have left, which takes a working database."""
     try:
-        async with database.reads() as connection:
-            stored = set((await connection.execute(_VERSIONS)).scalars())
+        stored = set((await database.reads.execute(_VERSIONS)).scalars())
     except Exception:
         logger.exception("readyz.database")
         return Check(status="failed", detail="it does not answer, or was never migrated")

@@ -98,8 +98,7 @@ class Relay:
 
     async def _any_due(self) -> bool:
         # Most sweeps find nothing: only a due job is worth the write lock.
-        async with self._database.reads() as connection:
-            return await outbox.any_due(connection)
+        return await outbox.any_due(self._database.reads)
 
     async def _send_handed(self, jobs: Sequence[Job]) -> int:
         await self._transport.send(jobs)

@@ -18,7 +18,7 @@ from app.core.relay import Relay
 
 async def _read(request: Request) -> ReadConnection:
     database: Database = request.app.state.database
-    return database.reading
+    return database.reads
 
 
 async def _write(request: Request) -> AsyncIterator[WriteSession]:

@@ -125,8 +125,7 @@ async def test_counting_ends_and_says_so(database: Database) -> None:
         filters={},
         count_to=5,
     )
-    async with database.reads() as reads:
-        page = await listing.page(reads, ProfileQuery(total=True), Cursors("secret"))
+    page = await listing.page(database.reads, ProfileQuery(total=True), Cursors("secret"))
     assert (page.total, page.total_is_exact) == (5, False)
 
 

@@ -113,8 +113,7 @@ def test_tracebacks_and_records_of_libraries_are_scrubbed(
 
 async def test_the_values_of_a_failed_statement_stay_out_of_its_error(database: Database) -> None:
     with pytest.raises(DBAPIError) as error:
-        async with database.reads() as reads:
-            await reads.execute(text("SELECT :name FROM nowhere"), {"name": "Ada Lovelace"})
+        await database.reads.execute(text("SELECT :name FROM nowhere"), {"name": "Ada Lovelace"})
     assert "Ada" not in str(error.value)
 
 

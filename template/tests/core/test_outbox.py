@@ -143,8 +143,7 @@ async def test_the_last_failure_buries_the_job_with_its_error(
         await actors.run(database, await make_due(database), lease=LEASE)
     (row,) = await rows(database)
     assert (row.attempts, row.due_at) == (3, None)
-    async with database.reads() as reads:
-        assert not await outbox.any_due(reads)
+    assert not await outbox.any_due(database.reads)
     await actors.run(database, job, lease=LEASE)
     assert effects.seen == []
 
@@ -175,8 +174,7 @@ async def test_a_running_job_renews_its_lease(database: Database) -> None:
     @actor("test.long")
     async def long(attempt: Attempt) -> None:
         await asyncio.sleep(0.3)
-        async with attempt.reads() as reads:
-            assert not await outbox.any_due(reads)
+        assert not await outbox.any_due(attempt.reads)
 
     try:
         async with database.writes() as session:

@@ -147,8 +147,7 @@ async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
 async def delete_expired(database: Database) -> int:
     """Delete one batch of expired answers, found without a lock; return how many there were."""
     now = datetime.now(UTC)
-    async with database.reads() as reads:
-        expired = (await reads.execute(_EXPIRED, {"now": now})).scalars().all()
+    expired = (await database.reads.execute(_EXPIRED, {"now": now})).scalars().all()
     if expired:
         async with database.writes() as session:
             await session.execute(_CLEAN, {"ids": expired, "now": now})

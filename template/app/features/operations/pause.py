@@ -51,16 +51,14 @@ async def pause(database: Database, holder: str, lasting: timedelta) -> Lease:
         until = datetime.now(UTC) + lasting
         lease = await leases.acquire(session, PAUSE, holder, until)
     if lease is None:
-        async with database.reads() as reads:
-            other = await leases.holding(reads, PAUSE)
+        other = await leases.holding(database.reads, PAUSE)
         raise PausedByOther(f"{other.holder} until {other.until:%H:%M:%S} UTC" if other else "")
     return lease
 
 
 async def resume(database: Database) -> bool:
     """End the pause, whoever began it; False when there was none."""
-    async with database.reads() as reads:
-        lease = await leases.holding(reads, PAUSE)
+    lease = await leases.holding(database.reads, PAUSE)
     if lease is None:
         return False
     async with database.writes() as session:
@@ -81,8 +79,7 @@ async def drained(database: Database, within: timedelta) -> Sequence[Runner]:
     """Wait until every runner has paused; return those that have not in time."""
     end = time.monotonic() + within.total_seconds()
     while True:
-        async with database.reads() as reads:
-            busy = [one for one in await living(reads) if one.state is not State.PAUSED]
+        busy = [one for one in await living(database.reads) if one.state is not State.PAUSED]
         if not busy or time.monotonic() > end:
             return busy
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

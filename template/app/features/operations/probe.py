@@ -95,8 +95,7 @@ def database_answers(database: Database) -> Check:
     """Return the check that the database answers and was migrated."""
 
     async def check() -> None:
-        async with database.reads() as connection:
-            await connection.execute(text("SELECT version_num FROM alembic_version"))
+        await database.reads.execute(text("SELECT version_num FROM alembic_version"))
 
     return check
 

@@ -133,8 +133,7 @@ class Scheduler:
         """Lead if nobody else does, and make a job of every tick that is due."""
         if not await self._lead(now):
             return
-        async with self._database.reads() as reads:
-            rows = (await reads.execute(select(*ScheduleRow.__table__.c))).all()
+        rows = (await self._database.reads.execute(select(*ScheduleRow.__table__.c))).all()
         last = {row.actor: row.last_tick for row in rows}
         for actor, cron in CRONS.items():
             if actor not in last:
@@ -149,9 +148,8 @@ class Scheduler:
                 async with self._fenced():
                     pass
             return True
-        async with self._database.reads() as reads:
-            if await leases.holding(reads, LEADER) is not None:
-                return False
+        if await leases.holding(self._database.reads, LEADER) is not None:
+            return False
         async with self._database.writes() as session:
             self._lease = await leases.acquire(session, LEADER, self._name, now + LEADS_FOR)
         return self._lease is not None

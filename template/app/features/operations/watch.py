@@ -99,8 +99,7 @@ class Watch:
         return not self._paused
 
     async def _look(self) -> None:
-        async with self._database.reads() as reads:
-            self._paused = await leases.holding(reads, PAUSE) is not None
+        self._paused = await leases.holding(self._database.reads, PAUSE) is not None
         now = datetime.now(UTC)
         if self._told is None or self._told[0] != self.state or now - self._told[1] > BEAT:
             await self._tell(self.state, now)

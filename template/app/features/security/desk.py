@@ -33,8 +33,7 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
 
 
 async def _list(database: Database, arguments: Namespace) -> None:
-    async with database.reads() as reads:
-        found = await clients.list_all(reads)
+    found = await clients.list_all(database.reads)
     if arguments.json:
         _print_json([asdict(client) for client in found])
     elif not found:
@@ -73,8 +72,7 @@ async def _revoke(database: Database, arguments: Namespace) -> None:
 
 
 async def _show(database: Database, arguments: Namespace) -> None:
-    async with database.reads() as reads:
-        client, keys = await clients.get(reads, arguments.number)
+    client, keys = await clients.get(database.reads, arguments.number)
     if arguments.json:
         _print_json({**asdict(client), "keys": [asdict(key) for key in keys]})
         return

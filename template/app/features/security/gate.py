@@ -55,8 +55,7 @@ class Gate:
         if not self._asks or self._tokens is not None:
             return
         try:
-            async with self._database.reads() as reads:
-                usable = await clients.any_usable(reads)
+            usable = await clients.any_usable(self._database.reads)
         except (SQLAlchemyError, OSError):
             logger.warning("gate.clients_unknown", exc_info=True)
             return

@@ -111,8 +111,7 @@ class Recognition:
         return await asyncio.shield(loading)
 
     async def _load(self, number: int) -> Known | None:
-        async with self._database.reads() as reads:
-            rows = (await reads.execute(_BY_NUMBER, {"number": number})).all()
+        rows = (await self._database.reads.execute(_BY_NUMBER, {"number": number})).all()
         known = None
         if rows:
             scopes, expires_at, revoked_at, last_used_at, *_ = rows[0]

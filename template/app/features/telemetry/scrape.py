@@ -58,8 +58,7 @@ class OutboxState:
         OLDEST.set(age)
 
     async def _read(self) -> tuple[float, float, float]:
-        async with self._database.reads() as connection:
-            row = (await connection.execute(_STATE)).one()
+        row = (await self._database.reads.execute(_STATE)).one()
         age = (datetime.now(UTC) - row.oldest).total_seconds() if row.oldest else 0
         return row.waiting, row.all - row.waiting, age
 

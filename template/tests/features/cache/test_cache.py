@@ -97,8 +97,7 @@ def counts() -> Iterator[Counts]:
 async def reads(tmp_path: Path) -> AsyncIterator[ReadConnection]:
     """A connection that the source does not use: the database of the test is busy."""
     unused = Database(f"sqlite:///{tmp_path / 'unused.db'}")
-    async with unused.reads() as connection:
-        yield connection
+    yield unused.reads
     await unused.close()
 
 

@@ -37,8 +37,7 @@ def draft(number: int = 1) -> dict[str, str]:
 
 
 async def count(database: Database, table: type[Profile | AnswerRow]) -> int:
-    async with database.reads() as reads:
-        return (await reads.execute(select(func.count()).select_from(table))).scalar_one()
+    return (await database.reads.execute(select(func.count()).select_from(table))).scalar_one()
 
 
 async def test_the_same_request_gets_the_same_answer_and_has_one_effect(
@@ -95,10 +94,10 @@ async def test_a_creation_under_a_key_costs_two_statements_more(
 
 
 async def test_who_has_a_key_is_told_to_repeat_what_nobody_knows_the_end_of(
-    client: httpx.AsyncClient,
+    committed_client: httpx.AsyncClient,
 ) -> None:
     with lost_in_commit():
-        answer = await client.post(URL, json=draft(), headers=KEY)
+        answer = await committed_client.post(URL, json=draft(), headers=KEY)
     assert answer.status_code == 500
     assert "the same Idempotency-Key" in answer.json()["detail"]
 

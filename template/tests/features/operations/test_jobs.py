@@ -56,31 +56,30 @@ async def ids(database: Database) -> dict[State, UUID]:
 
 
 async def test_every_job_is_in_one_state(database: Database, ids: dict[State, UUID]) -> None:
-    async with database.reads() as reads:
-        for state, job_id in ids.items():
-            (record,) = await find(reads, Filter(state), 10)
-            assert (record.id, record.state) == (job_id, state)
-            assert await count(reads, Filter(state)) == 1
-        assert await count(reads, Filter()) == 3
-        assert await count(reads, Filter(actor="test.b")) == 0
+    reads = database.reads
+    for state, job_id in ids.items():
+        (record,) = await find(reads, Filter(state), 10)
+        assert (record.id, record.state) == (job_id, state)
+        assert await count(reads, Filter(state)) == 1
+    assert await count(reads, Filter()) == 3
+    assert await count(reads, Filter(actor="test.b")) == 0
 
 
 async def test_a_running_job_whose_lease_ran_out_waits_again(database: Database) -> None:
     job_id = await make(database, State.RUNNING)
     async with database.writes() as session:
         await session.execute(update(OutboxRow).values(due_at=NOW - MINUTE))
-    async with database.reads() as reads:
-        record = await get(reads, job_id)
-        assert record is not None
-        assert record.state is State.WAITING
-        assert await count(reads, Filter(State.WAITING)) == 1
+    reads = database.reads
+    record = await get(reads, job_id)
+    assert record is not None
+    assert record.state is State.WAITING
+    assert await count(reads, Filter(State.WAITING)) == 1
 
 
 async def test_a_requeued_job_is_as_new(database: Database, ids: dict[State, UUID]) -> None:
     async with database.writes() as session:
         await requeue(session, [ids[State.DEAD]])
-    async with database.reads() as reads:
-        record = await get(reads, ids[State.DEAD])
+    record = await get(database.reads, ids[State.DEAD])
     assert record is not None
     assert (record.state, record.attempts, record.error) == (State.WAITING, 0, None)
 
@@ -94,17 +93,16 @@ async def test_only_dead_jobs_are_touched_and_all_or_none(
         async with database.writes() as session:
             await act(session, [ids[State.DEAD], ids[State.RUNNING], unknown])
     assert str(refused.value) == f"{ids[State.RUNNING]}, {unknown}"
-    async with database.reads() as reads:
-        assert await count(reads, Filter(State.DEAD)) == 1
+    assert await count(database.reads, Filter(State.DEAD)) == 1
 
 
 async def test_old_dead_jobs_are_purged(database: Database, ids: dict[State, UUID]) -> None:
     async with database.writes() as session:
         assert await purge_older(session, MINUTE) == 0
         assert await purge_older(session, -MINUTE) == 1
-    async with database.reads() as reads:
-        assert await get(reads, ids[State.DEAD]) is None
-        assert await count(reads, Filter()) == 2
+    reads = database.reads
+    assert await get(reads, ids[State.DEAD]) is None
+    assert await count(reads, Filter()) == 2
 
 
 def on(url: str, act: Callable[[Database], Awaitable[T]]) -> T:

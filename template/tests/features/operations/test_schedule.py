@@ -53,8 +53,7 @@ async def last_tick_was(database: Database, when: datetime) -> None:
 
 
 async def jobs(database: Database) -> int:
-    async with database.reads() as reads:
-        return (await reads.execute(select(func.count()).select_from(OutboxRow))).scalar_one()
+    return (await database.reads.execute(select(func.count()).select_from(OutboxRow))).scalar_one()
 
 
 async def give_up_lead(database: Database) -> None:

@@ -38,8 +38,7 @@ async def test_a_client_is_known_by_its_key(clerk: Recognition, database: Databa
 
 async def test_only_a_digest_is_stored(database: Database) -> None:
     key = await register(database)
-    async with database.reads() as reads:
-        rows = (await reads.execute(ClientKeyRow.__table__.select())).mappings().all()
+    rows = (await database.reads.execute(ClientKeyRow.__table__.select())).mappings().all()
     assert key.secret not in str(rows)
     assert [row["prefix"] for row in rows] == [key.secret[:6]]
 
@@ -157,8 +156,7 @@ async def test_the_last_use_is_written_once_a_minute(
         await clerk.caller_of(key.written())
     await clerk.close()
     assert sum(statement.startswith("UPDATE") for statement in statements) == 1
-    async with database.reads() as reads:
-        client, _keys = await clients.get(reads, key.number)
+    client, _keys = await clients.get(database.reads, key.number)
     assert client.last_used_at is not None
     assert datetime.now(UTC) - client.last_used_at < timedelta(seconds=10)
 
