@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from migrate import drafting, enums
+
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations.ops import AlterColumnOp
@@ -39,6 +41,7 @@ def settings_of(connection: Connection) -> dict[str, Any]:
         "render_as_batch": connection.dialect.name == "sqlite",
         "include_object": is_managed,
         "render_item": render_type,
+        "process_revision_directives": drafting.process,
     }
 
 
@@ -77,7 +80,8 @@ def plain_default(text: str | None, type_: TypeEngine[object]) -> str | None:
     if re.fullmatch(r"(now|current_timestamp|localtimestamp)(\(\d*\))?", value, re.IGNORECASE):
         return "now"
     if value[:1] in ("'", '"') and value[-1:] == value[:1]:
-        value = value[1:-1]
+        value = value[1:-1].replace("\\'", "'")
+    value = value.replace("''", "'")
     if isinstance(type_, Boolean):
         value = {"true": "1", "false": "0"}.get(value.lower(), value)
     if isinstance(type_, Numeric | Float | Integer | Boolean):
@@ -125,6 +129,7 @@ def setup(plugin: Plugin) -> None:
     plugin.add_autogenerate_comparator(
         _compare_server_default, "column", "server_default", priority=DispatchPriority.FIRST
     )
+    plugin.add_autogenerate_comparator(enums.compare, "table", "enums")
 
 
 Plugin.setup_plugin_from_module(sys.modules[__name__], PLUGIN)

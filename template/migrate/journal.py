@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -100,7 +100,7 @@ class Executed:
     complete: bool = False
 
 
-class Stop(BaseException):
+class Stop(Exception):
     """A replay has come to the first statement that was not executed."""
 
 
@@ -134,6 +134,8 @@ class Journal:
         self.known: dict[int, Entry] = {}
         self.executed: list[Executed] = []
         self.stopped_at: int | None = None
+        # Raises when the revision has ended the transaction that it runs in.
+        self.guard: Callable[[str], None] = lambda _: None
         self._options = options
         self._direction: Direction = "up"
         self._writing = False
@@ -207,6 +209,8 @@ class Journal:
             return sql, parameters
         if kind is Kind.CONTROL:
             raise self._would_end(sql)
+        if not is_autocommit(self.connection):
+            self.guard(self.revision)
         self.number += 1
         entry = self._described(sql, parameters)
         if self._is_done(entry):
@@ -238,9 +242,13 @@ class Journal:
             return
         if self._entry is None:
             return
-        entry, self._entry = self._entry, None
-        self._write(replace(entry, state="done", row_count=max(0, cursor.rowcount)))
-        self._commit(self._kind(sql))
+        entry, self._entry, kind = self._entry, None, self._kind(sql)
+        done = replace(entry, state="done", row_count=max(0, cursor.rowcount))
+        if kind is Kind.TOGETHER:
+            self._write(done)
+        else:
+            self._mark(done)
+        self._commit(kind)
 
     def _failed(self, context: ExceptionContext) -> None:
         entry, self._entry = self._entry, None
@@ -253,9 +261,7 @@ class Journal:
             return  # whether it was executed is settled by the next run
         if self._kind(entry.statement) is Kind.APART:
             # DDL that fails has changed nothing: it is atomic in every server we support.
-            with self._own():
-                self.connection.execute(JOURNAL.delete().where(_is(entry)))
-            self._commit(Kind.APART)
+            self._forget(entry)
         elif is_autocommit(self.connection):
             raw(self.connection, "ROLLBACK")
 
@@ -287,8 +293,10 @@ class Journal:
         self._tell("executed" if verdict else "not executed", started.statement)
         if verdict:
             self.known[started.number] = done = replace(started, state="done")
-            self._write(done)
+            self._mark(done)
             self._commit(Kind.APART)
+        else:
+            self._forget(started)
         return verdict
 
     def _looks_executed(self, started: Entry) -> bool | None:
@@ -332,10 +340,20 @@ class Journal:
 
     def _write(self, entry: Entry) -> None:
         values = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        now = datetime.now(UTC).replace(tzinfo=None)
+        with self._own():
+            self.connection.execute(JOURNAL.insert().values(**values, at=now))
+
+    def _mark(self, done: Entry) -> None:
+        # In one statement: in between two the row would be missing.
+        values = {"state": done.state, "row_count": done.row_count}
+        with self._own():
+            self.connection.execute(JOURNAL.update().where(_is(done)).values(values))
+
+    def _forget(self, entry: Entry) -> None:
         with self._own():
             self.connection.execute(JOURNAL.delete().where(_is(entry)))
-            now = datetime.now(UTC).replace(tzinfo=None)
-            self.connection.execute(JOURNAL.insert().values(**values, at=now))
+        self._commit(Kind.APART)
 
     def _commit(self, kind: Kind) -> None:
         """Make what was written durable, beside SQLAlchemy, where the revision's end will not."""

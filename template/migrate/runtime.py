@@ -135,6 +135,7 @@ def _run_journaled(ctx: MigrationContext, work: Work) -> None:
 
     ctx._migrations_fn = journaled  # noqa: SLF001
     ctx.opts["journal"] = work.journal
+    work.journal.guard = lambda revision: require_own_transaction(ctx, revision)
     with context.begin_transaction():
         context.run_migrations()
     # Revisions have committed themselves; `ensure_version` runs none and would be lost.
@@ -180,6 +181,7 @@ def _version_applied(written: set[str]) -> Callable[..., None]:
         run_args: Mapping[str, Any],  # noqa: ARG001 - part of what Alembic calls
     ) -> None:
         require_own_transaction(ctx, step.up_revision_id)
+        require_whole_foreign_keys(ctx, step.up_revision_id)
         journal: Journal = ctx.opts["journal"]
         if journal.revision is not None:
             journal.finish()
@@ -205,8 +207,6 @@ def require_own_transaction(ctx: MigrationContext, revision: str | None) -> None
             "same command again: it goes on where this one ends."
         )
         raise MigrationUnsafe(message)
-    if connection.dialect.name == "sqlite":
-        _require_whole_foreign_keys(connection, revision)
 
 
 def _require_no_transaction(connection: Connection) -> None:
@@ -218,8 +218,11 @@ def _require_no_transaction(connection: Connection) -> None:
         raise MigrationUnsafe(message)
 
 
-def _require_whole_foreign_keys(connection: Connection, revision: str | None) -> None:
-    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
+def require_whole_foreign_keys(ctx: MigrationContext, revision: str | None) -> None:
+    """Refuse a row whose parent is gone: SQLite does not check it while tables are recreated."""
+    if ctx.dialect.name != "sqlite" or ctx.connection is None:
+        return
+    dangling = ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
     if dangling:
         rows = ", ".join(f"{row[0]} row {row[1]} → {row[2]}" for row in dangling)
         message = f"revision {revision} leaves foreign keys that point nowhere: {rows}"

@@ -121,6 +121,7 @@ def _undo(
         for step in steps:
             operations.invoke(step)
         runtime.require_own_transaction(context, revision)
+        runtime.require_whole_foreign_keys(context, revision)
         work.journal.finish()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
-from migrate import graph
+from migrate import graph, safety
+from migrate.backup import backup
 from migrate.commands import command, flag, option, value
 from migrate.database import Database, look
 from migrate.engine import Options, Progress
@@ -17,10 +19,16 @@ from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.graph import Revision
 from migrate.journal import Entry
 from migrate.locks import retrying
+from migrate.pause import paused
 from migrate.project import Report, Run, alembic_config
 from migrate.statements import one_line
 
 WAITING = (
+    flag("--yes", "go on where data will be lost"),
+    flag("--backup", "copy the database before, whatever is done"),
+    flag("--no-backup", "make no copy, even where data will be lost"),
+    flag("--pause-workers", "let no job run meanwhile; they go on afterwards, whatever happens"),
+    option("--drain-timeout", 60.0, "seconds to wait for the jobs that run"),
     option("--lock-timeout", 2.0, "seconds to wait for a lock before trying again later"),
     option("--statement-timeout", 0.0, "seconds that a statement may take; 0 is no limit"),
     option("--lock-wait", 600.0, "seconds to wait for another migration of this database"),
@@ -114,8 +122,31 @@ def _migrate(run: Run, direction: str, target: str) -> None:
     if getattr(run.arguments, "dry_run", False):
         return
     begun = time.monotonic()
-    execute(run, planned)
+    _prepare(run, database, planned)
+    pausing = run.arguments.pause_workers and bool(database.versions)
+    with paused(run.url, run.arguments.drain_timeout, _waiting(run)) if pausing else nullcontext():
+        execute(run, planned)
     report_done(run, planned, time.monotonic() - begun)
+
+
+def _waiting(run: Run) -> Callable[[str], None]:
+    return lambda text: run.report("waiting", text)
+
+
+def _prepare(run: Run, database: Database, planned: Plan) -> None:
+    """Refuse to lose data unasked, and copy the database before it does."""
+    found = safety.losses(run.url, planned.direction, [step.id for step in planned.steps])
+    for loss in found:
+        run.report("loss", f"loses  {loss}", table=loss.table, column=loss.column, rows=loss.rows)
+    unasked = [loss for loss in found if loss.rows and not loss.waived]
+    if unasked and not run.arguments.yes:
+        message = "this loses the data above. Nothing was changed; --yes does it, after a backup."
+        raise MigrationUnsafe(message)
+    safety.require_backfills(run.url, [step.id for step in planned.steps])
+    loses = any(loss.rows for loss in found)
+    if run.arguments.backup or (loses and not run.arguments.no_backup):
+        file = backup(run.url, "-".join(sorted(database.versions)) or "base")
+        run.report("backup", f"backup: {file}", path=str(file))
 
 
 def _nothing_to_do(report: Report, database: Database) -> None:
@@ -143,7 +174,7 @@ def execute(run: Run, planned: Plan) -> None:
             lambda: work[planned.direction](config, planned.target),
             run.url,
             run.arguments.retries,
-            lambda text: run.report("waiting", text),
+            _waiting(run),
         )
     except MigrationFailed:
         raise

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 from alembic import command as alembic_command
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import make_url
 
 from migrate import graph
-from migrate.commands import command, flag, value
+from migrate import lint as lint_rules
+from migrate.commands import branches, command, flag, value
 from migrate.database import Database, look
-from migrate.errors import Findings
+from migrate.errors import Findings, MigrationFailed
+from migrate.graph import Revision
 from migrate.project import Run, alembic_config
 from migrate.statements import one_line
 
@@ -59,10 +64,52 @@ def check(run: Run) -> None:
         raise Findings(message)
     run.report("ok", f"{len(revisions)} revisions, head {', '.join(graph.heads(revisions))}")
     if run.arguments.db:
+        _compare(run)
+
+
+def _compare(run: Run) -> None:
+    try:
         alembic_command.check(alembic_config(run.url))
+    except CommandError as error:
+        raise Findings(str(error)) from error
+
+
+@command(
+    value("revision", "which one", "head"),
+    value("--since", "every revision that this branch of git does not have"),
+    value("--dialect", "sqlite, postgresql or mysql (default: the project's own)"),
+)
+def lint(run: Run) -> None:
+    """Tell what a revision does that locks, loses or surprises."""
+    scripts = ScriptDirectory.from_config(alembic_config(run.url))
+    dialect = run.arguments.dialect or make_url(run.url).get_backend_name()
+    number = 0
+    for revision in _linted(run):
+        module, source = scripts.get_revision(revision.id).module, revision.path.read_text("utf-8")
+        for one in lint_rules.findings(module, source, dialect):
+            number += 1
+            text = f"{revision.path.name}:{one.line}: {one.code} {one.text}"
+            run.report("finding", text, revision=revision.id, code=one.code, line=one.line)
+    if number:
+        message = f"{number} findings. Waive one on its line: # migrate: allow M20 the reason"
+        raise Findings(message)
+    run.report("ok", "no findings")
+
+
+def _linted(run: Run) -> list[Revision]:
+    revisions = graph.read()
+    if run.arguments.since:
+        known = branches.files_of(run.arguments.since)
+        return [one for one in revisions if one.path.name not in known]
+    wanted = graph.find(revisions, run.arguments.revision, ())
+    return [one for one in revisions if one.id in wanted]
 
 
 @command(value("revisions", "FROM:TO, or TO", "head"))
 def sql(run: Run) -> None:
     """Print the SQL instead of running it."""
-    alembic_command.upgrade(alembic_config(run.url), run.arguments.revisions, sql=True)
+    try:
+        alembic_command.upgrade(alembic_config(run.url), run.arguments.revisions, sql=True)
+    except CommandError as error:
+        message = f"{error} (a batch on SQLite, say, can only be run)"
+        raise MigrationFailed(message) from error

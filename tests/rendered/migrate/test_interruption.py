@@ -93,5 +93,6 @@ def test_killed_anywhere_the_same_command_again_ends_in_the_same_state(
     assert told["points"] * every > 100
     assert told["journal"] == []
     assert told["users"] == [
-        ["1", "a", "a", "95", "None", "new", "0"],
+        ["152", "b", "2", "b", "0", "new"],
+        ["92", "a", "1", "a", "0", "new"],
     ]
