@@ -23,6 +23,7 @@ from app.core.logging import configure_logging
 from app.core.outbox import Job
 from app.core.probe import Check, Probe, database_answers
 from app.core.process import JobProcess
+from app.core.revisions import DatabaseBehind, read_revisions, require_current
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
@@ -53,9 +54,13 @@ class Process(Middleware):
         checks = {"database": database_answers(self._database), "redis": _redis_answers(broker)}
         self._jobs = JobProcess(self._settings, self._database, lambda _: ToWorkers(broker))
         self._probe = Probe(self._jobs, checks)
-        _submit(self._start(self._jobs, self._probe)).result()
+        try:
+            _submit(self._start(self._jobs, self._probe)).result()
+        except DatabaseBehind as error:
+            sys.exit(str(error))
 
     async def _start(self, jobs: JobProcess, probe: Probe) -> None:
+        await require_current(self._database, read_revisions())
         await jobs.start()
         if self._settings.worker_health_port is not None:
             await probe.serve(self._settings.host, self._settings.worker_health_port)

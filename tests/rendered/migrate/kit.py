@@ -134,12 +134,19 @@ class Kit:
 
 def copy_of(project: Path, folder: Path, url: str) -> Kit:
     """Copy the project's code without its revisions, to be run by its own environment."""
+    kit = whole_copy_of(project, folder, url)
+    for path in (folder / "migrate/versions").iterdir():
+        path.unlink()
+    return kit
+
+
+def whole_copy_of(project: Path, folder: Path, url: str) -> Kit:
+    """Copy the project's code with its revisions."""
     for name in ("app", "migrate"):
-        ignored = shutil.ignore_patterns("__pycache__", "versions")
+        ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(project / name, folder / name, ignore=ignored)
     for name in ("alembic.ini", "pyproject.toml"):
         shutil.copy(project / name, folder)
-    (folder / "migrate/versions").mkdir()
     return Kit(folder, str(project / ".venv/bin/python"), url)
 
 

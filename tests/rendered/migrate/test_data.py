@@ -59,10 +59,11 @@ def test_a_downgrade_counts_what_it_would_lose_and_copies_it(filled: Kit) -> Non
 
 
 def test_a_backup_that_fails_refuses_what_loses_data(filled: Kit) -> None:
-    settings = {"MIGRATE_BACKUP_COMMAND": "echo no space >&2; exit 1"}
-    assert "no space" in filled.migrate("downgrade", "base", "--yes", code=3, **settings)
+    full = "echo no space >&2; exit 1"
+    down = ("downgrade", "base", "--yes")
+    assert "no space" in filled.migrate(*down, code=3, MIGRATE_BACKUP_COMMAND=full)
     assert "users" in filled.tables()
-    filled.migrate("downgrade", "base", "--yes", "--no-backup", **settings)
+    filled.migrate(*down, "--no-backup", MIGRATE_BACKUP_COMMAND=full)
     assert "users" not in filled.tables()
 
 
