@@ -54,13 +54,9 @@ class Process(Middleware):
         checks = {"database": database_answers(self._database), "redis": _redis_answers(broker)}
         self._jobs = JobProcess(self._settings, self._database, lambda _: ToWorkers(broker))
         self._probe = Probe(self._jobs, checks)
-        try:
-            _submit(self._start(self._jobs, self._probe)).result()
-        except DatabaseBehind as error:
-            sys.exit(str(error))
+        _submit(self._start(self._jobs, self._probe)).result()
 
     async def _start(self, jobs: JobProcess, probe: Probe) -> None:
-        await require_current(self._database, read_revisions())
         await jobs.start()
         if self._settings.worker_health_port is not None:
             await probe.serve(self._settings.host, self._settings.worker_health_port)
@@ -88,6 +84,10 @@ def boot() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("There is no REDIS_URL: the api runs the jobs itself, and no worker is needed.")
+    try:
+        asyncio.run(_require_current(settings))
+    except DatabaseBehind as error:
+        sys.exit(str(error))
     modules.load_models()
     modules.load_tasks()
     process = Process(settings)
@@ -96,6 +96,14 @@ def boot() -> None:
     for feature in features.found():
         feature.install_worker(broker, settings)
     dramatiq.set_broker(broker)
+
+
+async def _require_current(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    try:
+        await require_current(database, read_revisions())
+    finally:
+        await database.close()
 
 
 def _redis_answers(broker: WakingBroker) -> Check:

@@ -62,7 +62,7 @@ def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
 
 
 def test_jobs_that_do_not_end_keep_the_migration_from_beginning(backend: Backend, kit: Kit) -> None:
-    now = "CURRENT_TIMESTAMP"
+    now = "datetime('now', '+2 seconds')"
     columns = "(id, name, state, running, seen_at)"
     values = (
         "('00000000000000000000000000000001', 'host:1', 'draining', 3, datetime('now', '+1 hour'))"
