@@ -9,8 +9,8 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from migrate.engine import make_engine
+from migrate.entries import Entry, entries
 from migrate.errors import MigrationFailed
-from migrate.journal import Entry, entries
 
 
 @dataclass(frozen=True)

@@ -17,78 +17,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from alembic.operations.ops import MigrateOperation
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    DateTime,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    and_,
-    event,
-    inspect,
-    select,
-)
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 
 from migrate import statements
 from migrate.engine import Options, Progress, is_autocommit, raw
+from migrate.entries import JOURNAL, Direction, Entry, entries, is_entry
 from migrate.errors import MigrationUnsafe
 from migrate.operations import describe
 from migrate.statements import MYSQL, Kind
 
-Direction = Literal["up", "down", "undo"]
-State = Literal["started", "done"]
-
-TEXT = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-JOURNAL = Table(
-    "alembic_journal",
-    MetaData(),
-    Column("revision", String(32), primary_key=True),
-    Column("direction", String(4), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("operation", String(200), nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("statement", TEXT, nullable=False),
-    Column("state", String(8), nullable=False),
-    Column("before", String(64)),
-    Column("row_count", BigInteger, nullable=False),
-    Column("at", DateTime, nullable=False),
-    mysql_engine="InnoDB",
-)
 # In the place of a statement that is done already: it changes nothing, with any parameters.
 NOTHING = f"DELETE FROM {JOURNAL.name} WHERE 1 = 0"  # noqa: S608
 # Errors of MySQL and MariaDB for what is not there: table, trigger, routine, event.
 ABSENT = frozenset({1146, 1360, 1305, 1539})
 MYSQL_DEADLOCK = 1213
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One statement of a revision that was executed, or at least begun."""
-
-    revision: str
-    direction: Direction
-    number: int
-    operation: str
-    line: int
-    digest: str
-    statement: str
-    state: State
-    before: str | None
-    row_count: int
 
 
 @dataclass
@@ -102,24 +49,6 @@ class Executed:
 
 class Stop(Exception):
     """A replay has come to the first statement that was not executed."""
-
-
-_FIELDS = tuple(JOURNAL.c[name] for name in Entry.__dataclass_fields__)
-
-
-def entries(connection: Connection, revision: str | None = None) -> list[Entry]:
-    """Return everything that is partly applied, or that of one revision; often nothing."""
-    if not inspect(connection).has_table(JOURNAL.name):
-        return []
-    query = select(*_FIELDS).order_by(JOURNAL.c.direction, JOURNAL.c.number)
-    if revision is not None:
-        query = query.where(JOURNAL.c.revision == revision)
-    return [Entry(**row) for row in connection.execute(query).mappings()]
-
-
-def _is(entry: Entry) -> ColumnElement[bool]:
-    keys = ("revision", "direction", "number")
-    return and_(*(JOURNAL.c[key] == getattr(entry, key) for key in keys))
 
 
 class Journal:
@@ -348,11 +277,11 @@ class Journal:
         # In one statement: in between two the row would be missing.
         values = {"state": done.state, "row_count": done.row_count}
         with self._own():
-            self.connection.execute(JOURNAL.update().where(_is(done)).values(values))
+            self.connection.execute(JOURNAL.update().where(is_entry(done)).values(values))
 
     def _forget(self, entry: Entry) -> None:
         with self._own():
-            self.connection.execute(JOURNAL.delete().where(_is(entry)))
+            self.connection.execute(JOURNAL.delete().where(is_entry(entry)))
         self._commit(Kind.APART)
 
     def _commit(self, kind: Kind) -> None:

@@ -12,8 +12,8 @@ from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
 from migrate.capture import Step
+from migrate.entries import Entry
 from migrate.errors import MigrationUnsafe
-from migrate.journal import Entry
 from migrate.operations import Key, describe, key_of
 from migrate.statements import one_line
 

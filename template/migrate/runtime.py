@@ -20,8 +20,9 @@ from sqlalchemy import Connection, Engine, MetaData, event, text
 
 from migrate import autogenerate
 from migrate.engine import Options, make_engine
+from migrate.entries import Direction, Entry, entries
 from migrate.errors import MigrationUnsafe
-from migrate.journal import Direction, Entry, Journal, entries
+from migrate.journal import Journal
 from migrate.locks import run_lock
 from migrate.operations import watched
 from migrate.statements import MYSQL

@@ -19,8 +19,9 @@ from migrate.commands import command, flag, value
 from migrate.commands.running import options_of
 from migrate.database import Database, look
 from migrate.engine import make_engine
+from migrate.entries import JOURNAL, Direction, Entry
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.journal import JOURNAL, Direction, Entry, Stop
+from migrate.journal import Stop
 from migrate.operations import describe, key_of
 from migrate.project import Run, alembic_config
 from migrate.runtime import Work

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
-from migrate import graph, safety
+from migrate import graph
 from migrate.backup import backup
 from migrate.commands import command, flag, option, value
 from migrate.database import Database, look
 from migrate.engine import Options, Progress
+from migrate.entries import Entry
 from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.graph import Revision
-from migrate.journal import Entry
 from migrate.locks import retrying
 from migrate.pause import paused
 from migrate.project import Report, Run, alembic_config
@@ -135,6 +135,8 @@ def _waiting(run: Run) -> Callable[[str], None]:
 
 def _prepare(run: Run, database: Database, planned: Plan) -> None:
     """Refuse to lose data unasked, and copy the database before it does."""
+    from migrate import safety  # noqa: PLC0415 - only who has something to do pays
+
     found = safety.losses(run.url, planned.direction, [step.id for step in planned.steps])
     for loss in found:
         run.report("loss", f"loses  {loss}", table=loss.table, column=loss.column, rows=loss.rows)
