@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate.errors import Findings
+
 VERSIONS = Path(__file__).parent / "versions"
 HEAD = Path(__file__).parent / "HEAD"
 LONGEST_ID = 32
@@ -27,7 +29,7 @@ class Revision:
     path: Path
 
 
-class Unreadable(ValueError):
+class Unreadable(Findings):
     """A file says not in literals which revision it is."""
 
 

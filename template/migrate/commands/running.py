@@ -101,9 +101,7 @@ def resume(run: Run) -> None:
         return
     begun = database.partial[0]
     if begun.direction == "undo":
-        message = (
-            f"{begun.revision} is being undone: `undo {begun.revision} --write` goes on with that"
-        )
+        message = f"{begun.revision} is being undone: `undo --write` goes on with that"
         raise MigrationUnsafe(message)
     if begun.direction == "up":
         _migrate(run, "upgrade", begun.revision)

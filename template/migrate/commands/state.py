@@ -52,10 +52,7 @@ def _report_partial(run: Run, database: Database) -> None:
 @command(flag("--db", "compare the database with the models too"))
 def check(run: Run) -> None:
     """Find what is wrong with the revisions, without a database; with --db also drift."""
-    try:
-        revisions = graph.read()
-    except graph.Unreadable as error:
-        raise Findings(str(error)) from error
+    revisions = graph.read()
     found = graph.faults(revisions, graph.read_head())
     for fault in found:
         run.report("fault", fault)

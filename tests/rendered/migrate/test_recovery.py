@@ -62,7 +62,7 @@ def test_a_first_statement_that_fails_has_changed_nothing(kit: Kit) -> None:
     assert "Nothing of it stays in the database, which is at 0001" in words
     assert "run the same command again" in words
     kit.write("0002", "0001", 'op.drop_table("users")')
-    kit.migrate("upgrade")
+    kit.migrate("upgrade", "--yes")
     assert "users" not in kit.tables()
 
 
@@ -145,7 +145,7 @@ def test_undo_refuses_what_it_cannot_take_back(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     drop = 'op.drop_column("users", "age")\n'
     kit.write("0002", "0001", DATA + drop + UP.replace('"age"', '"id"'), DOWN)
-    kit.migrate("upgrade", code=1)
+    kit.migrate("upgrade", "--yes", code=1)
     words = kit.migrate("undo", "--write", code=3)
     assert "cannot be taken back: ExecuteSQL update users set age = age + 100" in words
     assert "its data is gone, and only in a backup: DropColumn users age" in words
