@@ -89,8 +89,9 @@ def settings_of(name: str, options: Options) -> tuple[str, ...]:
     assert name in MYSQL, name  # noqa: S101 - DRIVERS knows no other
     whole = max(1, int(options.lock_timeout))
     waits = [f"SET SESSION {variable}_wait_timeout={whole}" for variable in ("lock", "innodb_lock")]
-    # Only MariaDB can limit DDL, and MySQL does not know the variable: an executable comment.
-    limit = f"/*M! SET SESSION max_statement_time={options.statement_timeout} */"
+    # Only MariaDB can limit DDL; to MySQL, which does not know the variable, it is a comment.
+    own = f"/*M! , SESSION max_statement_time={options.statement_timeout} */"
+    limit = f"SET @migrating=1 {own}"
     return (*waits, limit) if options.statement_timeout else tuple(waits)
 
 
