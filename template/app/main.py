@@ -21,7 +21,7 @@ from app.core.pagination import Cursors
 from app.core.process import JobProcess, make_relay
 from app.core.project import read_project
 from app.core.relay import InProcess, Relay
-from app.core.revisions import read_revisions
+from app.core.revisions import read_revisions, require_current
 from app.settings import Settings
 
 
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     try:
+        await require_current(database, app.state.revisions)
         async with _jobs(app.state.settings, database) as app.state.relay:
             yield
     finally:

@@ -21,6 +21,7 @@ from app.core.database import Database
 from app.core.logging import configure_logging
 from app.core.outbox import Job
 from app.core.process import JobProcess
+from app.core.revisions import DatabaseBehind, read_revisions, require_current
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
@@ -66,6 +67,10 @@ def boot() -> None:
     configure_logging(settings.log_level, settings.log_format)
     if settings.redis_url is None:
         sys.exit("There is no REDIS_URL: the api runs the jobs itself, and no worker is needed.")
+    try:
+        asyncio.run(_require_current(settings))
+    except DatabaseBehind as error:
+        sys.exit(str(error))
     modules.load_models()
     modules.load_tasks()
     process = Process(settings)
@@ -74,6 +79,14 @@ def boot() -> None:
     for feature in features.found():
         feature.install_worker(broker, settings)
     dramatiq.set_broker(broker)
+
+
+async def _require_current(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    try:
+        await require_current(database, read_revisions())
+    finally:
+        await database.close()
 
 
 def _submit(coroutine: Coroutine[None, None, None]) -> Future[None]:

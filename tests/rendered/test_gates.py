@@ -79,6 +79,7 @@ def test_a_migration_is_written_from_the_models(project: Path) -> None:
         run([".venv/bin/ruff", "check", str(written)], project)
         run([".venv/bin/ruff", "format", "--check", str(written)], project)
         written.unlink()
+        run(["git", "checkout", "--", "migrate/HEAD"], project)
     finally:
         model.write_text(before, "utf-8")
 

@@ -4,8 +4,9 @@ A feature installs itself into the api with `install` and into a worker's proces
 `install_worker`. Nothing else knows it, so that removing its files removes it. What it opens it
 closes: at the end of the api by `app.state.at_end`, of a worker by a middleware of its broker.
 Tables are mapped, and what surrounds jobs is named (`core/process.py`), when it is imported. One
-that knows who calls says so in `request.state.caller`, a text. A context manager
-`request_headers(settings)` is optional: it yields what an operator's request must carry.
+that knows who calls says so in `request.state.caller`, a text. Two context managers are optional:
+`request_headers(settings)` yields what an operator's request must carry, and in
+`paused_jobs(url, seconds, say)` no job runs anywhere.
 """
 
 from __future__ import annotations

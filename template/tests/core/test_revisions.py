@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from app.core.revisions import Revisions, read_revisions
+from app.core.database import Database
+from app.core.revisions import DatabaseBehind, Revisions, read_revisions, require_current
 from tests.databases import alembic_config
 
 CHAIN = Revisions(known=frozenset({"1", "2", "3"}), heads=frozenset({"3"}))
@@ -35,3 +36,24 @@ def test_branches_and_merges_are_followed(tmp_path: Path) -> None:
 )
 def test_a_database_stands_where_its_versions_say(stored: set[str], standing: str) -> None:
     assert CHAIN.standing(stored) == standing
+
+
+async def test_nothing_starts_on_a_database_behind_the_code(database: Database) -> None:
+    await require_current(database, read_revisions())
+    await require_current(database, Revisions(frozenset({"0000"}), frozenset({"0000"})))
+    known = read_revisions().known | {"new"}
+    with pytest.raises(DatabaseBehind, match="python -m migrate upgrade"):
+        await require_current(database, Revisions(known, frozenset({"new"})))
+
+
+async def test_nothing_starts_on_a_database_that_was_never_migrated(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(DatabaseBehind, match="at revision none"):
+        await require_current(database, CHAIN)
+    await database.close()
+
+
+async def test_a_database_that_is_away_does_not_keep_anybody_from_starting() -> None:
+    database = Database("sqlite:////nowhere/at/all.db")
+    await require_current(database, CHAIN)
+    await database.close()

@@ -17,6 +17,7 @@ from app.core import outbox
 from app.core.process import JobProcess, surround
 from app.features import read_settings
 from app.features.operations import pause
+from app.features.operations.draining import paused_jobs
 from app.features.operations.probe import Probe, database_answers, redis_answers
 from app.features.operations.schedule import Cron, Scheduler
 from app.features.operations.settings import OperationsSettings
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import dramatiq
     from fastapi import FastAPI
 
-__all__ = ["Cron", "install", "install_worker"]
+__all__ = ["Cron", "install", "install_worker", "paused_jobs"]
 
 outbox.hold_while(pause.lasts)
 
