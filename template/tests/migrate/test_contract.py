@@ -38,10 +38,10 @@ def test_a_context_tells_its_work_and_its_transaction() -> None:
     with sa.create_engine("sqlite://", poolclass=sa.NullPool).connect() as connection:
         options = {"fn": lambda _, __: [], "transaction_per_migration": True}
         context = MigrationContext.configure(connection, opts=options | {"transactional_ddl": True})
-        assert context._migrations_fn is options["fn"]
-        assert context._transaction is None
+        assert vars(context)["_migrations_fn"] is options["fn"]
+        assert vars(context)["_transaction"] is None
         with context.begin_transaction(_per_migration=True):
-            assert context._transaction is connection.get_transaction()
+            assert vars(context)["_transaction"] is connection.get_transaction()
 
 
 def test_a_step_runs_what_it_is_told() -> None:
@@ -57,7 +57,7 @@ def test_every_operation_passes_one_place() -> None:
 
 
 def test_a_result_believes_the_row_count_that_it_is_given() -> None:
-    assert DefaultExecutionContext._rowcount is None
+    assert vars(DefaultExecutionContext)["_rowcount"] is None
     assert "self._rowcount is not None" in inspect.getsource(DefaultExecutionContext)
 
 
