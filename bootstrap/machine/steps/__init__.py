@@ -11,6 +11,7 @@ from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
 from bootstrap.machine.steps.proof import Policy, Proof
 from bootstrap.machine.steps.python import Python
+from bootstrap.machine.steps.services import Services
 from bootstrap.machine.steps.tools import Tools
 from bootstrap.machine.steps.venv import Venv
 
@@ -27,6 +28,7 @@ def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
         Pip(),
         Packages(),
         Environment(),
+        Services(),
         Migrations(),
         Proof(proof),
         Cleanup(),
