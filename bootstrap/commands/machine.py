@@ -233,9 +233,13 @@ def explain(
     if log is None and sys.stdin.isatty():
         raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
     given = log is None or str(log) == "-"
-    text = logs.parse(sys.stdin.read()) if given or log is None else logs.read(log)
+    text = logs.parse(_pasted()) if given or log is None else logs.read(log)
     here = platform.look()
     console.show_diagnosis(diagnose.diagnose(text, here.system, here.family), form(as_json))
+
+
+def _pasted() -> str:
+    return sys.stdin.buffer.read().decode(errors="replace")
 
 
 def bring_up(project: Path, shown: "Format", options: "Options") -> None:
