@@ -37,8 +37,8 @@ def up(
 ) -> None:
     """Bring this machine up to the pins of the project.
 
-    Takes only the steps that are still needed: Python, virtual environment, pip, packages,
-    settings, migrations, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
+    Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
+    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
     command continues. An environment that is replaced is kept until its successor works.
 
     \b

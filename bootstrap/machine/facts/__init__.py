@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts import (
     environment,
+    hooks,
     migrations,
     packages,
     pip,
@@ -15,6 +16,7 @@ from bootstrap.machine.facts import (
     services,
     venv,
 )
+from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
 from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
 from bootstrap.machine.facts.venv import VenvState
 
@@ -43,6 +45,7 @@ class Facts:
     proof: ProofFact
     build: BuildFact | None = None
     services: ServicesFact = NO_SERVICES
+    hooks: HooksFact = NO_HOOKS
 
 
 def gather(pins: Pins, *, closely: bool = False) -> Facts:
@@ -53,6 +56,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     variables = environment.look(pins)
     heads = migrations.look(pins, installed)
     return Facts(
+        hooks=hooks.look(pins),
         services=services.look(pins) if pins.services else NO_SERVICES,
         python=interpreter,
         build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,

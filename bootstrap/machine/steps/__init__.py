@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.steps.cleanup import Cleanup
 from bootstrap.machine.steps.environment import Environment
+from bootstrap.machine.steps.hooks import Hooks
 from bootstrap.machine.steps.migrations import Migrations
 from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
@@ -30,6 +31,7 @@ def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
         Environment(),
         Services(),
         Migrations(),
+        Hooks(),
         Proof(proof),
         Cleanup(),
     )
