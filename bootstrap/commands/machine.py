@@ -38,8 +38,9 @@ def up(
     """Bring this machine up to the pins of the project.
 
     Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
-    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
-    command continues. An environment that is replaced is kept until its successor works.
+    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a
+    crash or a failure the same command continues. An environment that is replaced is kept until
+    its successor works.
 
     \b
     headstart up                      everything
