@@ -37,9 +37,10 @@ def up(
 ) -> None:
     """Bring this machine up to the pins of the project.
 
-    Takes only the steps that are still needed: Python, virtual environment, pip, packages,
-    settings, migrations, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
-    command continues. An environment that is replaced is kept until its successor works.
+    Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
+    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a
+    crash or a failure the same command continues. An environment that is replaced is kept until
+    its successor works.
 
     \b
     headstart up                      everything
@@ -233,9 +234,13 @@ def explain(
     if log is None and sys.stdin.isatty():
         raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
     given = log is None or str(log) == "-"
-    text = logs.parse(sys.stdin.read()) if given or log is None else logs.read(log)
+    text = logs.parse(_pasted()) if given or log is None else logs.read(log)
     here = platform.look()
     console.show_diagnosis(diagnose.diagnose(text, here.system, here.family), form(as_json))
+
+
+def _pasted() -> str:
+    return sys.stdin.buffer.read().decode(errors="replace")
 
 
 def bring_up(project: Path, shown: "Format", options: "Options") -> None:

@@ -53,6 +53,7 @@ class Pins:
     provider: Provider = "pyenv"
     installer: installers.Name = "pip"
     hashed: bool = True
+    services: tuple[str, ...] = ()
 
     @property
     def venv_python(self) -> Path:
@@ -131,6 +132,7 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
         proof=tuple(argv(words) for words in document.get("proof", ())),
         provider=document["python"]["provider"] if "python" in document else "pyenv",
         installer=document["packages"]["installer"],
+        services=tuple(document.get("services", ())),
         hashed=document["packages"].get("hashes") != "none",
     )
 

@@ -52,6 +52,7 @@ class Toolchain(TypedDict):
     packages: PackagesTable
     python: NotRequired[PythonTable]
     environment: NotRequired[EnvironmentTable]
+    services: NotRequired[list[str]]
     migrations: NotRequired[MigrationsTable]
     proof: NotRequired[list[list[str]]]
 
@@ -229,6 +230,12 @@ EXACT = Text(_matches(r"[0-9]+(\.[0-9]+){1,2}"), "an exact version such as 26.3"
 VARIABLE = Text(_matches(r"[A-Za-z_][A-Za-z0-9_]*"), "the name of a variable")
 FOLDER = Text(_matches(r"(~/|/)[^\0]+"), "a folder that starts with ~/ or /")
 INSIDE = Text(_is_inside, "a path inside the project")
+SERVICE = Text(
+    _matches(
+        r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
+    ),
+    "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database",
+)
 COMMAND = Command(_is_command, "a command with balanced quotes")
 
 DOCUMENT = Table(
@@ -250,6 +257,7 @@ DOCUMENT = Table(
             required={"file": INSIDE, "example": INSIDE},
             optional={"secrets": ListOf(VARIABLE, "a list of variables")},
         ),
+        "services": ListOf(SERVICE, "a list of URLs"),
         "migrations": Table(required={"command": COMMAND, "versions": INSIDE}, optional={}),
         "proof": ListOf(COMMAND, "a list of commands"),
     },

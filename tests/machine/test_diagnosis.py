@@ -130,6 +130,7 @@ QUOTED = {
             "ImportError: dlopen(_ssl.cpython-39-darwin.so, 2): Library not loaded:"
             " /usr/local/opt/openssl@1.1/lib/libssl.1.1.dylib"
         ),
+        'WARNING: renaming "_ssl" since importing it failed: undefined symbol: SSLv3_method',
         "./Modules/_ssl.c:55:10: error: implicit declaration of function 'SSLv3_method'",
     ],
     "openssl-missing": [
@@ -153,6 +154,7 @@ QUOTED = {
             " parameter of type 'Tcl_Size *' (aka 'long *')"
         ),
         "Library not loaded: /opt/homebrew/opt/tcl-tk/lib/libtcl8.6.dylib",
+        "tk.h:23:3: error: Tk 9.0 must be compiled with tcl.h from Tcl 9.0 or better",
     ],
     "pyenv-outdated": [
         "Hunk #1 FAILED at 1828.\n1 out of 2 hunks FAILED -- saving rejects to file setup.py.rej",
@@ -172,6 +174,7 @@ QUOTED = {
     ],
     "memory-exhausted": [
         "gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.",
+        "gcc: internal compiler error: Killed (program cc1)",
         "cc1: out of memory allocating 65536 bytes after a total of 25718784 bytes",
     ],
     "bz2-missing": ["WARNING: The Python bz2 extension was not compiled. Missing the bzip2 lib?"],
@@ -181,6 +184,7 @@ QUOTED = {
     "tk-missing": ["WARNING: The Python tkinter extension was not compiled."],
     "unknown": [
         "make: *** [Makefile:2276: install] Error 1",
+        "BUILD FAILED (OS X 11.2 using python-build 2)\nSegmentation fault: 11  ./python.exe -E -S",
         "checking for dup3... no\nchecking for getentropy... yes",
         "",
     ],

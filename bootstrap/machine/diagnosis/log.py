@@ -17,6 +17,11 @@ _DECORATION = re.compile(
     r"|^(?:> )+",  # quoted
     re.MULTILINE,
 )
+# Thousands of lines of an installation that say nothing: kept as empty ones, for their numbers.
+_CHATTER = re.compile(
+    r"^(?:Compiling '|Listing '|Creating directory |copying |changing mode |/\S*install -c ).*$",
+    re.MULTILINE,
+)
 _FOLDER = ("console*", "*.ts", "*.out", "*.log", "*.txt")
 _MACOS = re.compile(
     r"BUILD FAILED \((?:OS X|macOS|MacOS|Darwin)|-apple-darwin|/opt/homebrew|xcrun:|xcode-select:"
@@ -59,7 +64,7 @@ class Log:
 
 
 def parse(text: str) -> Log:
-    plain = _DECORATION.sub("", text)
+    plain = _CHATTER.sub("", _DECORATION.sub("", text))
     family = next((name for name, words in _FAMILIES if re.search(words, plain)), "")
     if _MACOS.search(plain) and not family:
         return Log(plain, "macos", "macos", _version(plain))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.facts import environment, migrations, packages, pip, proof, python, venv
+from bootstrap.machine.facts import (
+    environment,
+    hooks,
+    migrations,
+    packages,
+    pip,
+    proof,
+    python,
+    services,
+    venv,
+)
+from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
+from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
 from bootstrap.machine.facts.venv import VenvState
 
 if TYPE_CHECKING:
@@ -32,6 +44,8 @@ class Facts:
     migrations: MigrationsFact
     proof: ProofFact
     build: BuildFact | None = None
+    services: ServicesFact = NO_SERVICES
+    hooks: HooksFact = NO_HOOKS
 
 
 def gather(pins: Pins, *, closely: bool = False) -> Facts:
@@ -42,6 +56,8 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     variables = environment.look(pins)
     heads = migrations.look(pins, installed)
     return Facts(
+        hooks=hooks.look(pins),
+        services=services.look(pins) if pins.services else NO_SERVICES,
         python=interpreter,
         build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,
         venv=in_venv,

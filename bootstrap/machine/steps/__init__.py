@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.steps.cleanup import Cleanup
 from bootstrap.machine.steps.environment import Environment
+from bootstrap.machine.steps.hooks import Hooks
 from bootstrap.machine.steps.migrations import Migrations
 from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
 from bootstrap.machine.steps.proof import Policy, Proof
 from bootstrap.machine.steps.python import Python
+from bootstrap.machine.steps.services import Services
 from bootstrap.machine.steps.tools import Tools
 from bootstrap.machine.steps.venv import Venv
 
@@ -27,7 +29,9 @@ def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
         Pip(),
         Packages(),
         Environment(),
+        Services(),
         Migrations(),
+        Hooks(),
         Proof(proof),
         Cleanup(),
     )

@@ -41,7 +41,7 @@ class Python:
             return (shlex.join(uv_install(pins.python)),)
         fact = facts.build
         if fact is None or fact.site is None:
-            return ()
+            return (*get_pyenv(fact)[:1], f"pyenv install {pins.python}")
         from bootstrap.machine.building import attempts  # noqa: PLC0415 - only where it is built
 
         attempt = attempts.first(fact, pins.python)
