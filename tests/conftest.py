@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+# What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
