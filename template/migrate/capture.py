@@ -27,6 +27,7 @@ class Step:
     operation: MigrateOperation
     line: int
     autocommit: bool
+    batch: bool
 
 
 class NotReadable(MigrationFailed):
@@ -40,8 +41,8 @@ def capture(module: ModuleType, direction: str, dialect: str) -> list[Step]:
     context = MigrationContext.configure(dialect_name=dialect, opts=options)
     blocks = _count_autocommit_blocks(context)
 
-    def receive(operation: MigrateOperation) -> None:
-        found.append(Step(operation, _line_in(module), bool(blocks)))
+    def receive(operation: MigrateOperation, batch: bool) -> None:
+        found.append(Step(operation, _line_in(module), bool(blocks), batch))
 
     try:
         with Operations.context(context), captured(receive):

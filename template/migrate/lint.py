@@ -25,6 +25,7 @@ WAIVER = re.compile(r"#\s*migrate:\s*allow\s+(M\d\d)\b[:\s]*(.*)")
 ENDS = frozenset({"commit", "rollback"})
 CHANGES_BY_CALL = frozenset({"uuid1", "uuid4", "now", "utcnow", "today", "random", "token_hex"})
 DATA = re.compile(r"\s*(insert|update|delete|replace|merge)\b", re.IGNORECASE)
+TRIGGER = re.compile(r"\bcreate\s+trigger\b.*?\bon\s+[\"`\[]?(\w+)", re.IGNORECASE | re.DOTALL)
 WHOLE_TABLE = re.compile(r"\s*(update|delete)\b(?!.*\bwhere\b)", re.IGNORECASE | re.DOTALL)
 
 
@@ -45,6 +46,8 @@ class Read:
     up: Sequence[Step]
     down: Sequence[Step]
     created: frozenset[object]
+    # Tables on which any revision has made a trigger.
+    triggered: frozenset[str]
 
     def is_new(self, step: Step) -> bool:
         """Say whether the step is about a table that the same revision has created."""
@@ -70,7 +73,9 @@ def findings(module: ModuleType, source: str, dialect: str) -> list[Finding]:
 def _read(module: ModuleType, dialect: str) -> Read:
     up, down = (capture(module, direction, dialect) for direction in FUNCTIONS)
     created = {_table(one) for one in up if isinstance(one.operation, ops.CreateTableOp)}
-    return Read(dialect, up, down, frozenset(created))
+    sources = (path.read_text("utf-8") for path in Path(str(module.__file__)).parent.glob("*.py"))
+    triggered = {table for source in sources for table in TRIGGER.findall(source)}
+    return Read(dialect, up, down, frozenset(created), frozenset(triggered))
 
 
 def _table(step: Step) -> object:
@@ -143,6 +148,9 @@ def _of_the_whole(read: Read) -> Iterator[Finding]:
     if read.dialect in MYSQL and len(changes) > 1:
         text = f"{len(changes)} statements of DDL, which MySQL cannot take back together"
         yield Finding("M40", changes[1].line, text)
+    if changes and not read.down:
+        yield Finding("M52", changes[0].line, "downgrade() does nothing: undo it, or raise there")
+        return
     undone = {key_of(one.operation) for one in read.down}
     gone = {key[1:3] for key in undone if key[0] == "table"}
     for step in changes:
@@ -212,12 +220,28 @@ def _unnamed(_: Read, step: Step) -> str | None:
 
 
 def _index_blocks(read: Read, step: Step) -> str | None:
+    if _is_concurrent(read, step) is False and not read.is_new(step):
+        return "CREATE INDEX blocks writers: postgresql_concurrently=True in an autocommit_block()"
+    return None
+
+
+def _index_in_transaction(read: Read, step: Step) -> str | None:
+    if _is_concurrent(read, step) and not step.autocommit:
+        return "CONCURRENTLY needs an autocommit_block()"
+    return None
+
+
+def _is_concurrent(read: Read, step: Step) -> bool | None:
+    """Say how an index is made on PostgreSQL; None of everything else."""
     if not isinstance(step.operation, ops.CreateIndexOp) or read.dialect != "postgresql":
         return None
-    if not step.operation.kw.get("postgresql_concurrently"):
-        text = "CREATE INDEX blocks writers: postgresql_concurrently=True in an autocommit_block()"
-        return None if read.is_new(step) else text
-    return None if step.autocommit else "CONCURRENTLY needs an autocommit_block()"
+    return bool(step.operation.kw.get("postgresql_concurrently"))
+
+
+def _loses_triggers(read: Read, step: Step) -> str | None:
+    if read.dialect == "sqlite" and step.batch and _table(step) in read.triggered:
+        return f"a batch makes {_table(step)} anew, and its triggers are gone: create them again"
+    return None
 
 
 def _checks_every_row(read: Read, step: Step) -> str | None:
@@ -254,7 +278,9 @@ RULES: dict[str, Rule] = {
     "M25": _forgets_on_mysql,
     "M26": _unnamed,
     "M30": _index_blocks,
+    "M31": _index_in_transaction,
     "M32": _checks_every_row,
+    "M41": _loses_triggers,
 }
 
 

@@ -85,11 +85,11 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
-def captured(receive: Callable[[MigrateOperation], None]) -> Iterator[None]:
-    """Give every operation to `receive` instead of running it."""
+def captured(receive: Callable[[MigrateOperation, bool], None]) -> Iterator[None]:
+    """Give every operation to `receive`, and whether it is of a batch, instead of running it."""
 
-    def taken(_: AbstractOperations, operation: MigrateOperation) -> object:
-        receive(operation)
+    def taken(self: AbstractOperations, operation: MigrateOperation) -> object:
+        receive(operation, isinstance(self, BatchOperations))
         return operation.to_table() if isinstance(operation, ops.CreateTableOp) else None
 
     with _replaced(taken, lambda _: None):

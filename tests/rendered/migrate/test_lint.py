@@ -9,6 +9,9 @@ from tests.rendered.migrate.kit import Kit
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 DOWN = "raise NotImplementedError"
+BATCH = """op.execute("CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END")
+with op.batch_alter_table("t") as batch:
+    batch.add_column(sa.Column("n", sa.Integer))"""
 # rule: (kind of database, what the revision does)
 RULES = {
     "M01": ("sqlite", "op.get_bind().commit()"),
@@ -25,9 +28,12 @@ RULES = {
     "M25": ("mysql", 'op.alter_column("t", "n", server_default="1")'),
     "M26": ("postgresql", 'op.create_unique_constraint(None, "t", ["n"])'),
     "M30": ("postgresql", 'op.create_index("x", "t", ["n"])'),
+    "M31": ("postgresql", 'op.create_index("x", "t", ["n"], postgresql_concurrently=True)'),
     "M32": ("postgresql", 'op.create_check_constraint("c", "t", "n > 0")'),
     "M40": ("mysql", 'op.drop_index("x", "t")\nop.drop_index("y", "t")'),
+    "M41": ("sqlite", BATCH),
     "M50": ("sqlite", 'op.create_index("x", "t", ["n"])'),
+    "M52": ("sqlite", 'op.create_index("x", "t", ["n"])'),
 }
 
 
@@ -35,7 +41,8 @@ RULES = {
 def test_each_rule_finds_its_case_and_can_be_waived(kit: Kit, code: str) -> None:
     dialect, up = RULES[code]
     up = up.replace("sa.create_engine", 'sa.create_engine("sqlite://")')
-    path = kit.write("0001", None, up, "pass")
+    down = 'op.drop_index("y", "t")' if code == "M50" else "pass"
+    path = kit.write("0001", None, up, down)
     events = kit.events("lint", "--dialect", dialect, code=2)
     found = [event for event in events if event.get("code") == code]
     assert found, events
