@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -42,6 +43,7 @@ from sqlalchemy import (
 
 SMALLEST, LARGEST = 100, 50_000
 
+FOLDER = Path(__file__).parent / "backfills"
 STATE = Table(
     "migrate_backfill",
     MetaData(),
@@ -68,6 +70,11 @@ class Reached:
     last_key: str | None
     rows: int
     finished: bool
+
+
+def names() -> list[str]:
+    """Return every backfill that there is."""
+    return sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
 
 
 def load(name: str) -> Backfill:

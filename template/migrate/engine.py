@@ -6,14 +6,16 @@ Migrations use the databases' synchronous drivers, whatever the app uses, and ne
 # Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from migrate.errors import MigrationFailed
 from migrate.statements import BEGIN, MYSQL
 
 DRIVERS = {
@@ -54,7 +56,7 @@ def make_engine(url: str, options: Options | None = None) -> Engine:
     name = parsed.get_backend_name()
     if name == "sqlite":
         _make_folder(parsed)
-    engine = create_engine(parsed.set(drivername=DRIVERS[name]), poolclass=NullPool)
+    engine = _engine(parsed, name)
     settings = settings_of(name, options or Options())
 
     @event.listens_for(engine, "connect")
@@ -71,6 +73,29 @@ def make_engine(url: str, options: Options | None = None) -> Engine:
 
     if name == "sqlite":
         event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
+def _engine(url: URL, name: str) -> Engine:
+    if name not in DRIVERS:
+        message = f"DATABASE_URL starts with {name!r}; known are: {', '.join(DRIVERS)}"
+        raise MigrationFailed(message)
+    try:
+        engine = create_engine(url.set(drivername=DRIVERS[name]), poolclass=NullPool)
+    except ModuleNotFoundError as error:
+        message = f"this project has no {error.name}: add it to the dependencies in pyproject.toml"
+        raise MigrationFailed(message) from error
+
+    @event.listens_for(engine, "do_connect")
+    def _reach(
+        dialect: Dialect, _: ConnectionPoolEntry, words: Sequence[Any], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        try:
+            return dialect.connect(*words, **options)
+        except dialect.loaded_dbapi.Error as error:
+            message = f"the database does not answer: {error}\nNothing was changed."
+            raise MigrationFailed(message) from error
+
     return engine
 
 

@@ -150,7 +150,7 @@ def between(
 
 
 def find(revisions: Collection[Revision], name: str, stored: Iterable[str]) -> list[str]:
-    """Return the revisions that `name` means: head, base, -1, an id or the begin of one.
+    """Return the revisions that `name` means: head, base, -1, +1, an id or the begin of one.
 
     Raises ValueError when it means none, or more than one.
     """
@@ -160,6 +160,8 @@ def find(revisions: Collection[Revision], name: str, stored: Iterable[str]) -> l
         return []
     if name[:1] == "-" and name[1:].isdigit():
         return _down(revisions, list(stored), int(name[1:]))
+    if name[:1] == "+" and name[1:].isdigit():
+        return _up(revisions, stored, int(name[1:]))
     exact = [revision.id for revision in revisions if revision.id == name]
     found = exact or [revision.id for revision in revisions if revision.id.startswith(name)]
     if len(found) != 1:
@@ -176,6 +178,14 @@ def _down(revisions: Collection[Revision], tips: list[str], steps: int) -> list[
             raise ValueError(message)
         tips = [parent for tip in tips if tip in by_id for parent in by_id[tip].parents]
     return tips
+
+
+def _up(revisions: Collection[Revision], stored: Iterable[str], steps: int) -> list[str]:
+    pending = between(revisions, stored, heads(revisions))
+    if not 0 < steps <= len(pending):
+        message = f"{steps} steps up, and pending are {len(pending)}"
+        raise ValueError(message)
+    return [pending[steps - 1].id]
 
 
 def read_head() -> str | None:

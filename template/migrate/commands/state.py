@@ -3,15 +3,18 @@
 # Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alembic import command as alembic_command
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import make_url
 
-from migrate import graph
+from migrate import backfill, graph
 from migrate import lint as lint_rules
 from migrate.commands import branches, command, flag, value
 from migrate.database import Database, look
+from migrate.engine import make_engine
 from migrate.errors import Findings, MigrationFailed
 from migrate.graph import Revision
 from migrate.project import Run, alembic_config
@@ -29,10 +32,29 @@ def status(run: Run) -> None:
     if unknown := sorted(database.versions - {revision.id for revision in revisions}):
         text = f"unknown   {', '.join(unknown)}: the database was migrated by other code than this"
         run.report("unknown", text, versions=unknown)
-    for revision in graph.between(revisions, database.versions, heads):
-        text = f"pending   {revision.id}  {revision.message}"
-        run.report("pending", text, revision=revision.id)
+    _report_pending(run, database, graph.between(revisions, database.versions, heads))
+    _report_backfills(run)
     _report_partial(run, database)
+
+
+def _report_pending(run: Run, database: Database, pending: Sequence[Revision]) -> None:
+    scripts = ScriptDirectory.from_config(alembic_config(run.url))
+    for revision in pending:
+        found = sorted({one.code for one in _findings(scripts, revision, database.kind)})
+        told = f" (lint: {', '.join(found)})" if found else ""
+        text = f"pending   {revision.id}  {revision.message}{told}"
+        run.report("pending", text, revision=revision.id, findings=found)
+
+
+def _report_backfills(run: Run) -> None:
+    if not (names := backfill.names()):
+        return
+    with make_engine(run.url).connect() as connection:
+        for name in names:
+            now = backfill.reached(connection, name)
+            state = "done" if now.finished else "begun" if now.last_key else "not begun"
+            text = f"backfill  {name}: {state}, {now.rows} rows"
+            run.report("backfill", text, name=name, rows=now.rows, finished=now.finished)
 
 
 def _report_partial(run: Run, database: Database) -> None:
@@ -82,8 +104,7 @@ def lint(run: Run) -> None:
     dialect = run.arguments.dialect or make_url(run.url).get_backend_name()
     number = 0
     for revision in _linted(run):
-        module, source = scripts.get_revision(revision.id).module, revision.path.read_text("utf-8")
-        for one in lint_rules.findings(module, source, dialect):
+        for one in _findings(scripts, revision, dialect):
             number += 1
             text = f"{revision.path.name}:{one.line}: {one.code} {one.text}"
             run.report("finding", text, revision=revision.id, code=one.code, line=one.line)
@@ -91,6 +112,13 @@ def lint(run: Run) -> None:
         message = f"{number} findings. Waive one on its line: # migrate: allow M20 the reason"
         raise Findings(message)
     run.report("ok", "no findings")
+
+
+def _findings(
+    scripts: ScriptDirectory, revision: Revision, dialect: str
+) -> list[lint_rules.Finding]:
+    module, source = scripts.get_revision(revision.id).module, revision.path.read_text("utf-8")
+    return lint_rules.findings(module, source, dialect)
 
 
 def _linted(run: Run) -> list[Revision]:
