@@ -11,7 +11,7 @@ import pytest
 from tests.rendered.conftest import on_every_database
 from tests.rendered.migrate.kit import Kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 on_mariadb = pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.servers import program
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 TABLE = 'op.create_table("{}", sa.Column("id", sa.Integer, primary_key=True))'
 DROP = 'op.drop_table("{}")'

@@ -7,7 +7,7 @@ import pytest
 from tests.rendered.conftest import on_every_database
 from tests.rendered.migrate.kit import Kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 BASE = """
 op.create_table("users", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))

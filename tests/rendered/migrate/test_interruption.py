@@ -10,7 +10,7 @@ import pytest
 from tests.rendered.conftest import on_every_database
 from tests.rendered.migrate.kit import Kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 KILLING = Path(__file__).with_name("killing.py").read_text("utf-8")
 BASE = """

@@ -6,7 +6,7 @@ import pytest
 
 from tests.rendered.migrate.kit import Kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 DOWN = "raise NotImplementedError"
 BATCH = """op.execute("CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END")

@@ -13,7 +13,7 @@ from tests.rendered.conftest import on_every_database, on_every_server
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.servers import engine_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 BASE = """
 op.create_table("users", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer))

@@ -11,7 +11,7 @@ from tests.rendered.migrate.kit import Kit, whole_copy_of
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import running_redis, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 LONG_LEASE = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S"}
 PAUSED = "SELECT count(*) FROM job_runners WHERE state = 'paused'"

@@ -8,7 +8,7 @@ import pytest
 from tests.rendered.conftest import on_every_database, on_every_server
 from tests.rendered.migrate.kit import Kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 BASE = 'op.create_table("a", sa.Column("id", sa.Integer, primary_key=True))'
 OTHER = "sa.create_engine(op.get_bind().engine.url.render_as_string(hide_password=False))"

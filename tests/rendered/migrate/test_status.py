@@ -7,7 +7,7 @@ import pytest
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.migrate.test_data import BACKFILL
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 TABLE = 'op.create_table("{0}", sa.Column("id", sa.Integer, primary_key=True))'
 DROP = 'op.drop_table("{0}")'

@@ -12,7 +12,7 @@ import pytest
 from tests.rendered.migrate.kit import Kit, whole_copy_of
 from tests.rendered.migrate.test_branches import commit, git
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
 FAILING = """
 op.add_column("profiles", sa.Column("nick", sa.String(20)))
