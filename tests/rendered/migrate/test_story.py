@@ -65,10 +65,10 @@ STAGES: dict[str, Callable[[Kit], None]] = {
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_every_command_of_the_document_works_where_it_stands(
-    project: Path, tmp_path: Path, database_url: str
+    everything: Path, tmp_path: Path, database_url: str
 ) -> None:
-    kit = whole_copy_of(project, tmp_path / "kit", database_url)
-    text = (project / "docs/migrations.md").read_text("utf-8")
+    kit = whole_copy_of(everything, tmp_path / "kit", database_url)
+    text = (everything / "docs/migrations.md").read_text("utf-8")
     ran = 0
     for section in re.split(r"(?m)^## ", text)[1:]:
         prepare = STAGES.get(section[:2])
@@ -84,8 +84,8 @@ def test_every_command_of_the_document_works_where_it_stands(
     assert kit.version() != {"9999"}
 
 
-def test_every_command_is_told_of(project: Path, kit: Kit) -> None:
-    text = (project / "docs/migrations.md").read_text("utf-8")
-    commands = re.findall(r"(?m)^    (\w+) ", kit.migrate("--help"))
+def test_every_command_is_told_of(everything: Path, kit: Kit) -> None:
+    text = (everything / "docs/migrations.md").read_text("utf-8")
+    commands = re.findall(r"(?m)^ {4}(\w+)", kit.migrate("--help"))
     assert len(commands) == 19
     assert [name for name in commands if not re.search(rf"[` ]{name}\b", text)] == []
