@@ -28,14 +28,16 @@ class Outcomes:
 
 
 @contextmanager
-def writers(base_url: httpx.URL, number: int, *, uploads: bool = True) -> Iterator[Outcomes]:
+def writers(
+    base_url: httpx.URL, number: int, *, uploads: bool = True, prefix: str = "L"
+) -> Iterator[Outcomes]:
     """Let `number` clients create profiles, each with a headshot, until the block ends."""
     outcomes, numbers, stopped = Outcomes(), count(), threading.Event()
 
     def write() -> None:
         with httpx.Client(base_url=base_url, timeout=30) as client:
             while not stopped.is_set():
-                _write_one(client, f"L-{next(numbers)}", outcomes, uploads=uploads)
+                _write_one(client, f"{prefix}-{next(numbers)}", outcomes, uploads=uploads)
 
     threads = [threading.Thread(target=write) for _ in range(number)]
     for thread in threads:
