@@ -84,9 +84,12 @@ def test_a_migration_is_written_from_the_models(project: Path) -> None:
         model.write_text(before, "utf-8")
 
 
-def test_the_template_type_checks_in_place(project: Path) -> None:
-    mypy = str(project / ".venv/bin/mypy")
-    run([mypy, "--config-file", str(project / "pyproject.toml"), "--cache-dir=/dev/null"], TEMPLATE)
+def test_the_template_type_checks_in_place(everything: Path) -> None:
+    mypy = str(everything / ".venv/bin/mypy")
+    run(
+        [mypy, "--config-file", str(everything / "pyproject.toml"), "--cache-dir=/dev/null"],
+        TEMPLATE,
+    )
 
 
 def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:

@@ -65,6 +65,7 @@ def test_prometheus_sees_the_requests_of_the_api_and_the_jobs_of_the_worker(
             assert client.post("/v1/profiles", json={}).status_code == 422
             backend.wait_for_thumbnails(3)
             wait_until(lambda: answers(scraper, JOBS) == {"": 3}, "three jobs in Prometheus")
-            assert answers(scraper, REQUESTS) == {"201": 3, "422": 1}
+            told = {"201": 3, "422": 1}
+            wait_until(lambda: answers(scraper, REQUESTS) == told, "four requests in Prometheus")
             assert answers(scraper, "up") != {}
             assert set(answers(scraper, "sum by (job) (up)").values()) == {1}
