@@ -2,6 +2,7 @@
 #   make demo      render a project into ./demo, bring this machine up for it, prove it
 #   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
 #   make install   put headstart into $(PREFIX)/bin
+#   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
 #   make clean     remove everything that can be made again
@@ -22,7 +23,7 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test install check lock clean
+.PHONY: demo test bench install check lock clean
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
@@ -31,6 +32,11 @@ demo: .venv/runtime.stamp
 
 test: .venv/test.stamp
 	@.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+# One project is rendered and brought up for all of it, and the other workers get a venv beside it.
+ROUNDS ?= 3
+bench: .venv/test.stamp
+	@ROUNDS=$(ROUNDS) .venv/bin/python -m tests.bench
 
 install: .venv/runtime.stamp
 	@mkdir -p "$(PREFIX)/bin"

@@ -1,10 +1,9 @@
 """The command line: each command parses, calls and presents. No logic lives here.
 
 Heavy libraries (copier, questionary, virtualenv, rich) are imported inside the commands that need
-them, so that `headstart --help` costs little more than typer itself.
+them, so that `headstart --help` costs little more than typer itself. For the same reason modules of
+commands do without `from __future__ import annotations`: typer would evaluate each string twice.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap import __version__
+from bootstrap.commands import machine
+from bootstrap.commands.machine import bring_up
+from bootstrap.commands.options import AsJson, form
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 
 if TYPE_CHECKING:
     from bootstrap.console import Format
-    from bootstrap.machine.apply import Options
 
 EPILOG = """\b
 Every day:
@@ -39,17 +40,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Project = Annotated[
-    Path | None,
-    typer.Option(
-        "--project",
-        metavar="DIR",
-        help="The project; else the one that the current folder is in.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -121,13 +111,13 @@ def new(
     from bootstrap.project.create import create
 
     created = create(path, answers, source)
-    console.show_created(created, answers, source, _form(as_json))
+    console.show_created(created, answers, source, form(as_json))
     if up:
         from bootstrap.machine.apply import Options
 
         # A new project is proven whatever was proven at its place before.
-        _bring_up(created.path, _form(as_json), Options(proof="always"))
-    console.show_next(dest, "make dev" if up else "make up && make test", _form(as_json))
+        bring_up(created.path, form(as_json), Options(proof="always"))
+    console.show_next(dest, "make dev" if up else "make up && make test", form(as_json))
 
 
 @app.command(short_help="List the presets a project can start from.")
@@ -136,7 +126,7 @@ def presets(as_json: AsJson = False) -> None:
     from bootstrap import console
     from bootstrap.project import questions, template
 
-    console.show_presets(questions.load(template.locate().config).presets, _form(as_json))
+    console.show_presets(questions.load(template.locate().config).presets, form(as_json))
 
 
 @app.command(short_help="List the template versions in this package.")
@@ -144,67 +134,10 @@ def versions(as_json: AsJson = False) -> None:
     """List the released template versions in this package, oldest first."""
     from bootstrap import console
 
-    console.show_versions((__version__,), _form(as_json))
+    console.show_versions((__version__,), form(as_json))
 
 
-# -- the machine -----------------------------------------------------------------------------------
-
-
-@app.command(short_help="Bring this machine up to the project's pins.")
-def up(
-    only: Annotated[
-        str | None,
-        typer.Option("--only", metavar="STEP", help="Take this one step.", show_default=False),
-    ] = None,
-    prove: Annotated[
-        bool, typer.Option("--prove", help="Run the proof even if it passed.")
-    ] = False,
-    project: Project = None,
-    as_json: AsJson = False,
-) -> None:
-    """Bring this machine up to the pins of the project.
-
-    Takes only the steps that are still needed: Python, virtual environment, pip, packages,
-    settings, migrations, proof. Safe to repeat; after Ctrl-C, a crash or a failure the same
-    command continues. An environment that is replaced is kept until its successor works.
-
-    \b
-    headstart up                      everything
-    headstart up --only packages      one step, when those before it are done
-    headstart up --prove              and run the proof again
-    """
-    from bootstrap.machine.apply import Options
-
-    options = Options(only=only, proof="always" if prove else "when-changed")
-    _bring_up(_root(project), _form(as_json), options)
-
-
-@app.command(short_help="Show what `up` would do, and why.")
-def plan(project: Project = None, as_json: AsJson = False) -> None:
-    """Show what `up` would do, why, and how long it usually takes.
-
-    Touches nothing. The commands are shown as they would be run.
-    """
-    from bootstrap import console
-    from bootstrap.machine.apply import look_ahead
-
-    console.show_plan(*look_ahead(_root(project)), _form(as_json))
-
-
-@app.command(short_help="Check closely that everything is as pinned.")
-def doctor(project: Project = None, as_json: AsJson = False) -> None:
-    """Check closely that everything is as pinned; each finding names its repair.
-
-    Runs the interpreter, pip and `pip check` instead of trusting files. Touches nothing.
-    Exits with 1 when there is a finding.
-    """
-    from bootstrap import console
-    from bootstrap.machine.apply import examine
-
-    pins, findings = examine(_root(project))
-    console.show_findings(pins, findings, _form(as_json))
-    if findings:
-        raise typer.Exit(ExitCode.FAILED)
+app.add_typer(machine.app)
 
 
 # -- the entry point -------------------------------------------------------------------------------
@@ -218,15 +151,15 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv[1:]:
             raise
-        code = _report(error, _form("--json" in arguments))
+        code = _report(error, form("--json" in arguments))
     if code == ExitCode.INTERRUPTED:
         from bootstrap import console
 
-        console.show_interruption(_form("--json" in arguments))
+        console.show_interruption(form("--json" in arguments))
     sys.exit(code)
 
 
-def _report(error: Exception, form: Format) -> int:
+def _report(error: Exception, form: "Format") -> int:
     from bootstrap import console
 
     told = _told(error)
@@ -245,21 +178,3 @@ def _told(error: Exception) -> HeadstartError:
         why=(f"{type(error).__name__}: {error}",),
         next=("run the command again with --debug, and report what it shows",),
     )
-
-
-def _form(as_json: bool) -> Format:
-    return "json" if as_json else "text"
-
-
-def _bring_up(project: Path, form: Format, options: Options) -> None:
-    from bootstrap import console
-    from bootstrap.machine.apply import bring_up
-
-    outcome = bring_up(project, console.observer(form), options)
-    console.show_outcome(outcome, form)
-
-
-def _root(project: Path | None) -> Path:
-    from bootstrap.machine import pins
-
-    return project or pins.locate(Path.cwd())

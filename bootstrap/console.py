@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
     from bootstrap.errors import HeadstartError
     from bootstrap.machine.apply import Observer, Outcome, Taken
+    from bootstrap.machine.building.progress import Advance
+    from bootstrap.machine.capture import Captured
+    from bootstrap.machine.diagnosis.diagnose import Diagnosis
     from bootstrap.machine.journal import Unfinished
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
+    from bootstrap.machine.undo import Reversal, Run
+    from bootstrap.machine.vendor import Vendored
     from bootstrap.project.answers import Answers
     from bootstrap.project.create import Created
     from bootstrap.project.questions import Preset
@@ -35,6 +40,7 @@ Format = Literal["text", "json"]
 Ending = Literal["failed", "interrupted"]
 
 _MINUTE = 60
+_BAR = 20
 
 
 def observer(form: Format) -> Observer:
@@ -171,10 +177,78 @@ def show_findings(pins: Pins, findings: tuple[Finding, ...], form: Format) -> No
         _say(f"  {sign} {finding.step}: {finding.problem}\n    {_dim('→ ' + finding.repair)}")
 
 
+def show_captured(captured: Captured, written: Sequence[str], form: Format) -> None:
+    if form == "json":
+        _print_json(asdict(captured) | {"written": list(written)})
+        return
+    _say(f"{_bold(captured.project)} Python {captured.python or '?'} · pip {captured.pip}")
+    for each in captured.statements:
+        _say(f"  {each.source}: {each.says}")
+    for text in captured.contradictions:
+        _say(f"  {_red('✗')} {text}")
+    for text in captured.unknown:
+        _say(f"  ? {text}")
+    for name, text in captured.files.items():
+        _say(f"\n{_bold(name)}{' (written)' if name in written else ''}\n{text.rstrip()}")
+    if not written:
+        _say("\nNothing was changed. To write this: headstart capture --write")
+
+
+def show_vendored(vendored: Vendored, form: Format) -> None:
+    if form == "json":
+        _print_json(asdict(vendored))
+        return
+    _say(f"{_green('✓')} {vendored.folder}: {len(vendored.files)} files.")
+    for text in vendored.left_out:
+        _say(f"  left out: {text}")
+    _say("There: headstart up --offline")
+
+
+def show_runs(runs: Sequence[Run], form: Format) -> None:
+    if form == "json":
+        _print_json({"runs": [asdict(run) for run in runs]})
+        return
+    for run in runs:
+        steps = ", ".join(run.steps) or "nothing"
+        undone = ", undone since" if run.undone else ""
+        _say(f"{_bold(run.id)}  {run.ending}: {steps}{undone}")
+    if not runs:
+        _say("`headstart up` has not run here yet.")
+
+
+def show_reversals(run: Run, reversals: Sequence[Reversal], form: Format, *, done: bool) -> None:
+    if form == "json":
+        told = [asdict(each) for each in reversals]
+        _print_json({"run": run.id, "undone": done, "reversals": told})
+        return
+    _say(f"{_bold(run.id)}  {', '.join(run.steps)}\n")
+    for each in reversals:
+        to = f" as {each.to}" if each.to else ""
+        _say(f"  {each.action:9} {each.what}{to}  {_dim(each.why)}")
+    _say("\nDone." if done else f"\nNothing was changed. To do it: headstart undo {run.id} --yes")
+
+
+def show_diagnosis(diagnosis: Diagnosis, form: Format) -> None:
+    if form == "json":
+        told = asdict(diagnosis) | {"repair": "\n".join(diagnosis.repair)}
+        del told["retry"]
+        _print_json(told)
+        return
+    _say(f"{_bold(diagnosis.cause)}: {diagnosis.explanation}")
+    if diagnosis.evidence:
+        where = f"{diagnosis.file}:{diagnosis.line}" if diagnosis.file else f"line {diagnosis.line}"
+        _say(f"  {_dim(where)}  {diagnosis.evidence}")
+    for line in diagnosis.repair:
+        _say(f"  {_dim('→')} {line}")
+    if diagnosis.source:
+        _say(f"  {_dim(diagnosis.source)}")
+
+
 def show_error(error: HeadstartError, form: Format) -> None:
     """What happened, why, and what to do next."""
     if form == "json":
         told = {"what": error.what, "why": error.why, "next": error.next}
+        told |= {"cause": error.cause} if error.cause else {}
         _print_json({"event": "error", "error": told | {"exit_code": int(error.exit_code)}})
         return
     _note(f"{_red('✗', sys.stderr)} {error.what}")
@@ -202,8 +276,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
+@dataclass
 class JsonObserver:
     """One object per event on standard output, flushed at once."""
+
+    _told: dict[str, object] = field(default_factory=dict, init=False)
 
     def run_started(self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path) -> None:
         _print_json(
@@ -220,6 +297,20 @@ class JsonObserver:
     def step_started(self, step: PlannedStep) -> None:
         _print_json({"event": "step", "state": "started"} | asdict(step))
 
+    def step_advanced(self, advance: Advance) -> None:
+        """Once per percent; a build glances at itself more often than anyone wants to read."""
+        told = {
+            "phase": advance.phase,
+            "percent": int(advance.fraction * 100),
+        }
+        if told != self._told:
+            self._told = told
+            left = None if advance.left is None else round(advance.left, 1)
+            _print_json({"event": "progress"} | told | {"seconds_left": left})
+
+    def step_told(self, text: str) -> None:
+        _print_json({"event": "note", "text": text})
+
     def step_done(self, taken: Taken) -> None:
         told = asdict(taken) | {"seconds": round(taken.seconds, 3)}
         _print_json({"event": "step", "state": "done"} | told)
@@ -228,8 +319,11 @@ class JsonObserver:
         _print_json({"event": "step", "state": ending, "name": step.name, "title": step.title})
 
 
+@dataclass
 class PlainObserver:
-    """A line when a step begins and one when it ends, for logs and pipes."""
+    """A line when a step begins, for each phase of a build, and when it ends."""
+
+    _phase: str = field(default="", init=False)
 
     def run_started(self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path) -> None:  # noqa: ARG002
         _note(f"{_bold(pins.project, sys.stderr)} {_dim(_versions(pins), sys.stderr)}")
@@ -238,6 +332,15 @@ class PlainObserver:
 
     def step_started(self, step: PlannedStep) -> None:
         _note(f"  … {step.title}: {step.reason}")
+
+    def step_advanced(self, advance: Advance) -> None:
+        if advance.phase != self._phase:
+            self._phase = advance.phase
+            left = f", about {duration(advance.left)} left" if advance.left else ""
+            _note(f"      {advance.fraction:.0%} {advance.phase}{left}")
+
+    def step_told(self, text: str) -> None:
+        _note(f"      {text}")
 
     def step_done(self, taken: Taken) -> None:
         sign = _green("✓", sys.stderr)
@@ -261,6 +364,16 @@ class TerminalObserver(PlainObserver):
         self._spinner = _spinner()
         self._spinner.add_task(step.reason, total=None, title=step.title, usual=usual)
         self._spinner.start()
+
+    def step_advanced(self, advance: Advance) -> None:
+        if self._spinner:
+            left = f"about {duration(advance.left)} left" if advance.left else ""
+            told = f"{advance.fraction:>4.0%} {_bar(advance.fraction)} {advance.phase}"
+            self._spinner.update(self._spinner.task_ids[0], description=told, usual=left)
+
+    def step_told(self, text: str) -> None:
+        if self._spinner:
+            self._spinner.console.print(f"      {text}", markup=False, highlight=False)
 
     def step_done(self, taken: Taken) -> None:
         self._stop()
@@ -290,6 +403,11 @@ def _spinner() -> Progress:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def _bar(fraction: float) -> str:
+    done = round(fraction * _BAR)
+    return "█" * done + "░" * (_BAR - done)
 
 
 def _ended(earlier: Unfinished) -> str:

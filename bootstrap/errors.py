@@ -21,13 +21,21 @@ class HeadstartError(Exception):
     """A failure that a person can act on.
 
     `what` happened in one sentence, `why` it happened (one line each), and what to do `next`
-    (commands or instructions, one line each).
+    (commands or instructions, one line each). `cause` is the public id of a diagnosed cause.
     """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, what: str, *, why: tuple[str, ...] = (), next: tuple[str, ...] = ()) -> None:  # noqa: A002
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: tuple[str, ...] = (),
+        next: tuple[str, ...] = (),  # noqa: A002
+        cause: str = "",
+    ) -> None:
         super().__init__(what)
+        self.cause = cause
         self.what = what
         self.why = why
         self.next = next

@@ -11,6 +11,22 @@ def root(environ: Mapping[str, str]) -> Path:
     return Path(configured) if configured else Path.home() / ".pyenv"
 
 
+def executable(prefix: Path, version: str) -> Path | None:
+    """The interpreter of `version` under its prefix, where there is one to run."""
+    path = prefix / "bin" / f"python{version.rpartition('.')[0]}"
+    return path if _runs(path) else None
+
+
+def marker(prefix: Path) -> Path:
+    """The file that says a prefix is half made; pyenv does not list it among its versions."""
+    return prefix.with_name(f".{prefix.name}.building")
+
+
+def aside(prefix: Path) -> tuple[Path, ...]:
+    """Earlier prefixes that wait for the present one to verify, oldest first."""
+    return tuple(sorted(prefix.parent.glob(f"{prefix.name}.aside-" + "[0-9]" * 14)))
+
+
 def final_versions(folder: Path) -> tuple[str, ...]:
     """The final releases under `folder` that have a Python to run, newest first."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+# What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
@@ -36,3 +40,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     headstart("new", "shop", "--defaults", cwd=folder, state=state)
     headstart("up", cwd=folder / "shop", state=state)
     return folder / "shop"
+
+
+def rendered(folder: Path, *answers: str) -> Path:
+    """Render a project into `folder`, and bring up nothing for it."""
+    data = [word for answer in answers for word in ("--data", answer)]
+    headstart("new", "shop", *data, "--defaults", cwd=folder, state=folder / "state")
+    return folder / "shop"
+
+
+def install(shop: Path, lock: Path, python: Path = Path(sys.executable)) -> None:
+    """Give a render an environment with what `lock` pins: sooner than `up`, and unproven."""
+    subprocess.run([python, "-m", "venv", "--without-pip", shop / ".venv"], check=True)
+    uv = [sys.executable, "-m", "uv", "pip", "sync", "--quiet", "--require-hashes"]
+    subprocess.run([*uv, "--python", str(shop / ".venv"), str(lock)], check=True)

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
 from bootstrap import __version__
@@ -17,25 +17,33 @@ from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.plan import Plan, PlannedStep, plan
 from bootstrap.machine.steps import all_steps
 from bootstrap.machine.steps.step import Context, Finding
+from bootstrap.machine.undo import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.journal import Journal, Unfinished
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.proof import Policy
-    from bootstrap.machine.steps.step import Step
+    from bootstrap.machine.steps.step import ChangeKind, Step, StepName
 
 _ORPHAN_SECONDS = 10.0
+# A step that is only there for another one is taken with it.
+_PREPARES = {"tools": "python"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """`only` is the name of the one step to take; `proof` may be asked for although it is known."""
+    """`only` is the name of the one step to take; `proof` may be asked for although it is known.
+
+    `broken` are steps to take again although their quick check holds, each with what is wrong.
+    """
 
     only: str | None = None
     proof: Policy = "when-changed"
+    broken: Mapping[StepName, str] = field(default_factory=dict)
 
 
 DEFAULT = Options()
@@ -70,6 +78,8 @@ class Observer(Protocol):
         self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path
     ) -> None: ...
     def step_started(self, step: PlannedStep) -> None: ...
+    def step_advanced(self, advance: Advance) -> None: ...
+    def step_told(self, text: str) -> None: ...
     def step_done(self, taken: Taken) -> None: ...
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None: ...
 
@@ -82,8 +92,8 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
     started = time.monotonic()
     pinned = pins.read(project_dir)
     steps = all_steps(options.proof)
-    facts = gather(pinned)
-    if not plan(pinned, facts, steps, {}).steps:
+    facts = gather(pinned, closely=bool(options.broken))
+    if not plan(pinned, facts, steps, {}).steps and not options.broken:
         return Outcome(pinned, (), (), time.monotonic() - started, None)
     with journal.only_one(pinned.root), _signals_interrupt():
         run = _begin(pinned, steps, observer, options)
@@ -101,7 +111,7 @@ def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
 def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
     """Every deviation from the pins, looked at closely; touches nothing."""
     pinned = pins.read(project_dir)
-    facts = gather(pinned)
+    facts = gather(pinned, closely=True)
     findings: list[Finding] = []
     for step in all_steps():
         reason = step.needed(pinned, facts)
@@ -112,13 +122,19 @@ def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
     return pinned, tuple(findings)
 
 
+def repair(project_dir: Path, findings: Sequence[Finding], observer: Observer) -> Outcome:
+    """Take the steps again that have broken findings, and every step that is needed then."""
+    broken = {each.step: each.problem for each in findings if each.level == "broken"}
+    return bring_up(project_dir, observer, Options(broken=broken))
+
+
 def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Options) -> _Run:
     """Clear up after an earlier run that was killed, look again, and open the journal."""
     path = journal.path_of(pinned.root)
     earlier = journal.unfinished(journal.read(path))
     if earlier and earlier.orphan:
         _end_orphan(earlier.orphan)
-    facts = gather(pinned)
+    facts = gather(pinned, closely=bool(options.broken))
     coming = plan(pinned, facts, steps, journal.usual_seconds())
     chosen = _choose(steps, coming, options.only)
     diary = journal.Journal(path, journal.new_run())
@@ -126,11 +142,11 @@ def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Opt
     names = " ".join(step.name for step in coming.steps)
     diary.write("run-started", headstart=__version__, plan=names, log=str(log))
     observer.run_started(pinned, coming, earlier, log)
-    return _Run(pinned, chosen, coming, facts, diary, log, observer)
+    return _Run(pinned, chosen, coming, facts, diary, log, observer, options.broken)
 
 
 def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:
-    """All steps, or the one asked for, provided that all before it are done."""
+    """All steps, or the one asked for and what prepares it, provided that all before are done."""
     if only is None:
         return tuple(steps)
     names = [step.name for step in steps]
@@ -139,13 +155,15 @@ def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step
             f'There is no step "{only}".', why=(f"The steps are: {', '.join(names)}.",)
         )
     index = next(at for at, name in enumerate(names) if name == only)
-    before = [step.title for step in coming.steps if step.name in names[:index]]
+    preparing = [step for step in steps[:index] if _PREPARES.get(step.name) == only]
+    required = {step.name for step in steps[:index] if step not in preparing}
+    before = [step.title for step in coming.steps if step.name in required]
     if before:
         raise Refused(
             f'The step "{only}" builds on steps that are not done: {", ".join(before)}.',
             next=("headstart up",),
         )
-    return (steps[index],)
+    return (*preparing, steps[index])
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class _Run:
     journal: Journal
     log: Path
     observer: Observer
+    broken: Mapping[StepName, str]
 
     def take_all(self) -> tuple[tuple[Taken, ...], tuple[Finding, ...]]:
         """Each step decides anew, from facts gathered after the one before it."""
@@ -164,7 +183,7 @@ class _Run:
         notices: list[Finding] = []
         facts = self.facts
         for step in self.steps:
-            reason = step.needed(self.pins, facts)
+            reason = step.needed(self.pins, facts) or self.broken.get(step.name)
             if reason is None:
                 continue
             done, facts, found = self._take(step, reason, facts)
@@ -196,9 +215,15 @@ class _Run:
         return Context(
             pins=self.pins,
             facts=facts,
-            run=runner.run,
+            runner=runner,
+            advance=self.observer.step_advanced,
+            tell=self.observer.step_told,
             record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
+            changed=self._changed,
         )
+
+    def _changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
+        self.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
     def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:
         known = {each.name: each for each in self.plan.steps}

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bootstrap import __version__
 from bootstrap.errors import UsageError
@@ -15,11 +15,13 @@ from bootstrap.machine import state
 from bootstrap.machine.files import write_atomically
 
 if TYPE_CHECKING:
+    from bootstrap.machine import installers
     from bootstrap.machine.toolchain import Toolchain
 
 TOOLCHAIN = "toolchain.yml"
 PYTHON_VERSION = ".python-version"
 Argv = tuple[str, ...]
+Provider = Literal["pyenv", "uv", "system"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Pins:
     environment: Environment | None
     migrations: Migrations | None
     proof: tuple[Argv, ...]
+    provider: Provider = "pyenv"
+    installer: installers.Name = "pip"
+    hashed: bool = True
+    services: tuple[str, ...] = ()
 
     @property
     def venv_python(self) -> Path:
@@ -124,6 +130,10 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
         migrations=migrations
         and Migrations(argv(migrations["command"]), root / migrations["versions"]),
         proof=tuple(argv(words) for words in document.get("proof", ())),
+        provider=document["python"]["provider"] if "python" in document else "pyenv",
+        installer=document["packages"]["installer"],
+        services=tuple(document.get("services", ())),
+        hashed=document["packages"].get("hashes") != "none",
     )
 
 

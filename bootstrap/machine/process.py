@@ -14,12 +14,13 @@ from bootstrap.errors import HeadstartError
 from bootstrap.machine.causes import evident_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bootstrap.machine.pins import Pins
 
 TAIL_LINES = 12
 _PATIENCE = 5.0
+_GLANCE = 0.2
 
 # What a shell may carry in that would lead Python, pip or virtualenv somewhere else.
 _MISLEADING = {
@@ -102,6 +103,31 @@ def ask(argv: Sequence[str], pins: Pins, *, seconds: float = 60) -> Answer:
     return Answer(done.returncode, done.stdout.decode(errors="replace").strip())
 
 
+def look_up(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
+    seconds: float = 60,
+) -> Answer:
+    """Ask the machine, outside of any project; `given` is written to the command's input."""
+    try:
+        done = subprocess.run(
+            argv,
+            env=environment,
+            input=given.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(124, f"no answer within {seconds:.0f} seconds")
+    except OSError as error:
+        return Answer(127, str(error))
+    return Answer(done.returncode, done.stdout.decode(errors="replace").strip())
+
+
 class CommandError(HeadstartError):
     """A command of a step ended with an error; `tail` holds the last lines it wrote."""
 
@@ -144,38 +170,72 @@ class Runner:
     log: Path
     record: CommandRecord
 
-    def run(self, argv: Sequence[str]) -> str:
-        """Run `argv` to its end and return its output, which the log keeps. Raises CommandError."""
-        with self.log.open("ab") as log:
-            log.write(f"\n$ {shlex.join(argv)}\n".encode())
-            log.flush()
-            start = log.tell()
-            code = self._supervise(argv, log.fileno())
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        log: Path | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> str:
+        """Run `argv` to its end and return its output, which the log keeps. Raises CommandError.
+
+        `environment`, `cwd` and `log` are the project's own unless given. What `watch` raises, a
+        few times a second, ends the command.
+        """
+        path = log or self.log
+        with path.open("ab") as stream:
+            stream.write(f"\n$ {shlex.join(argv)}\n".encode())
+            stream.flush()
+            start = stream.tell()
+            process = subprocess.Popen(
+                # The command waits at a gate until it is in the journal: killed before that,
+                # the gate reads end of file and nothing has started.
+                ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh", *argv),
+                cwd=cwd or self.pins.root,
+                env=environment or clean_environment(os.environ, self.pins),
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+            code = self._supervise(process, argv, watch)
         self.record.command_ended(code)
-        output = self.log.read_bytes()[start:].decode(errors="replace")
+        output = path.read_bytes()[start:].decode(errors="replace")
         if code:
-            raise CommandError(argv, code, output, self.log)
+            raise CommandError(argv, code, output, path)
         return output
 
-    def _supervise(self, argv: Sequence[str], log: int) -> int:
-        process = subprocess.Popen(
-            # The command waits at a gate until it is in the journal: killed before that,
-            # the gate reads end of file and nothing has started.
-            ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh", *argv),
-            cwd=self.pins.root,
-            env=clean_environment(os.environ, self.pins),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
+    def _supervise(
+        self,
+        process: subprocess.Popen[bytes],
+        argv: Sequence[str],
+        watch: Callable[[], None] | None,
+    ) -> int:
         try:
             self.record.command_started(argv, identify(process.pid))
-            process.communicate(b"go\n")
+            if watch is None:
+                process.communicate(b"go\n")
+                return process.returncode
+            return _watched(process, watch)
         except BaseException:
             _stop(process)
             raise
-        return process.returncode
+
+
+def _watched(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> int:
+    if process.stdin:
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+    while True:
+        try:
+            code = process.wait(_GLANCE)
+        except subprocess.TimeoutExpired:
+            watch()
+            continue
+        watch()
+        return code
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

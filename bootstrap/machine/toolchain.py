@@ -21,9 +21,14 @@ class VenvTable(TypedDict):
     root: NotRequired[str]
 
 
+class PythonTable(TypedDict):
+    provider: Literal["pyenv", "uv", "system"]
+
+
 class PackagesTable(TypedDict):
-    installer: Literal["pip"]
+    installer: Literal["pip", "uv", "poetry"]
     lock: str
+    hashes: NotRequired[Literal["required", "none"]]
 
 
 class EnvironmentTable(TypedDict):
@@ -45,7 +50,9 @@ class Toolchain(TypedDict):
     pip: str
     venv: VenvTable
     packages: PackagesTable
+    python: NotRequired[PythonTable]
     environment: NotRequired[EnvironmentTable]
+    services: NotRequired[list[str]]
     migrations: NotRequired[MigrationsTable]
     proof: NotRequired[list[list[str]]]
 
@@ -223,6 +230,12 @@ EXACT = Text(_matches(r"[0-9]+(\.[0-9]+){1,2}"), "an exact version such as 26.3"
 VARIABLE = Text(_matches(r"[A-Za-z_][A-Za-z0-9_]*"), "the name of a variable")
 FOLDER = Text(_matches(r"(~/|/)[^\0]+"), "a folder that starts with ~/ or /")
 INSIDE = Text(_is_inside, "a path inside the project")
+SERVICE = Text(
+    _matches(
+        r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
+    ),
+    "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database",
+)
 COMMAND = Command(_is_command, "a command with balanced quotes")
 
 DOCUMENT = Table(
@@ -233,13 +246,18 @@ DOCUMENT = Table(
         "venv": VenvRules(
             required={"layout": _one_of("in-project", "shared")}, optional={"root": FOLDER}
         ),
-        "packages": Table(required={"installer": _one_of("pip"), "lock": INSIDE}, optional={}),
+        "packages": Table(
+            required={"installer": _one_of("pip", "uv", "poetry"), "lock": INSIDE},
+            optional={"hashes": _one_of("required", "none")},
+        ),
     },
     optional={
+        "python": Table(required={"provider": _one_of("pyenv", "uv", "system")}, optional={}),
         "environment": Table(
             required={"file": INSIDE, "example": INSIDE},
             optional={"secrets": ListOf(VARIABLE, "a list of variables")},
         ),
+        "services": ListOf(SERVICE, "a list of URLs"),
         "migrations": Table(required={"command": COMMAND, "versions": INSIDE}, optional={}),
         "proof": ListOf(COMMAND, "a list of commands"),
     },

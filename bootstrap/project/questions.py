@@ -136,6 +136,8 @@ def _check_keys(name: str, details: Mapping[str, Value]) -> None:
         raise TemplateError(f"the question {name} has no {', '.join(missing)}")
     if details["type"] not in TYPES:
         raise TemplateError(f"the question {name} has an unknown type: {details['type']}")
+    if details.get("multiselect") is True and not details.get("choices"):
+        raise TemplateError(f"the question {name} takes several choices and offers none")
 
 
 def _choices(name: str, stated: Value) -> tuple[Choice, ...]:

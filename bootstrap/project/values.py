@@ -21,7 +21,9 @@ class NotAValue(ValueError):
 def read(question: Question, raw: Value) -> Value:
     """The value in `raw`, or NotAValue with the rule that it breaks."""
     if question.multiselect:
-        return [_chosen(question, item) for item in _items(raw)]
+        chosen = [_chosen(question, item) for item in _items(raw)]
+        # In the order offered, once each: the same choice is always the same answer.
+        return [choice.value for choice in question.choices if choice.value in chosen]
     return _chosen(question, raw)
 
 
@@ -33,10 +35,11 @@ def show(value: Value) -> str:
 
 
 def _items(raw: Value) -> list[Value]:
-    if isinstance(raw, str):
-        return [item.strip() for item in raw.strip("[]").split(",") if item.strip()]
-    if isinstance(raw, list):
-        return raw
+    if isinstance(raw, str) and not raw.lstrip().startswith("["):
+        return [item.strip() for item in raw.split(",") if item.strip()]
+    items = _yaml(raw)
+    if isinstance(items, list):
+        return items
     raise NotAValue(f"must be a list, not {show(raw)}")
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import modules
+from app import features, modules
 from app.core import health
 from app.core.database import Database
+from app.core.docs import install_docs
 from app.core.errors import install_errors
+from app.core.headers import SecurityHeaders
 from app.core.http import RequestContext
+from app.core.limits import BodyLimit
 from app.core.logging import configure_logging
 from app.core.pagination import Cursors
+from app.core.process import JobProcess, make_relay
 from app.core.project import read_project
-from app.core.relay import InProcess, Relay, Transport
+from app.core.relay import InProcess, Relay
+from app.core.revisions import read_revisions, require_current
 from app.settings import Settings
-
-SHUTDOWN_GRACE = timedelta(seconds=10)
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -31,43 +33,66 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     modules.load_tasks()
     about = read_project()
     app = FastAPI(
-        title=about.name, version=about.version, description=about.description, lifespan=_lifespan
+        title=about.name,
+        version=about.version,
+        description=about.description,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = settings
-    app.state.database = database or Database(settings.database_url)
+    app.state.at_end = AsyncExitStack()
+    app.state.database = database or Database(settings.database_url, settings.database_wait)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
+    app.state.revisions = read_revisions()
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(RequestContext)
+    app.add_middleware(SecurityHeaders)
     install_errors(app)
+    install_docs(app)
     for router in (health.router, *modules.routers()):
         app.include_router(router)
+    for feature in features.found():
+        feature.install(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
     database: Database = app.state.database
-    transport = _transport(settings, database)
-    relay = app.state.relay = Relay(
-        database, transport, poll=settings.job_poll, resend=settings.job_resend
-    )
-    if isinstance(transport, InProcess):
-        transport.on_room = relay.wake
-    relaying = asyncio.create_task(relay.run())
     try:
-        yield
+        await require_current(database, app.state.revisions)
+        async with _jobs(app.state.settings, database) as app.state.relay:
+            yield
     finally:
-        relay.stop()
-        await relaying
-        if isinstance(transport, InProcess):
-            await transport.drain(SHUTDOWN_GRACE)
         await database.close()
+        await app.state.at_end.aclose()
 
 
-def _transport(settings: Settings, database: Database) -> Transport:
+def _jobs(settings: Settings, database: Database) -> AbstractAsyncContextManager[Relay]:
     """Return where jobs go: to the worker's processes, or, without a REDIS_URL, into this one."""
     if settings.redis_url is None:
-        return InProcess(database, concurrency=settings.job_concurrency, lease=settings.job_lease)
+        return _run_here(settings, database)
+    return _send_to_workers(settings.redis_url, settings, database)
+
+
+@asynccontextmanager
+async def _run_here(settings: Settings, database: Database) -> AsyncIterator[Relay]:
+    concurrency = settings.job_concurrency
+    jobs = JobProcess(settings, database, lambda runner: InProcess(runner, concurrency=concurrency))
+    await jobs.start()
+    yield jobs.relay
+    await jobs.end()
+
+
+@asynccontextmanager
+async def _send_to_workers(
+    redis_url: str, settings: Settings, database: Database
+) -> AsyncIterator[Relay]:
     from app.core.broker import ToWorkers, build_broker  # noqa: PLC0415 - only who has Redis pays for it
 
-    return ToWorkers(build_broker(settings.redis_url))
+    relay = make_relay(settings, database, ToWorkers(build_broker(redis_url)))
+    relaying = asyncio.create_task(relay.run())
+    yield relay
+    relay.stop()
+    await relaying

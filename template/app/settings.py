@@ -32,13 +32,21 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr(SHIPPED_SECRET)
     database_url: str = "sqlite:///var/app.db"
     redis_url: str | None = None
+    # How long a request waits for a connection to the database before it is answered by a 503.
+    database_wait: timedelta = timedelta(seconds=5)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    # The path under which a proxy publishes the api, where it strips that path: "/staff".
+    root_path: str = Field(default="", pattern=r"^(/[^/?#]+)*$")
+    # Whose X-Forwarded-For and -Proto are believed: addresses and networks, by commas; "*" for all.
+    forwarded_allow_ips: str = "127.0.0.1"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
+    # The longest body of any request, and of a headshot within it.
+    max_body_bytes: int = Field(default=6 * 1024 * 1024, gt=0)
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
 
     # How many jobs one process runs at a time.
@@ -49,6 +57,10 @@ class Settings(BaseSettings):
     job_lease: timedelta = timedelta(seconds=30)
     # A job that was sent to a worker and not begun after this time is sent again.
     job_resend: timedelta = timedelta(seconds=60)
+    # What a process that is told to end gives its jobs; those that need longer are begun again.
+    job_grace: timedelta = timedelta(seconds=10)
+    # How many jobs of each queue a worker's process fetches ahead; few for long jobs.
+    job_prefetch: int = Field(default=32, gt=0)
 
     @model_validator(mode="after")
     def _refuse_shipped_secret(self) -> Self:

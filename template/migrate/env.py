@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from alembic import context
+from sqlalchemy import MetaData
 
-from app import modules, outer_models
-from app.core import outbox
-from app.core.database import Base
-from app.settings import Settings
 from migrate import runtime
+from migrate.project import database_url
 
-__all__ = ["outbox", "outer_models"]  # imported for the tables they map
 
-modules.load_models()
-url = context.config.attributes.get("url") or Settings().database_url
+def models() -> MetaData:
+    """Map every table of the code, and return them all: only what compares them pays for that."""
+    from app import features, modules, outer_models  # noqa: PLC0415
+    from app.core import outbox  # noqa: PLC0415
+    from app.core.database import Base  # noqa: PLC0415
+
+    modules.load_models()
+    features.load_models()
+    assert outbox, "mapped by being imported"  # noqa: S101
+    assert outer_models, "mapped by being imported"  # noqa: S101
+    return Base.metadata
+
+
+url = context.config.attributes.get("url") or database_url()
 
 if context.is_offline_mode():
-    runtime.offline(url, Base.metadata)
+    runtime.offline(url)
 else:
-    runtime.online(url, Base.metadata)
+    runtime.online(url, models)

@@ -11,11 +11,18 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from PIL import Image
+from sqlalchemy import Engine, event
 
 from app.core.database import Database
+from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
 from tests.databases import emptied_after, migrated_database, rolled_back
+
+# The id of requests whose statements are counted.
+COUNTED = "counted"
+# What brackets a transaction is not a statement about data.
+BRACKETS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 @pytest.fixture
@@ -84,6 +91,21 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the api."""
     async with connect(app) as client:
         yield client
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement of counted requests from here on; what runs beside them has no such id."""
+    found: list[str] = []
+
+    def record(*arguments: object) -> None:
+        statement = str(arguments[2])
+        if correlation_id() == COUNTED and not statement.startswith(BRACKETS):
+            found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    yield found
+    event.remove(Engine, "before_cursor_execute", record)
 
 
 @pytest.fixture

@@ -15,10 +15,18 @@ from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, create_engine, delete, make_url, text
+from sqlalchemy import (
+    URL,
+    CursorResult,
+    Executable,
+    create_engine,
+    delete,
+    make_url,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from app.core.database import Base, Database, ReadConnection, WriteSession
+from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
 from app.core.engines import writing_engine
 from app.core.project import ROOT
 from migrate.engine import DRIVERS
@@ -62,6 +70,19 @@ def migrated_database(folder: Path) -> Iterator[str]:
         yield url
 
 
+class ReadInside(ReadConnection):
+    """Reads in the transaction of one connection, in turn with all who use it."""
+
+    def __init__(self, connection: AsyncConnection, alone: asyncio.Lock) -> None:
+        """Read on `connection`, while holding `alone`."""
+        self._turns = alone
+        self._connection = connection.sync_connection
+
+    def _run(self, statement: Executable, values: Values | None) -> CursorResult[*AnyRow]:
+        assert self._connection is not None
+        return self._connection.execute(statement, values)
+
+
 class RolledBack(Database):
     """A database on one connection, whose every commit ends in a transaction that never does."""
 
@@ -69,12 +90,7 @@ class RolledBack(Database):
         """Work inside the transaction that `connection` is in."""
         self._connection = connection
         self._alone = asyncio.Lock()
-
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[ReadConnection]:
-        """Yield the connection itself."""
-        async with self._alone:
-            yield ReadConnection(self._connection)
+        self.reads = ReadInside(connection, self._alone)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:

@@ -77,11 +77,11 @@ class Shop:
             timeout=120,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             self.argv(*arguments),
             cwd=self.root,
-            env=self.environment({}),
+            env=self.environment(variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

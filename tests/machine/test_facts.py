@@ -5,20 +5,24 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap import pyenv
 from bootstrap.machine import state
 from bootstrap.machine.facts import migrations, python, venv
+from bootstrap.machine.facts.build import BuildFact
 from bootstrap.machine.facts.environment import variables
 from bootstrap.machine.facts.migrations import Revision, heads_of, parse_revision, sqlite_path
 from bootstrap.machine.facts.packages import PackagesFact
+from bootstrap.machine.facts.platform import PlatformFact
 from bootstrap.machine.facts.venv import MARKER, VenvState
 from bootstrap.machine.pins import read
 from bootstrap.machine.steps.environment import fill
-from bootstrap.machine.steps.python import install_commands
+from bootstrap.machine.steps.python import get_pyenv
 from tests.machine.conftest import PYTHON, Shop
 
 
@@ -36,31 +40,49 @@ def test_the_state_folder_is_the_one_of_the_platform(monkeypatch: pytest.MonkeyP
 
 
 def test_the_running_python_counts_where_there_is_no_pyenv(shop: Shop) -> None:
-    found = python.look(read(shop.root))
+    found = python.look(read(shop.root), closely=False)
     assert (found.provider, found.pyenv) == ("running", None)
 
 
 def test_pyenv_comes_first(shop: Shop, tmp_path: Path) -> None:
     executable = fake_python(tmp_path / "pyenv", PYTHON)
-    assert python.look(read(shop.root)).executable == executable
+    assert python.look(read(shop.root), closely=False).executable == executable
 
 
 def test_a_folder_without_an_interpreter_is_a_defect(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "pyenv" / "versions" / "3.99.0" / "bin").mkdir(parents=True)
     (shop.root / ".python-version").write_text("3.99.0\n")
-    found = python.look(read(shop.root))
+    found = python.look(read(shop.root), closely=False)
     assert found.executable is None
     assert found.defect
-    assert install_commands("3.99.0", found, "linux")[0].startswith("pyenv uninstall")
 
 
-@pytest.mark.parametrize(
-    ("platform", "first"), [("darwin", "brew install pyenv"), ("linux", "curl")]
-)
-def test_without_pyenv_it_is_said_how_to_get_it(platform: str, first: str) -> None:
-    commands = install_commands("3.13.0", python.PythonFact(None, None, None), platform)
+def test_a_marked_prefix_is_a_build_that_was_interrupted(shop: Shop, tmp_path: Path) -> None:
+    executable = fake_python(tmp_path / "pyenv", "3.99.0")
+    pyenv.marker(executable.parents[1]).touch()
+    (shop.root / ".python-version").write_text("3.99.0\n")
+    found = python.look(read(shop.root), closely=False)
+    assert (found.executable, found.defect) == (
+        None,
+        "the build of Python 3.99.0 was interrupted",
+    )
+
+
+def test_an_interpreter_is_asked_itself_before_anything_is_built_on_it(
+    shop: Shop, tmp_path: Path
+) -> None:
+    fake_python(tmp_path / "pyenv", "3.99.0")
+    (shop.root / ".python-version").write_text("3.99.0\n")
+    assert python.look(read(shop.root), closely=False).defect is None
+    assert "does not run" in str(python.look(read(shop.root), closely=True).defect)
+
+
+@pytest.mark.parametrize(("system", "first"), [("macos", "brew install pyenv"), ("linux", "curl")])
+def test_without_pyenv_it_is_said_how_to_get_it(
+    system: Literal["macos", "linux"], first: str
+) -> None:
+    commands = get_pyenv(BuildFact(PlatformFact(system, "", "", ""), None))
     assert commands[0].startswith(first)
-    assert commands[-1] == "pyenv install 3.13.0"
 
 
 def fake_python(root: Path, version: str) -> Path:

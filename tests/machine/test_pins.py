@@ -119,7 +119,12 @@ def test_a_pip_that_cannot_work_on_the_python_is_refused(shop: Shop) -> None:
         ("project: shop", "project: shop\nproject: shop", 3, "already set on line 2"),
         ("project: shop", "project: My Shop", 2, "must be lower-case letters"),
         ("version: 1", "version: 2", 1, 'must be 1, not "2"'),
-        ("installer: pip", "installer: uv", 7, 'packages.installer must be pip, not "uv"'),
+        (
+            "installer: pip",
+            "installer: conda",
+            7,
+            'packages.installer must be pip or uv or poetry, not "conda"',
+        ),
         ("lock: requirements-dev.lock", "lock: ../../other.lock", 8, "a path inside the project"),
         ("  lock:", "  look:", 8, 'unknown key "packages.look"; did you mean "lock"?'),
         ("  lock: requirements-dev.lock\n", "", 7, '"packages.lock" is missing'),

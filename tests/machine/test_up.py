@@ -82,7 +82,11 @@ def test_a_replacement_that_cannot_be_made_gives_the_old_one_back(
     version = "3.11.99"
     fake = tmp_path / "pyenv" / "versions" / version / "bin" / "python3.11"
     fake.parent.mkdir(parents=True)
-    fake.write_text("#!/bin/sh\nexit 1\n")
+    # It looks whole when it is asked, and then makes no environment.
+    told = '{"version": "3.11.99", "machine": "", "missing": [], "openssl": "", "flags": "",'
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = -I ] && echo \'{told} "framework": ""}}\' && exit\nexit 1\n'
+    )
     fake.chmod(0o755)
     (shop.root / ".python-version").write_text(f"{version}\n")
     failed = shop.headstart("up", PYENV_ROOT=str(tmp_path / "pyenv"))
@@ -96,8 +100,8 @@ def test_a_python_that_is_not_there_is_refused_with_the_way_to_get_it(shop: Shop
     (shop.root / ".python-version").write_text("3.12.99\n")
     refused = shop.headstart("up")
     assert refused.returncode == 4
-    assert "Python 3.12.99 is not on this machine" in refused.stderr
-    assert "pyenv install 3.12.99" in refused.stderr
+    assert "does not know Python 3.12.99" in refused.stderr
+    assert "pull" in refused.stderr
     assert not (shop.root / ".venv").exists()
 
 
@@ -220,3 +224,13 @@ def test_an_unreachable_index_is_named_as_the_cause(shop: Shop, tmp_path: Path) 
     )
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
+
+
+def test_doctor_repairs_what_a_quick_look_does_not_see(shop: Shop) -> None:
+    shop.up()
+    (package,) = shop.root.glob(".venv/lib/*/site-packages/pip")
+    shutil.rmtree(package)
+    assert steps(shop.up()) == []
+    done = shop.headstart("doctor", "--fix")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shop.findings() == []

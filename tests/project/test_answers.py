@@ -32,6 +32,13 @@ worker:
   default: "{{ preset == 'custom' }}"
   ask: "{{ preset == 'custom' }}"
 port: {type: int, help: "Port?", default: 8000, when: "{{ worker }}"}
+parts:
+  type: str
+  help: Parts?
+  ask: "{{ preset == 'custom' }}"
+  multiselect: true
+  choices: {"mail: letters": mail, "cache: memory": cache}
+  default: "{{ ['cache'] if worker else [] }}"
 label: {type: str, when: false, default: "{{ name }}-{{ preset }}"}
 """
 
@@ -52,7 +59,8 @@ def questionnaire() -> Questionnaire:
 
 def test_defaults_follow_from_the_folder_and_the_answers_before() -> None:
     assert answer().values == {
-        "preset": "small", "name": "shop", "worker": False, "port": 8000, "label": "shop-small"
+        "preset": "small", "name": "shop", "worker": False, "port": 8000, "parts": [],
+        "label": "shop-small",
     }  # fmt: skip
 
 
@@ -62,6 +70,7 @@ def test_what_is_open_can_be_asked_and_nothing_else() -> None:
         "name",
         "worker",
         "port",
+        "parts",
     ]
 
 
@@ -70,7 +79,14 @@ def test_a_given_value_is_not_open_any_more() -> None:
 
 
 def test_a_computed_answer_is_not_shown() -> None:
-    assert [a.question.name for a in answer().shown] == ["preset", "name", "worker"]
+    assert [a.question.name for a in answer().shown] == ["preset", "name", "worker", "parts"]
+
+
+def test_several_choices_are_given_defaulted_and_refused_like_one() -> None:
+    assert answer({"worker": "yes"}).values["parts"] == ["cache"]
+    assert answer({"parts": "cache,mail"}).values["parts"] == ["mail", "cache"]
+    (problem,) = answer({"parts": "mail,fax"}).problems
+    assert str(problem) == "parts must be one of mail, cache, not fax"
 
 
 def test_every_problem_is_named_with_the_rule_it_breaks() -> None:
@@ -121,6 +137,7 @@ def test_a_default_that_breaks_its_rule_must_be_replaced() -> None:
         ("q: {type: str, help: h, default: a, multiline: true}", "multiline, unknown to Headstart"),
         ("q: just text", "not written out"),
         ("q: {type: str, help: h, default: a, choices: 3}", "neither a list nor a mapping"),
+        ("q: {type: str, help: h, default: [], multiselect: true}", "offers none"),
         ("- q", "not a mapping"),
     ],
 )
@@ -141,8 +158,9 @@ def test_an_expression_that_fails_is_the_templates_fault() -> None:
 # -- properties --------------------------------------------------------------------------------
 
 words = st.text(max_size=12) | st.sampled_from(["small", "custom", "shop", "true", "no", "8"])
-names = st.sampled_from(["preset", "name", "worker", "port", "label", "nmae"])
-anything = st.dictionaries(names, words | st.booleans() | st.integers() | st.none())
+names = st.sampled_from(["preset", "name", "worker", "port", "parts", "label", "nmae"])
+parts = st.lists(st.sampled_from(["mail", "cache", "fax"])) | st.sampled_from(["mail,cache", "[]"])
+anything = st.dictionaries(names, words | parts | st.booleans() | st.integers() | st.none())
 
 
 @examples(anything)
@@ -173,6 +191,10 @@ def test_answers_given_again_are_the_same_answers(given: dict[str, Value]) -> No
             .map(lambda text: text.replace('"', "") or "it")
             .filter(lambda text: bool(text.strip()) and len(text) <= 120),
             "venv_layout": st.sampled_from(["shared", "in-project"]),
+            "database": st.sampled_from(["sqlite", "postgresql", "mysql"]),
+            "features": st.sampled_from(
+                [[], ["operations"], ["telemetry"], ["idempotency", "cache", "security"]]
+            ),
         },
     )
 )

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ import yaml
 
 import bootstrap
 from tests.project.conftest import answers_without, git, headstart, made, tree
+
+# The features that have a revision, in the order in which they build on each other.
+REVISIONS = {"idempotency": "0002", "operations": "0003", "security": "0004"}
 
 
 def test_a_new_project_is_complete_and_committed(tmp_path: Path) -> None:
@@ -98,6 +103,54 @@ def test_a_parent_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 # -- answers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ((), []),
+        (("--data", "features=cache"), ["cache"]),
+        (("--data", "features=cache,telemetry"), ["telemetry", "cache"]),
+        (("--data", "features=security,operations"), ["operations", "security"]),
+        (("--data", "features=idempotency"), ["idempotency"]),
+        (("--data-file", "list.yml"), ["telemetry", "cache"]),
+    ],
+)
+def test_features_are_recorded_as_a_list_and_bring_their_files(
+    tmp_path: Path, given: tuple[str, ...], recorded: list[str]
+) -> None:
+    (tmp_path / "list.yml").write_text("features: [cache, telemetry]\n")
+    made("shop", *given, cwd=tmp_path)
+    answers = yaml.safe_load((tmp_path / "shop/.copier-answers.yml").read_text())
+    assert answers["features"] == recorded
+    for feature in ("operations", "idempotency", "telemetry", "cache", "security"):
+        assert (tmp_path / "shop/app/features" / feature).is_dir() == (feature in recorded)
+
+
+def test_a_feature_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    run = headstart("new", "shop", "--defaults", "--data", "features=telemetri", cwd=tmp_path)
+    assert run.returncode == 64
+    known = "operations, idempotency, telemetry, cache, security, github"
+    assert f"features must be one of {known}, not telemetri" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "chosen", [each for n in range(4) for each in combinations(REVISIONS, n)], ids=",".join
+)
+def test_revisions_are_one_chain_whichever_features_are_there(
+    tmp_path: Path, chosen: tuple[str, ...]
+) -> None:
+    (tmp_path / "features.yml").write_text(f"features: [{', '.join(chosen)}]\n")
+    made("shop", "--data-file", "features.yml", cwd=tmp_path)
+    chain: dict[str | None, str] = {}
+    for path in (tmp_path / "shop/migrate/versions").glob("*.py"):
+        text = path.read_text()
+        (revision,) = re.findall(r'^revision = "(\d+)"$', text, re.MULTILINE)
+        (below,) = re.findall(r'^down_revision = (?:None|"(\d+)")$', text, re.MULTILINE)
+        assert f"\nRevises: {below}".rstrip() + "\n" in text
+        chain[below or None] = revision
+    expected = ["0001", *(REVISIONS[feature] for feature in chosen)]
+    assert chain == dict(zip([None, *expected], expected, strict=False))
 
 
 def test_all_unusable_answers_are_named_at_once(tmp_path: Path) -> None:

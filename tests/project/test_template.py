@@ -40,14 +40,23 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
     return tmp_path / "clone"
 
 
-@pytest.mark.parametrize("preset", ["minimal", "custom"])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ("preset=minimal",),
+        ("preset=custom",),
+        ("preset=custom", "database=postgresql", "features=[operations, telemetry, cache]"),
+        ("preset=custom", "database=mysql", "features=[idempotency, cache, security]"),
+    ],
+)
 def test_plain_copier_and_headstart_render_the_same_bytes(
-    clone: Path, tmp_path: Path, preset: str
+    clone: Path, tmp_path: Path, answers: tuple[str, ...]
 ) -> None:
     here = {"PYTHONPATH": str(clone)}
     (tmp_path / "ours").mkdir()
-    report = made("ours/shop", "--preset", preset, *ANSWERS, cwd=tmp_path, environment=here)
-    copy_with_copier(clone, tmp_path / "theirs/shop", "--data", f"preset={preset}")
+    data = [word for answer in answers for word in ("--data", answer)]
+    report = made("ours/shop", *data, *ANSWERS, cwd=tmp_path, environment=here)
+    copy_with_copier(clone, tmp_path / "theirs/shop", *data)
     assert tree(tmp_path / "ours/shop") == tree(tmp_path / "theirs/shop")
     label = git("describe", "--always", cwd=clone)
     assert report["template"] == {"version": label, "released": False}

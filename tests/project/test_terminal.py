@@ -18,7 +18,8 @@ import pytest
 
 from tests.project.conftest import answers_without, tree
 
-ENTER, DOWN, CTRL_C, CTRL_U, CTRL_D = "\r", "\x1b[B", "\x03", "\x15", "\x04"
+ENTER, DOWN, SPACE = "\r", "\x1b[B", " "
+CTRL_C, CTRL_U, CTRL_D = "\x03", "\x15", "\x04"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
 
@@ -129,6 +130,17 @@ def test_choices_are_selected_and_later_questions_follow_from_them(
     terminal.type(ENTER)
     assert terminal.end() == 0
     assert "venv_layout: shared" in (tmp_path / "shop/.copier-answers.yml").read_text()
+
+
+def test_several_choices_are_ticked(terminals: list[Terminal], tmp_path: Path) -> None:
+    file = answers_without("features", preset="custom", folder=tmp_path)
+    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
+    terminal.expect("Which features does it have?")
+    terminal.expect("cache: ")
+    terminal.type(SPACE, DOWN, SPACE, ENTER)
+    assert terminal.end() == 0
+    answers = (tmp_path / "shop/.copier-answers.yml").read_text()
+    assert "features:\n- operations\n- idempotency\n" in answers
 
 
 def test_the_result_can_be_piped_away_while_questions_are_asked(

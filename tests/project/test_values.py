@@ -62,13 +62,19 @@ def test_a_choice_is_one_of_those_offered() -> None:
 
 def test_several_choices_are_a_list_or_separated_by_commas() -> None:
     several = question("str", "a", "b", "c", multiselect=True)
-    assert read(several, "a, c") == ["a", "c"]
-    assert read(several, ["b"]) == ["b"]
-    assert read(several, "[]") == []
+    given: list[Value] = ["a, c", "[a, c]", '["a", "c"]', ["a", "c"], "c,a,c", ["c", "a"]]
+    for raw in given:
+        assert read(several, raw) == ["a", "c"]
+    nothing: list[Value] = ["", "[]", []]
+    for raw in nothing:
+        assert read(several, raw) == []
+    assert read(several, show(["b", "c"])) == ["b", "c"]
     with pytest.raises(NotAValue, match="must be one of a, b, c, not d"):
         read(several, "a,d")
     with pytest.raises(NotAValue, match="must be a list, not 1"):
         read(several, 1)
+    with pytest.raises(NotAValue, match="must be YAML"):
+        read(several, "[a")
 
 
 @pytest.mark.parametrize("value", [True, False, 3, "text", ["a"], {"a": 1}])

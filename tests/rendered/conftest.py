@@ -1,30 +1,81 @@
-"""The minimal project, rendered and brought up once by the public commands."""
+"""The project with every feature, rendered once by the public command, and run on any database."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT, install, rendered
 from tests.rendered.processes import Backend
+from tests.rendered.servers import SqlServer, running_mariadb, running_postgresql
+
+on_every_database = pytest.mark.parametrize(
+    "database_url", ["sqlite", "postgresql", "mariadb"], indirect=True
+)
+on_every_server = pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+FEATURES = ("operations", "idempotency", "telemetry", "cache", "security", "github")
+EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
+# Everybody may do everything, as often as they like.
+OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A render with everything, in an environment with the drivers of every database."""
+    shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
+    install(shop, ROOT / "template/requirements-dev.lock")
+    return shop
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[SqlServer]:
+    """A PostgreSQL of this run's own."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[SqlServer]:
+    """A MariaDB of this run's own."""
+    with running_mariadb() as server:
+        yield server
 
 
 @pytest.fixture
-def backend(project: Path, tmp_path: Path) -> Iterator[Backend]:
-    """The project on a freshly migrated database, with no process running yet."""
-    database = tmp_path / "app.db"
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{database}",
-        "LOG_LEVEL": "WARNING",
-    }
+def server(request: pytest.FixtureRequest) -> SqlServer:
+    """The server named by the test's parameter, given by `database_url`."""
+    server: SqlServer = request.getfixturevalue(request.node.callspec.params["database_url"])
+    return server
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database: SQLite's, or on the server that the test's parameter names."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'app.db'}"
+    server: SqlServer = request.getfixturevalue(kind)
+    return server.new_database()
+
+
+@pytest.fixture
+def unmigrated(everything: Path, database_url: str) -> Backend:
+    """The project on an empty database."""
+    environment = os.environ | OPEN | {"DATABASE_URL": database_url, "LOG_LEVEL": "WARNING"}
     environment.pop("REDIS_URL", None)
-    python = project / ".venv/bin/python"
-    upgrade = [str(python), "-m", "alembic", "upgrade", "head"]
-    subprocess.run(upgrade, cwd=project, env=environment, check=True)
-    backend = Backend(project, database, environment)
-    backend.count_effects()
-    yield backend
-    backend.stop_all()
+    return Backend(everything, database_url, environment)
+
+
+@pytest.fixture
+def backend(unmigrated: Backend) -> Iterator[Backend]:
+    """The project on a freshly migrated database, with no process running yet."""
+    unmigrated.run("-m", "alembic", "upgrade", "head")
+    unmigrated.count_effects()
+    yield unmigrated
+    unmigrated.stop_all()

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
-import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
 import httpx
+import sqlalchemy as sa
 from PIL import Image
 
-DEADLINE = 60.0
+from tests.rendered.servers import DEADLINE, engine_of, free_port, wait_until
 
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
-    """Wait for `condition`; fail with `what` was waited for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+COUNT_EFFECTS = {
+    "sqlite": """
+CREATE TRIGGER count_effects AFTER UPDATE OF thumbnail ON profile_headshots
+WHEN new.thumbnail IS NOT NULL BEGIN INSERT INTO effects VALUES (new.profile_id); END
+""",
+    "postgresql": """
+CREATE FUNCTION count_effect() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO effects VALUES (new.profile_id); RETURN NULL; END $$;
+CREATE TRIGGER count_effects AFTER UPDATE OF thumbnail ON profile_headshots
+FOR EACH ROW WHEN (new.thumbnail IS NOT NULL) EXECUTE FUNCTION count_effect()
+""",
+    "mysql": """
+CREATE TRIGGER count_effects AFTER UPDATE ON profile_headshots FOR EACH ROW
+IF new.thumbnail IS NOT NULL THEN INSERT INTO effects VALUES (new.profile_id); END IF
+""",
+}
 
 
 def picture(side: int = 600) -> bytes:
@@ -47,7 +45,7 @@ class Backend:
     """A rendered project on a database of its own, whose processes can be started and killed."""
 
     project: Path
-    database: Path
+    url: str
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
@@ -56,10 +54,19 @@ class Backend:
     def python(self) -> str:
         return str(self.project / ".venv/bin/python")
 
-    def start(self, command: str, **settings: str) -> subprocess.Popen[bytes]:
+    def run(self, *arguments: str) -> None:
+        """Run `python ARGUMENTS` to its end, which must be a good one."""
+        subprocess.run(
+            [self.python, *arguments], cwd=self.project, env=self.environment, check=True
+        )
+
+    def start(self, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start `python -m app COMMAND` as the leader of a process group of its own."""
+        return self.spawn([self.python, "-m", "app", *command], **settings)
+
+    def spawn(self, command: list[str], **settings: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [self.python, "-m", "app", command],
+            command,
             cwd=self.project,
             env=self.environment | settings,
             start_new_session=True,
@@ -98,21 +105,22 @@ class Backend:
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Read from the database, beside whoever writes."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            return connection.execute(sql).fetchall()
+        with engine_of(self.url).connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql))]
 
     def count(self, sql: str) -> int:
         return int(str(self.query(sql)[0][0]))
 
+    def execute(self, *statements: str) -> None:
+        """Change the database behind the project's back."""
+        with engine_of(self.url).connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
     def count_effects(self) -> None:
         """From now on let the database itself count every thumbnail that is committed."""
-        with closing(sqlite3.connect(self.database)) as connection:
-            connection.executescript(
-                "CREATE TABLE effects (profile_id TEXT);"
-                "CREATE TRIGGER count_effects AFTER UPDATE OF thumbnail ON profile_headshots "
-                "WHEN new.thumbnail IS NOT NULL "
-                "BEGIN INSERT INTO effects VALUES (new.profile_id); END;"
-            )
+        kind = sa.make_url(self.url).get_backend_name()
+        self.execute("CREATE TABLE effects (profile_id VARCHAR(36))", COUNT_EFFECTS[kind])
 
     def wait_for_thumbnails(self, number: int, seconds: float = DEADLINE) -> None:
         sql = "SELECT count(*) FROM profile_headshots WHERE thumbnail IS NOT NULL"
@@ -125,15 +133,18 @@ class Backend:
         assert self.count("SELECT count(DISTINCT profile_id) FROM effects") == number
 
 
-def create_profile(client: httpx.Client, number: int) -> str:
-    """Create a profile over HTTP and return its path."""
-    draft = {
-        "employee_number": f"E-{number}",
+def draft_of(employee_number: str) -> dict[str, str]:
+    return {
+        "employee_number": employee_number,
         "full_name": "Grace Hopper",
         "email": "grace@example.com",
         "department": "Compilers",
     }
-    answer = client.post("/v1/profiles", json=draft)
+
+
+def create_profile(client: httpx.Client, number: int) -> str:
+    """Create a profile over HTTP and return its path."""
+    answer = client.post("/v1/profiles", json=draft_of(f"E-{number}"))
     assert answer.status_code == 201, answer.text
     return str(answer.headers["location"])
 
@@ -141,27 +152,3 @@ def create_profile(client: httpx.Client, number: int) -> str:
 def upload(client: httpx.Client, path: str, data: bytes) -> None:
     answer = client.put(f"{path}/headshot", files={"image": data})
     assert answer.status_code == 202, answer.text
-
-
-@contextmanager
-def running_redis(directory: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a Redis of the test's own and yield its URL."""
-    server = shutil.which("redis-server")
-    assert server, "these tests need redis-server on PATH"
-    port = free_port()
-    process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory)],
-        stdout=subprocess.DEVNULL,
-    )
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        wait_until(answers, "redis to answer")
-        yield f"redis://127.0.0.1:{port}/0", process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait()

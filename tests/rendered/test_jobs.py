@@ -13,14 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.processes import (
-    Backend,
-    create_profile,
-    picture,
-    running_redis,
-    upload,
-    wait_until,
-)
+from tests.rendered.conftest import on_every_database
+from tests.rendered.processes import Backend, create_profile, picture, upload
+from tests.rendered.servers import running_redis, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
@@ -28,6 +23,7 @@ SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 BEGUN = "SELECT count(*) FROM outbox WHERE attempts = 1"
 
 
+@on_every_database
 def test_without_redis_the_api_does_the_jobs(backend: Backend) -> None:
     api, client = backend.start_api()
     for number in range(10):
@@ -40,6 +36,7 @@ def test_without_redis_the_api_does_the_jobs(backend: Backend) -> None:
     assert api.wait(20) == -signal.SIGTERM  # uvicorn ends in order and then by the signal it got
 
 
+@on_every_database
 def test_with_redis_the_workers_do_them(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url)
@@ -52,6 +49,7 @@ def test_with_redis_the_workers_do_them(backend: Backend, tmp_path: Path) -> Non
         assert worker.wait(30) == 0
 
 
+@on_every_database
 def test_a_killed_api_loses_no_job_that_it_was_running(backend: Backend) -> None:
     api, client = backend.start_api(**SHORT_LEASE)
     path = create_profile(client, 1)
@@ -64,19 +62,16 @@ def test_a_killed_api_loses_no_job_that_it_was_running(backend: Backend) -> None
     backend.assert_each_job_took_effect_once(1)
 
 
+@on_every_database
 def test_an_api_killed_between_commit_and_relay_loses_no_job(
     backend: Backend, tmp_path: Path
 ) -> None:
     with running_redis(tmp_path) as (url, redis):
         api, client = backend.start_api(REDIS_URL=url, **SHORT_LEASE)
         paths = [create_profile(client, number) for number in range(5)]
-        redis.send_signal(signal.SIGSTOP)  # the relay takes the jobs and then waits for Redis
+        redis.send_signal(signal.SIGSTOP)  # the relay has the jobs in hand and waits for Redis
         for path in paths:
             upload(client, path, picture())
-        wait_until(
-            lambda: backend.count("SELECT count(*) FROM outbox WHERE due_at > created_at") > 0,
-            "the relay to take jobs",
-        )
         backend.kill(api)
         redis.send_signal(signal.SIGCONT)
         assert backend.count("SELECT count(*) FROM outbox") == 5
@@ -85,6 +80,7 @@ def test_an_api_killed_between_commit_and_relay_loses_no_job(
         backend.assert_each_job_took_effect_once(5)
 
 
+@on_every_database
 def test_a_worker_killed_in_mid_job_loses_none_and_repeats_none(
     backend: Backend, tmp_path: Path
 ) -> None:
@@ -100,6 +96,7 @@ def test_a_worker_killed_in_mid_job_loses_none_and_repeats_none(
         backend.assert_each_job_took_effect_once(6)
 
 
+@on_every_database
 def test_jobs_outlive_a_redis_that_forgets_everything(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url, **SHORT_LEASE)

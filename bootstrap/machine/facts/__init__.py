@@ -5,9 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.facts import environment, migrations, packages, pip, proof, python, venv
+from bootstrap.machine.facts import (
+    environment,
+    hooks,
+    migrations,
+    packages,
+    pip,
+    proof,
+    python,
+    services,
+    venv,
+)
+from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
+from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
+from bootstrap.machine.facts.venv import VenvState
 
 if TYPE_CHECKING:
+    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.facts.environment import EnvironmentFact
     from bootstrap.machine.facts.migrations import MigrationsFact
     from bootstrap.machine.facts.packages import PackagesFact
@@ -20,6 +34,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
+    """`build` is looked at only where Python has to be built."""
+
     python: PythonFact
     venv: VenvFact
     pip: PipFact
@@ -27,16 +43,23 @@ class Facts:
     environment: EnvironmentFact
     migrations: MigrationsFact
     proof: ProofFact
+    build: BuildFact | None = None
+    services: ServicesFact = NO_SERVICES
+    hooks: HooksFact = NO_HOOKS
 
 
-def gather(pins: Pins) -> Facts:
+def gather(pins: Pins, *, closely: bool = False) -> Facts:
     """Look at everything; no process is started where all is well and the database is SQLite."""
     in_venv = venv.look(pins)
+    interpreter = python.look(pins, closely=closely or in_venv.state is not VenvState.READY)
     installed = packages.look(pins, in_venv)
     variables = environment.look(pins)
     heads = migrations.look(pins, installed)
     return Facts(
-        python=python.look(pins),
+        hooks=hooks.look(pins),
+        services=services.look(pins) if pins.services else NO_SERVICES,
+        python=interpreter,
+        build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,
         venv=in_venv,
         pip=pip.look(pins, in_venv),
         packages=installed,
@@ -44,3 +67,13 @@ def gather(pins: Pins) -> Facts:
         migrations=heads,
         proof=proof.look(pins, installed, heads),
     )
+
+
+def _is_to_be_built(pins: Pins, interpreter: PythonFact) -> bool:
+    return pins.provider == "pyenv" and interpreter.executable is None
+
+
+def _look_at_building(pins: Pins) -> BuildFact:
+    from bootstrap.machine.facts import build  # noqa: PLC0415 - reads the signatures, runs a compiler
+
+    return build.look(pins)

@@ -56,7 +56,8 @@ class PackagesFact:
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
-    digest = hashlib.sha256(pins.lock.read_bytes()).hexdigest()
+    contents = (file.read_bytes() for file in lock.files(pins.lock))
+    digest = hashlib.sha256(b"".join(contents)).hexdigest()
     if venv.state is not VenvState.READY:
         return PackagesFact(digest, "there is no environment to hold them yet")
     stamp = read_stamp(pins)
@@ -102,7 +103,7 @@ def compare(pins: Pins) -> Comparison:
 
     Superfluous is only what an earlier lock brought: what a person installed is theirs.
     """
-    wanted = lock.wanted(lock.parse(pins.lock.read_text(encoding="utf-8")), pins.python)
+    wanted = lock.wanted(lock.read(pins.lock), pins.python)
     installed = {each.name: each for each in distributions(pins)}
     ours = (read_stamp(pins) or {"ours": []})["ours"]
     return Comparison(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import pyenv
+from bootstrap.machine.process import look_up
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -19,23 +21,67 @@ class PythonFact:
     """`pyenv` is its root, where there is one; `defect`: why an installed Python is unusable."""
 
     executable: Path | None
-    provider: Literal["pyenv", "running"] | None
+    provider: Literal["pyenv", "uv", "system", "running"] | None
     pyenv: Path | None
     defect: str | None = None
 
 
-def look(pins: Pins) -> PythonFact:
-    """Ask the file system: starting pyenv costs a tenth of a second, a folder listing nothing."""
+def look(pins: Pins, *, closely: bool) -> PythonFact:
+    """Ask the file system: starting pyenv costs a tenth of a second, a folder listing nothing.
+
+    `closely` asks the interpreter too, before anything is built on it.
+    """
+    if pins.provider != "pyenv":
+        return _look_elsewhere(pins)
     root = pyenv.root(os.environ)
     found = root if root.is_dir() else None
     prefix = root / "versions" / pins.python
-    executable = _executable(prefix, pins.python)
-    if executable:
+    executable = pyenv.executable(prefix, pins.python)
+    defect = _defect(prefix, executable, pins.python, closely=closely)
+    if executable and defect is None:
         return PythonFact(executable, "pyenv", found)
     if running := _running(pins.python):
         return PythonFact(running, "running", found)
-    defect = f"{prefix} has no working interpreter" if prefix.is_dir() else None
+    if managed := _managed_by_uv(pins.python):
+        return PythonFact(managed, "uv", found)
     return PythonFact(None, None, found, defect)
+
+
+def _look_elsewhere(pins: Pins) -> PythonFact:
+    find = _managed_by_uv if pins.provider == "uv" else _on_path
+    executable = find(pins.python)
+    return PythonFact(executable, pins.provider if executable else None, None)
+
+
+def _managed_by_uv(version: str) -> Path | None:
+    """Where uv keeps the Pythons it has downloaded."""
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    folder = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path(home) / "uv" / "python")
+    prefixes = sorted(folder.glob(f"cpython-{version}-*"))
+    found = (pyenv.executable(prefix, version) for prefix in prefixes)
+    return next((path for path in found if path), None)
+
+
+def _on_path(version: str) -> Path | None:
+    """The first interpreter on PATH that says it is exactly this one."""
+    for name in (f"python{version.rpartition('.')[0]}", "python3", "python"):
+        program = shutil.which(name)
+        if program and look_up((program, "-V")).output == f"Python {version}":
+            return Path(program)
+    return None
+
+
+def _defect(prefix: Path, executable: Path | None, version: str, *, closely: bool) -> str | None:
+    if pyenv.marker(prefix).exists():
+        return f"the build of Python {version} was interrupted"
+    if executable is None:
+        return f"{prefix} has no working interpreter" if prefix.is_dir() else None
+    if not closely:
+        return None
+    from bootstrap.machine.building import verify  # noqa: PLC0415 - only where it is built upon
+
+    wrong = verify.defect(executable, version)
+    return f"Python {version} cannot be used: {wrong}" if wrong else None
 
 
 def _running(version: str) -> Path | None:
@@ -44,9 +90,4 @@ def _running(version: str) -> Path | None:
     own = f"{info.major}.{info.minor}.{info.micro}"
     if own != version or info.releaselevel != "final" or sys.implementation.name != "cpython":
         return None
-    return _executable(Path(sys.base_prefix), version)
-
-
-def _executable(prefix: Path, version: str) -> Path | None:
-    path = prefix / "bin" / f"python{version.rpartition('.')[0]}"
-    return path if path.is_file() and os.access(path, os.X_OK) else None
+    return pyenv.executable(Path(sys.base_prefix), version)

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.steps.cleanup import Cleanup
 from bootstrap.machine.steps.environment import Environment
+from bootstrap.machine.steps.hooks import Hooks
 from bootstrap.machine.steps.migrations import Migrations
 from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
 from bootstrap.machine.steps.proof import Policy, Proof
 from bootstrap.machine.steps.python import Python
+from bootstrap.machine.steps.services import Services
+from bootstrap.machine.steps.tools import Tools
 from bootstrap.machine.steps.venv import Venv
 
 if TYPE_CHECKING:
@@ -20,12 +23,15 @@ if TYPE_CHECKING:
 def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
     """A later step may rely on every earlier one."""
     return (
+        Tools(),
         Python(),
         Venv(),
         Pip(),
         Packages(),
         Environment(),
+        Services(),
         Migrations(),
+        Hooks(),
         Proof(proof),
         Cleanup(),
     )

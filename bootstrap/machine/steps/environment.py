@@ -57,6 +57,7 @@ class Environment:
             create_atomically(pinned.file, fill(text, pinned.secrets, _draw), mode=0o600)
         except FileExistsError:
             return f"{file} was there already"
+        context.changed("file", str(pinned.file))
         return f"{file} from {example}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:

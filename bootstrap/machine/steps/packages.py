@@ -1,4 +1,4 @@
-"""The packages of the lock, by pip, with every hash checked."""
+"""The packages of the lock, by the pinned installer, with every hash checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
-from bootstrap.machine import lock
+from bootstrap.machine import installers, lock
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -40,25 +40,32 @@ class Packages:
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join(_install(pins)),)
+        return (shlex.join(installers.of(pins).install(pins)),)
 
     def run(self, context: Context) -> str:
         """Install between two stamps: the first says it is underway, the last that it is done."""
-        pins = context.pins
-        wanted = lock.wanted(lock.parse(pins.lock.read_text(encoding="utf-8")), pins.python)
+        pins, installer = context.pins, installers.of(context.pins)
+        installers.require(pins)
+        wanted = lock.wanted(lock.read(pins.lock), pins.python)
         ours = set((read_stamp(pins) or {"ours": []})["ours"])
         _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | wanted.keys())))
         _sweep(pins)
         gone = [each.name for each in distributions(pins) if each.name in ours - wanted.keys()]
         if gone:
-            context.run((*_pip(pins), "uninstall", "--yes", *gone))
-        context.run(_install(pins))
+            context.run(installer.uninstall(pins, gone))
+        context.run(installer.install(pins))
         difference = summary(compare(pins))
         if difference:
             raise HeadstartError(
-                "pip said it is done, but it is not.", why=(difference,), next=("headstart up",)
+                f"{pins.installer} said it is done, but it is not.",
+                why=(difference,),
+                next=("headstart up",),
             )
-        folders = [each.folder.name for each in distributions(pins) if each.name in wanted]
+        # What an incomplete list has brought besides is as much a part of the installation.
+        whole = pins.hashed and pins.installer != "poetry"
+        folders = [
+            each.folder.name for each in distributions(pins) if each.name in wanted or not whole
+        ]
         digest = context.facts.packages.lock
         _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(wanted)))
         removed = f", {len(gone)} removed" if gone else ""
@@ -69,7 +76,7 @@ class Packages:
         if difference:
             repair = f"rm {shlex.quote(str(pins.venv / STAMP))} && headstart up"
             return (Finding(self.name, "broken", difference, repair),)
-        check = ask((*_pip(pins), "check"), pins)
+        check = ask((*installers.pip(pins), "check"), pins)
         if check.code == 0:
             return ()
         repair = "change the requirements and lock again, or remove what the lock did not bring"
@@ -77,16 +84,6 @@ class Packages:
             Finding(self.name, "notice", f"pip check: {line}", repair)
             for line in check.output.splitlines()[-10:]
         )
-
-
-def _pip(pins: Pins) -> tuple[str, ...]:
-    return (str(pins.venv_python), "-m", "pip")
-
-
-def _install(pins: Pins) -> tuple[str, ...]:
-    """The lock is complete, so nothing is resolved; Python compiles what it imports by itself."""
-    flags = ("--require-hashes", "--no-deps", "--no-compile", "--progress-bar", "off")
-    return (*_pip(pins), "install", *flags, "-r", str(pins.lock))
 
 
 def _sweep(pins: Pins) -> None:

@@ -43,7 +43,8 @@ class Pip:
             context.run((str(pins.venv_python), "-m", "pip", *_install(pins)))
         except CommandError:
             # The pip in there may be missing, or one that cannot work on this Python.
-            context.run((str(pins.venv_python), _bundled_pip(pins), *_install(pins)))
+            anew = ("--force-reinstall", "--no-deps")
+            context.run((str(pins.venv_python), _bundled_pip(pins), *_install(pins), *anew))
         return f"{context.facts.pip.version or 'none'} → {pins.pip}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
@@ -58,7 +59,7 @@ class Pip:
         return ()
 
     def _broken(self, problem: str) -> Finding:
-        return Finding(self.name, "broken", problem, "headstart up --only pip")
+        return Finding(self.name, "broken", problem, "headstart doctor --fix")
 
 
 def _install(pins: Pins) -> tuple[str, ...]:

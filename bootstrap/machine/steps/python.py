@@ -1,31 +1,23 @@
-"""The exact interpreter: found, or refused with the command that installs it."""
+"""The exact interpreter: found, or built by pyenv and verified."""
 
 from __future__ import annotations
 
 import os
-import sys
+import shlex
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
-from bootstrap.errors import Refused
-from bootstrap.machine.process import ask
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.process import CommandError
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.facts.python import PythonFact
+    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Context
-
-# pyenv reports success with these missing, when their headers were not there at build time.
-MODULES = ("ssl", "zlib", "sqlite3", "bz2", "lzma", "ctypes", "readline", "hashlib")
-_TRY_IMPORTS = """
-import importlib, sys
-for name in sys.argv[1:]:
-    try: importlib.import_module(name)
-    except ImportError: print(name)
-"""
 
 
 class Python:
@@ -42,46 +34,80 @@ class Python:
         minor = pins.python.rpartition(".")[0]
         executable = root / "versions" / pins.python / "bin" / f"python{minor}"
         found = replace(facts.python, executable=executable, provider="pyenv", defect=None)
-        return replace(facts, python=found)
+        return replace(facts, python=found, build=None)
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
-        return install_commands(pins.python, facts.python, sys.platform)
+        if pins.provider == "uv":
+            return (shlex.join(uv_install(pins.python)),)
+        fact = facts.build
+        if fact is None or fact.site is None:
+            return (*get_pyenv(fact)[:1], f"pyenv install {pins.python}")
+        from bootstrap.machine.building import attempts  # noqa: PLC0415 - only where it is built
+
+        attempt = attempts.first(fact, pins.python)
+        variables = "".join(f"{name}='{value}' " for name, value in attempt.environment.items())
+        prefix = fact.site.prefix
+        old = (f"mv {prefix} {prefix}.aside-TIMESTAMP",) if os.path.lexists(prefix) else ()
+        return (*old, f"{variables}pyenv install {pins.python}")
 
     def run(self, context: Context) -> str:
-        reason = self.needed(context.pins, context.facts)
-        raise Refused(
-            f"{reason}, and Headstart does not build it.",
-            next=(*self.commands(context.pins, context.facts), "headstart up"),
-        )
+        if context.pins.provider == "uv":
+            context.run(uv_install(context.pins.python))
+            return f"{context.pins.python}, built by uv's makers"
+        fact = context.facts.build
+        reason = self.needed(context.pins, context.facts) or ""
+        if context.pins.provider == "system":
+            raise Refused(
+                f"{reason}, and it is to be the system's own.",
+                next=(
+                    f"install Python {context.pins.python} so that PATH finds it",
+                    "headstart up",
+                ),
+            )
+        if fact is None or fact.site is None:
+            raise Refused(f"{reason}, and there is no pyenv to build it.", next=get_pyenv(fact))
+        from bootstrap.machine.building.build import Builder  # noqa: PLC0415 - only where it is built
+
+        folder = context.runner.log.with_suffix("")
+        builder = Builder(fact, fact.site, context.runner, folder, context.advance, context.tell)
+        try:
+            built = builder.build()
+        except HeadstartError as failed:
+            return _from_uv(context, failed)
+        context.changed("python", str(fact.site.prefix))
+        return built
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         executable = facts.python.executable
         if executable is None:
             return ()
-        answer = ask((str(executable), "-V"), pins)
-        if answer.output != f"Python {pins.python}":
-            problem = f"{executable} -V says {answer.output!r}, not Python {pins.python}"
-            return (self._broken(problem, pins),)
-        answer = ask((str(executable), "-I", "-c", _TRY_IMPORTS, *MODULES), pins)
-        if answer.code:
-            return (self._broken(f"{executable} does not run: {answer.output}", pins),)
-        missing = answer.output.split()
-        if not missing:
+        from bootstrap.machine.building import verify  # noqa: PLC0415 - a no-op has no use for it
+
+        wrong = verify.defect(executable, pins.python)
+        if wrong is None:
             return ()
-        return (self._broken(f"{executable} was built without {', '.join(missing)}", pins),)
-
-    def _broken(self, problem: str, pins: Pins) -> Finding:
-        repair = f"install what it was built without, then: pyenv install --force {pins.python}"
-        return Finding(self.name, "broken", problem, repair)
+        problem = f"{executable} cannot be used: {wrong}"
+        return (Finding(self.name, "broken", problem, "headstart doctor --fix"),)
 
 
-def install_commands(version: str, fact: PythonFact, platform: str) -> tuple[str, ...]:
-    """What a person has to type to get this Python."""
-    if fact.defect:
-        return (f"pyenv uninstall --force {version}", f"pyenv install {version}")
-    if fact.pyenv:
-        return (f"pyenv install {version}",)
-    get_pyenv = (
-        "brew install pyenv" if platform == "darwin" else "curl -fsSL https://pyenv.run | bash"
-    )
-    return (get_pyenv, f"pyenv install {version}")
+def uv_install(version: str) -> tuple[str, ...]:
+    return ("uv", "python", "install", version)
+
+
+def _from_uv(context: Context, failed: HeadstartError) -> str:
+    """The last rung: the same exact version, ready built, where uv is here and has it."""
+    if shutil.which("uv") is None:
+        raise failed
+    context.tell(f"{failed.what} uv may have it ready built")
+    try:
+        context.run(uv_install(context.pins.python))
+    except CommandError:
+        raise failed from None
+    return f"{context.pins.python}, built by uv's makers, because: {failed.what}"
+
+
+def get_pyenv(fact: BuildFact | None) -> tuple[str, ...]:
+    """What a person types to get pyenv."""
+    macos = fact is not None and fact.platform.system == "macos"
+    get = "brew install pyenv" if macos else "curl -fsSL https://pyenv.run | bash"
+    return (get, "headstart up")

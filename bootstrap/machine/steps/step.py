@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Literal, NewType, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
+    from bootstrap.machine.process import Runner
 
 StepName = NewType("StepName", str)
+ChangeKind = Literal["venv", "file", "python", "formula", "set-aside"]
+
+
+class Changed(Protocol):
+    def __call__(self, kind: ChangeKind, what: str, to: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Context:
-    """What a step may use to change the machine."""
+    """What a step may use to change the machine.
+
+    `advance` and `tell` are for who watches; `changed` writes into the journal what `undo` needs:
+    the kind of a change, the path or name it is about, and for what was set aside, where from.
+    """
 
     pins: Pins
     facts: Facts
-    run: Callable[[Sequence[str]], str]
+    runner: Runner
+    advance: Callable[[Advance], None]
+    tell: Callable[[str], None]
     record: Callable[[Literal["proving", "proven"], str], None]
+    changed: Changed
+
+    def run(self, argv: Sequence[str]) -> str:
+        return self.runner.run(argv)
 
 
 class Step(Protocol):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Context
 
+_OLDEST_OF_VIRTUALENV = (3, 9)
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
 
 
@@ -47,7 +48,7 @@ class Venv:
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         if facts.python.executable is None:
             return ()
-        create = shlex.join(virtualenv(facts.python.executable, pins, pins.pip))
+        create = shlex.join(create_command(facts.python.executable, pins, pins.pip))
         if facts.venv.state in _REPLACED:
             old = shlex.quote(str(pins.venv))
             return (f"mv {old} {old}.aside-TIMESTAMP", create)
@@ -65,12 +66,15 @@ class Venv:
                 ),
             )
         if fact.state in _REPLACED:
-            pins.venv.rename(aside_name(pins.venv, datetime.now(UTC)))
+            aside = aside_name(pins.venv, datetime.now(UTC))
+            pins.venv.rename(aside)
+            context.changed("set-aside", str(aside), str(pins.venv))
         try:
             _create(context)
         except BaseException:
             _restore(pins.venv)
             raise
+        context.changed("venv", str(pins.venv))
         replaced = (
             f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
         )
@@ -98,8 +102,13 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
     }[fact.state]
 
 
-def virtualenv(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
-    """The command that creates the environment; `pip` is an exact version, or `embed`."""
+def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
+    """The command that creates the environment; `pip` is an exact version, or `embed`.
+
+    virtualenv has dropped the oldest Pythons: those make their own, with the pip they carry.
+    """
+    if tuple(map(int, pins.python.split("."))) < _OLDEST_OF_VIRTUALENV:
+        return (str(python), "-m", "venv", str(pins.venv))
     return (
         *(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"),
         *("--python", str(python), "--pip", pip, "--no-setuptools", str(pins.venv)),
@@ -132,10 +141,10 @@ def _create(context: Context) -> None:
         raise Refused(f"Python {context.pins.python} is not there.", next=("headstart up",))
     _fresh(context.pins.venv)
     try:
-        context.run(virtualenv(python, context.pins, context.pins.pip))
+        context.run(create_command(python, context.pins, context.pins.pip))
     except CommandError:
         _fresh(context.pins.venv)
-        context.run(virtualenv(python, context.pins, "embed"))
+        context.run(create_command(python, context.pins, "embed"))
     (context.pins.venv / MARKER).unlink()
 
 

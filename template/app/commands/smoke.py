@@ -8,28 +8,24 @@ on a free port, and stops them again.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
-from typing import TypeVar
 from uuid import uuid4
 
 import httpx
 from PIL import Image
 
+from app import features
 from app.settings import Settings
 
-START_SECONDS = 30
-JOB_SECONDS = 30
+PATIENCE_SECONDS = 30
 STOP_SECONDS = 15
-
-T = TypeVar("T")
 
 
 class SmokeError(Exception):
@@ -46,8 +42,11 @@ def run(arguments: Namespace) -> None:
     settings = Settings()
     try:
         with ExitStack() as stack:
+            headers = stack.enter_context(features.request_headers(settings))
             base_url = arguments.url or stack.enter_context(_running(settings))
-            client = stack.enter_context(httpx.Client(base_url=base_url, timeout=10))
+            client = stack.enter_context(
+                httpx.Client(base_url=base_url, headers=headers, timeout=10)
+            )
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell_profile(client)
@@ -63,14 +62,14 @@ def _tell_profile(client: httpx.Client) -> None:
         _tell("headshot uploaded", lambda: _upload(client, path))
         _tell("worker made its thumbnail", lambda: _wait_for_thumbnail(client, path))
     finally:
-        _tell("profile deleted", lambda: client.delete(path).raise_for_status().status_code)
+        _tell("profile deleted", lambda: _delete(client, path))
 
 
-def _tell(what: str, act: Callable[[], T]) -> T:
+def _tell(what: str, act: Callable[[], object]) -> str:
     started = time.perf_counter()
-    result = act()
+    result = str(act())
     milliseconds = (time.perf_counter() - started) * 1000
-    print(f"✓ {what:<28} {result!s:<38} {milliseconds:7.0f} ms", flush=True)
+    print(f"✓ {what:<28} {result:<38} {milliseconds:7.0f} ms", flush=True)
     return result
 
 
@@ -81,18 +80,18 @@ def _wait_until_ready(client: httpx.Client) -> str:
         except httpx.TransportError:
             return False
 
-    _wait_for(ready, START_SECONDS, "the api did not become ready")
+    _wait_for(ready, "the api did not become ready")
     return str(client.base_url)
 
 
-def _create_profile(client: httpx.Client) -> str:
+def _create_profile(client: httpx.Client) -> object:
     draft = {
         "employee_number": f"smoke-{uuid4().hex[:8]}",
         "full_name": "Smoke Test",
         "email": "smoke.test@example.com",
         "department": "Operations",
     }
-    return str(_data(client.post("/v1/profiles", json=draft))["id"])
+    return _data(client.post("/v1/profiles", json=draft))["id"]
 
 
 def _upload(client: httpx.Client, path: str) -> object:
@@ -103,11 +102,16 @@ def _upload(client: httpx.Client, path: str) -> object:
 
 
 def _wait_for_thumbnail(client: httpx.Client, path: str) -> str:
-    _wait_for(
-        lambda: _data(client.get(path))["headshot"] == "ready", JOB_SECONDS, "the job was not done"
-    )
+    def ready() -> bool:
+        return _data(client.get(path))["headshot"] == "ready"
+
+    _wait_for(ready, "the job was not done")
     answer = client.get(f"{path}/headshot").raise_for_status()
     return f"{answer.headers['content-type']}, {len(answer.content)} bytes"
+
+
+def _delete(client: httpx.Client, path: str) -> int:
+    return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
 
 
 def _data(answer: httpx.Response) -> dict[str, object]:
@@ -120,11 +124,11 @@ def _data(answer: httpx.Response) -> dict[str, object]:
     return data
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    end = time.monotonic() + seconds
+def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > end:
-            message = f"{otherwise} within {seconds:.0f} seconds"
+            message = f"{otherwise} within {PATIENCE_SECONDS} seconds"
             raise SmokeError(message)
         time.sleep(0.05)
 
@@ -134,25 +138,24 @@ def _running(settings: Settings) -> Iterator[str]:
     """Start the project's processes, yield the api's address, and stop them."""
     port = _free_port()
     environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "WARNING"}
-    commands = ["api"] if settings.redis_url is None else ["api", "worker"]
-    processes = [
-        subprocess.Popen([sys.executable, "-m", "app", command], env=environment)
-        for command in commands
-    ]
-    try:
+    with ExitStack() as stack:
+        for command in ["api"] if settings.redis_url is None else ["api", "worker"]:
+            stack.enter_context(_process(command, environment))
         yield f"http://127.0.0.1:{port}"
-    finally:
-        for process in processes:
-            _stop(process)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
+@contextmanager
+def _process(command: str, environment: Mapping[str, str]) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "app", command], env=environment)
     try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:

@@ -5,22 +5,35 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from datetime import timedelta
 
+from app.core.queues import Queue
 from app.settings import Settings
 
 COMMAND = [sys.executable, "-m", "dramatiq", "app.worker:boot", "--processes=1", "--skip-logging"]
 
 
-def declare(_: ArgumentParser) -> None:
-    """Add no argument: the settings say everything."""
+def declare(parser: ArgumentParser) -> None:
+    """Add the command's arguments."""
+    queues = [queue.label for queue in Queue]
+    text = "take jobs of these queues only (default: all, the urgent ones first)"
+    parser.add_argument("--queues", nargs="+", choices=queues, default=[], help=text)
 
 
-def run(_: Namespace) -> None:
+def run(arguments: Namespace) -> None:
     """Become the worker."""
     command = command_line(Settings())
+    if arguments.queues:
+        command += ["--queues", *arguments.queues]
     os.execv(command[0], command)  # noqa: S606 - our own interpreter
 
 
 def command_line(settings: Settings) -> list[str]:
     """Return the command line of a worker with one process."""
-    return [*COMMAND, f"--threads={settings.job_concurrency}"]
+    # Jobs are cut off after the grace; this is for what comes after them.
+    shutdown = settings.job_grace + timedelta(seconds=10)
+    return [
+        *COMMAND,
+        f"--threads={settings.job_concurrency}",
+        f"--worker-shutdown-timeout={shutdown // timedelta(milliseconds=1)}",
+    ]

@@ -9,17 +9,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
 
 import structlog
 from pydantic import ConfigDict, validate_call
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
 
-from app.core import outbox
+from app.core import observers, outbox
 from app.core.clock import happens
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
 from app.core.outbox import Job, Superseded
+from app.core.queues import QUEUES, Queue
 
 logger = structlog.get_logger(__name__)
 
@@ -36,11 +38,10 @@ class Attempt:
         self.job = job
         self.finished = False
 
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[ReadConnection]:
-        """Yield a connection for the reading and the slow work that come before the effect."""
-        async with self._database.reads() as connection:
-            yield connection
+    @property
+    def reads(self) -> ReadConnection:
+        """What comes before the effect: reading, and slow work with what was read."""
+        return self._database.reads
 
     @asynccontextmanager
     async def finishes(self) -> AsyncIterator[WriteSession]:
@@ -64,7 +65,7 @@ class Actor:
 
     name: str
     function: Function[...]
-    queue: str
+    queue: Queue
     max_attempts: int
     time_limit: timedelta
 
@@ -72,14 +73,25 @@ class Actor:
 ACTORS: dict[str, Actor] = {}
 
 
+class Option(Protocol):
+    """What else there is to an actor; a feature's affair."""
+
+    def apply(self, actor: str) -> None:
+        """Learn the name of the actor that has this option."""
+
+
 class DuplicateActor(ValueError):
     """Two functions claim one actor name."""
 
 
+class CutOff(Exception):
+    """The process ended before the attempt did."""
+
+
 def actor(
     name: str,
-    *,
-    queue: str = "default",
+    *options: Option,
+    queue: Queue = Queue.DEFAULT,
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
 ) -> Callable[[Function[P]], Function[P]]:
@@ -94,6 +106,9 @@ def actor(
             raise DuplicateActor(name)
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
         ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
+        QUEUES[name] = queue
+        for option in options:
+            option.apply(name)
         return function
 
     return register
@@ -102,10 +117,12 @@ def actor(
 async def run(database: Database, job: Job, *, lease: timedelta) -> None:
     """Run the next attempt of `job`, if it is still to be had, and record how it ended."""
     with correlated(job.correlation_id):
+        # Every line from here on names the job, those of the actor's own code too.
+        bind_contextvars(job=str(job.id), actor=job.actor, attempt=job.attempts + 1)
         async with database.writes() as session:
             claimed = await outbox.begin(session, job, lease_until=datetime.now(UTC) + lease)
         if claimed is None:
-            logger.info("job.skipped", job=str(job.id), actor=job.actor)
+            logger.info("job.skipped")
             return
         ended = asyncio.Event()
         keeper = asyncio.create_task(_keep_lease(database, claimed, lease, ended))
@@ -117,15 +134,20 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
 
 
 async def _attempt(database: Database, job: Job) -> None:
-    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     try:
-        await _call(Attempt(database, job))
+        with observers.attempt(job):
+            await _call(Attempt(database, job))
     except Superseded:
-        log.warning("job.superseded")
+        logger.warning("job.superseded")
+    except asyncio.CancelledError:
+        due_at = datetime.now(UTC)
+        await _record_failure(database, job, CutOff("the process was told to end"), due_at)
+        raise
     except Exception as error:  # noqa: BLE001 - whatever an actor raises is recorded on its job
-        await _record_failure(database, job, error)
+        due_at = datetime.now(UTC) + pause_after(job.attempts)
+        await _record_failure(database, job, error, due_at)
     else:
-        log.info("job.done")
+        logger.info("job.done")
 
 
 async def _call(attempt: Attempt) -> None:
@@ -134,6 +156,10 @@ async def _call(attempt: Attempt) -> None:
         message = f"no actor is called {job.actor!r}"
         raise LookupError(message)
     known = ACTORS[job.actor]
+    if job.attempts > known.max_attempts:
+        # Whoever ran the last attempt died of it, or with it: one more may kill this process too.
+        message = f"attempt {known.max_attempts} of {known.max_attempts} ended with its process"
+        raise CutOff(message)
     async with asyncio.timeout(known.time_limit.total_seconds()):
         await known.function(attempt, **job.arguments)
     if not attempt.finished:
@@ -141,19 +167,16 @@ async def _call(attempt: Attempt) -> None:
             pass
 
 
-async def _record_failure(database: Database, job: Job, error: Exception) -> None:
+async def _record_failure(database: Database, job: Job, error: Exception, due_at: datetime) -> None:
     known = ACTORS.get(job.actor)
     last = known is None or job.attempts >= known.max_attempts
-    log = logger.bind(job=str(job.id), actor=job.actor, attempt=job.attempts)
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
-        if last:
-            await outbox.bury(session, job, error=text)
-            log.error("job.dead", exc_info=error)
-        else:
-            due_at = datetime.now(UTC) + pause_after(job.attempts)
-            await outbox.retry(session, job, due_at=due_at, error=text)
-            log.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
+        await outbox.fail(session, job, due_at=None if last else due_at, error=text)
+    if last:
+        logger.error("job.dead", exc_info=error)
+    else:
+        logger.warning("job.failed", retry_at=due_at.isoformat(), exc_info=error)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -169,4 +192,4 @@ async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asy
             async with database.writes() as session:
                 ours = await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease)
         except SQLAlchemyError:
-            logger.exception("job.lease_not_renewed", job=str(job.id))
+            logger.exception("job.lease_not_renewed")

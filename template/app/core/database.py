@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import NewType
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NewType, TypeVarTuple, overload
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData, TypeDecorator, Uuid
+from sqlalchemy import (
+    CursorResult,
+    DateTime,
+    Dialect,
+    Executable,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    Uuid,
+)
 from sqlalchemy.dialects import mysql
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.util import greenlet_spawn
 
-from app.core.engines import reading_engine, writing_engine
+from app.core.engines import LONGEST_WAIT, reading_engine, turns_of, writing_engine
+from app.core.outages import before_commit, during_commit
 
-ReadConnection = NewType("ReadConnection", AsyncConnection)
 WriteSession = NewType("WriteSession", AsyncSession)
+Values = Mapping[str, object]
+Row = TypeVarTuple("Row")
+AnyRow = tuple[Any, ...]
 
 # Names for what Alembic must be able to drop by name, on every database.
 NAMING_CONVENTION = {
@@ -32,6 +48,12 @@ NAMING_CONVENTION = {
 INSTANT = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 # And its plain BLOB ends at 64 KiB.
 BLOB = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+# Text that is compared by its code points everywhere, whatever the language of the server.
+SORT_KEY = (
+    String(100)
+    .with_variant(String(100, collation="C"), "postgresql")
+    .with_variant(String(100, collation="utf8mb4_bin"), "mysql", "mariadb")
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,26 +81,70 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, UUID: Uuid(), bytes: BLOB}  # noqa: RUF012 - SQLAlchemy's own form
 
 
+class ReadConnection:
+    """Reads outside any transaction: every statement sees what is committed by then.
+
+    Each has a connection for as long as it runs, so whoever thinks between two of them keeps none
+    from others.
+    """
+
+    def __init__(self, engine: AsyncEngine, turns: AbstractAsyncContextManager[None]) -> None:
+        """Take connections of `engine`, which commits by itself, one in each turn."""
+        self._engine = engine.sync_engine
+        self._turns = turns
+
+    @overload
+    async def execute(
+        self, statement: TypedReturnsRows[*Row], values: Values | None = None
+    ) -> CursorResult[*Row]: ...
+
+    @overload
+    async def execute(
+        self, statement: Executable, values: Values | None = None
+    ) -> CursorResult[*AnyRow]: ...
+
+    async def execute(
+        self, statement: Executable, values: Values | None = None
+    ) -> CursorResult[*AnyRow]:
+        """Run a statement; its rows are here when this returns. Raises DatabaseAway."""
+        async with self._turns:
+            # One step into SQLAlchemy instead of three: connect, execute, give back.
+            return await greenlet_spawn(self._run, statement, values)
+
+    def _run(self, statement: Executable, values: Values | None) -> CursorResult[*AnyRow]:
+        with before_commit(), self._engine.connect() as connection:
+            return connection.execute(statement, values)
+
+
 class Database:
-    """One database, two pools: `reads()` in autocommit, `writes()` one transaction each."""
+    """One database, two pools: `reads` in autocommit, `writes()` one transaction each."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare the pools; nothing is connected yet."""
-        self._reader = reading_engine(url)
-        self._writer = writing_engine(url)
+    def __init__(self, url: str, wait: timedelta = LONGEST_WAIT) -> None:
+        """Prepare the pools; nothing is connected yet. A connection is waited for up to `wait`."""
+        self._reader = reading_engine(url, wait)
+        self._writer = writing_engine(url, wait)
+        self.reads = ReadConnection(self._reader, turns_of(self._reader, wait))
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
-
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[ReadConnection]:
-        """Yield a connection on which every statement sees what is committed by then."""
-        async with self._reader.connect() as connection:
-            yield ReadConnection(connection)
+        self._writing = turns_of(self._writer, wait)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
-        """Yield the session of one transaction: committed at the end, rolled back on any error."""
-        async with self._sessions.begin() as session:
-            yield WriteSession(session)
+        """Yield the session of one transaction: committed at the end, rolled back on any error.
+
+        Raises DatabaseAway when nothing was stored for want of a connection, and Unconfirmed when
+        that is not known.
+        """
+        session = self._sessions()
+        async with self._writing:
+            try:
+                with before_commit():
+                    yield WriteSession(session)
+                with during_commit():
+                    await session.commit()
+            except BaseException:
+                # Also where this task was cancelled: nobody else would roll back.
+                await asyncio.shield(session.close())
+                raise
 
     async def close(self) -> None:
         """Close every connection."""

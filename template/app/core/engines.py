@@ -6,13 +6,20 @@ may take of a server's connections.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from app.core.outages import DatabaseAway
 
 Options = dict[str, Any]
 
@@ -20,9 +27,10 @@ Options = dict[str, Any]
 SERVER_POOL: Options = {
     "pool_size": 10,
     "max_overflow": 0,
-    "pool_timeout": 5,
     "pool_recycle": 1800,
 }
+# As long as a proxy waits: whoever asks has given up by then.
+LONGEST_WAIT = timedelta(seconds=30)
 SQLITE_PRAGMAS = (
     "busy_timeout=5000",
     "journal_mode=WAL",
@@ -40,6 +48,8 @@ class Kind:
     """One kind of database: its driver, and what its engines are created with."""
 
     driver: str
+    # What the app and its migrations need installed.
+    packages: tuple[str, ...]
     common: Options = field(default_factory=dict)
     writing: Options = field(default_factory=dict)
 
@@ -47,15 +57,19 @@ class Kind:
 KINDS = {
     "sqlite": Kind(
         "sqlite+aiosqlite",
+        ("aiosqlite",),
+        {"pool_size": 5, "max_overflow": 0},
         # One writer at a time: waiting in the pool is fair, waiting inside SQLite is a poll.
         writing={"pool_size": 1, "max_overflow": 0},
     ),
     "postgresql": Kind(
         "postgresql+asyncpg",
+        ("asyncpg", "psycopg[binary]"),
         SERVER_POOL | {"connect_args": {"server_settings": {"jit": "off"}}},
     ),
     "mysql": Kind(
         "mysql+asyncmy",
+        ("asyncmy", "pymysql"),
         SERVER_POOL | {"connect_args": {"charset": "utf8mb4"}},
         # InnoDB's default locks gaps between rows, where concurrent jobs would deadlock.
         writing={"isolation_level": "READ COMMITTED"},
@@ -64,29 +78,88 @@ KINDS = {
 KINDS["mariadb"] = KINDS["mysql"]
 
 
-def reading_engine(url: str) -> AsyncEngine:
+def reading_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
     """Return an engine whose connections are never in a transaction, so none needs to be ended."""
     parsed, kind = _kind_of(url)
-    engine = create_async_engine(
-        parsed.set(drivername=kind.driver),
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        **kind.common,
-    )
-    if parsed.get_backend_name() == "sqlite":
-        _configure_sqlite(engine)
-    return engine
+    autocommit = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    return _engine(parsed, kind, kind.common | autocommit, wait)
 
 
-def writing_engine(url: str) -> AsyncEngine:
+def writing_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
     """Return an engine for transactions."""
     parsed, kind = _kind_of(url)
-    options = {**kind.common, **kind.writing}
-    engine = create_async_engine(parsed.set(drivername=kind.driver), **options)
-    if parsed.get_backend_name() == "sqlite":
-        _configure_sqlite(engine)
+    engine = _engine(parsed, kind, kind.common | kind.writing, wait)
+    if kind is KINDS["sqlite"]:
         _begin_immediately(engine)
     return engine
+
+
+def _engine(url: URL, kind: Kind, options: Options, wait: timedelta) -> AsyncEngine:
+    url = url.set(drivername=kind.driver)
+    try:
+        # An error's text ends up in logs and in failed jobs: no row's values in it.
+        engine = create_async_engine(url, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        message = f"this project has no {error.name}: add {' and '.join(kind.packages)} to the"
+        message += " dependencies in pyproject.toml, then make lock && make up"
+        raise UnsupportedDatabase(message) from error
+    if kind is KINDS["sqlite"]:
+        _configure_sqlite(engine)
+    else:
+        _connect_within(engine, wait)
+    return engine
+
+
+def _connect_within(engine: AsyncEngine, wait: timedelta) -> None:
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _connect(
+        dialect: Dialect, _: ConnectionPoolEntry, args: Sequence[Any], options: Options
+    ) -> DBAPIConnection:
+        connecting = greenlet_spawn(dialect.connect, *args, **options)
+        try:
+            return await_only(asyncio.wait_for(connecting, wait.total_seconds()))
+        except Exception as error:  # each driver has other ones, and asyncpg the system's
+            message = f"no connection: {error}"
+            raise DatabaseAway(message) from error
+
+
+class Turns:
+    """Whose turn it is to have a connection of a pool: first come, first served.
+
+    A pool lets a newcomer overtake those who wait, so that under load some wait until they fail.
+    """
+
+    def __init__(self, number: int, wait: timedelta) -> None:
+        """Let `number` tasks have a turn at the same time, and others wait so long."""
+        self._free = asyncio.Semaphore(number)
+        self._wait = wait.total_seconds()
+
+    async def __aenter__(self) -> None:
+        """Wait for a turn; raises DatabaseAway when none comes."""
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._free.acquire()
+        except TimeoutError:
+            message = "every connection is in use, and none has become free"
+            raise DatabaseAway(message) from None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Pass the turn on."""
+        self._free.release()
+
+
+def turns_of(engine: AsyncEngine, wait: timedelta) -> Turns:
+    """Return as many turns as the engine's pool has connections."""
+    assert isinstance(engine.pool, QueuePool)  # noqa: S101 - every kind has one; for the type checker
+    return Turns(engine.pool.size(), wait)
 
 
 def _kind_of(url: str) -> tuple[URL, Kind]:

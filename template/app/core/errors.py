@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from app.core.logging import correlation_id
+from app.core.outages import DatabaseAway, Unconfirmed
+
+logger = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 class Problem(BaseModel):
@@ -50,6 +57,7 @@ class ProblemError(Exception):
         """Say what went wrong, for the client."""
         super().__init__(detail)
         self.detail = detail
+        self.headers: dict[str, str] = {}
 
 
 class NotFound(ProblemError):
@@ -62,6 +70,18 @@ class Conflict(ProblemError):
     """The request contradicts what is stored."""
 
     status = HTTPStatus.CONFLICT
+
+
+class PreconditionFailed(ProblemError):
+    """What the client has seen is not what is stored any more."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class PreconditionRequired(ProblemError):
+    """The request changes something without saying which state of it the client has seen."""
+
+    status = HTTPStatus.PRECONDITION_REQUIRED
 
 
 class TooLarge(ProblemError):
@@ -103,20 +123,56 @@ def _invalid(request: Request, errors: list[FieldError]) -> Response:
     return respond(ValidationProblem(**base.model_dump(), errors=errors))
 
 
+def answer(request: Request, error: ProblemError) -> Response:
+    """Answer with the problem that was raised."""
+    if isinstance(error, InvalidInput):
+        return _invalid(request, [error.error])
+    return respond(problem(request, error.status, error.detail), error.headers)
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
-    raised = cast("ProblemError", error)
-    if isinstance(raised, InvalidInput):
-        return _invalid(request, [raised.error])
-    return respond(problem(request, raised.status, raised.detail))
+    return answer(request, cast("ProblemError", error))
+
+
+async def _on_database_away(request: Request, error: Exception) -> Response:
+    logger.warning("database.away", error=str(error))
+    detail = "the database cannot be reached now; nothing was changed, and it is worth repeating"
+    document = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    return respond(document, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _on_unconfirmed(request: Request, error: Exception) -> Response:
+    logger.error("database.unconfirmed", exc_info=error)
+    detail = "the database was lost during the commit: it is not known whether anything was changed"
+    # A feature may know what to do about that.
+    detail += getattr(request.state, "if_unconfirmed", "")
+    return respond(problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
-    return respond(problem(request, raised.status_code, str(raised.detail)), raised.headers)
+    headers = dict(raised.headers or {})
+    if raised.status_code == HTTPStatus.NOT_MODIFIED:
+        return Response(None, raised.status_code, headers)
+    if raised.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers |= _allowed(request)
+    return respond(problem(request, raised.status_code, str(raised.detail)), headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """Name every method of the path; the router knows only those of its first route there."""
+    path = getattr(request.scope.get("route"), "path_format", None)
+    operations = request.app.openapi()["paths"].get(path)
+    if operations is None:
+        return {}
+    return {"Allow": ", ".join(sorted(method.upper() for method in operations))}
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     raised = cast("RequestValidationError", error)
+    if _is_unsupported(request, raised.body):
+        detail = "the body is of a type that this endpoint does not read"
+        return respond(problem(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail))
     return _invalid(
         request,
         [
@@ -126,9 +182,18 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     )
 
 
+def _is_unsupported(request: Request, body: object) -> bool:
+    """Say whether the body was left alone for its type: JSON stays bytes, a form stays empty."""
+    sent = request.headers.get("content-type", "")
+    is_form = sent.lower().startswith(FORM_TYPES)
+    return isinstance(body, bytes) or (isinstance(body, FormData) and bool(sent) and not is_form)
+
+
 def install_errors(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
     app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(DatabaseAway, _on_database_away)
+    app.add_exception_handler(Unconfirmed, _on_unconfirmed)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -160,7 +225,9 @@ def _operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _declare_problems(responses: dict[str, Any]) -> None:
     for status in [code for code in responses if code.startswith(("4", "5"))]:
-        responses[status] = _problem_response(status)
+        # An answer with a model of its own is none of ours; FastAPI's own 422 is.
+        if "content" not in responses[status] or status == "422":
+            responses[status] = _problem_response(status)
     responses["default"] = {"description": "Any other problem", "content": _content("Problem")}
 
 

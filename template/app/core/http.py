@@ -20,6 +20,8 @@ logger = structlog.get_logger(__name__)
 HEADER = "X-Request-ID"
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = frozenset({"/livez", "/readyz"})
+UNCHANGED = "The request could not be completed and nothing was changed."
+COMMITTED = "The request was carried out, but its answer could not be made."
 
 
 class RequestContext:
@@ -61,11 +63,9 @@ class RequestContext:
 
 
 async def _answer_500(scope: Scope, receive: Receive, send: Send) -> None:
-    document = problem(
-        Request(scope),
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The request could not be completed and nothing was changed.",
-    )
+    request = Request(scope)
+    detail = COMMITTED if getattr(request.state, "is_committed", False) else UNCHANGED
+    document = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
     await respond(document)(scope, receive, send)
 
 

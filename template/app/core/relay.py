@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from app.core import actors, outbox
+from app.core import observers, outbox
 from app.core.clock import happens
 from app.core.database import Database
 from app.core.outbox import Job
+from app.core.queues import Queue
+from app.core.runner import Runner
 
 logger = structlog.get_logger(__name__)
 
@@ -23,8 +26,8 @@ PAUSE_AFTER_FAILURE = timedelta(seconds=3)
 class Transport(Protocol):
     """Where jobs are sent to."""
 
-    def room(self) -> int:
-        """Return how many jobs can be sent now."""
+    async def room(self) -> Mapping[Queue, int]:
+        """Return how many jobs of each queue can be sent now."""
 
     async def send(self, jobs: Sequence[Job]) -> None:
         """Send jobs; any error means that none of them counts as sent."""
@@ -42,16 +45,26 @@ class Relay:
         self._poll = poll
         self._resend = resend
         self._woken = asyncio.Event()
+        self._handed: list[Job] = []
         self._stopping = False
+        self.swept_at = time.monotonic()
 
-    def wake(self) -> None:
-        """Say that jobs were committed, or that there is room again."""
+    def hand_over(self, jobs: Sequence[Job]) -> None:
+        """Give jobs that were committed a moment ago: they are sent before anybody looks for them.
+
+        Their rows are due all the while, so that nothing depends on this process to go on.
+        """
+        self._handed += jobs
+        self._woken.set()
+
+    def look(self) -> None:
+        """Say that there is room again."""
         self._woken.set()
 
     def stop(self) -> None:
         """End `run` after what it is doing: no statement is cut off, no connection lost."""
         self._stopping = True
-        self.wake()
+        self._woken.set()
 
     async def run(self) -> None:
         """Relay until stopped. A database or broker that is away is waited for."""
@@ -59,6 +72,7 @@ class Relay:
             self._woken.clear()
             try:
                 sent = await self._relay_batch()
+                self.swept_at = time.monotonic()
             except Exception:
                 logger.exception("relay.failed")
                 await self._rest(PAUSE_AFTER_FAILURE)
@@ -67,18 +81,29 @@ class Relay:
                 await self._rest(self._poll)
 
     async def _relay_batch(self) -> int:
-        limit = min(self._transport.room(), LARGEST_BATCH)
-        if limit == 0:
+        handed, self._handed = self._handed, []
+        free = await self._transport.room()
+        room = {queue: min(number, LARGEST_BATCH) for queue, number in free.items()}
+        if handed and len(handed) <= min(room.values()):
+            return await self._send_handed(handed)
+        # Where there is no room for all of them, they are found in their turn like any other.
+        if max(room.values()) <= 0 or not await self._any_due():
             return 0
-        async with self._database.reads() as connection:
-            # Most sweeps find nothing: only a due job is worth the write lock.
-            if not await outbox.any_due(connection):
-                return 0
         async with self._database.writes() as session:
-            jobs = await outbox.take_due(
-                session, resend_at=datetime.now(UTC) + self._resend, limit=limit
-            )
-        await self._send(jobs)
+            resend_at = datetime.now(UTC) + self._resend
+            jobs = await outbox.take_due(session, resend_at=resend_at, room=room)
+        if jobs:
+            await self._send(jobs)
+        return len(jobs)
+
+    async def _any_due(self) -> bool:
+        # Most sweeps find nothing: only a due job is worth the write lock.
+        return await outbox.any_due(self._database.reads)
+
+    async def _send_handed(self, jobs: Sequence[Job]) -> int:
+        await self._transport.send(jobs)
+        async with self._database.writes() as session:
+            await outbox.sent(session, jobs, resend_at=datetime.now(UTC) + self._resend)
         return len(jobs)
 
     async def _send(self, jobs: Sequence[Job]) -> None:
@@ -86,8 +111,11 @@ class Relay:
             await self._transport.send(jobs)
         except Exception:
             async with self._database.writes() as session:
-                await outbox.give_back(session, jobs, datetime.now(UTC))
+                await outbox.give_back(session, jobs)
+            observers.count("relay_jobs", "given_back", len(jobs))
             raise
+        observers.count("relay_batches", "sent")
+        observers.count("relay_jobs", "sent", len(jobs))
 
     async def _rest(self, longest: timedelta) -> None:
         if not self._stopping:
@@ -97,37 +125,34 @@ class Relay:
 class InProcess:
     """A transport that runs jobs right here: no broker needed, and durable all the same."""
 
-    def __init__(self, database: Database, *, concurrency: int, lease: timedelta) -> None:
+    def __init__(self, runner: Runner, *, concurrency: int) -> None:
         """Run at most `concurrency` jobs at a time."""
-        self._database = database
+        self._runner = runner
         self._concurrency = concurrency
-        self._lease = lease
-        self._running: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.on_room: Callable[[], None] = _nothing
 
-    def room(self) -> int:
-        """Return how many more jobs may run now."""
-        return self._concurrency - len(self._running)
+    async def room(self) -> Mapping[Queue, int]:
+        """Return how many more jobs may run now, of whatever queue."""
+        return dict.fromkeys(Queue, self._concurrency - len(self._tasks))
 
     async def send(self, jobs: Sequence[Job]) -> None:
         """Start each job as a task of this event loop."""
         for job in jobs:
-            task = asyncio.create_task(actors.run(self._database, job, lease=self._lease))
-            self._running.add(task)
+            task = asyncio.create_task(self._runner.run(job))
+            self._tasks.add(task)
             task.add_done_callback(self._ended)
 
+    async def ended(self) -> None:
+        """Wait for every job that was sent: also for one that the runner has not seen yet."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("job.crashed", exc_info=task.exception())
         self.on_room()
-
-    async def drain(self, grace: timedelta) -> None:
-        """Let running jobs end within `grace`; the others are attempted again after their lease."""
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=grace.total_seconds())
-            for task in late:
-                task.cancel()
 
 
 def _nothing() -> None:

@@ -16,20 +16,20 @@ from app.core.database import Database, ReadConnection, WriteSession
 from app.core.relay import Relay
 
 
-async def _read(request: Request) -> AsyncIterator[ReadConnection]:
+async def _read(request: Request) -> ReadConnection:
     database: Database = request.app.state.database
-    async with database.reads() as connection:
-        yield connection
+    return database.reads
 
 
 async def _write(request: Request) -> AsyncIterator[WriteSession]:
     database: Database = request.app.state.database
     async with database.writes() as session:
         yield session
+    request.state.is_committed = True
     relay: Relay = request.app.state.relay
-    if outbox.has_jobs(session):
-        relay.wake()
+    if jobs := outbox.asked_for(session):
+        relay.hand_over(jobs)
 
 
-Reads = Annotated[ReadConnection, Depends(_read, scope="function")]
+Reads = Annotated[ReadConnection, Depends(_read)]
 Writes = Annotated[WriteSession, Depends(_write, scope="function")]

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from app.core.errors import MEDIA_TYPE
 
+HEADSHOT = "/v1/profiles/00000000-0000-0000-0000-000000000000/headshot"
+
 
 def assert_problem(answer: httpx.Response, status: int) -> None:
     assert answer.status_code == status
@@ -25,7 +27,7 @@ async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient) -> None:
 async def test_a_wrong_method_is_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.patch("/v1/profiles")
     assert_problem(answer, 405)
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
 
 
 async def test_broken_json_is_a_problem_with_its_place(client: httpx.AsyncClient) -> None:
@@ -34,6 +36,45 @@ async def test_broken_json_is_a_problem_with_its_place(client: httpx.AsyncClient
     )
     assert_problem(answer, 422)
     assert answer.json()["errors"][0]["location"].startswith("body")
+
+
+async def test_json_that_is_no_text_is_a_problem(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/v1/profiles", content=b'"\xff"', headers={"content-type": "application/json"}
+    )
+    assert_problem(answer, 400)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "multipart/form-data", ""])
+async def test_another_type_than_json_is_a_problem(
+    client: httpx.AsyncClient, media_type: str
+) -> None:
+    answer = await client.post(
+        "/v1/profiles", content=b"<profile/>", headers={"content-type": media_type}
+    )
+    assert_problem(answer, 415)
+
+
+async def test_no_body_is_a_problem_of_the_input(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.post("/v1/profiles"), 422)
+    assert_problem(await client.put(HEADSHOT), 422)
+
+
+async def test_another_type_than_a_form_is_a_problem(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.put(HEADSHOT, json={"image": "x"}), 415)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "body", "status"),
+    [("", b"", 400), ("; boundary=b", b"no part", 400), ("; boundary=b", b"--b\r\nx", 422)],
+)
+async def test_a_broken_form_is_a_problem(
+    client: httpx.AsyncClient, boundary: str, body: bytes, status: int
+) -> None:
+    answer = await client.put(
+        HEADSHOT, content=body, headers={"content-type": f"multipart/form-data{boundary}"}
+    )
+    assert_problem(answer, status)
 
 
 async def test_invalid_input_names_every_field(client: httpx.AsyncClient) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+from dataclasses import dataclass
+from typing import Literal
 
 import httpx
 import pytest
 import structlog
 from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from app.core.database import Database
 from app.core.logging import (
     REDACTED,
     configure_logging,
@@ -16,7 +22,9 @@ from app.core.logging import (
     correlation_id,
     log_func_args,
     redacted,
+    scrub,
 )
+from app.modules.profiles.schemas import ProfileIn
 
 
 class Login(BaseModel):
@@ -39,6 +47,74 @@ def test_secrets_are_blanked_at_any_depth() -> None:
 
 def test_a_model_is_blanked_too() -> None:
     assert redacted(Login(name="ada", password="x")) == {"name": "ada", "password": REDACTED}
+
+
+def test_what_says_something_about_a_person_is_blanked() -> None:
+    draft = ProfileIn(
+        employee_number="E-1", full_name="Ada Lovelace", email="ada@example.com", department="Eng"
+    )
+    assert redacted({"draft": draft, "Phone-Number": 7, "mobile": "1", "ip_address": "::1"}) == {
+        "draft": {
+            "employee_number": "E-1",
+            "full_name": REDACTED,
+            "email": REDACTED,
+            "department": "Eng",
+        },
+        "Phone-Number": REDACTED,
+        "mobile": REDACTED,
+        "ip_address": REDACTED,
+    }
+
+
+@dataclass
+class Visitor:
+    number: int
+    surname: str
+
+
+def test_a_dataclass_is_blanked_too() -> None:
+    assert redacted([Visitor(7, "Lovelace")]) == [{"number": 7, "surname": REDACTED}]
+
+
+@pytest.mark.parametrize(
+    ("line", "scrubbed"),
+    [
+        ("GET /x?access_token=abc&limit=2", "GET /x?***&limit=2"),
+        ("GET https://h/x?page=2&code=a%20b", "GET https://h/x?page=2&***"),
+        ("{'authorization': 'bearer abc.d-e_f~+/='}", "{'authorization': '***'}"),
+        ("(b'authorization', b'Basic dXNlcjpwYXNz')", "(b'authorization', b'***')"),
+        ("\\nBearer abc", "\\n***"),
+        ("a eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0. b", "a *** b"),
+        ("postgresql+asyncpg://app:p%40ss:word@db/app", "postgresql+asyncpg://***@db/app"),
+        ("no mail to <ada.l+x@example.co.uk>", "no mail to <***>"),
+        ("see https://example.com/docs?page=2#top, a = b", None),
+        ("the basic things, bearer", None),
+    ],
+)
+def test_what_gives_itself_away_is_blanked_in_any_text(line: str, scrubbed: str | None) -> None:
+    assert scrub(line) == (scrubbed or line)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_tracebacks_and_records_of_libraries_are_scrubbed(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["json", "console"]
+) -> None:
+    configure_logging("INFO", log_format)
+    refused = ValueError("refused: Bearer s3cr3t for ada@example.com")
+    try:
+        raise refused
+    except ValueError:
+        logging.getLogger("library").exception("GET http://h/?token=s3cr3t")
+    output = capsys.readouterr().err
+    assert "ValueError" in output
+    assert "s3cr3t" not in output
+    assert "ada@" not in output
+
+
+async def test_the_values_of_a_failed_statement_stay_out_of_its_error(database: Database) -> None:
+    with pytest.raises(DBAPIError) as error:
+        await database.reads.execute(text("SELECT :name FROM nowhere"), {"name": "Ada Lovelace"})
+    assert "Ada" not in str(error.value)
 
 
 async def test_calls_are_logged_with_their_arguments_and_without_secrets(
@@ -94,6 +170,13 @@ async def test_a_request_is_one_line_with_the_callers_id(
     assert answer.headers["x-request-id"] == "caller-7"
     (line,) = [line for line in lines(capsys) if line["event"] == "request"]
     assert line | {"path": "/v1/profiles", "status": 200, "correlation_id": "caller-7"} == line
+
+
+def test_what_is_bound_inside_ends_with_it() -> None:
+    with correlated("outer"):
+        with correlated("inner"):
+            structlog.contextvars.bind_contextvars(caller="token:ada")
+        assert structlog.contextvars.get_contextvars() == {"correlation_id": "outer"}
 
 
 async def test_a_strange_request_id_is_replaced(client: httpx.AsyncClient) -> None:

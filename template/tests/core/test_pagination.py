@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,12 +12,23 @@ from pydantic import ValidationError
 from app.core.errors import InvalidInput
 from app.core.pagination import Cursors, PageQuery, Position
 
-POSITION = Position(datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), uuid4())
+POSITION = Position(
+    {"sort": "-created_at", "q": "Ö"}, datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), uuid4()
+)
 
 
 def test_a_cursor_is_read_back_as_it_was_written() -> None:
     cursors = Cursors("secret")
     assert cursors.read(cursors.write(POSITION)) == POSITION
+    named = replace(POSITION, value="lovelace")
+    assert cursors.read(cursors.write(named)) == named
+
+
+def test_the_longest_cursor_is_accepted() -> None:
+    longest = Position(
+        {"sort": "-name", "department": "𐍈" * 100, "q": "𐍈" * 100}, "𐍈" * 100, uuid4()
+    )
+    PageQuery(sort="name", cursor=Cursors("secret").write(longest))
 
 
 def test_a_cursor_of_another_secret_is_refused() -> None:
@@ -40,6 +52,6 @@ def test_every_single_change_of_a_cursor_is_noticed() -> None:
 
 
 def test_numbered_pages_end_where_they_become_expensive() -> None:
-    assert PageQuery(page=100, limit=100).offset == 9_900
+    assert PageQuery(sort="name", page=100, limit=100).offset == 9_900
     with pytest.raises(ValidationError, match="walk on by cursor"):
-        PageQuery(page=101, limit=100)
+        PageQuery(sort="name", page=101, limit=100)

@@ -32,8 +32,7 @@ def database(committing: Database) -> Database:
 
 
 async def count(database: Database, table: type[Profile | OutboxRow]) -> int:
-    async with database.reads() as reads:
-        return (await reads.execute(select(func.count()).select_from(table))).scalar_one()
+    return (await database.reads.execute(select(func.count()).select_from(table))).scalar_one()
 
 
 async def test_the_row_is_committed_before_the_answer_arrives(
@@ -73,12 +72,12 @@ async def test_an_error_after_the_write_rolls_it_back_with_its_jobs(
 
 
 async def test_a_read_sees_what_others_have_committed_meanwhile(database: Database) -> None:
-    async with database.reads() as reads:
-        counting = select(func.count()).select_from(Profile)
-        assert (await reads.execute(counting)).scalar_one() == 0
-        async with database.writes() as session:
-            await service.create(session, ProfileIn(**ADA))
-        assert (await reads.execute(counting)).scalar_one() == 1
+    reads = database.reads
+    counting = select(func.count()).select_from(Profile)
+    assert (await reads.execute(counting)).scalar_one() == 0
+    async with database.writes() as session:
+        await service.create(session, ProfileIn(**ADA))
+    assert (await reads.execute(counting)).scalar_one() == 1
 
 
 @pytest.mark.parametrize("number", [2, 64])

@@ -48,15 +48,17 @@ async def test_a_profile_is_created_read_replaced_and_deleted(client: httpx.Asyn
 
     assert (await client.get(path)).json() == {"success": True, "data": data}
 
-    replaced = await client.put(path, json=draft(department="Analytics"))
+    seen = {"If-Match": created.headers["etag"]}
+    replaced = await client.put(path, json=draft(department="Analytics"), headers=seen)
     assert replaced.json()["data"]["department"] == "Analytics"
     assert replaced.json()["data"]["updated_at"] > data["updated_at"]
     assert replaced.json()["data"]["created_at"] == data["created_at"]
 
-    assert (await client.delete(path)).status_code == 204
+    seen = {"If-Match": replaced.headers["etag"]}
+    assert (await client.delete(path, headers=seen)).status_code == 204
     assert (await client.get(path)).status_code == 404
-    assert (await client.delete(path)).status_code == 404
-    assert (await client.put(path, json=draft())).status_code == 404
+    assert (await client.delete(path, headers=seen)).status_code == 404
+    assert (await client.put(path, json=draft(), headers=seen)).status_code == 404
 
 
 async def test_an_employee_number_is_taken_once(client: httpx.AsyncClient) -> None:
@@ -65,7 +67,8 @@ async def test_an_employee_number_is_taken_once(client: httpx.AsyncClient) -> No
     again = await client.post(URL, json=draft(1))
     assert again.status_code == 409
     assert "E-001" in again.json()["detail"]
-    assert (await client.put(f"{URL}/{other}", json=draft(1))).status_code == 409
+    answer = await client.put(f"{URL}/{other}", json=draft(1), headers={"If-Match": "*"})
+    assert answer.status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -114,8 +117,12 @@ async def test_numbered_pages_say_how_many_there_are(client: httpx.AsyncClient) 
         {"page": 1, "cursor": "x"},
         {"page": 10**9},
         {"cursor": "forged"},
-        {"cursor": "x" * 301},
+        {"cursor": "x" * 2001},
         {"offset": 3},
+        {"sort": "email"},
+        {"sort": "--created_at"},
+        {"q": ""},
+        {"department": "x" * 101},
     ],
 )
 async def test_a_page_that_cannot_be_is_refused(
@@ -155,7 +162,7 @@ async def test_a_second_upload_replaces_the_first(
 async def test_a_headshot_goes_with_its_profile(client: httpx.AsyncClient, picture: bytes) -> None:
     path = f"{URL}/{await create(client)}"
     await client.put(f"{path}/headshot", files={"image": picture})
-    assert (await client.delete(path)).status_code == 204
+    assert (await client.delete(path, headers={"If-Match": "*"})).status_code == 204
     assert (await client.get(f"{path}/headshot")).status_code == 404
 
 

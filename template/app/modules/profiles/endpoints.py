@@ -5,69 +5,82 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Request, Response, UploadFile, status
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
 
 from app.core import images
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
-from app.core.pagination import Cursors, Page, PageParams
+from app.core.etag import IfMatch, IfNoneMatch
+from app.core.pagination import Cursors, Page
 from app.core.transactions import Reads, Writes
 from app.modules.profiles import service
-from app.modules.profiles.schemas import ProfileIn, ProfileOut
+from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
 Responses = dict[int | str, dict[str, Any]]
 NOT_FOUND: Responses = {404: {}}
+NOT_MODIFIED: Responses = {304: {"description": "You have it already"}}
 CONFLICT: Responses = {409: {}}
+PRECONDITION: Responses = {412: {}, 428: {}}
 TOO_LARGE: Responses = {413: {}}
 THUMBNAIL: Responses = {200: {"content": {images.THUMBNAIL_TYPE: {}}}}
 
 
-async def _cursors(request: Request) -> Cursors:
-    return request.app.state.cursors  # type: ignore[no-any-return]
-
-
 @router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 async def create_profile(
-    draft: ProfileIn, writes: Writes, response: Response
+    draft: ProfileIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ProfileOut]:
     """Create a profile."""
     profile = await service.create(writes, draft)
-    response.headers["Location"] = f"{router.prefix}/{profile.id}"
+    response.headers["Location"] = f"{request.url.path}/{profile.id}"
+    response.headers["ETag"] = profile.etag
     return SuccessModel(data=profile)
 
 
 @router.get("")
 async def list_profiles(
-    page: PageParams, reads: Reads, cursors: Annotated[Cursors, Depends(_cursors)]
+    query: Annotated[ProfileQuery, Query()], reads: Reads, request: Request
 ) -> SuccessModel[Page[ProfileOut]]:
-    """List profiles, newest first: walk by `cursor`, or jump by `page`."""
-    return SuccessModel(data=await service.list_page(reads, page, cursors))
+    """List profiles: walk by `cursor`, or jump by `page`."""
+    cursors: Cursors = request.app.state.cursors
+    return SuccessModel(data=await service.list_page(reads, query, cursors))
 
 
-@router.get("/{profile_id}", responses=NOT_FOUND)
-async def read_profile(profile_id: UUID, reads: Reads) -> SuccessModel[ProfileOut]:
-    """Return one profile."""
-    return SuccessModel(data=await service.get(reads, profile_id))
-
-
-@router.put("/{profile_id}", responses=NOT_FOUND | CONFLICT)
-async def replace_profile(
-    profile_id: UUID, draft: ProfileIn, writes: Writes
+@router.get("/{profile_id}", responses=NOT_MODIFIED | NOT_FOUND)
+async def read_profile(
+    profile_id: UUID, reads: Reads, tag: IfNoneMatch
 ) -> SuccessModel[ProfileOut]:
-    """Replace a profile."""
-    return SuccessModel(data=await service.replace(writes, profile_id, draft))
+    """Return one profile."""
+    profile = await service.get(reads, profile_id)
+    tag(profile.etag)
+    return SuccessModel(data=profile)
 
 
-@router.delete("/{profile_id}", status_code=status.HTTP_204_NO_CONTENT, responses=NOT_FOUND)
-async def delete_profile(profile_id: UUID, writes: Writes) -> None:
-    """Delete a profile and its headshot."""
-    await service.remove(writes, profile_id)
+@router.put("/{profile_id}", responses=NOT_FOUND | CONFLICT | PRECONDITION)
+async def replace_profile(
+    profile_id: UUID, draft: ProfileIn, writes: Writes, seen: IfMatch, response: Response
+) -> SuccessModel[ProfileOut]:
+    """Replace a profile that you have read."""
+    profile = await service.replace(writes, profile_id, draft, seen)
+    response.headers["ETag"] = profile.etag
+    return SuccessModel(data=profile)
+
+
+@router.delete(
+    "/{profile_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=NOT_FOUND | PRECONDITION,
+)
+async def delete_profile(profile_id: UUID, writes: Writes, seen: IfMatch) -> None:
+    """Delete a profile that you have read, and its headshot."""
+    await service.remove(writes, profile_id, seen)
 
 
 @router.put(
-    "/{profile_id}/headshot", status_code=status.HTTP_202_ACCEPTED, responses=NOT_FOUND | TOO_LARGE
+    "/{profile_id}/headshot",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=NOT_FOUND | TOO_LARGE,
 )
 async def upload_headshot(
     profile_id: UUID, image: Annotated[UploadFile, File()], writes: Writes, request: Request

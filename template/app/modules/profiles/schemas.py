@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+
+from app.core.etag import entity_tag
+from app.core.pagination import PageQuery
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 EmployeeNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
@@ -32,6 +35,23 @@ class ProfileIn(BaseModel):
     department: Line
 
 
+class ProfileQuery(PageQuery):
+    """Which profiles, and in which order."""
+
+    sort: Literal[
+        "created_at",
+        "-created_at",
+        "full_name",
+        "-full_name",
+        "employee_number",
+        "-employee_number",
+    ] = Field(default="-created_at", description="`-` means backwards.")
+    department: Line | None = Field(default=None, description="Exactly this department.")
+    q: Line | None = Field(
+        default=None, description="How the full name begins, whatever its case and accents."
+    )
+
+
 class ProfileOut(BaseModel):
     """A profile as the api gives it."""
 
@@ -45,3 +65,9 @@ class ProfileOut(BaseModel):
     headshot: HeadshotState = Field(description="`ready` once the thumbnail can be fetched.")
     created_at: datetime
     updated_at: datetime
+    version: int = Field(description="Counts the changes; the `ETag` begins with it.")
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of this representation."""
+        return entity_tag(self.version, self.headshot)

@@ -13,8 +13,7 @@ from app.modules.profiles import service
 @actor(service.MAKE_THUMBNAIL)
 async def make_thumbnail(attempt: Attempt, profile_id: UUID, version: UUID) -> None:
     """Make the thumbnail of one upload. An upload that was replaced since needs none."""
-    async with attempt.reads() as reads:
-        image = await service.uploaded_image(reads, profile_id, version)
+    image = await service.uploaded_image(attempt.reads, profile_id, version)
     if image is not None:
         data = await asyncio.to_thread(images.thumbnail, image)
         async with attempt.finishes() as session:

@@ -1,0 +1,1 @@
+"""Building a Python with pyenv: looked at beforehand, watched, diagnosed, verified."""

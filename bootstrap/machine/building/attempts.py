@@ -1,0 +1,111 @@
+"""Which builds are tried, in which order: a pure ladder of at most three."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bootstrap.machine.diagnosis.diagnose import Diagnosis
+    from bootstrap.machine.facts.build import BuildFact
+    from bootstrap.machine.facts.platform import PlatformFact
+
+MOST = 3
+# A framework build links and lays out differently; it can help against these, and no other cause.
+_FRAMEWORK_MAY_HELP = {"unknown", "openssl-missing", "openssl-mismatch", "openssl-build"}
+_NEWER_SDK = {"ac_cv_func_dup3": "no", "ac_cv_func_pipe2": "no"}
+_FIRST_SDK_WITH_DUP3 = 27
+_CORRECTED = {(3, 13): 15, (3, 14): 7}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one build changes of the surroundings it is given, and why."""
+
+    why: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+
+    @property
+    def framework(self) -> bool:
+        return "--enable-framework" in self.environment.get("PYTHON_CONFIGURE_OPTS", "")
+
+    def applied(self, surroundings: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in surroundings.items() if name not in self.drop}
+        return kept | self.environment
+
+
+def first(fact: BuildFact, version: str) -> Attempt:
+    """As plain as the facts allow."""
+    attempt = Attempt()
+    if sdk_is_newer(fact.platform, version):
+        why = (
+            f"SDK {fact.platform.sdk} is newer than {fact.platform.name}: without dup3 and pipe2,"
+            " which the new Python would call and crash"
+        )
+        attempt = _and(attempt, why, environment=_NEWER_SDK)
+    if fact.wrong_openssl:
+        why = f"without --with-openssl={fact.wrong_openssl}: there is no OpenSSL to build against"
+        attempt = _and(attempt, why, environment=_without_openssl(fact))
+    if fact.failed_plain and fact.platform.apple_silicon:
+        why = "as a framework, because the plain build of this version has failed on this Mac"
+        attempt = _and(attempt, why, environment=framework(fact.platform))
+    return attempt
+
+
+def following(
+    made: tuple[Attempt, ...], diagnosis: Diagnosis, platform: PlatformFact, roomy: str
+) -> Attempt | None:
+    """The next rung after these have failed, the last for that reason; None at the end."""
+    last = made[-1]
+    if len(made) >= MOST:
+        return None
+    if retry := diagnosis.retry:
+        environment = {
+            name: roomy if value == "{roomy}" else value
+            for name, value in retry.environment.items()
+        }
+        changed = last.environment | environment != last.environment
+        if changed or set(retry.drop) - set(last.drop):
+            kept = {
+                name: value for name, value in last.environment.items() if name not in retry.drop
+            }
+            told = [f"{name}={value}" for name, value in environment.items()]
+            told += [f"without {name}" for name in retry.drop]
+            why = f"{diagnosis.cause}: once more with {', '.join(told)}"
+            return Attempt((why,), kept | environment, tuple({*last.drop, *retry.drop}))
+    if platform.system == "macos" and not last.framework and diagnosis.cause in _FRAMEWORK_MAY_HELP:
+        why = f"{diagnosis.cause}: once more as a framework, with Homebrew's OpenSSL"
+        return Attempt((why,), last.environment | framework(platform), last.drop)
+    return None
+
+
+def framework(platform: PlatformFact) -> dict[str, str]:
+    """The flags that help on M-series chips; `brew --prefix openssl@3` is this folder."""
+    openssl = f"{platform.brew}/opt/openssl@3"
+    return {"PYTHON_CONFIGURE_OPTS": f"--enable-framework --with-openssl={openssl}"}
+
+
+def sdk_is_newer(platform: PlatformFact, version: str) -> bool:
+    """Whether the SDK declares functions that this macOS lacks, for a Python that believes it."""
+    sdk, system = _numbers(platform.sdk), _numbers(platform.version)
+    if not sdk or not system or sdk[0] < _FIRST_SDK_WITH_DUP3 or system[0] >= _FIRST_SDK_WITH_DUP3:
+        return False
+    major, minor, patch = _numbers(version)
+    return patch < _CORRECTED.get((major, minor), 10_000) and (major, minor) < (3, 15)
+
+
+def _without_openssl(fact: BuildFact) -> dict[str, str]:
+    given = fact.site.given.get("PYTHON_CONFIGURE_OPTS", "") if fact.site else ""
+    return {"PYTHON_CONFIGURE_OPTS": re.sub(r"--with-openssl=\S+", "", given).strip()}
+
+
+def _and(attempt: Attempt, why: str, *, environment: dict[str, str]) -> Attempt:
+    return Attempt((*attempt.why, why), attempt.environment | environment, attempt.drop)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))

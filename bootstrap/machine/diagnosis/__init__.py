@@ -1,0 +1,1 @@
+"""Why a Python could not be built: named from its log with a repair, or not at all."""

@@ -1,0 +1,83 @@
+"""Do the services that the project pins answer, and are its databases made?"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from bootstrap.machine import state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine.pins import Pins
+
+_PORTS = {"redis": 6379, "mysql": 3306, "mariadb": 3306, "postgresql": 5432}
+_PATIENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Service:
+    """One pinned service; `database` is empty where there is none to make."""
+
+    kind: str
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+    @property
+    def shown(self) -> str:
+        return f"{self.kind} on {self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class ServicesFact:
+    silent: tuple[Service, ...] = ()
+    without_database: tuple[Service, ...] = ()
+
+
+NO_SERVICES = ServicesFact()
+
+
+def look(pins: Pins) -> ServicesFact:
+    """A connection for each; whether a database is made is remembered, a client would cost more."""
+    services = tuple(parse(url) for url in pins.services)
+    silent = tuple(each for each in services if not answers(each))
+    unmade = tuple(each for each in services if each.database and not stamp(pins, each).exists())
+    return ServicesFact(silent, unmade)
+
+
+def parse(url: str) -> Service:
+    parts = urlsplit(url)
+    kind = parts.scheme.partition("+")[0]
+    database = "" if kind == "redis" else parts.path.strip("/")
+    return Service(
+        kind=kind,
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or _PORTS[kind],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=database,
+    )
+
+
+def answers(service: Service) -> bool:
+    with (
+        suppress(OSError),
+        socket.create_connection((service.host, service.port), timeout=_PATIENCE),
+    ):
+        return True
+    return False
+
+
+def stamp(pins: Pins, service: Service) -> Path:
+    """A file that says the database was made; which one it is, is in its name."""
+    named = f"{service.kind}|{service.host}|{service.port}|{service.database}"
+    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+    return state.project_state(pins.root) / f"database-{digest}"

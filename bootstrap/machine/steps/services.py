@@ -1,0 +1,157 @@
+"""Redis and databases: found, or started; the database made where it is not there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.facts.services import ServicesFact, answers, stamp
+from bootstrap.machine.process import clean_environment, look_up
+from bootstrap.machine.steps.step import Finding, StepName
+
+if TYPE_CHECKING:
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.facts.services import Service
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import Context
+
+_SECONDS = 60.0
+_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_FORMULAE = {
+    "redis": "redis",
+    "mysql": "mysql",
+    "mariadb": "mariadb",
+    "postgresql": "postgresql@17",
+}
+_UNITS = {
+    "redis": "redis-server",
+    "mysql": "mysql",
+    "mariadb": "mariadb",
+    "postgresql": "postgresql",
+}
+_CLIENTS = {"mysql": ("mysql", "mariadb"), "mariadb": ("mariadb", "mysql"), "postgresql": ("psql",)}
+
+
+class Services:
+    name = StepName("services")
+    title = "Services"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        told = [f"{each.shown} does not answer" for each in facts.services.silent]
+        told += [
+            f"the database {each.database} on {each.shown} may not be there"
+            for each in facts.services.without_database
+            if each not in facts.services.silent
+        ]
+        return ", ".join(told) or None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, services=ServicesFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        start = start_commands(pins, facts.services.silent)
+        make = (shlex.join(_make(each)) for each in facts.services.without_database)
+        return tuple(dict.fromkeys((*start, *make)))
+
+    def run(self, context: Context) -> str:
+        """Start what is silent where that needs no root, and make what databases are missing."""
+        pins, fact = context.pins, context.facts.services
+        if fact.silent:
+            _start(context, fact.silent)
+        for service in fact.without_database:
+            _make_database(context, service)
+            stamp(pins, service).touch(mode=0o600)
+        made = [each.database for each in fact.without_database]
+        started = [each.shown for each in fact.silent]
+        told = [f"started {', '.join(started)}"] * bool(started)
+        return "; ".join(told + [f"the database {name} is there" for name in made])
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
+        silent = facts.services.silent
+        found = [
+            Finding(self.name, "broken", f"{x.shown} is silent", "headstart up") for x in silent
+        ]
+        return tuple(found)
+
+
+def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
+    """How they are started here: by compose, by Homebrew, else by a person."""
+    if not silent:
+        return ()
+    if compose := _compose(pins):
+        return (shlex.join(compose),)
+    if shutil.which("brew"):
+        names = dict.fromkeys(_FORMULAE[each.kind] for each in silent)
+        return tuple(f"brew services start {name}" for name in names)
+    return tuple(dict.fromkeys(f"sudo systemctl start {_UNITS[each.kind]}" for each in silent))
+
+
+def _start(context: Context, silent: tuple[Service, ...]) -> None:
+    commands = start_commands(context.pins, silent)
+    if commands[0].startswith("sudo"):
+        told = tuple(f"{each.shown} does not answer" for each in silent)
+        raise Refused("A service is not running.", why=told, next=(*commands, "headstart up"))
+    for command in commands:
+        context.run(shlex.split(command))
+    deadline = time.monotonic() + _SECONDS
+    while still := [each.shown for each in silent if not answers(each)]:
+        if time.monotonic() > deadline:
+            raise HeadstartError(
+                f"Started, but silent: {', '.join(still)}.", next=("docker compose logs",)
+            )
+        time.sleep(0.2)
+
+
+def _compose(pins: Pins) -> tuple[str, ...]:
+    file = next((name for name in _COMPOSE if (pins.root / name).is_file()), None)
+    if file is None or shutil.which("docker") is None:
+        return ()
+    return ("docker", "compose", "--file", file, "up", "--detach", "--wait")
+
+
+def _make_database(context: Context, service: Service) -> None:
+    """Never more than CREATE DATABASE; a password goes by the environment, which no log keeps."""
+    secret = {"MYSQL_PWD": service.password, "PGPASSWORD": service.password}
+    environment = clean_environment(os.environ, context.pins) | (secret if service.password else {})
+    argv = _make(service)
+    if service.kind == "postgresql":
+        there = look_up((*argv[:-1], _exists(service)), environment=environment)
+        if there.code == 0 and "1" in there.output.split():
+            return
+    context.runner.run(argv, environment=environment)
+
+
+def _make(service: Service) -> tuple[str, ...]:
+    client = _client(service.kind)
+    where = ("--host", service.host, "--port", str(service.port))
+    if service.kind == "postgresql":
+        user = ("--username", service.user) if service.user else ()
+        statement = f'CREATE DATABASE "{service.database}"'
+        return (client, *where, *user, "--dbname", "postgres", "-At", "--command", statement)
+    user = ("--user", service.user) if service.user else ()
+    statement = f"CREATE DATABASE IF NOT EXISTS `{service.database}`"
+    return (client, *where, *user, "--protocol", "tcp", "--execute", statement)
+
+
+def _exists(service: Service) -> str:
+    return f"SELECT 1 FROM pg_database WHERE datname = '{service.database}'"  # noqa: S608 - a plain name, by toolchain.yml's rules
+
+
+def _client(kind: str) -> str:
+    """On PATH, or in the formulae that Homebrew does not link."""
+    names = _CLIENTS[kind]
+    if found := next((name for name in names if shutil.which(name)), None):
+        return found
+    kegs = ("mysql-client", "mariadb", "libpq")
+    homes = [
+        Path(at) / "opt" / keg / "bin" for at in ("/opt/homebrew", "/usr/local") for keg in kegs
+    ]
+    programs = (home / name for home in homes for name in names)
+    unlinked = next((str(at) for at in programs if os.access(at, os.X_OK)), None)
+    return unlinked or names[0]

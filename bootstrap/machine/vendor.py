@@ -1,0 +1,164 @@
+"""One folder with all that a machine without a network needs: Python, pip, the packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap import pyenv
+from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.machine import installers, pins
+from bootstrap.machine.building.preflight import Site
+from bootstrap.machine.facts import gather, platform
+from bootstrap.machine.facts.build import pyenv_program
+from bootstrap.machine.facts.venv import VenvState
+from bootstrap.machine.files import write_atomically
+from bootstrap.machine.process import ask
+
+if TYPE_CHECKING:
+    from bootstrap.machine.pins import Pins
+
+FOLDER = "vendor"
+MANIFEST = "vendor.json"
+_ARCHIVE = re.compile(r'"(?P<url>[^"#\s]+/(?P<name>Python-[^"#/\s]+))#(?P<digest>[0-9a-f]{64})"')
+_MINUTES = 600
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """What the folder holds, with the digest of each file, and what it had to leave out."""
+
+    folder: Path
+    files: dict[str, str]
+    left_out: tuple[str, ...]
+
+
+def fill(project: Path, folder: Path | None) -> Vendored:
+    """Fill the folder for machines like this one; safe to repeat. Raises HeadstartError."""
+    pinned = pins.read(project)
+    if gather(pinned).venv.state is not VenvState.READY:
+        raise Refused("There is no environment here yet to fill it from.", next=("headstart up",))
+    if pinned.installer == "poetry":
+        raise Refused("Poetry installs from its own cache; it has no folder to install from.")
+    target = folder or pinned.root / FOLDER
+    wheels = target / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    _download(pinned, wheels, (f"pip=={pinned.pip}", "--no-deps"))
+    strict = ("--require-hashes", "--no-deps") if pinned.hashed else ()
+    _download(pinned, wheels, (*strict, "-r", str(pinned.lock)))
+    left_out = _python_source(pinned, target / "python")
+    files = {
+        str(path.relative_to(target)): _digest(path)
+        for path in sorted(target.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    document = {"python": pinned.python, "pip": pinned.pip, "files": files}
+    write_atomically(target / MANIFEST, json.dumps(document, indent=2) + "\n", mode=0o644)
+    return Vendored(target, files, left_out)
+
+
+def variables(project: Path, folder: Path | None) -> dict[str, str]:
+    """Surroundings in which every command takes what it needs from the folder alone."""
+    pinned = pins.read(project)
+    target = (folder or pinned.root / FOLDER).resolve()
+    _verify(target, pinned)
+    wheels = str(target / "wheels")
+    return {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": Path(wheels).as_uri(),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_EXTRA_INDEX_URL": "",
+        "UV_OFFLINE": "1",
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": wheels,
+        "VIRTUALENV_EXTRA_SEARCH_DIR": wheels,
+        "PYTHON_BUILD_CACHE_PATH": str(target / "python"),
+        "PYTHON_BUILD_DEFINITIONS": str(target / "python" / "definitions"),
+        "PYTHON_BUILD_SKIP_MIRROR": "1",
+    }
+
+
+def _verify(target: Path, pinned: Pins) -> None:
+    """Nothing is taken from a folder that is for other pins, or whose files were changed."""
+    try:
+        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{target} is no folder of `headstart vendor`.",
+            why=(str(error),),
+            next=("headstart vendor, on a machine with a network",),
+        ) from error
+    if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
+        told = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
+        raise UsageError(f"{target} is for other pins.", why=(told,), next=("headstart vendor",))
+    wrong = [
+        name
+        for name, digest in manifest["files"].items()
+        if not (target / name).is_file() or _digest(target / name) != digest
+    ]
+    if wrong:
+        raise Refused(f"{target} is damaged.", why=tuple(wrong[:5]), next=("headstart vendor",))
+
+
+def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
+    argv = (*installers.pip(pinned), "download", "--quiet", "--dest", str(wheels), *what)
+    answer = ask(argv, pinned, seconds=_MINUTES)
+    if answer.code:
+        raise HeadstartError(
+            "Not everything could be downloaded.",
+            why=tuple(answer.output.splitlines()[-5:]),
+            next=("headstart vendor, to go on",),
+        )
+
+
+def _python_source(pinned: Pins, folder: Path) -> tuple[str, ...]:
+    """The archive and pyenv's definition of it; the reason where there is none to take."""
+    machine = platform.look()
+    program = pyenv_program(os.environ, machine)
+    site = program and Site(
+        pinned.python, program, pyenv.root(os.environ), machine, dict(os.environ)
+    )
+    definition = site.definition if site else None
+    if definition is None:
+        return (f"Python {pinned.python}: there is no pyenv here that knows it",)
+    text = definition.read_text(encoding="utf-8")
+    found = [each for each in _ARCHIVE.finditer(text) if each["name"].endswith(".tar.xz")]
+    if not found:
+        return (f"Python {pinned.python}: its definition names no .tar.xz",)
+    (folder / "definitions").mkdir(parents=True, exist_ok=True)
+    shutil.copy(definition, folder / "definitions" / pinned.python)
+    _fetch(found[0]["url"], found[0]["digest"], folder / found[0]["name"])
+    return ()
+
+
+def _fetch(url: str, digest: str, target: Path) -> None:
+    """From pyenv's cache, else from where the definition says; verified either way."""
+    if target.is_file() and _digest(target) == digest:
+        return
+    caches = (os.environ.get("PYTHON_BUILD_CACHE_PATH"), pyenv.root(os.environ) / "cache")
+    kept = (Path(cache) / target.name for cache in caches if cache)
+    cached = next((at for at in kept if at.is_file() and _digest(at) == digest), None)
+    draft = target.with_name(f"{target.name}.draft")
+    try:
+        if cached:
+            shutil.copy(cached, draft)
+        else:
+            urllib.request.urlretrieve(url, draft)  # noqa: S310 - pyenv's own definition names it
+    except OSError as error:
+        raise HeadstartError(f"{url} could not be downloaded.", why=(str(error),)) from error
+    if _digest(draft) != digest:
+        draft.unlink()
+        raise HeadstartError(f"{url} is not the archive that was released.")
+    draft.replace(target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

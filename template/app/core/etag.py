@@ -1,0 +1,92 @@
+"""Entity tags (RFC 9110 §8.8 and §13): nobody reads the same twice, or overwrites the unseen.
+
+A tag is `"VERSION-STATE"`. Reads compare all of it. Writes compare the version alone: the state is
+what the server's own jobs have done meanwhile, which a client's change neither sees nor undoes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Header, HTTPException, Response
+from sqlalchemy import CursorResult, Result
+
+from app.core.errors import PreconditionFailed, PreconditionRequired
+
+ANY = "*"
+CHANGED = "it was changed since you read it: read it again, and repeat your change"
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+# A weak tag never matches here: If-Match asks for the strong comparison.
+_VERSION = re.compile(r'(?<!W/)"(\d{1,18})(?:-[^"]*)?"')
+
+
+def entity_tag(version: int, state: str) -> str:
+    """Return the strong tag of one representation."""
+    return f'"{version}-{state}"'
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The versions that a client would change; None stands for any that exists."""
+
+    versions: frozenset[int] | None
+
+    def require(self, version: int) -> None:
+        """Raise PreconditionFailed unless the client has seen `version`."""
+        if self.versions is not None and version not in self.versions:
+            raise PreconditionFailed(CHANGED)
+
+
+def require_change(result: Result[Any]) -> None:
+    """Raise PreconditionFailed where an UPDATE or DELETE of the seen version has found none."""
+    if cast("CursorResult[Any]", result).rowcount == 0:
+        raise PreconditionFailed(CHANGED)
+
+
+async def _seen(
+    if_match: Annotated[
+        str | None, Header(max_length=1000, description="Required: the `ETag` you have seen.")
+    ] = None,
+) -> Seen:
+    if if_match is None:
+        message = "say which state you change: send If-Match with the ETag you have read, or *"
+        raise PreconditionRequired(message)
+    if if_match.strip() == ANY:
+        return Seen(None)
+    return Seen(frozenset(map(int, _VERSION.findall(if_match))))
+
+
+class Tagging:
+    """Tags one answer, and ends it early where the client has it already."""
+
+    def __init__(self, response: Response, if_none_match: str) -> None:
+        """Tag `response`; `if_none_match` is what the client has."""
+        self._response = response
+        self._if_none_match = if_none_match
+
+    def __call__(self, tag: str) -> None:
+        """Set the ETag; raises a 304 when the client has it."""
+        has = self._if_none_match
+        if has and (has.strip() == ANY or tag in _without_weakness(has)):
+            raise HTTPException(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+        self._response.headers["ETag"] = tag
+
+
+def _without_weakness(tags: str) -> list[str]:
+    return [tag.removeprefix("W/") for tag in _TAG.findall(tags)]
+
+
+async def _tagging(
+    response: Response,
+    if_none_match: Annotated[
+        str, Header(max_length=1000, description="The `ETag` you have: 304 if nothing changed.")
+    ] = "",
+) -> Tagging:
+    return Tagging(response, if_none_match)
+
+
+IfMatch = Annotated[Seen, Depends(_seen)]
+IfNoneMatch = Annotated[Tagging, Depends(_tagging)]

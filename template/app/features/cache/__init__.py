@@ -1,0 +1,49 @@
+"""Cache: what was read is kept for a while, and dropped when what it was read from changes.
+
+    @cached(for_=timedelta(minutes=5), tags=lambda department: [f"department:{department}"])
+    async def head_count(reads: ReadConnection, department: str) -> int: ...
+
+    drop(session, "department:Engines")  # in the transaction that changes the data
+
+In a Redis where there is one, else in the process. A Redis that is away costs time, not an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.features import read_settings
+from app.features.cache import current
+from app.features.cache.drops import drop
+from app.features.cache.memory import MemoryStore
+from app.features.cache.reading import cached
+from app.features.cache.settings import CacheSettings
+from app.features.cache.store import Store
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    import dramatiq
+    from fastapi import FastAPI
+
+__all__ = ["cached", "drop", "install", "install_worker"]
+
+
+def install(app: FastAPI) -> None:
+    """Give the api a cache."""
+    store = _store(app.state.settings)
+    current.use(store)
+    app.state.at_end.push_async_callback(store.close)
+
+
+def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001 - it ends with the process
+    """Give a worker's process the cache of the api: its jobs change what is kept there."""
+    current.use(_store(settings))
+
+
+def _store(settings: Settings) -> Store:
+    own = read_settings(CacheSettings, settings)
+    if settings.redis_url is None:
+        return MemoryStore(own.cache_entries)
+    from app.features.cache.redis import RedisStore  # noqa: PLC0415 - only who has Redis pays for it
+
+    return RedisStore(settings.redis_url, own)

@@ -1,0 +1,135 @@
+"""What autogenerate compares and writes: the truth on every database, and nothing of others."""
+
+# Managed by the template: your own are env.py and versions/, and an update merges any other change.
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from alembic.runtime.plugins import Plugin
+from alembic.util import DispatchPriority, PriorityDispatchResult
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    DefaultClause,
+    Float,
+    Integer,
+    Numeric,
+    Table,
+    TypeDecorator,
+)
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+from migrate import drafting, enums
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.operations.ops import AlterColumnOp
+    from sqlalchemy import Column
+
+PLUGIN = "migrate.truth"
+
+
+def settings_of(connection: Connection) -> dict[str, Any]:
+    """Return how a context is configured that compares the models with the database."""
+    return {
+        "compare_type": True,
+        "compare_server_default": True,
+        "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],
+        "render_as_batch": connection.dialect.name == "sqlite",
+        "include_object": is_managed,
+        "render_item": render_type,
+        "process_revision_directives": drafting.process,
+    }
+
+
+def is_managed(
+    item: SchemaItem,
+    _name: str | None,
+    kind: str,
+    reflected: bool,
+    compared_to: SchemaItem | None,
+) -> bool:
+    """Say whether autogenerate may touch `item`: never a table of others (`app/outer_models.py`).
+
+    A table that exists and is mapped nowhere belongs to somebody else too, and is never dropped.
+    """
+    table = item if isinstance(item, Table) else getattr(item, "table", None)
+    if table is not None and table.info.get("managed") is False:
+        return False
+    return not (kind == "table" and reflected and compared_to is None)
+
+
+def render_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
+    """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl_instance!r}"
+    return False
+
+
+def plain_default(text: str | None, type_: TypeEngine[object]) -> str | None:
+    """Return what a server default means, however a database repeats it."""
+    if text is None:
+        return None
+    value = text.strip()
+    while value.startswith("(") and value.endswith(")"):
+        value = value[1:-1].strip()
+    value = re.sub(r"::[\w\s\[\]\"().]+$", "", value)
+    if re.fullmatch(r"(now|current_timestamp|localtimestamp)(\(\d*\))?", value, re.IGNORECASE):
+        return "now"
+    if value[:1] in ("'", '"') and value[-1:] == value[:1]:
+        value = value[1:-1].replace("\\'", "'")
+    value = value.replace("''", "'")
+    if isinstance(type_, Boolean):
+        value = {"true": "1", "false": "0"}.get(value.lower(), value)
+    if isinstance(type_, Numeric | Float | Integer | Boolean):
+        try:
+            return repr(float(value))
+        except ValueError:
+            return value
+    return value
+
+
+def _compare_server_default(
+    context: AutogenContext,
+    change: AlterColumnOp,
+    _schema: str | None,
+    _table: str,
+    _name: str,
+    stored: Column[Any],
+    mapped: Column[Any],
+) -> PriorityDispatchResult:
+    """Compare what the defaults mean: what a database repeats is not what it was told."""
+    ours, theirs = mapped.server_default, stored.server_default
+    for default in (ours, theirs):
+        if default is not None and not isinstance(default, DefaultClause):
+            return PriorityDispatchResult.CONTINUE  # computed, identity: Alembic's own comparators
+    if ours is None and theirs is None:
+        return PriorityDispatchResult.CONTINUE
+    change.existing_server_default = theirs
+    if _plain(ours, mapped, context) != _plain(theirs, mapped, context):
+        change.modify_server_default = ours
+    return PriorityDispatchResult.STOP
+
+
+def _plain(default: object, column: Column[Any], context: AutogenContext) -> str | None:
+    if not isinstance(default, DefaultClause):
+        return None
+    text = default.arg
+    if not isinstance(text, str):
+        literal = {"literal_binds": True}
+        text = str(text.compile(dialect=context.dialect, compile_kwargs=literal))
+    return plain_default(text, column.type)
+
+
+def setup(plugin: Plugin) -> None:
+    """Add the comparators to Alembic's own; called by Alembic."""
+    plugin.add_autogenerate_comparator(
+        _compare_server_default, "column", "server_default", priority=DispatchPriority.FIRST
+    )
+    plugin.add_autogenerate_comparator(enums.compare, "table", "enums")
+
+
+Plugin.setup_plugin_from_module(sys.modules[__name__], PLUGIN)

@@ -1,0 +1,136 @@
+"""Copies of a database: made before data is lost, and put back. SQLite's own way, or the server's.
+
+`MIGRATE_BACKUP_COMMAND` replaces them all, for a snapshot of a volume: a command line of the shell
+that finds the URL in DATABASE_URL and the file to write in BACKUP_FILE.
+"""
+
+# Managed by the template: your own are env.py and versions/, and an update merges any other change.
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import URL, MetaData, make_url, text
+
+from migrate.engine import make_engine
+from migrate.errors import MigrationUnsafe
+from migrate.project import ROOT
+from migrate.statements import MYSQL
+
+FOLDER = ROOT / "var" / "backups"
+ENDINGS = {"sqlite": "db", "postgresql": "dump", "mysql": "sql", "mariadb": "sql"}
+
+
+def backup(url: str, version: str, folder: Path = FOLDER) -> Path:
+    """Copy the database while it is used; raises MigrationUnsafe when that cannot be done."""
+    parsed = make_url(url)
+    kind = parsed.get_backend_name()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = Path(parsed.database or "database").stem
+    file = folder / f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}_{version}.{ENDINGS[kind]}"
+    if own := os.environ.get("MIGRATE_BACKUP_COMMAND"):
+        _run(["/bin/sh", "-c", own], {"DATABASE_URL": url, "BACKUP_FILE": str(file)})
+    elif kind == "sqlite":
+        _copy_sqlite(Path(str(parsed.database)), file)
+    else:
+        _run(_dump(parsed, file), _secrets(parsed))
+    return file
+
+
+def restore(url: str, file: Path) -> None:
+    """Make the database what the copy is; whatever it holds now is gone."""
+    parsed = make_url(url)
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        _copy_sqlite(file, Path(str(parsed.database)))
+        return
+    _empty(url)
+    if kind == "postgresql":
+        command = [_program("pg_restore"), "--no-owner", *_postgresql(parsed), str(file)]
+        _run(command, _secrets(parsed))
+        return
+    with file.open("rb") as dump:
+        command = [_program("mariadb", "mysql"), *_mysql(parsed), str(parsed.database)]
+        _run(command, _secrets(parsed), dump.fileno())
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def _dump(url: URL, file: Path) -> list[str]:
+    if url.get_backend_name() == "postgresql":
+        options = ["--format=custom", f"--file={file}"]
+        return [_program("pg_dump"), *options, *_postgresql(url)]
+    options = ["--single-transaction", "--routines", "--triggers", f"--result-file={file}"]
+    return [_program("mariadb-dump", "mysqldump"), *_mysql(url), *options, str(url.database)]
+
+
+def _postgresql(url: URL) -> list[str]:
+    return [
+        f"--host={url.host or 'localhost'}",
+        f"--port={url.port or 5432}",
+        f"--username={url.username or 'postgres'}",
+        f"--dbname={url.database}",
+    ]
+
+
+def _mysql(url: URL) -> list[str]:
+    where = [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
+    return ["--no-defaults", *where, f"--user={url.username or 'root'}"]
+
+
+def _secrets(url: URL) -> dict[str, str]:
+    """Return the password where no list of processes shows it."""
+    password = str(url.password or "")
+    return {"PGPASSWORD": password, "MYSQL_PWD": password} if password else {}
+
+
+def _program(*names: str) -> str:
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    message = (
+        f"a backup needs {' or '.join(names)} on PATH, or MIGRATE_BACKUP_COMMAND. Nothing was "
+        "changed; --no-backup does without."
+    )
+    raise MigrationUnsafe(message)
+
+
+def _run(
+    command: Sequence[str], environment: dict[str, str], stdin: int = subprocess.DEVNULL
+) -> None:
+    done = subprocess.run(
+        command,
+        env=os.environ | environment,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        message = (
+            f"{Path(command[0]).name} failed: {done.stderr.strip()}\nNothing else was changed."
+        )
+        raise MigrationUnsafe(message)
+
+
+def _empty(url: str) -> None:
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        if engine.dialect.name in MYSQL:
+            connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
+            metadata = MetaData()
+            metadata.reflect(connection)
+            for table in metadata.tables:
+                connection.execute(text(f"DROP TABLE {table}"))
+        else:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))

@@ -1,0 +1,122 @@
+"""What writes revisions: revision, squash."""
+
+# Managed by the template: your own are env.py and versions/, and an update merges any other change.
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from alembic import command as alembic_command
+from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.migration import MigrationContext
+from alembic.operations.ops import MigrationScript
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import MetaData
+
+from migrate import drafting
+from migrate.commands import command, flag, value
+from migrate.drafting import Choices
+from migrate.engine import make_engine
+from migrate.errors import MigrationUnsafe
+from migrate.project import Run, alembic_config
+from migrate.statements import OWN_TABLES
+
+
+def _renames(parser: ArgumentParser) -> object:
+    text = "this column was renamed (repeat for more)"
+    return parser.add_argument(
+        "--rename", action="append", default=[], metavar="TABLE.OLD=NEW", help=text
+    )
+
+
+@command(
+    lambda parser: parser.add_argument("-m", dest="message", required=True, help="what it does"),
+    flag("--empty", "write it by hand: compare nothing"),
+    flag("--together", "MySQL: one revision, not one for each statement of DDL"),
+    flag("--allow-drop", "columns may go, with their data"),
+    _renames,
+)
+def revision(run: Run) -> None:
+    """Write what brings the database to the models, or an empty revision."""
+    arguments = run.arguments
+    config = alembic_config(run.url)
+    config.attributes["choices"] = Choices(
+        frozenset(arguments.rename), arguments.allow_drop, arguments.together
+    )
+    options: dict[str, Any] = {"autogenerate": not arguments.empty, "rev_id": drafting.new_id()}
+    try:
+        result = alembic_command.revision(config, arguments.message, **options)
+    except CommandError as error:
+        message = f"{error} (`python -m migrate status` and `check` tell more)"
+        raise MigrationUnsafe(message) from error
+    written = result if isinstance(result, list) else [result]
+    scripts = [script for script in written if script is not None]
+    if not scripts:
+        run.report("nothing", "the models and the database agree: nothing was written")
+    for script in scripts:
+        text = f"written: {Path(script.path).name}; read it, then: make migrate"
+        run.report("written", text, revision=script.revision, path=str(script.path))
+
+
+@command(
+    value("revision", "up to which revision"),
+    flag("--write", "do it; without this it is only shown"),
+)
+def squash(run: Run) -> None:
+    """Make one revision of all up to this one; it keeps the id, so no database needs anything.
+
+    --database must be an empty one: the old revisions build it, and the new one is what it is then.
+    """
+    config = alembic_config(run.url)
+    scripts = ScriptDirectory.from_config(config)
+    last = scripts.get_revision(run.arguments.revision)
+    squashed = list(scripts.iterate_revisions(last.revision, "base"))
+    engine = make_engine(run.url)
+    if set(_tables(run)) - set(OWN_TABLES):
+        message = "--database must name an empty database, in which the old revisions are run"
+        raise MigrationUnsafe(message)
+    alembic_command.upgrade(config, last.revision)
+    metadata = MetaData()
+    with engine.connect() as connection:
+        metadata.reflect(connection, only=lambda name, _: name not in OWN_TABLES)
+        options = {"target_metadata": metadata, "include_name": lambda _, kind, __: kind != "table"}
+        found = produce_migrations(MigrationContext.configure(connection, opts=options), metadata)
+    source = _squashed(Path(last.path).read_text("utf-8"), len(squashed), found)
+    run.report("planned", source, revisions=[one.revision for one in squashed])
+    if not run.arguments.write:
+        run.report("hint", "nothing was written; `squash --write` does it")
+        return
+    for one in squashed:
+        Path(one.path).unlink()
+    Path(last.path).write_text(source, "utf-8")
+    run.report("written", f"{Path(last.path).name}: add seeds, views and triggers by hand")
+
+
+def _tables(run: Run) -> list[str]:
+    metadata = MetaData()
+    metadata.reflect(make_engine(run.url))
+    return list(metadata.tables)
+
+
+def _squashed(source: str, number: int, found: MigrationScript) -> str:
+    """Return the last revision's source as the first of all."""
+    head, _, _ = source.partition("def upgrade")
+    head = re.sub(r"(?m)^(down_revision\b[^=\n]*=\s*).*$", r"\g<1>None", head)
+    head = re.sub(r"(?m)^Revises:.*$", "Revises:", head)
+    for name in ("mysql", "postgresql", "sqlite"):
+        line = f"from sqlalchemy.dialects import {name}\n"
+        head = (
+            head
+            if line in head
+            else head.replace("from alembic import op\n", f"from alembic import op\n{line}", 1)
+        )
+    ops = (found.upgrade_ops, found.downgrade_ops)
+    up, down = (render_python_code(one) for one in ops if one is not None)
+    return (
+        f"{head}def upgrade() -> None:\n"
+        f'    """Bring an empty database to where {number} revisions brought it."""\n    {up}\n\n\n'
+        f'def downgrade() -> None:\n    """Empty it again."""\n    {down}\n'
+    )

@@ -1,0 +1,161 @@
+"""A runner lets jobs end, cuts off what takes too long, and begins nothing that is not admitted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.core import outbox
+from app.core.actors import ACTORS, Attempt, actor
+from app.core.database import Database
+from app.core.outbox import Job, OutboxRow
+from app.core.process import JobProcess
+from app.core.queues import Queue
+from app.core.relay import InProcess
+from app.core.runner import Runner
+from app.settings import Settings
+
+MINUTE = timedelta(minutes=1)
+SHORT = timedelta(milliseconds=20)
+
+
+@dataclass
+class Gate:
+    """What the test's actors wait at."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that every attempt of the test's actors waits at."""
+    gate = Gate()
+
+    @actor("test.wait")
+    async def wait(_: Attempt) -> None:
+        await gate.passed()
+
+    @actor("test.once", max_attempts=1)
+    async def once(_: Attempt) -> None:
+        await gate.passed()
+
+    yield gate
+    for name in ("test.wait", "test.once"):
+        del ACTORS[name]
+
+
+@asynccontextmanager
+async def running(database: Database) -> AsyncIterator[Runner]:
+    runner = Runner(database, lease=MINUTE)
+    yield runner
+    await runner.end(SHORT)
+
+
+async def taken(database: Database, name: str = "test.wait") -> Job:
+    async with database.writes() as session:
+        await outbox.enqueue(session, name)
+        room = dict.fromkeys(Queue, 1)
+        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC) + MINUTE, room=room)
+    return job
+
+
+async def row(database: Database) -> OutboxRow | None:
+    async with database.writes() as session:
+        return (await session.execute(select(OutboxRow))).scalar_one_or_none()
+
+
+async def test_the_end_waits_for_a_running_job(database: Database, gate: Gate) -> None:
+    job = await taken(database)
+    async with running(database) as runner:
+        task = asyncio.create_task(runner.run(job))
+        await gate.reached.wait()
+        ending = asyncio.create_task(runner.end(MINUTE))
+        await asyncio.sleep(0.05)
+        assert not ending.done()
+        gate.opened.set()
+        await asyncio.gather(task, ending)
+    assert await row(database) is None
+
+
+async def test_what_is_cut_off_is_due_at_once_and_counted(database: Database, gate: Gate) -> None:
+    job = await taken(database)
+    async with running(database) as runner:
+        task = asyncio.create_task(runner.run(job))
+        await gate.reached.wait()
+        await runner.end(SHORT)
+        await task
+    left = await row(database)
+    assert left is not None
+    assert left.due_at is not None
+    assert left.due_at <= datetime.now(UTC)
+    assert (left.attempts, left.began_at) == (1, None)
+    assert "CutOff" in str(left.error)
+
+
+async def test_the_last_attempt_that_is_cut_off_is_dead(database: Database, gate: Gate) -> None:
+    job = await taken(database, "test.once")
+    async with running(database) as runner:
+        task = asyncio.create_task(runner.run(job))
+        await gate.reached.wait()
+        await runner.end(SHORT)
+        await task
+    left = await row(database)
+    assert left is not None
+    assert left.due_at is None
+
+
+@pytest.mark.usefixtures("gate")
+async def test_a_job_that_kills_its_processes_is_buried_in_the_end(database: Database) -> None:
+    job = await taken(database, "test.once")
+    async with database.writes() as session:
+        died = await outbox.begin(session, job, lease_until=datetime.now(UTC) + MINUTE)
+    assert died is not None
+    async with running(database) as runner:
+        await runner.run(died)
+    left = await row(database)
+    assert left is not None
+    assert left.due_at is None
+    assert "ended with its process" in str(left.error)
+
+
+async def test_the_end_waits_for_a_job_sent_at_the_last_moment(
+    database: Database, settings: Settings, gate: Gate
+) -> None:
+    gate.opened.set()
+    sent: list[InProcess] = []
+
+    def transport(runner: Runner) -> InProcess:
+        sent.append(InProcess(runner, concurrency=1))
+        return sent[0]
+
+    process = JobProcess(settings, database, transport)
+    await process.start()
+    await sent[0].send([await taken(database)])
+    await process.end()
+    assert await sent[0].room() == dict.fromkeys(Queue, 1)
+
+
+async def test_what_is_not_admitted_is_given_back(database: Database) -> None:
+    async def never() -> bool:
+        return False
+
+    job = await taken(database)
+    async with running(database) as runner:
+        runner.admits = never
+        await runner.run(job)
+    left = await row(database)
+    assert left is not None
+    assert left.due_at is not None
+    assert left.due_at <= datetime.now(UTC)
+    assert left.attempts == 0

@@ -1,0 +1,147 @@
+"""In a pause nothing is sent and nothing begins; who pauses knows when nothing runs any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.core import outbox
+from app.core.actors import ACTORS, Attempt, actor
+from app.core.database import Database
+from app.core.outbox import Job, OutboxRow
+from app.core.queues import Queue
+from app.core.runner import Runner
+from app.features.operations import pause, watch
+from app.features.operations.pause import PausedByOther
+from app.features.operations.watch import State, Watch
+
+MINUTE = timedelta(minutes=1)
+SHORT = timedelta(milliseconds=20)
+
+
+@dataclass
+class Gate:
+    """What the test's actors wait at."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that every attempt of the test's actors waits at."""
+    gate = Gate()
+
+    @actor("test.wait")
+    async def wait(_: Attempt) -> None:
+        await gate.passed()
+
+    yield gate
+    del ACTORS["test.wait"]
+
+
+@asynccontextmanager
+async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
+    runner = Runner(database, lease=MINUTE)
+    watch = Watch(database, runner, poll=SHORT)
+    task = asyncio.create_task(watch.run())
+    yield runner, watch
+    await runner.end(SHORT)
+    watch.stop()
+    await task
+
+
+async def taken(database: Database) -> Job:
+    async with database.writes() as session:
+        await outbox.enqueue(session, "test.wait")
+        room = dict.fromkeys(Queue, 1)
+        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC) + MINUTE, room=room)
+    return job
+
+
+async def told(database: Database) -> None:
+    """Wait until a runner has told that it lives, and does nothing."""
+    while True:
+        if await pause.living(database.reads):
+            return
+        await asyncio.sleep(0.01)
+
+
+async def becomes(watch: Watch, state: State) -> None:
+    await holds(lambda: watch.state is state)
+
+
+async def holds(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("waited 5 seconds in vain")
+
+
+async def test_a_pause_drains_and_gives_back_what_arrives(database: Database, gate: Gate) -> None:
+    running, late = await taken(database), await taken(database)
+    async with watching(database) as (runner, watch):
+        task = asyncio.create_task(runner.run(running))
+        await gate.reached.wait()
+        await pause.pause(database, "ada", MINUTE)
+        await becomes(watch, State.DRAINING)
+        await runner.run(late)
+        assert [one.name for one in await pause.drained(database, SHORT)] == [watch.name]
+        gate.opened.set()
+        await task
+        assert await pause.drained(database, MINUTE) == []
+        async with database.writes() as session:
+            left = (await session.execute(select(OutboxRow))).scalar_one()
+        assert (left.id, left.attempts) == (late.id, 0)
+        assert await pause.resume(database)
+        await becomes(watch, State.RUNNING)
+
+
+async def test_nothing_is_sent_in_a_pause(database: Database) -> None:
+    async with database.writes() as session:
+        await outbox.enqueue(session, "test.nothing")
+    await pause.pause(database, "ada", MINUTE)
+    assert not await outbox.any_due(database.reads)
+    await pause.resume(database)
+    assert await outbox.any_due(database.reads)
+
+
+async def test_a_pauser_who_died_stops_nobody_for_ever(database: Database) -> None:
+    await pause.pause(database, "ada", timedelta(milliseconds=150))
+    async with watching(database) as (_, watch):
+        await becomes(watch, State.PAUSED)
+        await becomes(watch, State.RUNNING)
+
+
+async def test_a_pause_is_its_holders(database: Database) -> None:
+    await pause.pause(database, "ada", MINUTE)
+    await pause.pause(database, "ada", 2 * MINUTE)
+    with pytest.raises(PausedByOther, match="ada until"):
+        await pause.pause(database, "grace", MINUTE)
+
+
+async def test_a_dead_runner_is_not_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Watch(database, Runner(database, lease=MINUTE), poll=MINUTE)
+    task = asyncio.create_task(dead.run())
+    await asyncio.wait_for(told(database), 5)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await pause.pause(database, "ada", MINUTE)
+    assert len(await pause.drained(database, SHORT)) == 1
+    monkeypatch.setattr(pause, "FORGOTTEN_AFTER", SHORT)
+    assert await pause.drained(database, MINUTE) == []
+    assert watch.BEAT < watch.FORGOTTEN_AFTER

@@ -1,0 +1,49 @@
+"""Endpoints ask for a scope of their module, or for the one that they name themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from app import modules
+from app.features.security.scopes import SCOPES, declare_scopes, requires, scopes_of
+
+
+@pytest.fixture
+def router(monkeypatch: pytest.MonkeyPatch) -> Iterator[APIRouter]:
+    """The endpoints of the only module there is."""
+    router = APIRouter()
+    monkeypatch.setattr(modules, "MODULES", ("books",))
+    monkeypatch.setattr(modules, "routers", lambda: [router])
+    before = set(SCOPES)
+    yield router
+    SCOPES.intersection_update(before)
+
+
+async def endpoint() -> None:
+    """Do nothing."""
+
+
+def asked(router: APIRouter) -> list[list[str]]:
+    declare_scopes()
+    return [list(scopes_of(route)) for route in router.routes if isinstance(route, APIRoute)]
+
+
+def test_what_reads_asks_to_read_and_all_else_to_write(router: APIRouter) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        router.add_api_route("/", endpoint, methods=[method])
+    assert asked(router) == [["books:read"], *[["books:write"]] * 4]
+    assert {"books:read", "books:write"} <= SCOPES
+
+
+def test_what_says_itself_what_it_asks_for_is_asked_for_nothing_else(router: APIRouter) -> None:
+    router.add_api_route("/", endpoint, dependencies=[requires("books:export")])
+    assert asked(router) == [["books:export"]]
+
+
+def test_declaring_twice_asks_once(router: APIRouter) -> None:
+    router.add_api_route("/", endpoint)
+    assert asked(router) == asked(router) == [["books:read"]]

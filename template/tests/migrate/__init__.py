@@ -1,0 +1,1 @@
+"""The migration kit's own decisions, and what it builds on."""

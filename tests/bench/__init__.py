@@ -1,0 +1,1 @@
+"""Benchmarks: ratios measured in one run, beside what users would pick instead."""

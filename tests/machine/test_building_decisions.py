@@ -1,0 +1,179 @@
+"""What is decided about a build, before, during and after it: no build is needed to tell."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap import pyenv
+from bootstrap.machine.building import attempts, surroundings, verify
+from bootstrap.machine.building.history import Build
+from bootstrap.machine.building.preflight import Site, obstacles
+from bootstrap.machine.building.progress import Progress
+from bootstrap.machine.building.verify import Interpreter
+from bootstrap.machine.diagnosis.diagnose import diagnose
+from bootstrap.machine.diagnosis.log import parse
+from bootstrap.machine.facts import platform
+from bootstrap.machine.facts.build import BuildFact, pyenv_program
+from bootstrap.machine.facts.platform import PlatformFact
+from tests.machine.conftest import other_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOGS = Path(__file__).parent / "data" / "build-logs"
+M3 = PlatformFact(
+    "macos", "macos", "macOS 26.1", "arm64", "26.1", "26.1", brew=Path("/opt/homebrew")
+)
+DEBIAN = PlatformFact("linux", "debian", "Debian 12", "x86_64")
+NOTES = "--enable-framework --with-openssl=/opt/homebrew/opt/openssl@3"
+
+
+def told(text: str) -> attempts.Attempt | None:
+    """The attempt that follows a first plain one on an M3 that failed with `text`."""
+    first = attempts.first(BuildFact(M3, None), "3.9.21")
+    return attempts.following((first,), diagnose(parse(text), "macos"), M3, "/home/ada/tmp")
+
+
+def test_the_first_build_is_plain() -> None:
+    assert attempts.first(BuildFact(M3, None), "3.9.21") == attempts.Attempt()
+    assert attempts.first(BuildFact(DEBIAN, None, failed_plain=True), "3.9.21").environment == {}
+
+
+def test_the_flags_of_the_notes_follow_a_plain_failure_on_a_mac_only() -> None:
+    following = told("ERROR: The Python ssl extension was not compiled. Missing the OpenSSL lib?")
+    assert following
+    assert following.environment == {"PYTHON_CONFIGURE_OPTS": NOTES}
+    plain = (attempts.Attempt(),)
+    unknown = diagnose(parse("strange: error: x"), "linux")
+    assert attempts.following(plain, unknown, DEBIAN, "") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["No space left on device", "Killed: 9", "xcrun: error: invalid active developer path"]
+)
+def test_what_another_build_cannot_help_is_not_built_again(text: str) -> None:
+    assert told(text) is None
+
+
+def test_never_more_than_three_builds() -> None:
+    failed = diagnose(parse("TMPDIR=/tmp cannot hold executables"), "macos")
+    made: tuple[attempts.Attempt, ...] = (attempts.Attempt(),)
+    while following := attempts.following(made, failed, M3, "/home/ada/tmp"):
+        made = (*made, following)
+    assert len(made) <= attempts.MOST
+    unknown = diagnose(parse("odd: error: x"), "macos")
+    assert attempts.following((*made, *made, *made), unknown, M3, "") is None
+
+
+@pytest.mark.parametrize(
+    ("sdk", "system", "python", "expected"),
+    [
+        ("27.0", "26.1", "3.9.21", True),
+        ("27.0", "26.1", "3.13.14", True),
+        ("27.0", "26.1", "3.13.15", False),
+        ("27.0", "27.0", "3.9.21", False),
+        ("26.1", "26.1", "3.9.21", False),
+        ("", "26.1", "3.9.21", False),
+    ],
+)
+def test_an_sdk_is_too_new_only_for_the_pythons_that_believe_it(
+    sdk: str, system: str, python: str, expected: bool
+) -> None:
+    machine = replace(M3, sdk=sdk, version=system)
+    assert attempts.sdk_is_newer(machine, python) is expected
+
+
+def test_the_surroundings_of_a_build_are_an_allow_list() -> None:
+    given = {
+        "HOME": "/home/ada",
+        "CFLAGS": "-O9",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "PYTHON_BUILD_CACHE_PATH": "/cache",
+        "VIRTUAL_ENV": "/venv",
+        "PATH": "/venv/bin:/opt/conda/bin:/home/ada/.pyenv/shims:/usr/bin",
+    }
+    clean = surroundings.clean(given, DEBIAN)
+    assert clean.keys() == {"HOME", "PATH", "PYTHON_BUILD_CACHE_PATH"}
+    assert clean["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
+    assert surroundings.left_out(given, DEBIAN)[0] == "CFLAGS"
+
+
+def test_an_interpreter_is_held_against_all_that_was_asked_for() -> None:
+    good = Interpreter("3.9.21", "arm64", "OpenSSL 3.5.1", f"'{NOTES}'", "Python", ())
+    assert verify.problems(good, "3.9.21", "arm64", NOTES) == ()
+    for bad in (
+        replace(good, version="3.9.20"),
+        replace(good, machine="x86_64"),
+        replace(good, openssl="LibreSSL 3.3.6"),
+        replace(good, missing=("lzma",)),
+        replace(good, flags=""),
+        replace(good, framework=""),
+    ):
+        assert len(verify.problems(bad, "3.9.21", "arm64", NOTES)) == 1
+
+
+@pytest.mark.parametrize("scenario", ["ok-3.13.5", "missing-optional-3.9"])
+def test_progress_only_grows_and_ends_near_the_end(scenario: str) -> None:
+    packed = (LOGS / scenario / "build.log.xz").read_bytes()
+    progress = Progress(None)
+    fractions = []
+    for line in lzma.decompress(packed).decode(errors="replace").splitlines():
+        progress.feed(line)
+        fractions.append(progress.advance.fraction)
+    assert fractions == sorted(fractions)
+    assert 0.9 < fractions[-1] < 1
+    assert progress.advance.left is None
+
+
+def test_what_a_build_took_tells_what_the_next_will_take() -> None:
+    clock = iter(range(0, 100_000, 1))
+    progress = Progress(None, clock=lambda: float(next(clock)))
+    lines = ["checking build system type", *["checking for x... no"] * 9, "creating Makefile"]
+    for line in lines:
+        progress.feed(line)
+    learned = progress.learned("3.13.5", 100.0)
+    assert learned.phases["configure"][1] == 10
+    again = Progress(Build("3.13.5", 100.0, {"configure": (50.0, 10), "compile": (50.0, 5)}))
+    for line in lines[:6]:
+        again.feed(line)
+    assert again.advance.fraction == pytest.approx(0.3)
+    assert again.advance.left == pytest.approx(70.0)
+
+
+def site(root: Path, **given: str) -> Site:
+    machine = platform.look()
+    program = pyenv_program(os.environ, machine) or pyenv.root(os.environ) / "bin" / "pyenv"
+    return Site(other_python(), program, root, machine, dict(os.environ) | given)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to be allowed to mount a small disk")
+    yield folder
+    subprocess.run(["/bin/umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_too_small_is_found_before_the_build(small: Path, tmp_path: Path) -> None:
+    (found,) = obstacles(site(tmp_path / "pyenv", TMPDIR=str(small)))
+    assert found.cause == "disk-full"
+    assert str(small) in found.detail
+    (found,) = obstacles(site(small / "pyenv"))
+    assert found.cause == "disk-full"
+
+
+def test_a_prefix_that_cannot_be_written_to_is_found_before_the_build(small: Path) -> None:
+    subprocess.run(["/bin/mount", "-o", "remount,ro", str(small)], check=True)
+    causes = {each.cause for each in obstacles(site(small / "pyenv"))}
+    assert "prefix-not-writable" in causes

@@ -1,0 +1,178 @@
+"""pip, uv and Poetry, and pyenv, uv and the system: whoever does it, the result is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bootstrap import pyenv
+from bootstrap.machine.lock import parse_poetry, wanted
+from tests.machine.conftest import PYTHON, Shop, other_python
+
+pytestmark = pytest.mark.slow
+
+PYPROJECT = """\
+[project]
+name = "shop"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["iniconfig", "pluggy"]
+
+[tool.poetry]
+package-mode = false
+
+[[tool.poetry.source]]
+name = "simple"
+url = "https://pypi.org/simple/"
+priority = "primary"
+"""
+
+
+def contents(shop: Shop) -> dict[str, str]:
+    """What the environment holds, asked of its own pip."""
+    pip = [str(shop.root / ".venv/bin/python"), "-m", "pip", "list", "--format", "json"]
+    listed = json.loads(subprocess.run(pip, capture_output=True, check=True).stdout)
+    return {each["name"]: each["version"] for each in listed}
+
+
+def path_with(*folders: Path) -> str:
+    return os.pathsep.join((*map(str, folders), os.environ["PATH"]))
+
+
+def test_uv_brings_what_pip_brings(shop: Shop) -> None:
+    shop.up()
+    by_pip = contents(shop)
+    shutil.rmtree(shop.root / ".venv")
+    shop.edit("toolchain.yml", "installer: pip", "installer: uv")
+    done = shop.headstart("up", PATH=path_with(Path(sys.executable).parent))
+    assert done.returncode == 0, done.stderr
+    assert contents(shop) == by_pip
+    assert shop.findings() == []
+
+
+def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> None:
+    shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("sh", "uname"):
+        (bare / name).symlink_to(str(shutil.which(name)))
+    refused = shop.headstart("up", PATH=str(bare))
+    assert refused.returncode == 4
+    assert "pipx install poetry" in refused.stderr
+
+
+def test_pip_brings_what_poetry_brings(shop: Shop) -> None:
+    poetry = shutil.which("poetry") or os.environ.get("HEADSTART_TEST_POETRY")
+    if not poetry:
+        pytest.skip("needs Poetry on PATH, or HEADSTART_TEST_POETRY=/path/to/poetry")
+    (shop.root / "pyproject.toml").write_text(PYPROJECT)
+    off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
+    subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)
+    shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
+    shop.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
+    done = shop.headstart("up", PATH=path_with(Path(poetry).parent))
+    assert done.returncode == 0, done.stdout + done.stderr
+    by_poetry = contents(shop)
+    assert by_poetry.keys() == {"pip", "iniconfig", "pluggy"}
+    assert by_poetry["pip"] == "26.3"
+    assert shop.findings() == []
+    shutil.rmtree(shop.root / ".venv")
+    shop.edit("toolchain.yml", "installer: poetry", "installer: pip")
+    shop.edit("toolchain.yml", "lock: poetry.lock", "lock: requirements-dev.lock")
+    (shop.root / "requirements-dev.lock").write_text(hashed(shop.root / "poetry.lock"))
+    shop.up()
+    assert contents(shop) == by_poetry
+
+
+def hashed(lock: Path) -> str:
+    """The same packages with the same hashes, as pip reads them."""
+    packages = tomllib.loads(lock.read_text())["package"]
+    lines = []
+    for each in packages:
+        hashes = " ".join(f"--hash={file['hash']}" for file in each["files"])
+        lines.append(f"{each['name']}=={each['version']} {hashes}")
+    return "\n".join(lines)
+
+
+def test_the_lock_of_poetry_is_read_by_group_and_marker() -> None:
+    lock = """
+[[package]]
+name = "Everywhere_Here"
+version = "1.0"
+optional = false
+groups = ["main"]
+
+[[package]]
+name = "windows-only"
+version = "2.0"
+optional = false
+groups = ["main", "dev"]
+markers = "sys_platform == 'win32'"
+
+[[package]]
+name = "extra"
+version = "3.0"
+optional = true
+groups = ["main"]
+"""
+    assert wanted(parse_poetry(lock), "3.12.1") == {"everywhere-here": "1.0"}
+
+
+def test_the_python_of_the_system_is_taken_when_it_is_the_exact_one(
+    shop: Shop, tmp_path: Path
+) -> None:
+    version = other_python()
+    real = pyenv.root(os.environ) / "versions" / version / "bin"
+    shop.edit("toolchain.yml", "venv:", "python:\n  provider: system\nvenv:")
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    empty = str(tmp_path / "no-pyenv")
+    refused = shop.headstart("up", PYENV_ROOT=empty, PATH="/usr/bin:/bin")
+    assert refused.returncode == 4
+    assert "so that PATH finds it" in refused.stderr
+    done = shop.headstart("up", PYENV_ROOT=empty, PATH=path_with(real))
+    assert done.returncode == 0, done.stderr
+    assert contents(shop).keys() == {"pip", "iniconfig", "pluggy"}
+
+
+def test_the_python_of_uv_is_fetched_by_uv(shop: Shop, tmp_path: Path) -> None:
+    """uv itself would download it: this one links what pyenv has, at the place uv uses."""
+    version = other_python()
+    real = pyenv.root(os.environ) / "versions" / version
+    shims = tmp_path / "bin"
+    shims.mkdir()
+    managed = tmp_path / "uv" / f"cpython-{version}-linux-x86_64-gnu"
+    (shims / "uv").write_text(
+        f'#!/bin/sh\n[ "$*" = "python install {version}" ] || exit 2\n'
+        f'mkdir -p "{managed.parent}" && ln -s "{real}" "{managed}"\n'
+    )
+    (shims / "uv").chmod(0o755)
+    shop.edit("toolchain.yml", "venv:", "python:\n  provider: uv\nvenv:")
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    done = shop.headstart("up", PATH=path_with(shims), UV_PYTHON_INSTALL_DIR=str(managed.parent))
+    assert done.returncode == 0, done.stderr
+    assert contents(shop).keys() == {"pip", "iniconfig", "pluggy"}
+
+
+@pytest.mark.parametrize(
+    ("minor", "pip"),
+    [("3.8", "23.2.1"), ("3.9", "23.2.1"), ("3.10", "24.0"), ("3.12", "23.1.2"), ("3.13", "25.0")],
+)
+def test_every_python_gets_its_exact_pip(shop: Shop, minor: str, pip: str) -> None:
+    versions = pyenv.final_versions(pyenv.root(os.environ))
+    version = next((each for each in versions if each.startswith(f"{minor}.")), None)
+    if version is None:
+        pytest.skip(f"needs a Python {minor} in pyenv")
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    shop.edit("toolchain.yml", '"26.3"', f'"{pip}"')
+    assert version != PYTHON
+    shop.up("--only", "venv")
+    done = shop.headstart("up", "--only", "pip")
+    assert done.returncode == 0, done.stderr
+    assert contents(shop)["pip"] == pip

@@ -1,0 +1,205 @@
+"""A Mac made of shims that behave and fail like the real commands: run here as a whole machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bootstrap import pyenv
+from tests.machine.conftest import Shop, other_python
+
+if TYPE_CHECKING:
+    import subprocess
+
+pytestmark = pytest.mark.slow
+
+# Each answers as recorded in the notes of real Macs; MAC_… variables choose the Mac.
+SHIMS = {
+    "uname": 'case "$1" in -m) echo "$MAC_MACHINE";; *) echo Darwin;; esac',
+    "sw_vers": 'echo "$MAC_VERSION"',
+    "sysctl": 'case "$*" in *proc_translated*) echo "${MAC_TRANSLATED:-0}";; *) echo 8;; esac',
+    "xcode-select": (
+        'if [ "$MAC_TOOLS" = no ]; then echo "xcode-select: error: unable to get active developer'
+        ' directory" >&2; exit 2; fi; echo /Library/Developer/CommandLineTools'
+    ),
+    "xcrun": 'echo "$MAC_SDK"',
+    "brew": """
+echo "brew $*" >> "$MAC/calls"
+case "$1" in
+--prefix) echo "$MAC_BREW";;
+install) shift; for formula in "$@"; do
+	mkdir -p "$MAC_BREW/opt/$formula/include/openssl" "$MAC_BREW/opt/$formula/include"
+	case $formula in
+	openssl@3) touch "$MAC_BREW/opt/$formula/include/openssl/ssl.h";;
+	xz) touch "$MAC_BREW/opt/$formula/include/lzma.h";;
+	pyenv) cp "$MAC/pyenv.shim" "$MAC/bin/pyenv";;
+	esac
+done;;
+uninstall) rm -rf "$MAC_BREW/opt/$2";;
+esac""",
+    "pyenv": """
+env | grep -E '^(PYTHON_CONFIGURE_OPTS|ac_cv_|PATH)' | sort | tr '\\n' ' ' >> "$PYTHON_BUILD_CALLS"
+echo "pyenv $*" >> "$PYTHON_BUILD_CALLS"
+echo "Installing Python-$2..." >&2
+case "$PYTHON_BUILD_FAILS:$PYTHON_CONFIGURE_OPTS" in
+plain:*--enable-framework*) framework=Python;;
+plain:*) echo "ERROR: The Python ssl extension was not compiled. Missing the OpenSSL lib?" >&2
+	exit 1;;
+esac
+bin="$PYENV_ROOT/versions/$2/bin"
+mkdir -p "$bin"
+cat > "$bin/python${2%.*}" <<END
+#!/bin/sh
+case "\\$1" in -I)
+	echo '{"version": "$2", "machine": "'"\\$(uname -m)"'", "missing": [],'\\
+	' "openssl": "OpenSSL 3.5.1", "framework": "'"$framework"'",'\\
+	' "flags": "'"$PYTHON_CONFIGURE_OPTS"'"}';;
+*) exec $PYTHON_BUILD_REAL "\\$@";;
+esac
+END
+chmod +x "$bin/python${2%.*}"
+""",
+}
+
+
+@dataclass
+class Mac:
+    shop: Shop
+    folder: Path
+    version: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def brew(self) -> Path:
+        return Path(self.variables["MAC_BREW"])
+
+    def up(self, **more: str) -> subprocess.CompletedProcess[str]:
+        return self.shop.headstart("up", "--json", **self.variables | more)
+
+    def plan(self, **more: str) -> dict[str, dict[str, object]]:
+        done = self.shop.headstart("plan", "--json", **self.variables | more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return {step["name"]: step for step in json.loads(done.stdout)["steps"]}
+
+    def calls(self) -> str:
+        path = self.folder / "calls"
+        return path.read_text() if path.exists() else ""
+
+    def install(self, formula: str, header: str) -> None:
+        path = self.brew / "opt" / formula / "include" / header
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+@pytest.fixture
+def mac(shop: Shop, tmp_path: Path) -> Mac:
+    """A new M3: Command Line Tools, an empty Homebrew with pyenv, no OpenSSL, no xz."""
+    folder = tmp_path / "mac"
+    shims = folder / "bin"
+    shims.mkdir(parents=True)
+    for name, body in SHIMS.items():
+        (shims / name).write_text(f"#!/bin/sh\n{body}\n")
+        (shims / name).chmod(0o755)
+    version = other_python()
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    real = pyenv.root(os.environ) / "versions" / version / "bin" / "python3"
+    mac = Mac(shop, folder, version)
+    (folder / "homebrew").mkdir()
+    (folder / "tmp").mkdir()
+    mac.variables = {
+        "MAC": str(folder),
+        "MAC_MACHINE": "arm64",
+        "MAC_VERSION": "26.1",
+        "MAC_SDK": "26.1",
+        "MAC_BREW": str(folder / "homebrew"),
+        "PATH": f"{shims}:/usr/bin:/bin",
+        "PYENV_ROOT": str(folder / "pyenv"),
+        "TMPDIR": str(folder / "tmp"),
+        "PYTHON_BUILD_CALLS": str(folder / "calls"),
+        "PYTHON_BUILD_REAL": str(real),
+    }
+    return mac
+
+
+def error(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])["error"]
+    return told
+
+
+def test_a_new_mac_gets_its_formulae_and_its_python(mac: Mac) -> None:
+    done = mac.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "brew install openssl@3 xz" in mac.calls()
+    assert f"pyenv install {mac.version}" in mac.calls()
+    assert "--enable-framework" not in mac.calls()
+    assert json.loads(mac.up().stdout)["outcome"] == "nothing-to-do"
+
+
+def test_undo_takes_the_formulae_and_the_python_back(mac: Mac) -> None:
+    mac.install("readline", "readline/readline.h")
+    assert mac.up().returncode == 0
+    done = mac.shop.headstart("undo", "--yes", **mac.variables)
+    assert done.returncode == 0, done.stderr
+    assert sorted(at.name for at in (mac.brew / "opt").iterdir()) == ["readline"]
+    assert list((mac.folder / "pyenv" / "versions").iterdir()) == []
+
+
+def test_when_the_plain_build_fails_the_flags_of_the_notes_are_used(mac: Mac) -> None:
+    done = mac.up(PYTHON_BUILD_FAILS="plain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    flags = f"--enable-framework --with-openssl={mac.brew}/opt/openssl@3"
+    assert f"PYTHON_CONFIGURE_OPTS={flags}" in mac.calls()
+    # The next time this Mac builds that version, it begins with them.
+    shutil.rmtree(mac.folder / "pyenv" / "versions" / mac.version)
+    shutil.rmtree(mac.shop.root / ".venv")
+    commands = mac.plan()["python"]["commands"]
+    assert commands == [f"PYTHON_CONFIGURE_OPTS='{flags}' pyenv install {mac.version}"]
+
+
+def test_an_sdk_that_is_newer_than_the_system_is_allowed_for(mac: Mac) -> None:
+    commands = mac.plan(MAC_SDK="27.0")["python"]["commands"]
+    assert "ac_cv_func_dup3='no' ac_cv_func_pipe2='no'" in str(commands)
+    assert mac.up(MAC_SDK="27.0").returncode == 0
+    assert "ac_cv_func_dup3=no ac_cv_func_pipe2=no" in mac.calls()
+    assert "ac_cv" not in str(mac.plan(MAC_SDK="27.0", MAC_VERSION="27.0"))
+
+
+def test_a_rosetta_shell_is_refused_with_the_way_out(mac: Mac) -> None:
+    done = mac.up(MAC_MACHINE="x86_64", MAC_TRANSLATED="1")
+    assert done.returncode == 4
+    assert error(done)["cause"] == "rosetta-shell"
+    assert "arch -arm64 zsh -l" in str(error(done)["next"])
+    assert "install" not in mac.calls()
+
+
+def test_an_intel_homebrew_on_an_apple_chip_is_refused(mac: Mac) -> None:
+    done = mac.up(MAC_BREW="/usr/local")
+    assert done.returncode == 4
+    assert "mixed-architecture" in str(error(done)["cause"])
+
+
+def test_an_intel_mac_is_a_mac_too(mac: Mac) -> None:
+    done = mac.up(MAC_MACHINE="x86_64")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_the_command_line_tools_it_is_said_how_to_get_them(mac: Mac) -> None:
+    done = mac.up(MAC_TOOLS="no")
+    assert done.returncode == 4
+    assert error(done)["cause"] == "clt-missing"
+    assert "xcode-select --install" in str(error(done)["next"])
+
+
+def test_a_mac_without_pyenv_gets_it_and_then_what_the_build_needs(mac: Mac) -> None:
+    (mac.folder / "bin" / "pyenv").rename(mac.folder / "pyenv.shim")
+    assert "brew install pyenv" in str(mac.plan()["tools"]["commands"])
+    done = mac.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "brew install pyenv\n" in mac.calls()
+    assert "brew install openssl@3 xz" in mac.calls()

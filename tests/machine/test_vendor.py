@@ -1,0 +1,68 @@
+"""From one folder, a machine that reaches nothing comes up: Python, pip, packages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine.test_building import Workshop, workshop  # noqa: F401 - a fixture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+def unreachable(tmp_path: Path) -> dict[str, str]:
+    """A network where nothing answers, and caches that hold nothing."""
+    dead = "http://127.0.0.1:9"
+    return {
+        **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), dead),
+        "PIP_INDEX_URL": dead,
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_RETRIES": "0",
+        "PIP_FIND_LINKS": "",
+        "VIRTUALENV_OVERRIDE_APP_DATA": str(tmp_path / "app-data"),
+    }
+
+
+def test_a_machine_without_a_network_comes_up_from_the_folder(
+    workshop: Workshop,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    shop, here = workshop.shop, workshop.variables
+    options = {"PYTHON_CONFIGURE_OPTS": "--with-behaviour=ok"}
+    assert shop.headstart("up", **here | options).returncode == 0
+    filled = shop.headstart("vendor", "--json", **here)
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    assert json.loads(filled.stdout)["left_out"] == []
+    for path in (shop.root / ".venv", workshop.prefix):
+        shutil.rmtree(path)
+    there = {
+        name: value
+        for name, value in here.items()
+        if name not in {"PYTHON_BUILD_CACHE_PATH", "PYTHON_BUILD_DEFINITIONS"}
+    }
+    there |= options | unreachable(tmp_path)
+    assert shop.headstart("up", **there).returncode != 0
+    done = shop.headstart("up", "--offline", **there)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shop.findings() == [] or workshop.prefix.exists()
+
+
+def test_a_folder_that_was_changed_is_refused(workshop: Workshop) -> None:  # noqa: F811
+    shop, here = workshop.shop, workshop.variables
+    assert shop.headstart("up", "--offline", **here).returncode == 64
+    options = {"PYTHON_CONFIGURE_OPTS": "--with-behaviour=ok"}
+    assert shop.headstart("up", **here | options).returncode == 0
+    assert shop.headstart("vendor", **here).returncode == 0
+    wheel = next((shop.root / "vendor" / "wheels").glob("pluggy-*.whl"))
+    wheel.write_bytes(b"another one")
+    refused = shop.headstart("up", "--offline", **here)
+    assert refused.returncode == 4
+    assert wheel.name in refused.stderr

@@ -1,0 +1,1 @@
+"""The migration kit of a rendered project, on real databases."""

@@ -1,0 +1,14 @@
+"""The kit of a rendered project, with no revision and an empty database yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rendered.migrate.kit import Kit, copy_of
+
+
+@pytest.fixture
+def kit(everything: Path, tmp_path: Path, database_url: str) -> Kit:
+    return copy_of(everything, tmp_path / "kit", database_url)

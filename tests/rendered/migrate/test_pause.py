@@ -1,0 +1,91 @@
+"""Real workers are drained for a migration, and go on afterwards, whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.rendered.migrate.kit import Kit, whole_copy_of
+from tests.rendered.processes import Backend, create_profile, picture, upload
+from tests.rendered.servers import running_redis, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
+
+LONG_LEASE = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S"}
+PAUSED = "SELECT count(*) FROM job_runners WHERE state = 'paused'"
+RUNNERS = "SELECT count(*) FROM job_runners"
+# Long enough to look at what happens meanwhile; nothing is locked before its end.
+SLOW = """
+import time
+time.sleep({seconds})
+op.create_table("later", sa.Column("id", sa.Integer, primary_key=True))
+"""
+
+
+@pytest.fixture
+def kit(backend: Backend, tmp_path: Path) -> Kit:
+    """The project's own kit, with a slow revision more."""
+    kit = whole_copy_of(backend.project, tmp_path / "kit", backend.url)
+    (head,) = kit.version()
+    kit.write("9999", str(head), SLOW.format(seconds=4))
+    return kit
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("killed", [False, True], ids=["done", "killed"])
+def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
+    backend: Backend, kit: Kit, tmp_path: Path, *, killed: bool
+) -> None:
+    with running_redis(tmp_path) as (url, _):
+        _, client = backend.start_api(REDIS_URL=url, **LONG_LEASE)
+        for _ in range(2):
+            backend.start("worker", REDIS_URL=url, **LONG_LEASE)
+        wait_until(lambda: backend.count(RUNNERS) == 2, "both workers")
+        for number in range(8):
+            upload(client, create_profile(client, number), picture(1200))
+        migration = kit.start("migrate", "upgrade", "--pause-workers")
+        wait_until(lambda: backend.count(PAUSED) == 2, "both to be paused")
+        done = backend.count("SELECT count(*) FROM effects")
+        upload(client, create_profile(client, 8), picture(100))
+        if killed:
+            migration.kill()
+        words, _ = migration.communicate(timeout=120)
+        if not killed:
+            assert migration.returncode == 0, words
+            assert "the jobs are paused" in words
+            assert "the jobs are resumed" in words
+            assert kit.version() == {"9999"}
+        assert done <= 8
+        backend.wait_for_thumbnails(9, 120)
+        backend.assert_each_job_took_effect_once(9)
+
+
+def test_jobs_that_do_not_end_keep_the_migration_from_beginning(backend: Backend, kit: Kit) -> None:
+    now = "datetime('now', '+2 seconds')"
+    columns = "(id, name, state, running, seen_at)"
+    values = (
+        "('00000000000000000000000000000001', 'host:1', 'draining', 3, datetime('now', '+1 hour'))"
+    )
+    backend.execute(f"INSERT INTO job_runners {columns} VALUES {values}")  # noqa: S608
+    words = kit.migrate("upgrade", "--pause-workers", "--drain-timeout", "1", code=4)
+    assert "still at work after 1 s: host:1 (3 jobs)" in words
+    assert "9999" not in kit.version()
+    assert backend.count(f"SELECT count(*) FROM leases WHERE until > {now}") == 0  # noqa: S608
+
+
+def test_api_and_worker_refuse_to_start_behind_the_code(
+    unmigrated: Backend, tmp_path: Path
+) -> None:
+    with running_redis(tmp_path) as (url, _):
+        for command in ("api", "worker"):
+            process = unmigrated.start(command, REDIS_URL=url, PORT="0")
+            assert process.wait(60) != 0, command
+
+
+def test_without_a_seam_for_jobs_the_option_is_refused(kit: Kit) -> None:
+    shutil.rmtree(kit.folder / "app/features/operations")
+    assert "no jobs that can be paused" in kit.migrate("upgrade", "--pause-workers", code=3)
+    kit.migrate("upgrade")
+    assert kit.version() == {"9999"}

@@ -1,0 +1,81 @@
+"""One code base, three databases: the project's own suite and its migrations pass on each."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import sqlalchemy as sa
+
+from tests.rendered.conftest import on_every_database
+from tests.rendered.processes import Backend
+from tests.rendered.servers import engine_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+
+DEVELOPERS_ROW = (
+    "INSERT INTO profiles (id, employee_number, full_name, name_key, email, department, version, "
+    "created_at, updated_at) VALUES ('00000000000000000000000000000001', 'D-1', 'Ada', 'ada', "
+    "'ada@example.com', 'Engines', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+)
+
+
+def suite(backend: Backend) -> subprocess.Popen[str]:
+    """Start the project's own tests on a server (SQLite needs none), with their output kept."""
+    url = sa.make_url(backend.url)
+    server = {} if url.get_backend_name() == "sqlite" else {"TEST_DATABASE_URL": backend.url}
+    return subprocess.Popen(
+        [backend.python, "-m", "pytest", "-q"],
+        cwd=backend.project,
+        # What a test logs is the test's own affair.
+        env={k: v for k, v in (backend.environment | server).items() if k != "LOG_LEVEL"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def passed(suite: subprocess.Popen[str]) -> int:
+    """Wait for the suite to pass; return how many tests it had."""
+    output, _ = suite.communicate(timeout=900)
+    assert suite.returncode == 0, output
+    summary = output.strip().splitlines()[-1].split()
+    assert "skipped" not in " ".join(summary), output
+    return int(summary[summary.index("passed") - 1])
+
+
+def contents(backend: Backend) -> dict[str, list[object]]:
+    """Return every row of every table."""
+    tables = sa.inspect(engine_of(backend.url)).get_table_names()
+    return {table: list(backend.query(f"SELECT * FROM {table}")) for table in tables}  # noqa: S608
+
+
+def databases(backend: Backend) -> set[str]:
+    kind = sa.make_url(backend.url).get_backend_name()
+    if kind == "sqlite":
+        return set()
+    names = "SELECT datname FROM pg_database" if kind == "postgresql" else "SHOW DATABASES"
+    return {str(row[0]) for row in backend.query(names)}
+
+
+@on_every_database
+def test_two_suites_at_once_pass_beside_a_developers_database(backend: Backend) -> None:
+    backend.execute(DEVELOPERS_ROW)
+    before, known = contents(backend), databases(backend)
+    first, second = suite(backend), suite(backend)
+    assert passed(first) == passed(second) > 400
+    assert contents(backend) == before, "a test has touched the development database"
+    assert databases(backend) == known, "a test has left its database behind"
+
+
+@on_every_database
+def test_the_migrations_go_up_down_and_up_without_drift(unmigrated: Backend) -> None:
+    alembic(unmigrated, "upgrade head", "check", "downgrade base")
+    assert set(contents(unmigrated)) == {"alembic_version", "alembic_journal"}
+    alembic(unmigrated, "upgrade head", "check")
+
+
+def alembic(backend: Backend, *commands: str) -> None:
+    """Run Alembic's own commands one after the other: one process, one start-up to pay for."""
+    lines = [f"main(argv={command.split()!r})" for command in commands]
+    backend.run("-c", "\n".join(["from alembic.config import main", *lines]))

@@ -1,0 +1,33 @@
+"""The OpenAPI document tells the truth: Schemathesis tries to prove otherwise, on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rendered.conftest import on_postgresql
+from tests.rendered.processes import Backend, create_profile, picture, upload
+
+ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).parent / "schemathesis.toml"
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+
+
+@on_postgresql
+def test_the_api_keeps_its_contract(backend: Backend) -> None:
+    _, client = backend.start_api()
+    upload(client, create_profile(client, 1), picture())
+    backend.wait_for_thumbnails(1)
+    document = str(client.base_url.join("/openapi.json"))
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG)]
+    command += ["run", document, "--continue-on-failure", "--no-color"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.rendered.formats"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
