@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +18,8 @@ from app.core.database import Database
 from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
-from tests.databases import emptied_after, migrated_database, rolled_back
+from tests.databases import emptied_after, migrated_database, rolled_back, unreachable
+from tests.gate import Gate, closed_gate
 
 # The id of requests whose statements are counted.
 COUNTED = "counted"
@@ -60,6 +62,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def committing(database_url: str) -> AsyncIterator[Database]:
     """The database with real commits, for tests of what commits do."""
     async with emptied_after(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def away(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database that cannot be reached."""
+    async with unreachable(tmp_path) as database:
         yield database
 
 
@@ -106,6 +115,13 @@ def statements() -> Iterator[list[str]]:
     event.listen(Engine, "before_cursor_execute", record)
     yield found
     event.remove(Engine, "before_cursor_execute", record)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that jobs wait at."""
+    with closed_gate() as gate:
+        yield gate
 
 
 @pytest.fixture

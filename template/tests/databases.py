@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -114,6 +115,22 @@ async def rolled_back(url: str) -> AsyncIterator[Database]:
         yield RolledBack(connection)
         await connection.rollback()
     await engine.dispose()
+
+
+@asynccontextmanager
+async def unreachable(folder: Path) -> AsyncIterator[Database]:
+    """Yield a database that cannot be opened, because there is no such folder in `folder`."""
+    database = Database(f"sqlite:///{folder / 'nowhere' / 'app.db'}")
+    yield database
+    await database.close()
+    await asyncio.to_thread(_let_drivers_end)
+
+
+def _let_drivers_end() -> None:
+    """Wait for threads of connections that failed: they report to the event loop, if it lives."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            thread.join(timeout=5)
 
 
 @asynccontextmanager

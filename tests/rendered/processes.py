@@ -60,6 +60,17 @@ class Backend:
             [self.python, *arguments], cwd=self.project, env=self.environment, check=True
         )
 
+    def output(self, *arguments: str) -> str:
+        """Return what `python ARGUMENTS` prints to its good end."""
+        return subprocess.run(
+            [self.python, *arguments],
+            cwd=self.project,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
     def start(self, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start `python -m app COMMAND` as the leader of a process group of its own."""
         return self.spawn([self.python, "-m", "app", *command], **settings)

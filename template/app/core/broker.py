@@ -25,6 +25,7 @@ from pydantic import JsonValue, TypeAdapter
 from app.core.actors import ACTORS, Actor
 from app.core.outbox import Job
 from app.core.queues import Queue
+from app.core.relay import Transport
 
 logger = structlog.get_logger(__name__)
 
@@ -141,7 +142,7 @@ def serve_actors(broker: WakingBroker, run: Callable[[Job], Awaitable[None]]) ->
         declare(run_message)
 
 
-class ToWorkers:
+class ToWorkers(Transport):
     """A transport that sends jobs to the worker's processes through the broker.
 
     The client blocks, so it is used in a thread.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from app.core.database import Database
-from app.core.relay import InProcess, Relay, Transport
+from app.core.relay import Relay, Transport
 from app.core.runner import Runner
 from app.settings import Settings
 
@@ -24,17 +24,14 @@ class JobProcess:
         self.runner = Runner(database, lease=settings.job_lease)
         self._transport = transport(self.runner)
         self.relay = make_relay(settings, database, self._transport)
-        if isinstance(self._transport, InProcess):
-            self._transport.on_room = self.relay.look
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
         """Begin, on the event loop that this runs on."""
         for surrounding in _surroundings:
             await self._stack.enter_async_context(surrounding(self))
-        if isinstance(self._transport, InProcess):
-            # After the relay's end, which may have sent one more.
-            self._stack.push_async_callback(self._transport.ended)
+        # After the relay's end, which may have sent one more.
+        self._stack.push_async_callback(self._transport.ended)
         relaying = asyncio.create_task(self.relay.run())
         self._stack.push_async_callback(lambda: relaying)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -23,14 +23,22 @@ LARGEST_BATCH = 100
 PAUSE_AFTER_FAILURE = timedelta(seconds=3)
 
 
-class Transport(Protocol):
+class Transport(ABC):
     """Where jobs are sent to."""
 
+    # Called when there is room again; the relay that sends by this transport says how.
+    on_room: Callable[[], None]
+
+    @abstractmethod
     async def room(self) -> Mapping[Queue, int]:
         """Return how many jobs of each queue can be sent now."""
 
+    @abstractmethod
     async def send(self, jobs: Sequence[Job]) -> None:
         """Send jobs; any error means that none of them counts as sent."""
+
+    async def ended(self) -> None:  # noqa: B027 - what runs elsewhere ends elsewhere
+        """Wait for every job that was sent and runs in this process."""
 
 
 class Relay:
@@ -47,6 +55,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._handed: list[Job] = []
         self._stopping = False
+        transport.on_room = self.look
         self.swept_at = time.monotonic()
 
     def hand_over(self, jobs: Sequence[Job]) -> None:
@@ -122,7 +131,7 @@ class Relay:
             await happens(self._woken, within=longest)
 
 
-class InProcess:
+class InProcess(Transport):
     """A transport that runs jobs right here: no broker needed, and durable all the same."""
 
     def __init__(self, runner: Runner, *, concurrency: int) -> None:
@@ -130,7 +139,6 @@ class InProcess:
         self._runner = runner
         self._concurrency = concurrency
         self._tasks: set[asyncio.Task[None]] = set()
-        self.on_room: Callable[[], None] = _nothing
 
     async def room(self) -> Mapping[Queue, int]:
         """Return how many more jobs may run now, of whatever queue."""
@@ -153,7 +161,3 @@ class InProcess:
         if not task.cancelled() and task.exception() is not None:
             logger.error("job.crashed", exc_info=task.exception())
         self.on_room()
-
-
-def _nothing() -> None:
-    """Do nothing: nobody waits for room yet."""

@@ -21,17 +21,15 @@ async def test_a_process_with_its_database_is_live_and_ready(client: httpx.Async
 
 
 async def test_without_its_database_it_is_live_but_not_ready(
-    app: FastAPI, client: httpx.AsyncClient
+    app: FastAPI, client: httpx.AsyncClient, away: Database
 ) -> None:
-    ready = app.state.database
-    app.state.database = Database("sqlite:////nowhere/at/all.db")
+    ready, app.state.database = app.state.database, away
     try:
         assert (await client.get("/livez")).status_code == 200
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["checks"]["database"]["status"] == "failed"
     finally:
-        await app.state.database.close()
         app.state.database = ready
 
 

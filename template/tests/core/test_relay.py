@@ -13,10 +13,10 @@ from app.core import relay as relay_module
 from app.core.database import Database
 from app.core.outbox import Job
 from app.core.queues import Queue
-from app.core.relay import Relay
+from app.core.relay import Relay, Transport
 
 
-class Recorder:
+class Recorder(Transport):
     """A transport that remembers, and fails as often as it is told to."""
 
     def __init__(self, *, failures: int = 0, room: int = 100) -> None:

@@ -53,7 +53,5 @@ async def test_nothing_starts_on_a_database_that_was_never_migrated(tmp_path: Pa
     await database.close()
 
 
-async def test_a_database_that_is_away_does_not_keep_anybody_from_starting() -> None:
-    database = Database("sqlite:////nowhere/at/all.db")
-    await require_current(database, CHAIN)
-    await database.close()
+async def test_a_database_that_is_away_does_not_keep_anybody_from_starting(away: Database) -> None:
+    await require_current(away, CHAIN)

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.outbox import Job, OutboxRow
+from app.core.outbox import OutboxRow
 from app.core.process import JobProcess
 from app.core.queues import Queue
 from app.core.relay import InProcess
 from app.core.runner import Runner
 from app.settings import Settings
+from tests.gate import Gate, taken
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
-
-
-@dataclass
-class Gate:
-    """What the test's actors wait at."""
-
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def passed(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A gate that every attempt of the test's actors waits at."""
-    gate = Gate()
-
-    @actor("test.wait")
-    async def wait(_: Attempt) -> None:
-        await gate.passed()
-
-    @actor("test.once", max_attempts=1)
-    async def once(_: Attempt) -> None:
-        await gate.passed()
-
-    yield gate
-    for name in ("test.wait", "test.once"):
-        del ACTORS[name]
 
 
 @asynccontextmanager
@@ -60,14 +29,6 @@ async def running(database: Database) -> AsyncIterator[Runner]:
     runner = Runner(database, lease=MINUTE)
     yield runner
     await runner.end(SHORT)
-
-
-async def taken(database: Database, name: str = "test.wait") -> Job:
-    async with database.writes() as session:
-        await outbox.enqueue(session, name)
-        room = dict.fromkeys(Queue, 1)
-        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC) + MINUTE, room=room)
-    return job
 
 
 async def row(database: Database) -> OutboxRow | None:

@@ -78,6 +78,7 @@ async def test_an_employee_number_is_taken_once(client: httpx.AsyncClient) -> No
         ("employee_number", "x" * 21),
         ("full_name", "   "),
         ("full_name", "x" * 101),
+        ("full_name", "Ada\0Lovelace"),
         ("email", "nobody"),
     ],
 )
@@ -120,6 +121,8 @@ async def test_numbered_pages_say_how_many_there_are(client: httpx.AsyncClient) 
         {"cursor": "x" * 2001},
         {"offset": 3},
         {"sort": "email"},
+        {"q": "ada\0"},
+        {"department": "R\nD"},
         {"sort": "--created_at"},
         {"q": ""},
         {"department": "x" * 101},

@@ -12,7 +12,12 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 from app.core.etag import entity_tag
 from app.core.pagination import PageQuery
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Line = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"
+    ),
+]
 EmployeeNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 
 

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.outbox import Job, OutboxRow
-from app.core.queues import Queue
+from app.core.outbox import OutboxRow
 from app.core.runner import Runner
 from app.features.operations import pause, watch
 from app.features.operations.pause import PausedByOther
 from app.features.operations.watch import State, Watch
+from tests.gate import Gate, taken
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
-
-
-@dataclass
-class Gate:
-    """What the test's actors wait at."""
-
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def passed(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A gate that every attempt of the test's actors waits at."""
-    gate = Gate()
-
-    @actor("test.wait")
-    async def wait(_: Attempt) -> None:
-        await gate.passed()
-
-    yield gate
-    del ACTORS["test.wait"]
 
 
 @asynccontextmanager
@@ -59,14 +32,6 @@ async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
     await runner.end(SHORT)
     watch.stop()
     await task
-
-
-async def taken(database: Database) -> Job:
-    async with database.writes() as session:
-        await outbox.enqueue(session, "test.wait")
-        room = dict.fromkeys(Queue, 1)
-        (job,) = await outbox.take_due(session, resend_at=datetime.now(UTC) + MINUTE, room=room)
-    return job
 
 
 async def told(database: Database) -> None:

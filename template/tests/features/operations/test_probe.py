@@ -63,13 +63,13 @@ async def test_a_worker_with_all_it_needs_is_ready(jobs: JobProcess, database: D
     }
 
 
-async def test_without_its_database_it_lives_and_is_not_ready(jobs: JobProcess) -> None:
-    away = Database("sqlite:////nowhere/at/all.db")
+async def test_without_its_database_it_lives_and_is_not_ready(
+    jobs: JobProcess, away: Database
+) -> None:
     alone = probe(jobs, database=database_answers(away))
     assert (await ask(alone, "/livez")).json() == {"status": "ok"}
     answer = await ask(alone, "/readyz")
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failed")
-    await away.close()
 
 
 async def test_without_its_redis_it_is_not_ready(jobs: JobProcess) -> None:

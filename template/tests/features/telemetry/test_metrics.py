@@ -145,9 +145,8 @@ async def test_the_outbox_shows_what_waits_and_since_when(
 
 
 async def test_a_scrape_answers_when_the_database_does_not(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, away: Database
 ) -> None:
-    away = Database(f"sqlite:///{tmp_path_factory.mktemp('away')}/none/app.db")
     app = scrape_app(settings, away)
     async with connect(app) as client:
         samples = await scraped(client)
