@@ -7,7 +7,9 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.plugins import Plugin
+from alembic.script import ScriptDirectory
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import (
     Boolean,
@@ -15,18 +17,23 @@ from sqlalchemy import (
     DefaultClause,
     Float,
     Integer,
+    MetaData,
     Numeric,
     Table,
     TypeDecorator,
+    inspect,
 )
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from migrate import drafting, enums
+from migrate.statements import OWN_TABLES
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
+    from alembic.config import Config
     from alembic.operations.ops import AlterColumnOp
+    from alembic.runtime.migration import MigrationContext, RevisionStep
     from sqlalchemy import Column
 
 PLUGIN = "migrate.truth"
@@ -60,6 +67,24 @@ def is_managed(
     if table is not None and table.info.get("managed") is False:
         return False
     return not (kind == "table" and reflected and compared_to is None)
+
+
+def unmanaged_tables(config: Config) -> list[str]:
+    """Return the tables that are others', or nobody's: ours are what `env.py` maps."""
+    found: set[str] = set()
+
+    def retrieve_migrations(_: object, context: MigrationContext) -> list[RevisionStep]:
+        mapped: MetaData = context.opts["target_metadata"]
+        ours = {name for name, table in mapped.tables.items() if table.info.get("managed", True)}
+        assert context.connection is not None  # noqa: S101 - it runs online
+        found.update(set(inspect(context.connection).get_table_names()) - ours - set(OWN_TABLES))
+        return []
+
+    # By this name `runtime.online` knows that the models are asked for, as by Alembic's commands.
+    scripts = ScriptDirectory.from_config(config)
+    with EnvironmentContext(config, scripts, fn=retrieve_migrations):
+        scripts.run_env()
+    return sorted(found)
 
 
 def render_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:

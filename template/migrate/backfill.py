@@ -42,6 +42,17 @@ from sqlalchemy import (
 )
 
 SMALLEST, LARGEST = 100, 50_000
+DRAFT = '''"""{message}."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+table = sa.table("TABLE", sa.column("id", sa.Uuid()), sa.column("COLUMN", sa.String()))
+key = table.c.id
+values = {{"COLUMN": ""}}
+where = table.c.COLUMN.is_(None)
+'''
 
 FOLDER = Path(__file__).parent / "backfills"
 STATE = Table(
@@ -70,6 +81,15 @@ class Reached:
     last_key: str | None
     rows: int
     finished: bool
+
+
+def draft(name: str, message: str) -> Path:
+    """Write a backfill to be filled in; raises FileExistsError."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.py"
+    with path.open("x", encoding="utf-8") as file:
+        file.write(DRAFT.format(message=message))
+    return path
 
 
 def names() -> list[str]:

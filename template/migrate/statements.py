@@ -8,7 +8,7 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-OWN_TABLES = ("alembic_version", "alembic_journal")
+OWN_TABLES = ("alembic_version", "alembic_journal", "migrate_backfill")
 # How our engine begins a transaction on SQLite.
 BEGIN = "BEGIN IMMEDIATE"
 MYSQL = frozenset({"mysql", "mariadb"})

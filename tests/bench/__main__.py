@@ -12,7 +12,7 @@ from tests.bench import s3rius
 from tests.conftest import ROOT, headstart, install, rendered
 
 HERE = Path(__file__).parent
-UV = [sys.executable, "-m", "uv"]
+UV: list[str | Path] = [sys.executable, "-m", "uv"]
 
 
 def main() -> None:
@@ -38,16 +38,8 @@ def newest_pin(folder: Path) -> Path:
 def environment(folder: Path, python: Path, requirements: Path) -> Path:
     """Make an environment with what `requirements` names; return its interpreter."""
     subprocess.run([*UV, "venv", "--quiet", "--python", python, folder], check=True)
-    sync = [
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        str(folder),
-        "--requirement",
-        str(requirements),
-    ]
-    subprocess.run([*UV, *sync], check=True)
+    fill = [*UV, "pip", "install", "--quiet", "--requirement", requirements, "--python", folder]
+    subprocess.run(fill, check=True)
     return folder / "bin/python"
 
 

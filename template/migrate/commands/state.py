@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import make_url
 
-from migrate import backfill, graph
+from migrate import autogenerate, backfill, graph
 from migrate import lint as lint_rules
 from migrate.commands import branches, command, flag, value
 from migrate.database import Database, look
@@ -32,6 +32,9 @@ def status(run: Run) -> None:
     if unknown := sorted(database.versions - {revision.id for revision in revisions}):
         text = f"unknown   {', '.join(unknown)}: the database was migrated by other code than this"
         run.report("unknown", text, versions=unknown)
+    if others := autogenerate.unmanaged_tables(alembic_config(run.url)):
+        text = f"others    {', '.join(others)}: no revision touches these tables"
+        run.report("unmanaged", text, tables=others)
     _report_pending(run, database, graph.between(revisions, database.versions, heads))
     _report_backfills(run)
     _report_partial(run, database)

@@ -16,20 +16,25 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import MetaData
 
-from migrate import drafting
+from migrate import backfill, drafting
 from migrate.commands import command, flag, value
-from migrate.drafting import Choices
 from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
 from migrate.project import Run, alembic_config
+from migrate.renames import Choices
 from migrate.statements import OWN_TABLES
 
 
 def _renames(parser: ArgumentParser) -> object:
-    text = "this column was renamed (repeat for more)"
+    text = "this column was renamed, or, as OLD=NEW, this table (repeat for more)"
     return parser.add_argument(
         "--rename", action="append", default=[], metavar="TABLE.OLD=NEW", help=text
     )
+
+
+def _data(parser: ArgumentParser) -> object:
+    text = "changes rows: write migrate/backfills/NAME.py too, which must be done before this one"
+    return parser.add_argument("--data", metavar="NAME", help=text)
 
 
 @command(
@@ -38,6 +43,7 @@ def _renames(parser: ArgumentParser) -> object:
     flag("--together", "MySQL: one revision, not one for each statement of DDL"),
     flag("--allow-drop", "columns may go, with their data"),
     _renames,
+    _data,
 )
 def revision(run: Run) -> None:
     """Write what brings the database to the models, or an empty revision."""
@@ -46,7 +52,9 @@ def revision(run: Run) -> None:
     config.attributes["choices"] = Choices(
         frozenset(arguments.rename), arguments.allow_drop, arguments.together
     )
-    options: dict[str, Any] = {"autogenerate": not arguments.empty, "rev_id": drafting.new_id()}
+    by_hand = arguments.empty or arguments.data
+    options: dict[str, Any] = {"autogenerate": not by_hand, "rev_id": drafting.new_id()}
+    draft = _backfill(arguments.data, arguments.message) if arguments.data else None
     try:
         result = alembic_command.revision(config, arguments.message, **options)
     except CommandError as error:
@@ -54,11 +62,36 @@ def revision(run: Run) -> None:
         raise MigrationUnsafe(message) from error
     written = result if isinstance(result, list) else [result]
     scripts = [script for script in written if script is not None]
+    if draft:
+        _need(Path(scripts[0].path), draft.stem)
+        text = (
+            f"written: backfills/{draft.name}; fill it in: python -m migrate backfill {draft.stem}"
+        )
+        run.report("written", text, path=str(draft))
     if not scripts:
         run.report("nothing", "the models and the database agree: nothing was written")
     for script in scripts:
         text = f"written: {Path(script.path).name}; read it, then: make migrate"
         run.report("written", text, revision=script.revision, path=str(script.path))
+
+
+def _backfill(name: str, message: str) -> Path:
+    if not name.isidentifier():
+        text = f"{name!r} is no name for a module: letters, digits and underscores"
+        raise MigrationUnsafe(text)
+    try:
+        return backfill.draft(name, message)
+    except FileExistsError:
+        text = f"there is a backfill called {name} already: migrate/backfills/{name}.py"
+        raise MigrationUnsafe(text) from None
+
+
+def _need(revision: Path, name: str) -> None:
+    """Let a revision wait for its backfill."""
+    source = revision.read_text("utf-8")
+    head, line, rest = source.partition("depends_on")
+    kept, _, rest = rest.partition("\n")
+    revision.write_text(f'{head}{line}{kept}\nneeds_backfill = "{name}"\n{rest}', "utf-8")
 
 
 @command(

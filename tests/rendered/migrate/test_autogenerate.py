@@ -133,6 +133,39 @@ def test_a_probable_rename_is_asked_about_and_keeps_the_data(kit: Kit) -> None:
 
 
 @on_every_database
+def test_a_table_with_another_name_is_asked_about_and_keeps_its_rows(kit: Kit) -> None:
+    columns = "Column('id', Integer, primary_key=True), Column('n', Integer, index=True)"
+    table = f"Table('{{}}', Base.metadata, {columns})"
+    with_models(kit, table.format("staff"))
+    kit.migrate("revision", "-m", "first", "--together")
+    kit.migrate("upgrade")
+    kit.execute("insert into staff (id, n) values (1, 2)")
+    with_models(kit, table.format("people"))
+    words = kit.migrate("revision", "-m", "second", code=3)
+    assert "staff goes, and a table with its columns comes: people. Was it renamed?" in words
+    kit.migrate("revision", "-m", "second", "--rename", "staff=people")
+    kit.migrate("upgrade")
+    assert kit.query("select n from people") == [(2,)]
+    # What is called after the table follows by a revision of its own, and then there is no more.
+    kit.migrate("revision", "-m", "third")
+    kit.migrate("upgrade")
+    assert "nothing was written" in kit.migrate("revision", "-m", "fourth")
+    kit.migrate("downgrade", "base", "--yes", "--no-backup")
+    assert kit.tables() <= {"alembic_version", "alembic_journal"}
+
+
+@on_every_database
+def test_a_table_that_is_no_rename_is_created_when_that_is_said(kit: Kit) -> None:
+    table = "Table('{}', Base.metadata, Column('id', Integer, primary_key=True))"
+    kit.execute("create table legacy (id integer primary key)")
+    with_models(kit, table.format("fresh"))
+    assert "legacy=fresh" in kit.migrate("revision", "-m", "first", code=3)
+    kit.migrate("revision", "-m", "first", "--allow-drop")
+    kit.migrate("upgrade")
+    assert {"legacy", "fresh"} <= kit.tables()
+
+
+@on_every_database
 def test_a_column_is_dropped_only_when_that_is_said(kit: Kit) -> None:
     table = "Table('t', Base.metadata, Column('id', Integer, primary_key=True){})"
     with_models(kit, table.format(", Column('nick', String(9))"))

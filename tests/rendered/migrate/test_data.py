@@ -74,6 +74,20 @@ def test_an_own_command_makes_the_backup(filled: Kit) -> None:
     assert file.read_text() == f"{filled.url}\n"
 
 
+def test_a_revision_that_changes_rows_comes_with_its_backfill(filled: Kit) -> None:
+    words = filled.migrate("revision", "-m", "number the users", "--data", "numbers")
+    assert "written: backfills/numbers.py" in words
+    path = filled.folder / "migrate/backfills/numbers.py"
+    compile(path.read_text(), "numbers.py", "exec")
+    path.write_text(BACKFILL)
+    assert "numbers" in filled.migrate("upgrade", code=3)
+    filled.migrate("backfill", "numbers")
+    filled.migrate("upgrade")
+    assert filled.value("select count(*) from users where n = 1") == 1000
+    assert "already" in filled.migrate("revision", "-m", "again", "--data", "numbers", code=3)
+    assert "no name" in filled.migrate("revision", "-m", "again", "--data", "../x", code=3)
+
+
 @on_every_database
 def test_a_backfill_goes_on_where_it_was_killed(filled: Kit) -> None:
     backfills = filled.folder / "migrate/backfills"

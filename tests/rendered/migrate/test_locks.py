@@ -34,6 +34,19 @@ def test_of_three_upgrades_at_once_one_works_and_all_succeed(kit: Kit) -> None:
     assert kit.value("select n from users") == 4
 
 
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_online_only_refuses_what_others_would_wait_for(kit: Kit) -> None:
+    kit.write("0001", None, BASE)
+    kit.write("0002", "0001", 'op.add_column("users", sa.Column("more", sa.Integer))')
+    kit.migrate("upgrade", "--online-only")
+    kit.write("0003", "0002", 'op.alter_column("users", "n", type_=sa.String(9))')
+    words = kit.migrate("upgrade", "--online-only", "--yes", code=1)
+    assert "ALGORITHM=INPLACE is not supported" in words
+    assert kit.version() == {"0002"}
+    kit.migrate("upgrade", "--yes")
+    assert kit.version() == {"0003"}
+
+
 @on_every_server
 def test_a_lock_is_given_up_and_tried_again_and_its_holder_named(kit: Kit) -> None:
     kit.write("0001", None, BASE)

@@ -50,6 +50,13 @@ def test_every_backfill_is_told_with_how_far_it_has_come(kit: Kit) -> None:
     assert "backfill  counted: done, 1 rows" in kit.migrate("status")
 
 
+def test_tables_that_no_revision_touches_are_told(kit: Kit) -> None:
+    kit.execute("CREATE TABLE payroll (id integer primary key)")
+    (told,) = [event for event in kit.events("status") if event["event"] == "unmanaged"]
+    assert told["tables"] == ["payroll"]
+    assert "payroll: no revision touches" in str(told["text"])
+
+
 @pytest.mark.parametrize(
     "command", ["status", "upgrade", "check --db", "backfill counted", "test", "stamp head", "undo"]
 )
