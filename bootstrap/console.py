@@ -223,7 +223,7 @@ def show_reversals(run: Run, reversals: Sequence[Reversal], form: Format, *, don
         return
     _say(f"{_bold(run.id)}  {', '.join(run.steps)}\n")
     for each in reversals:
-        to = f" as {each.to}" if each.to else ""
+        to = f" as {each.to}" if each.action == "restore" else ""
         _say(f"  {each.action:9} {each.what}{to}  {_dim(each.why)}")
     _say("\nDone." if done else f"\nNothing was changed. To do it: headstart undo {run.id} --yes")
 

@@ -38,7 +38,7 @@ def up(
     """Bring this machine up to the pins of the project.
 
     Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
-    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a
+    packages, settings, services, migrations, git hooks, IDE, proof. Safe to repeat; after Ctrl-C, a
     crash or a failure the same command continues. An environment that is replaced is kept until
     its successor works.
 
@@ -189,8 +189,8 @@ def undo_run(
     """Take back what a run of `up` made: RUN, else the last one that did something.
 
     Shows what it would do; does it with --yes. Removes only what the run made and what is still
-    as it was made: an environment, a built Python, a settings file, formulae of Homebrew. What was
-    set aside comes back. Databases are never touched.
+    as it was made: an environment, a built Python, a settings file, formulae of Homebrew, an entry
+    in PyCharm's list. What was set aside comes back. Databases are never touched.
 
     \b
     headstart journal          the runs, and their names

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bootstrap.machine.facts import (
     environment,
     hooks,
+    ide,
     migrations,
     packages,
     pip,
@@ -17,6 +18,7 @@ from bootstrap.machine.facts import (
     venv,
 )
 from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
+from bootstrap.machine.facts.ide import NO_IDE, IdeFact
 from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
 from bootstrap.machine.facts.venv import VenvState
 
@@ -46,6 +48,7 @@ class Facts:
     build: BuildFact | None = None
     services: ServicesFact = NO_SERVICES
     hooks: HooksFact = NO_HOOKS
+    ide: IdeFact = NO_IDE
 
 
 def gather(pins: Pins, *, closely: bool = False) -> Facts:
@@ -57,6 +60,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     heads = migrations.look(pins, installed)
     return Facts(
         hooks=hooks.look(pins),
+        ide=ide.look(pins) if pins.ide else NO_IDE,
         services=services.look(pins) if pins.services else NO_SERVICES,
         python=interpreter,
         build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,

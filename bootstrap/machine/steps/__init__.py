@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bootstrap.machine.steps.cleanup import Cleanup
 from bootstrap.machine.steps.environment import Environment
 from bootstrap.machine.steps.hooks import Hooks
+from bootstrap.machine.steps.ide import Ide
 from bootstrap.machine.steps.migrations import Migrations
 from bootstrap.machine.steps.packages import Packages
 from bootstrap.machine.steps.pip import Pip
@@ -32,6 +33,7 @@ def all_steps(proof: Policy = "when-changed") -> tuple[Step, ...]:
         Services(),
         Migrations(),
         Hooks(),
+        Ide(),
         Proof(proof),
         Cleanup(),
     )

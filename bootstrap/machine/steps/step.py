@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.process import Runner
 
 StepName = NewType("StepName", str)
-ChangeKind = Literal["venv", "file", "python", "formula", "set-aside"]
+ChangeKind = Literal["venv", "file", "python", "formula", "set-aside", "interpreter"]
 
 
 class Changed(Protocol):
@@ -36,7 +36,8 @@ class Context:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `changed` writes into the journal what `undo` needs:
-    the kind of a change, the path or name it is about, and for what was set aside, where from.
+    the kind of a change, the path or name it is about; for what was set aside, where from; for an
+    interpreter in a list, which.
     """
 
     pins: Pins
