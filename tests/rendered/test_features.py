@@ -83,7 +83,9 @@ def test_servers_listen_on_this_machine_only_and_are_where_the_settings_look(
 ) -> None:
     shop = rendered(tmp_path, "preset=custom", f"database={database}")
     services = yaml.safe_load((shop / "compose.yaml").read_text("utf-8"))["services"]
-    assert services.keys() == {"database", "redis"}
+    tests = {"mysql": {"test-database"}}.get(database, set())
+    assert services.keys() == {"database", "redis", *tests}
+    assert {name for name, service in services.items() if "profiles" in service} == tests
     ports = [port for service in services.values() for port in service["ports"]]
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert all(service["healthcheck"]["retries"] for service in services.values())
