@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.files import write_atomically
+from bootstrap.machine.files import replace_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,14 @@ def add(profile: Path, lines: Sequence[str]) -> None:
     """Every line that is not in the block yet; what surrounds it stays byte for byte."""
     text = _read(profile)
     present = _lines(text)
-    _write(profile, _with(text, [*present, *(line for line in lines if line not in present)]))
+    missing = [line for line in dict.fromkeys(lines) if line not in present]
+    replace_text(profile, _with(text, [*present, *missing]))
 
 
 def remove(profile: Path, lines: Sequence[str]) -> None:
     """Those lines of the block, and the block itself when it is left empty."""
     text = _read(profile)
-    _write(profile, _with(text, [line for line in _lines(text) if line not in lines]))
+    replace_text(profile, _with(text, [line for line in _lines(text) if line not in lines]))
 
 
 def holds(profile: Path, lines: Sequence[str]) -> bool:
@@ -52,10 +53,3 @@ def _read(profile: Path) -> str:
         return profile.read_bytes().decode("utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return ""
-
-
-def _write(profile: Path, text: str) -> None:
-    """Through a link, to where the file really is: dotfiles are often kept elsewhere."""
-    file = profile.resolve()
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
-    write_atomically(file, text, mode=mode)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import UsageError
 from bootstrap.machine import journal, pins, profile, pycharm
-from bootstrap.machine.files import write_atomically
+from bootstrap.machine.files import replace_text
 from bootstrap.machine.process import look_up
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def _registered(table: Path, home: str) -> pycharm.Interpreter | None:
 def _unregister(table: Path, home: str) -> None:
     found = _registered(table, home)
     if found:
-        text = pycharm.without_interpreter(pycharm.read(table), found)
-        write_atomically(table, text, mode=table.stat().st_mode & 0o777)
+        replace_text(table, pycharm.without_interpreter(pycharm.read(table), found))
 
 
 # Files of other programs: one entry was added, and that entry alone is taken out.

@@ -138,6 +138,15 @@ def test_adding_twice_is_adding_once_and_removing_restores(
     assert file.read_bytes().decode() == ended
 
 
+def test_bytes_that_are_no_utf_8_stay(tmp_path: Path) -> None:
+    file = tmp_path / ".profile"
+    file.write_bytes(b"NAME=J\xfcrgen\r\n")
+    profile.add(file, [LINE])
+    assert LINE.encode() in file.read_bytes()
+    profile.remove(file, [LINE])
+    assert file.read_bytes() == b"NAME=J\xfcrgen\r\n"
+
+
 def test_a_profile_that_is_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "dotfiles").write_text(MINE)
     (tmp_path / "dotfiles").chmod(0o600)
