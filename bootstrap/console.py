@@ -223,7 +223,7 @@ def show_reversals(run: Run, reversals: Sequence[Reversal], form: Format, *, don
         return
     _say(f"{_bold(run.id)}  {', '.join(run.steps)}\n")
     for each in reversals:
-        to = f" as {each.to}" if each.to else ""
+        to = f" as {each.to}" if each.action == "restore" else ""
         _say(f"  {each.action:9} {each.what}{to}  {_dim(each.why)}")
     _say("\nDone." if done else f"\nNothing was changed. To do it: headstart undo {run.id} --yes")
 
@@ -311,6 +311,9 @@ class JsonObserver:
     def step_told(self, text: str) -> None:
         _print_json({"event": "note", "text": text})
 
+    def step_asks(self, question: str) -> bool:  # noqa: ARG002 - who reads JSON says --yes beforehand
+        return False
+
     def step_done(self, taken: Taken) -> None:
         told = asdict(taken) | {"seconds": round(taken.seconds, 3)}
         _print_json({"event": "step", "state": "done"} | told)
@@ -341,6 +344,12 @@ class PlainObserver:
 
     def step_told(self, text: str) -> None:
         _note(f"      {text}")
+
+    def step_asks(self, question: str) -> bool:
+        if not sys.stdin.isatty():
+            return False
+        _note(f"      {question} [y/N]")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def step_done(self, taken: Taken) -> None:
         sign = _green("✓", sys.stderr)
@@ -374,6 +383,15 @@ class TerminalObserver(PlainObserver):
     def step_told(self, text: str) -> None:
         if self._spinner:
             self._spinner.console.print(f"      {text}", markup=False, highlight=False)
+
+    def step_asks(self, question: str) -> bool:
+        if self._spinner is None:
+            return super().step_asks(question)
+        self._spinner.stop()
+        try:
+            return super().step_asks(question)
+        finally:
+            self._spinner.start()
 
     def step_done(self, taken: Taken) -> None:
         self._stop()

@@ -218,7 +218,7 @@ main() {
 	a_checkout
 	the_command
 	if [ "$up" = yes ] && [ -f toolchain.yml ]; then
-		"$bin/headstart" up
+		if [ "$yes" = yes ]; then "$bin/headstart" up --yes; else "$bin/headstart" up; fi
 	fi
 }
 

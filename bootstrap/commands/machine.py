@@ -25,6 +25,7 @@ def up(
     prove: Annotated[
         bool, typer.Option("--prove", help="Run the proof even if it passed.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to what would be asked.")] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Take everything from the vendor folder.")
     ] = False,
@@ -38,9 +39,10 @@ def up(
     """Bring this machine up to the pins of the project.
 
     Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
-    packages, settings, services, migrations, git hooks, proof. Safe to repeat; after Ctrl-C, a
-    crash or a failure the same command continues. An environment that is replaced is kept until
-    its successor works.
+    packages, settings, services, migrations, git hooks, IDE, shell, proof. Asks before Homebrew
+    installs something and before your shell's profile gets a line; --yes agrees beforehand.
+    Safe to repeat; after Ctrl-C, a crash or a failure the same command continues. An environment
+    that is replaced is kept until its successor works.
 
     \b
     headstart up                      everything
@@ -56,7 +58,7 @@ def up(
         from bootstrap.machine import vendor
 
         os.environ.update(vendor.variables(root(project), vendored))
-    options = Options(only=only, proof="always" if prove else "when-changed")
+    options = Options(only=only, proof="always" if prove else "when-changed", yes=yes)
     bring_up(root(project), form(as_json), options)
 
 
@@ -189,8 +191,9 @@ def undo_run(
     """Take back what a run of `up` made: RUN, else the last one that did something.
 
     Shows what it would do; does it with --yes. Removes only what the run made and what is still
-    as it was made: an environment, a built Python, a settings file, formulae of Homebrew. What was
-    set aside comes back. Databases are never touched.
+    as it was made: an environment, a built Python, a settings file, formulae of Homebrew, an entry
+    in PyCharm's list, lines in your shell's profile. What was set aside comes back. Databases are
+    never touched.
 
     \b
     headstart journal          the runs, and their names

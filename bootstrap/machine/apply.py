@@ -38,11 +38,13 @@ _PREPARES = {"tools": "python"}
 class Options:
     """`only` is the name of the one step to take; `proof` may be asked for although it is known.
 
-    `broken` are steps to take again although their quick check holds, each with what is wrong.
+    `yes` agrees beforehand to what would be asked. `broken` are steps to take again although their
+    quick check holds, each with what is wrong.
     """
 
     only: str | None = None
     proof: Policy = "when-changed"
+    yes: bool = False
     broken: Mapping[StepName, str] = field(default_factory=dict)
 
 
@@ -80,6 +82,7 @@ class Observer(Protocol):
     def step_started(self, step: PlannedStep) -> None: ...
     def step_advanced(self, advance: Advance) -> None: ...
     def step_told(self, text: str) -> None: ...
+    def step_asks(self, question: str) -> bool: ...
     def step_done(self, taken: Taken) -> None: ...
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None: ...
 
@@ -91,7 +94,7 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
     """
     started = time.monotonic()
     pinned = pins.read(project_dir)
-    steps = all_steps(options.proof)
+    steps = all_steps(options.proof, yes=options.yes)
     facts = gather(pinned, closely=bool(options.broken))
     if not plan(pinned, facts, steps, {}).steps and not options.broken:
         return Outcome(pinned, (), (), time.monotonic() - started, None)
@@ -142,7 +145,7 @@ def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Opt
     names = " ".join(step.name for step in coming.steps)
     diary.write("run-started", headstart=__version__, plan=names, log=str(log))
     observer.run_started(pinned, coming, earlier, log)
-    return _Run(pinned, chosen, coming, facts, diary, log, observer, options.broken)
+    return _Run(pinned, chosen, coming, facts, diary, log, observer, options)
 
 
 def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:
@@ -175,7 +178,7 @@ class _Run:
     journal: Journal
     log: Path
     observer: Observer
-    broken: Mapping[StepName, str]
+    options: Options
 
     def take_all(self) -> tuple[tuple[Taken, ...], tuple[Finding, ...]]:
         """Each step decides anew, from facts gathered after the one before it."""
@@ -183,7 +186,7 @@ class _Run:
         notices: list[Finding] = []
         facts = self.facts
         for step in self.steps:
-            reason = step.needed(self.pins, facts) or self.broken.get(step.name)
+            reason = step.needed(self.pins, facts) or self.options.broken.get(step.name)
             if reason is None:
                 continue
             done, facts, found = self._take(step, reason, facts)
@@ -220,6 +223,7 @@ class _Run:
             tell=self.observer.step_told,
             record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
             changed=self._changed,
+            agrees=lambda question: self.options.yes or self.observer.step_asks(question),
         )
 
     def _changed(self, kind: ChangeKind, what: str, to: str = "") -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STUB = "headstart-check"
 # Settings, migrations and the proof are the project's life; these are its pins.
-_PINNED_STEPS = {"tools", "python", "venv", "pip", "packages"}
+_PINNED_STEPS = {"python", "venv", "pip", "packages"}
 _FORMAT = (
     ("-L", "-f", "%N %d:%i:%z:%Fm:%Fc:%p") if sys.platform == "darwin" else
     ("-L", "-c", "%n %d:%i:%s:%.9Y:%.9Z:%f")

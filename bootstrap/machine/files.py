@@ -20,6 +20,16 @@ def write_atomically(path: Path, text: str, *, mode: int) -> None:
         raise
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a file that is somebody else's: with its own mode, and through a link to where it is.
+
+    Dotfiles are often kept elsewhere and linked to.
+    """
+    file = path.resolve()
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    write_atomically(file, text, mode=mode)
+
+
 def create_atomically(path: Path, text: str, *, mode: int) -> None:
     """Create `path` with `text`; FileExistsError, and nothing written, when it is already there.
 
@@ -37,7 +47,8 @@ def create_atomically(path: Path, text: str, *, mode: int) -> None:
 def _write(draft: Path, text: str, mode: int) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        # Bytes that are no UTF-8 are somebody's own, and stay what they were read as.
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

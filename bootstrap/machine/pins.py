@@ -54,6 +54,7 @@ class Pins:
     installer: installers.Name = "pip"
     hashed: bool = True
     services: tuple[str, ...] = ()
+    ide: tuple[str, ...] = ()
 
     @property
     def venv_python(self) -> Path:
@@ -133,6 +134,7 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
         provider=document["python"]["provider"] if "python" in document else "pyenv",
         installer=document["packages"]["installer"],
         services=tuple(document.get("services", ())),
+        ide=tuple(document.get("ide", ())),
         hashed=document["packages"].get("hashes") != "none",
     )
 

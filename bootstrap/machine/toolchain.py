@@ -54,6 +54,7 @@ class Toolchain(TypedDict):
     environment: NotRequired[EnvironmentTable]
     services: NotRequired[list[str]]
     migrations: NotRequired[MigrationsTable]
+    ide: NotRequired[list[str]]
     proof: NotRequired[list[list[str]]]
 
 
@@ -259,6 +260,7 @@ DOCUMENT = Table(
         ),
         "services": ListOf(SERVICE, "a list of URLs"),
         "migrations": Table(required={"command": COMMAND, "versions": INSIDE}, optional={}),
+        "ide": ListOf(_one_of("pycharm", "vscode"), "a list of pycharm and vscode"),
         "proof": ListOf(COMMAND, "a list of commands"),
     },
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import UsageError
-from bootstrap.machine import journal, pins
+from bootstrap.machine import journal, pins, profile, pycharm
+from bootstrap.machine.files import replace_text
 from bootstrap.machine.process import look_up
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.journal import Ending, Entry
     from bootstrap.machine.pins import Pins
 
-Action = Literal["remove", "restore", "uninstall", "keep"]
+Action = Literal["remove", "restore", "uninstall", "unregister", "shorten", "keep"]
 
 _STAYS = {
     "pip": "the environment keeps the pip it has now",
@@ -40,7 +41,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Reversal:
-    """What becomes of one change: `what` is a path or a name, `to` where it goes back to."""
+    """What becomes of one change: `what` is a path or a name, `to` where it goes back to.
+
+    For an interpreter in PyCharm's list, `what` is the list and `to` the interpreter; for lines in
+    a profile, `to` are the lines.
+    """
 
     action: Action
     what: str
@@ -122,16 +127,55 @@ def _reversal(change: Entry) -> Reversal:
         return Reversal("keep", what, "it is no longer there")
     if kind == "set-aside":
         return Reversal("restore", what, "it was there before", to=str(change["to"]))
+    if kind in _EDITS:
+        return _EDITS[kind](Path(what), str(change["to"]))
     if identity(what) != known:
         return Reversal("keep", what, "it was changed or made anew since")
     told = {"python": "environments that stand on it stop working", "file": "this run made it"}
     return Reversal("remove", what, told.get(kind, "this run made it"))
 
 
+def _unregistering(table: Path, home: str) -> Reversal:
+    """PyCharm writes its list anew all the time, so only the entry itself is looked for."""
+    if pycharm.is_running(table.parents[1]):
+        return Reversal("keep", str(table), "PyCharm is running; quit it, then undo this again")
+    if _registered(table, home) is None:
+        return Reversal("keep", str(table), f"{home} is no longer in it")
+    return Reversal("unregister", str(table), f"{home} was added to it", to=home)
+
+
+def _shortening(file: Path, lines: str) -> Reversal:
+    if not profile.holds(file, lines.splitlines()):
+        return Reversal("keep", str(file), "the lines of this run are no longer in it")
+    return Reversal("shorten", str(file), f"this run added to it: {lines}", to=lines)
+
+
+def _registered(table: Path, home: str) -> pycharm.Interpreter | None:
+    try:
+        known = pycharm.interpreters(pycharm.read(table))
+    except pycharm.UnreadableError:
+        return None
+    return next((each for each in known if each.home == home), None)
+
+
+def _unregister(table: Path, home: str) -> None:
+    found = _registered(table, home)
+    if found:
+        replace_text(table, pycharm.without_interpreter(pycharm.read(table), found))
+
+
+# Files of other programs: one entry was added, and that entry alone is taken out.
+_EDITS = {"interpreter": _unregistering, "profile": _shortening}
+
+
 def _reverse(reversal: Reversal) -> None:
     path = Path(reversal.what)
     if reversal.action == "uninstall":
         look_up(("brew", "uninstall", reversal.what), seconds=600)
+    elif reversal.action == "unregister":
+        _unregister(path, reversal.to)
+    elif reversal.action == "shorten":
+        profile.remove(path, reversal.to.splitlines())
     elif reversal.action == "remove" and path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     elif reversal.action == "remove":

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
+from bootstrap.machine import pins
+from bootstrap.machine.facts import shell
+from bootstrap.machine.steps.shell import lines
 from tests.machine.conftest import Shop, other_python
 
 if TYPE_CHECKING:
@@ -79,8 +82,11 @@ class Mac:
     def brew(self) -> Path:
         return Path(self.variables["MAC_BREW"])
 
-    def up(self, **more: str) -> subprocess.CompletedProcess[str]:
-        return self.shop.headstart("up", "--json", **self.variables | more)
+    def up(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Agreed to beforehand, unless arguments say otherwise."""
+        return self.shop.headstart(
+            "up", "--json", *(arguments or ("--yes",)), **self.variables | more
+        )
 
     def plan(self, **more: str) -> dict[str, dict[str, object]]:
         done = self.shop.headstart("plan", "--json", **self.variables | more)
@@ -112,8 +118,11 @@ def mac(shop: Shop, tmp_path: Path) -> Mac:
     mac = Mac(shop, folder, version)
     (folder / "homebrew").mkdir()
     (folder / "tmp").mkdir()
+    (folder / "home").mkdir()
     mac.variables = {
         "MAC": str(folder),
+        "HOME": str(folder / "home"),
+        "SHELL": "/bin/zsh",
         "MAC_MACHINE": "arm64",
         "MAC_VERSION": "26.1",
         "MAC_SDK": "26.1",
@@ -139,6 +148,55 @@ def test_a_new_mac_gets_its_formulae_and_its_python(mac: Mac) -> None:
     assert f"pyenv install {mac.version}" in mac.calls()
     assert "--enable-framework" not in mac.calls()
     assert json.loads(mac.up().stdout)["outcome"] == "nothing-to-do"
+
+
+def test_nothing_is_installed_that_nobody_has_agreed_to(mac: Mac) -> None:
+    done = mac.up("--only", "python")
+    assert done.returncode == 4
+    assert "brew install" not in mac.calls()
+    assert "headstart up --yes" in str(error(done)["next"])
+
+
+def test_the_formulae_of_the_brewfile_are_installed_in_one_go(mac: Mac) -> None:
+    brewfile = mac.shop.root / "Brewfile"
+    brewfile.write_text(
+        '# tools\nbrew "xz"\nbrew \'redis\', restart_service: true\ncask "docker"\n'
+    )
+    assert mac.plan()["tools"]["commands"] == ["brew install openssl@3 xz redis"]
+    done = mac.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "brew install openssl@3 xz redis\n" in mac.calls()
+    assert json.loads(mac.up().stdout)["outcome"] == "nothing-to-do"
+    brewfile.write_text('brew "xz"\nbrew "mysql-client"\n')
+    assert mac.plan()["tools"]["reason"] == "Brewfile names what is not installed: mysql-client"
+    told = mac.shop.headstart("doctor", **mac.variables).stdout
+    assert "Brewfile names what is not installed: mysql-client" in told
+    refused = mac.up("--only", "tools")
+    assert refused.returncode == 4
+    assert "brew install mysql-client" in str(error(refused)["next"])
+    assert mac.up().returncode == 0
+    assert "mysql-client" not in mac.shop.headstart("doctor", **mac.variables).stdout
+
+
+def test_a_client_that_homebrew_does_not_link_is_put_on_the_path(
+    mac: Mac, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (mac.variables | {"PATH": str(mac.folder / "bin")}).items():
+        monkeypatch.setenv(name, value)
+    mac.shop.edit("toolchain.yml", "proof:", "services: [mysql://root@127.0.0.1/shop]\nproof:")
+    pinned = pins.read(mac.shop.root)
+    assert shell.look(pinned).folders == ()
+    folder = mac.brew / "opt" / "mysql-client" / "bin"
+    folder.mkdir(parents=True)
+    fact = shell.look(pinned)
+    assert fact.profile == mac.folder / "home" / ".zprofile"
+    assert lines(fact) == (f'export PATH="{folder}:$PATH"',)
+    fact.profile.write_text(f"path+=({folder})\n")
+    assert shell.look(pinned).folders == ()
+    (mac.folder / "bin" / "mysql").write_text("#!/bin/sh\n")
+    (mac.folder / "bin" / "mysql").chmod(0o755)
+    fact.profile.unlink()
+    assert shell.look(pinned).folders == ()
 
 
 def test_undo_takes_the_formulae_and_the_python_back(mac: Mac) -> None:

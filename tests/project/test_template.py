@@ -46,7 +46,7 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
         ("preset=minimal",),
         ("preset=custom",),
         ("preset=custom", "database=postgresql", "features=[operations, telemetry, cache]"),
-        ("preset=custom", "database=mysql", "features=[idempotency, cache, security]"),
+        ("preset=custom", "database=mysql", "features=[cache, security, pycharm, vscode]"),
     ],
 )
 def test_plain_copier_and_headstart_render_the_same_bytes(

@@ -19,7 +19,8 @@ on_every_server = pytest.mark.parametrize("database_url", ["postgresql", "mariad
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-FEATURES = ("operations", "idempotency", "telemetry", "cache", "security", "github")
+IDES = ("pycharm", "vscode")
+FEATURES = ("operations", "idempotency", "telemetry", "cache", "security", "github", *IDES)
 EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import install, rendered
-from tests.rendered.conftest import FEATURES
+from tests.rendered.conftest import FEATURES, IDES
 from tests.rendered.test_gates import files, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
@@ -24,6 +24,8 @@ TRACES = {
     "telemetry": r"telemetry|prometheus|otel",
     "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
+    "pycharm": r"pycharm|\.run/|\.idea",
+    "vscode": r"vscode|vs code",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
 }
 
@@ -81,7 +83,9 @@ def test_servers_listen_on_this_machine_only_and_are_where_the_settings_look(
 ) -> None:
     shop = rendered(tmp_path, "preset=custom", f"database={database}")
     services = yaml.safe_load((shop / "compose.yaml").read_text("utf-8"))["services"]
-    assert services.keys() == {"database", "redis"}
+    tests = {"mysql": {"test-database"}}.get(database, set())
+    assert services.keys() == {"database", "redis", *tests}
+    assert {name for name, service in services.items() if "profiles" in service} == tests
     ports = [port for service in services.values() for port in service["ports"]]
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert all(service["healthcheck"]["retries"] for service in services.values())
@@ -100,7 +104,14 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
     assert traces(project, *FEATURES) == []
 
 
-@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("ide", IDES)
+def test_an_ide_alone_brings_nothing_else(tmp_path: Path, ide: str) -> None:
+    shop = rendered(tmp_path, f"features={ide}")
+    assert traces(shop, *(other for other in FEATURES if other != ide)) == []
+    assert not (shop / "tests/features").exists()
+
+
+@pytest.mark.parametrize("feature", [each for each in FEATURES if each not in IDES])
 def test_a_feature_alone_passes_all_gates_and_brings_no_other(tmp_path: Path, feature: str) -> None:
     shop = rendered(tmp_path, f"features={feature}")
     assert traces(shop, *(other for other in FEATURES if other != feature)) == []

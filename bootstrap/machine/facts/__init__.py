@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts import (
     environment,
+    homebrew,
     hooks,
+    ide,
     migrations,
     packages,
     pip,
     proof,
     python,
     services,
+    shell,
     venv,
 )
+from bootstrap.machine.facts.homebrew import NO_FORMULAE, HomebrewFact
 from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
+from bootstrap.machine.facts.ide import NO_IDE, IdeFact
 from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
+from bootstrap.machine.facts.shell import NO_SHELL, ShellFact
 from bootstrap.machine.facts.venv import VenvState
 
 if TYPE_CHECKING:
@@ -46,6 +52,9 @@ class Facts:
     build: BuildFact | None = None
     services: ServicesFact = NO_SERVICES
     hooks: HooksFact = NO_HOOKS
+    ide: IdeFact = NO_IDE
+    homebrew: HomebrewFact = NO_FORMULAE
+    shell: ShellFact = NO_SHELL
 
 
 def gather(pins: Pins, *, closely: bool = False) -> Facts:
@@ -57,6 +66,9 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     heads = migrations.look(pins, installed)
     return Facts(
         hooks=hooks.look(pins),
+        ide=ide.look(pins) if pins.ide else NO_IDE,
+        homebrew=homebrew.look(pins),
+        shell=shell.look(pins),
         services=services.look(pins) if pins.services else NO_SERVICES,
         python=interpreter,
         build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,

@@ -48,7 +48,7 @@ class PlatformFact:
 
 
 def look() -> PlatformFact:
-    if _answer("uname", "-s") == "Darwin":
+    if is_macos():
         return _macos()
     release = _os_release()
     names = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
@@ -77,11 +77,15 @@ def _macos() -> PlatformFact:
         sdk=_answer("xcrun", "--sdk", "macosx", "--show-sdk-version") if tools else "",
         translated=translated,
         developer_tools=tools,
-        brew=_homebrew(),
+        brew=homebrew(),
     )
 
 
-def _homebrew() -> Path | None:
+def is_macos() -> bool:
+    return _answer("uname", "-s") == "Darwin"
+
+
+def homebrew() -> Path | None:
     """Its prefix: what `brew` on PATH says, else one of the two places it lives in."""
     if shutil.which("brew") and (prefix := _answer("brew", "--prefix")):
         return Path(prefix)

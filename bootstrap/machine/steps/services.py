@@ -7,11 +7,11 @@ import shlex
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
+from bootstrap.machine.facts.shell import CLIENTS, unlinked
 from bootstrap.machine.process import clean_environment, look_up
 from bootstrap.machine.steps.step import Finding, StepName
 
@@ -35,7 +35,6 @@ _UNITS = {
     "mariadb": "mariadb",
     "postgresql": "postgresql",
 }
-_CLIENTS = {"mysql": ("mysql", "mariadb"), "mariadb": ("mariadb", "mysql"), "postgresql": ("psql",)}
 
 
 class Services:
@@ -145,13 +144,8 @@ def _exists(service: Service) -> str:
 
 def _client(kind: str) -> str:
     """On PATH, or in the formulae that Homebrew does not link."""
-    names = _CLIENTS[kind]
+    names = CLIENTS[kind][0]
     if found := next((name for name in names if shutil.which(name)), None):
         return found
-    kegs = ("mysql-client", "mariadb", "libpq")
-    homes = [
-        Path(at) / "opt" / keg / "bin" for at in ("/opt/homebrew", "/usr/local") for keg in kegs
-    ]
-    programs = (home / name for home in homes for name in names)
-    unlinked = next((str(at) for at in programs if os.access(at, os.X_OK)), None)
-    return unlinked or names[0]
+    programs = (folder / name for folder in unlinked(kind) for name in names)
+    return next((str(at) for at in programs if os.access(at, os.X_OK)), names[0])

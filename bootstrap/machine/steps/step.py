@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.process import Runner
 
 StepName = NewType("StepName", str)
-ChangeKind = Literal["venv", "file", "python", "formula", "set-aside"]
+ChangeKind = Literal["venv", "file", "python", "formula", "set-aside", "interpreter", "profile"]
 
 
 class Changed(Protocol):
@@ -35,8 +35,10 @@ class Finding:
 class Context:
     """What a step may use to change the machine.
 
-    `advance` and `tell` are for who watches; `changed` writes into the journal what `undo` needs:
-    the kind of a change, the path or name it is about, and for what was set aside, where from.
+    `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
+    project's own places changes, and nobody's silence is a yes. `changed` writes into the
+    journal what `undo` needs: the kind of a change, the path or name it is about; for what was set
+    aside, where from; for an interpreter in a list and lines in a profile, which.
     """
 
     pins: Pins
@@ -46,6 +48,7 @@ class Context:
     tell: Callable[[str], None]
     record: Callable[[Literal["proving", "proven"], str], None]
     changed: Changed
+    agrees: Callable[[str], bool]
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)

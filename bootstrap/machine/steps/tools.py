@@ -1,14 +1,16 @@
-"""What a build of Python needs: installed by Homebrew, or named to a person."""
+"""What the Brewfile names and what a build of Python needs: by Homebrew, or named to a person."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.facts.homebrew import BREWFILE, NO_FORMULAE
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
@@ -28,16 +30,16 @@ class Tools:
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.build
-        if fact is None:
-            return None
-        if fact.site is None and installable(fact):
+        if fact and fact.site is None and installable(fact):
             return f"Python {pins.python} is to be built, and there is no pyenv"
-        if not fact.obstacles:
-            return None
-        told = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
-        return f"Python {pins.python} cannot be built here yet: {told}"
+        if fact and fact.obstacles:
+            told = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
+            return f"Python {pins.python} cannot be built here yet: {told}"
+        missing = facts.homebrew.missing
+        return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
+        facts = replace(facts, homebrew=NO_FORMULAE)
         fact = facts.build
         if fact is None:
             return facts
@@ -49,34 +51,67 @@ class Tools:
         return replace(facts, build=replace(fact, obstacles=(), site=site))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        if formulae := wanted(facts):
+            return (shlex.join(_brew(formulae)),)
         return repairs(facts.build, pins.python) if facts.build else ()
 
     def run(self, context: Context) -> str:
         """Homebrew installs as the user it belongs to; everything else is for a person to do."""
-        from bootstrap.machine.facts.build import look  # noqa: PLC0415 - only where it is built
-
         fact = context.facts.build
-        if fact is None:
-            return "nothing is to be built"
-        formulae = installable(fact)
+        formulae = wanted(context.facts)
         if not formulae:
+            if fact is None:
+                return "nothing is to be built"
             raise _refusal(fact, context.pins.python)
-        context.run(("brew", "install", *formulae))
-        for formula in formulae:
-            context.changed("formula", formula)
-        if formulae == (PYENV,):
-            # Only now can be told what else the build will need.
-            facts = replace(context.facts, build=look(context.pins))
+        _install(context, formulae)
+        told = f"installed {', '.join(formulae)}"
+        if fact and fact.site is None:
+            # Only now, with a pyenv, can be told what else the build will need.
+            from bootstrap.machine.facts.build import look  # noqa: PLC0415 - only where it is built
+
+            facts = replace(context.facts, build=look(context.pins), homebrew=NO_FORMULAE)
             if self.needed(context.pins, facts):
-                return f"installed {PYENV}\n{self.run(replace(context, facts=facts))}"
-        return f"installed {', '.join(formulae)}"
+                return f"{told}\n{self.run(replace(context, facts=facts))}"
+        return told
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        found = tuple(
+            Finding(self.name, "broken", f"{name} is not installed", shlex.join(_brew((name,))))
+            for name in facts.homebrew.missing
+        )
         fact = facts.build
         if fact is None:
-            return ()
+            return found
         repair = " && ".join(repairs(fact, pins.python)) or "headstart up"
-        return tuple(Finding(self.name, "broken", each.detail, repair) for each in fact.obstacles)
+        return found + tuple(
+            Finding(self.name, "broken", each.detail, repair) for each in fact.obstacles
+        )
+
+
+def wanted(facts: Facts) -> tuple[str, ...]:
+    """The formulae to install; none where the build has an obstacle that no formula takes away."""
+    fact = facts.build
+    needed = installable(fact) if fact else ()
+    if fact and not needed and (fact.obstacles or fact.site is None):
+        return ()
+    return tuple(dict.fromkeys((*needed, *facts.homebrew.missing)))
+
+
+def _brew(formulae: tuple[str, ...]) -> tuple[str, ...]:
+    return ("brew", "install", *formulae)
+
+
+def _install(context: Context, formulae: tuple[str, ...]) -> None:
+    """Homebrew is everybody's on this machine, so somebody has to agree."""
+    named = ", ".join(formulae)
+    if not context.agrees(f"Homebrew is to install {named}. Go on?"):
+        raise Refused(
+            f"Nobody has agreed that Homebrew installs {named}.",
+            next=("headstart up --yes", f"or by hand: {shlex.join(_brew(formulae))}"),
+        )
+    context.run(_brew(formulae))
+    for formula in formulae:
+        context.changed("formula", formula)
 
 
 def installable(fact: BuildFact) -> tuple[str, ...]:

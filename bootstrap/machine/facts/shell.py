@@ -1,0 +1,107 @@
+"""Does a person's own shell find what the project's documents tell them to type?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap import pyenv
+from bootstrap.machine import state
+from bootstrap.machine.facts import platform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bootstrap.machine.pins import Pins
+
+# The program of each kind of service, and the formulae that have it and are not linked to PATH.
+CLIENTS = {
+    "mysql": (("mysql", "mariadb"), ("mysql-client", "mariadb")),
+    "mariadb": (("mariadb", "mysql"), ("mariadb", "mysql-client")),
+    "postgresql": (("psql",), ("libpq",)),
+}
+
+
+@dataclass(frozen=True)
+class ShellFact:
+    """`folders` hold programs and are neither on PATH nor named in the `profile`.
+
+    `told`: a person has seen the lines that would change that.
+    """
+
+    profile: Path | None = None
+    folders: tuple[Path, ...] = ()
+    told: bool = True
+
+
+NO_SHELL = ShellFact()
+
+
+def look(pins: Pins) -> ShellFact:
+    """Reads a profile only where a program is not on PATH."""
+    unseen = tuple(_unseen(pins))
+    if not unseen:
+        return NO_SHELL
+    profile = profile_of(os.environ, Path.home())
+    text = _text(profile) if profile else ""
+    folders = tuple(each for each in unseen if not _is_named(each, text))
+    return ShellFact(profile, folders, stamp(folders).exists()) if folders else NO_SHELL
+
+
+def stamp(folders: tuple[Path, ...]) -> Path:
+    """A file that says a person was told of these, by whichever project it was."""
+    import hashlib  # noqa: PLC0415 - only where something is to be told
+
+    named = os.pathsep.join(map(str, folders))
+    return state.state_dir() / f"told-path-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+
+
+def unlinked(kind: str) -> Iterator[Path]:
+    """Where Homebrew keeps the client of a kind of service without linking it."""
+    kegs = CLIENTS[kind][1] if kind in CLIENTS else ()
+    prefix = platform.homebrew() if kegs else None
+    folders = (prefix / "opt" / keg / "bin" for keg in kegs) if prefix else ()
+    return (folder for folder in folders if folder.is_dir())
+
+
+def profile_of(environ: Mapping[str, str], home: Path) -> Path | None:
+    """What a login shell of this person reads; None for a shell of another kind."""
+    shell = Path(environ.get("SHELL", "")).name
+    if shell == "zsh":
+        return Path(environ.get("ZDOTDIR") or home) / ".zprofile"
+    if shell in {"bash", "sh", "dash", "ksh"}:
+        names = (".bash_profile", ".bash_login", ".profile") if shell == "bash" else (".profile",)
+        found = (home / name for name in names if (home / name).is_file())
+        return next(found, home / (".bash_profile" if platform.is_macos() else ".profile"))
+    return None
+
+
+def _unseen(pins: Pins) -> Iterator[Path]:
+    root = pyenv.root(os.environ)
+    if pins.provider == "pyenv" and not shutil.which("pyenv") and _is_program(root / "bin/pyenv"):
+        yield root / "bin"
+    kinds = dict.fromkeys(url.partition("://")[0] for url in pins.services)
+    for kind in kinds:
+        programs = CLIENTS[kind][0] if kind in CLIENTS else ()
+        if programs and not any(shutil.which(name) for name in programs):
+            yield from list(unlinked(kind))[:1]
+
+
+def _is_named(folder: Path, text: str) -> bool:
+    home = str(Path.home())
+    short = str(folder).removeprefix(home) if folder.is_relative_to(home) else str(folder)
+    return short in text
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

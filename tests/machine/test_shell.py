@@ -1,0 +1,166 @@
+"""A person's PATH: the lines are shown once, written only when they agree, and taken back."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.machine import profile
+from bootstrap.machine.facts.shell import profile_of
+from tests.machine.conftest import Shop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LINE = 'export PATH="$HOME/.pyenv/bin:$PATH"'
+MINE = "# mine\nexport EDITOR=vi"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a pyenv that is not on PATH."""
+    home = tmp_path / "home"
+    program = home / ".pyenv" / "bin" / "pyenv"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (home / ".bash_profile").write_text(MINE)
+    return home
+
+
+@pytest.fixture
+def variables(home: Path) -> dict[str, str]:
+    path = "/usr/bin:/bin"
+    return {"HOME": str(home), "SHELL": "/bin/bash", "PATH": path, "PYENV_ROOT": f"{home}/.pyenv"}
+
+
+@pytest.mark.slow
+def test_the_line_is_shown_once_written_by_yes_and_taken_back(
+    shop: Shop, home: Path, variables: dict[str, str]
+) -> None:
+    shown = shop.headstart("up", **variables)
+    assert shown.returncode == 0, shown.stderr
+    assert LINE in shown.stderr
+    assert (home / ".bash_profile").read_text() == MINE
+    assert "nothing to do" in shop.headstart("up", **variables).stdout
+    agreed = shop.headstart("up", "--yes", **variables)
+    assert agreed.returncode == 0, agreed.stderr
+    assert (
+        f"export EDITOR=vi\n# >>> headstart >>>\n{LINE}\n# <<< headstart <<<\n"
+        in (home / ".bash_profile").read_text()
+    )
+    assert "nothing to do" in shop.headstart("up", "--yes", **variables).stdout
+    assert shop.headstart("undo", "--yes", **variables).returncode == 0
+    assert (home / ".bash_profile").read_text() == f"{MINE}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "written"), [("y", True), ("", False)])
+def test_on_a_terminal_it_is_asked(
+    shop: Shop, home: Path, variables: dict[str, str], answer: str, written: bool
+) -> None:
+    told = on_a_terminal(shop, variables, f"{answer}\n")
+    assert "[y/N]" in told
+    assert (LINE in (home / ".bash_profile").read_text()) is written
+
+
+def on_a_terminal(shop: Shop, variables: Mapping[str, str], answer: str) -> str:
+    """What `up` tells a person who gives this answer to the question they are asked."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        shop.argv("up"),
+        cwd=shop.root,
+        env=shop.environment({"TERM": "xterm", **variables}),
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    shop.started.append(running)  # type: ignore[arg-type]  # only ended by it
+    os.close(theirs)
+    told = ""
+    try:
+        while chunk := os.read(ours, 4096):
+            before, told = told, told + chunk.decode(errors="replace")
+            if "[y/N]" in told and "[y/N]" not in before:
+                os.write(ours, answer.encode())
+    except OSError:
+        pass  # the other end is closed: it has ended
+    assert running.wait(60) == 0, told
+    os.close(ours)
+    return told
+
+
+def test_bash_learns_to_complete_the_commands(tmp_path: Path) -> None:
+    """As a person does it: installed from a bash, used in the next one."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+    def bash(script: str) -> str:
+        done = subprocess.run(
+            ["/bin/bash", "--norc", "-c", script],
+            env={"HOME": str(tmp_path), "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "installed" in bash("headstart --install-completion; exit $?")
+    words = "COMP_WORDS=(headstart jour) COMP_CWORD=1"
+    asked = f'. ~/.bashrc; {words}; _headstart_completion headstart; echo "${{COMPREPLY[@]}}"'
+    assert bash(asked) == "journal\n"
+
+
+@given(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\r")),
+    lines=st.lists(st.sampled_from([LINE, "export PATH=b", "export PATH=c"]), min_size=1),
+)
+def test_adding_twice_is_adding_once_and_removing_restores(
+    tmp_path_factory: pytest.TempPathFactory, text: str, lines: list[str]
+) -> None:
+    file = tmp_path_factory.mktemp("home") / ".profile"
+    file.write_bytes(text.encode())
+    profile.add(file, lines)
+    once = file.read_bytes()
+    profile.add(file, lines)
+    assert file.read_bytes() == once
+    assert profile.holds(file, lines[:1])
+    profile.remove(file, lines)
+    ended = text if not text or text.endswith("\n") else f"{text}\n"
+    assert file.read_bytes().decode() == ended
+
+
+def test_bytes_that_are_no_utf_8_stay(tmp_path: Path) -> None:
+    file = tmp_path / ".profile"
+    file.write_bytes(b"NAME=J\xfcrgen\r\n")
+    profile.add(file, [LINE])
+    assert LINE.encode() in file.read_bytes()
+    profile.remove(file, [LINE])
+    assert file.read_bytes() == b"NAME=J\xfcrgen\r\n"
+
+
+def test_a_profile_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").write_text(MINE)
+    (tmp_path / "dotfiles").chmod(0o600)
+    (tmp_path / ".profile").symlink_to("dotfiles")
+    profile.add(tmp_path / ".profile", [LINE])
+    assert (tmp_path / ".profile").is_symlink()
+    assert LINE in (tmp_path / "dotfiles").read_text()
+    assert (tmp_path / "dotfiles").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_profile_is_the_one_that_a_login_shell_reads(tmp_path: Path) -> None:
+    (tmp_path / ".bash_login").touch()
+    assert profile_of({"SHELL": "/bin/zsh"}, tmp_path) == tmp_path / ".zprofile"
+    assert profile_of({"SHELL": "/bin/zsh", "ZDOTDIR": "/z"}, tmp_path) == Path("/z/.zprofile")
+    assert profile_of({"SHELL": "/usr/bin/bash"}, tmp_path) == tmp_path / ".bash_login"
+    assert profile_of({"SHELL": "/bin/sh"}, tmp_path) == tmp_path / ".profile"
+    assert profile_of({"SHELL": "/usr/bin/fish"}, tmp_path) is None
