@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bootstrap import pyenv
 from tests.conftest import unavailable
 
 if TYPE_CHECKING:
@@ -166,6 +167,13 @@ def other_python() -> str:
     if not found:
         unavailable("a second Python in pyenv")
     return found[-1]
+
+
+def newest(minor: str) -> str:
+    """The newest Python of that series in this machine's pyenv."""
+    versions = pyenv.final_versions(pyenv.root(os.environ))
+    version = next((each for each in versions if each.startswith(f"{minor}.")), None)
+    return version or unavailable(f"a Python {minor} in pyenv")
 
 
 @pytest.fixture(scope="session")
