@@ -62,6 +62,13 @@ def test_what_another_build_cannot_help_is_not_built_again(text: str) -> None:
     assert told(text) is None
 
 
+def test_a_variable_that_was_not_given_cannot_be_left_out() -> None:
+    failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
+    for given, expected in (("PYTHON_CONFIGURE_OPTS", ("PYTHON_CONFIGURE_OPTS",)), ("HOME", None)):
+        made = attempts.following((attempts.Attempt(),), failed, DEBIAN, "", (given,))
+        assert (made and made.drop) == expected
+
+
 def test_never_more_than_three_builds() -> None:
     failed = diagnose(parse("TMPDIR=/tmp cannot hold executables"), "macos")
     made: tuple[attempts.Attempt, ...] = (attempts.Attempt(),)

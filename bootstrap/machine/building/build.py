@@ -84,7 +84,8 @@ class Builder:
                     f"{self.site.version}, built by pyenv{' as a framework' * made[-1].framework}"
                 )
             found = (*found, diagnosis)
-            following = attempts.following(made, diagnosis, self.site.platform, roomy())
+            platform, given = self.site.platform, self.site.given
+            following = attempts.following(made, diagnosis, platform, roomy(), given)
             if following is None:
                 raise failure(self.site, found, folder.parent)
             made = (*made, following)
