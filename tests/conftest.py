@@ -6,14 +6,44 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def unavailable(what: str) -> NoReturn:
+    """End a test that needs `what`: where CI is set it fails, elsewhere it is skipped."""
+    message = f"this test needs {what}"
+    assert "CI" not in os.environ, message
+    pytest.skip(message)
+
+
+@contextmanager
+def disk(at: Path, *options: str) -> Iterator[Path]:
+    """A disk of its own at `at`, as small or as restricted as the options of `mount` say."""
+    at.mkdir(exist_ok=True)
+    mount = ["/bin/mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(at)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        unavailable("to be allowed to mount a disk")
+    try:
+        yield at
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(at)], check=True)
+
+
+def remount(at: Path, options: str) -> None:
+    """Change a disk while it is used."""
+    subprocess.run(["/bin/mount", "-o", f"remount,{options}", str(at)], check=True)
 
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bootstrap import pyenv
+from tests.conftest import unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
 PYTHON = platform.python_version()
+POETRY = "poetry==2.5.1"
 
 TOOLCHAIN = """\
 version: 1
@@ -161,8 +165,27 @@ def other_python() -> str:
         if at.name != PYTHON and (at / "bin" / "python").exists()
     ]
     if not found:
-        pytest.skip("needs a second Python in pyenv")
+        unavailable("a second Python in pyenv")
     return found[-1]
+
+
+def newest(minor: str) -> str:
+    """The newest Python of that series in this machine's pyenv."""
+    versions = pyenv.final_versions(pyenv.root(os.environ))
+    version = next((each for each in versions if each.startswith(f"{minor}.")), None)
+    return version or unavailable(f"a Python {minor} in pyenv")
+
+
+@pytest.fixture(scope="session")
+def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Poetry, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("poetry")
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    install = ["pip", "install", "--quiet", "--python", str(folder), POETRY]
+    if subprocess.run([*uv, *install], check=False).returncode:
+        unavailable(f"an index that has {POETRY}")
+    return folder / "bin" / "poetry"
 
 
 @pytest.fixture

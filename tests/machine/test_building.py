@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.building import verify
+from tests.conftest import disk, remount
 from tests.machine.conftest import Shop, is_alive, other_python, wait_until
 
 pytestmark = pytest.mark.slow
@@ -208,6 +208,39 @@ def test_a_failure_with_a_known_repair_is_repaired_by_one_more_build(
     assert workshop.leftovers() == []
 
 
+def test_temporary_files_that_may_not_run_are_made_elsewhere(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """pyenv itself refuses such a disk."""
+    with disk(tmp_path / "noexec", "noexec", "size=600m") as noexec:
+        done = workshop.up(TMPDIR=str(noexec))
+        assert list(noexec.iterdir()) == []
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tmp-noexec: once more with TMPDIR=" in notes(done)
+    assert workshop.leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"), [("ro", "prefix-not-writable"), ("size={used}", "disk-full")]
+)
+def test_a_disk_that_changes_under_a_build_is_told(
+    workshop: Workshop, tmp_path: Path, change: str, cause: str
+) -> None:
+    with disk(tmp_path / "pyenv-disk", "size=600m") as root:
+        shutil.copytree(workshop.root, root, symlinks=True, dirs_exist_ok=True)
+        workshop.variables["PYENV_ROOT"] = str(root)
+        running = workshop.start("patient")
+        now = os.statvfs(root)
+        remount(root, change.format(used=(now.f_blocks - now.f_bfree) * now.f_frsize))
+        (workshop.record / "go").touch()
+        told, _ = running.communicate(timeout=60)
+        assert running.returncode == 1
+        assert json.loads(told.splitlines()[-1])["error"]["cause"] == cause
+        remount(root, "rw,size=600m")
+        assert workshop.up().returncode == 0
+        assert [at.name for at in (root / "versions").iterdir()] == [workshop.version]
+
+
 def test_an_unknown_failure_is_told_with_its_first_error_and_not_tried_again(
     workshop: Workshop,
 ) -> None:
@@ -347,30 +380,3 @@ def test_doctor_rebuilds_a_python_that_was_built_without_a_module(workshop: Work
     found = workshop.shop.headstart("doctor", "--json", **workshop.variables)
     # The environment is told to stand on the real Python, which the fake one only runs.
     assert [each["level"] for each in json.loads(found.stdout)["findings"]] == ["notice"]
-
-
-def test_a_real_cpython_is_built_and_the_environment_stands_on_it(
-    shop: Shop, tmp_path: Path
-) -> None:
-    """Minutes of compiling. Debian's source packages carry the archive of upstream."""
-    folder = os.environ.get("HEADSTART_TEST_SOURCES")
-    archives = sorted(Path(folder or "/nonexistent").glob("Python-*.tar.xz"))
-    if not archives:
-        pytest.skip("needs HEADSTART_TEST_SOURCES=folder/with/Python-X.Y.Z.tar.xz")
-    version = archives[0].name.removeprefix("Python-").removesuffix(".tar.xz")
-    root = tmp_path / "pyenv"
-    (root / "plugins").mkdir(parents=True)
-    real = pyenv.root(os.environ)
-    (root / "plugins" / "python-build").symlink_to(real / "plugins" / "python-build")
-    (shop.root / ".python-version").write_text(f"{version}\n")
-    argv = shop.argv("up", "--json", "--only", "python")
-    variables = {
-        "PYENV_ROOT": str(root),
-        "PATH": f"{real}/bin:{os.environ['PATH']}",
-        "PYTHON_BUILD_CACHE_PATH": str(archives[0].parent),
-        "PYTHON_CONFIGURE_OPTS": "--with-openssl=/usr --disable-test-modules",
-    }
-    subprocess.run(argv, cwd=shop.root, env=shop.environment(variables), check=True)
-    said = verify.interrogate(root / "versions" / version / "bin" / "python3")
-    assert isinstance(said, verify.Interpreter)
-    assert verify.problems(said, version, options="--with-openssl=/usr") == ()

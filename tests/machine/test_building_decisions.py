@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from bootstrap.machine.diagnosis.log import parse
 from bootstrap.machine.facts import platform
 from bootstrap.machine.facts.build import BuildFact, pyenv_program
 from bootstrap.machine.facts.platform import PlatformFact
+from tests.conftest import disk, remount
 from tests.machine.conftest import other_python
 
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ def test_the_flags_of_the_notes_follow_a_plain_failure_on_a_mac_only() -> None:
 )
 def test_what_another_build_cannot_help_is_not_built_again(text: str) -> None:
     assert told(text) is None
+
+
+def test_a_variable_that_was_not_given_cannot_be_left_out() -> None:
+    failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
+    for given, expected in (("PYTHON_CONFIGURE_OPTS", ("PYTHON_CONFIGURE_OPTS",)), ("HOME", None)):
+        made = attempts.following((attempts.Attempt(),), failed, DEBIAN, "", (given,))
+        assert (made and made.drop) == expected
 
 
 def test_never_more_than_three_builds() -> None:
@@ -156,13 +163,8 @@ def site(root: Path, **given: str) -> Site:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs to be allowed to mount a small disk")
-    yield folder
-    subprocess.run(["/bin/umount", str(folder)], check=True)
+    with disk(tmp_path / "small", "size=1m") as folder:
+        yield folder
 
 
 def test_a_disk_that_is_too_small_is_found_before_the_build(small: Path, tmp_path: Path) -> None:
@@ -174,6 +176,6 @@ def test_a_disk_that_is_too_small_is_found_before_the_build(small: Path, tmp_pat
 
 
 def test_a_prefix_that_cannot_be_written_to_is_found_before_the_build(small: Path) -> None:
-    subprocess.run(["/bin/mount", "-o", "remount,ro", str(small)], check=True)
+    remount(small, "ro")
     causes = {each.cause for each in obstacles(site(small / "pyenv"))}
     assert "prefix-not-writable" in causes

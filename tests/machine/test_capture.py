@@ -126,10 +126,8 @@ def test_a_pip_repository_is_adopted(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-def test_a_poetry_repository_is_adopted(shop: Shop) -> None:
-    poetry = shutil.which("poetry") or os.environ.get("HEADSTART_TEST_POETRY")
-    if not poetry:
-        pytest.skip("needs Poetry on PATH, or HEADSTART_TEST_POETRY=/path/to/poetry")
+@pytest.mark.xdist_group("poetry")
+def test_a_poetry_repository_is_adopted(shop: Shop, poetry: Path) -> None:
     for name in ("toolchain.yml", "requirements-dev.lock", ".env.example", ".python-version"):
         (shop.root / name).unlink()
     shutil.rmtree(shop.root / "migrate")
@@ -143,7 +141,7 @@ def test_a_poetry_repository_is_adopted(shop: Shop) -> None:
     )
     off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
     subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)
-    path = os.pathsep.join((str(Path(poetry).parent), os.environ["PATH"]))
+    path = os.pathsep.join((str(poetry.parent), os.environ["PATH"]))
     done = shop.headstart("capture", "--write", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["installer"] == "poetry"

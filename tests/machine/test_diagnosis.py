@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bootstrap.machine.diagnosis.causes import UNKNOWN, all_causes
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
 from bootstrap.machine.diagnosis.log import parse, read
 
 LOGS = Path(__file__).parent / "data" / "build-logs"
+TAILS = Path(__file__).parent / "data" / "tails.yml"
 
 # Every folder holds the log of a real run of pyenv 2.6.30 with the named thing really missing.
 REAL = {
@@ -216,6 +218,12 @@ def test_the_cause_of_a_real_failure_is_named(logs: Path, scenario: str) -> None
 )
 def test_the_cause_of_a_pasted_failure_is_named(cause: str, text: str) -> None:
     assert diagnose(parse(text)).cause == cause
+
+
+@pytest.mark.parametrize("tail", yaml.safe_load(TAILS.read_text()))
+def test_the_cause_shows_in_the_last_lines_that_people_paste(tail: dict[str, str]) -> None:
+    found = diagnose(parse(tail["log"]))
+    assert found.cause == tail["cause"], found.evidence
 
 
 @pytest.mark.parametrize("scenario", sorted(set(REAL) - {"no-xz", "no-patch"}))

@@ -175,9 +175,7 @@ def test_it_then_brings_the_project_up(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_it_reads_well_to_a_shell_checker() -> None:
-    checker = shutil.which("shellcheck") or os.environ.get("HEADSTART_TEST_SHELLCHECK")
-    if not checker:
-        pytest.skip("needs shellcheck on PATH, or HEADSTART_TEST_SHELLCHECK=/path/to/shellcheck")
+    checker = Path(sys.executable).with_name("shellcheck")
     subprocess.run([checker, "--shell", "sh", str(SCRIPT)], check=True)
 
 

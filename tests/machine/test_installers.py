@@ -14,7 +14,7 @@ import pytest
 
 from bootstrap import pyenv
 from bootstrap.machine.lock import parse_poetry, wanted
-from tests.machine.conftest import PYTHON, Shop, other_python
+from tests.machine.conftest import PYTHON, Shop, newest, other_python
 
 pytestmark = pytest.mark.slow
 
@@ -68,16 +68,14 @@ def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> N
     assert "pipx install poetry" in refused.stderr
 
 
-def test_pip_brings_what_poetry_brings(shop: Shop) -> None:
-    poetry = shutil.which("poetry") or os.environ.get("HEADSTART_TEST_POETRY")
-    if not poetry:
-        pytest.skip("needs Poetry on PATH, or HEADSTART_TEST_POETRY=/path/to/poetry")
+@pytest.mark.xdist_group("poetry")
+def test_pip_brings_what_poetry_brings(shop: Shop, poetry: Path) -> None:
     (shop.root / "pyproject.toml").write_text(PYPROJECT)
     off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
     subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)
     shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
     shop.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
-    done = shop.headstart("up", PATH=path_with(Path(poetry).parent))
+    done = shop.headstart("up", PATH=path_with(poetry.parent))
     assert done.returncode == 0, done.stdout + done.stderr
     by_poetry = contents(shop)
     assert by_poetry.keys() == {"pip", "iniconfig", "pluggy"}
@@ -165,10 +163,7 @@ def test_the_python_of_uv_is_fetched_by_uv(shop: Shop, tmp_path: Path) -> None:
     [("3.8", "23.2.1"), ("3.9", "23.2.1"), ("3.10", "24.0"), ("3.12", "23.1.2"), ("3.13", "25.0")],
 )
 def test_every_python_gets_its_exact_pip(shop: Shop, minor: str, pip: str) -> None:
-    versions = pyenv.final_versions(pyenv.root(os.environ))
-    version = next((each for each in versions if each.startswith(f"{minor}.")), None)
-    if version is None:
-        pytest.skip(f"needs a Python {minor} in pyenv")
+    version = newest(minor)
     (shop.root / ".python-version").write_text(f"{version}\n")
     shop.edit("toolchain.yml", '"26.3"', f'"{pip}"')
     assert version != PYTHON
@@ -176,3 +171,13 @@ def test_every_python_gets_its_exact_pip(shop: Shop, minor: str, pip: str) -> No
     done = shop.headstart("up", "--only", "pip")
     assert done.returncode == 0, done.stderr
     assert contents(shop)["pip"] == pip
+
+
+def test_a_python_that_virtualenv_has_dropped_gets_its_pip_back(shop: Shop) -> None:
+    (shop.root / ".python-version").write_text(f"{newest('3.8')}\n")
+    shop.edit("toolchain.yml", '"26.3"', '"24.0"')
+    shop.up("--only", "venv")
+    for path in shop.root.glob(".venv/lib/*/site-packages/pip"):
+        shutil.rmtree(path)
+    shop.up("--only", "pip")
+    assert contents(shop)["pip"] == "24.0"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import disk, remount
 from tests.machine.conftest import Shop, is_alive, other_python, wait_until
 
 if TYPE_CHECKING:
@@ -121,6 +124,26 @@ def test_a_second_run_is_refused_and_told_who_the_first_is(shop: Shop) -> None:
     shop.release_the_proof()
     running.communicate(timeout=60)
     assert running.returncode == 0
+
+
+@pytest.mark.parametrize("place", ["root", "state"])
+def test_a_disk_that_fills_up_is_told_and_roomier_it_arrives(
+    shop: Shop, tmp_path: Path, place: str
+) -> None:
+    """The project's disk, and that of the journal."""
+    full = {"root": "size=3m", "state": "size=8k"}[place]
+    with disk(tmp_path / "disk", full) as small:
+        moved = Shop(small / "shop", tmp_path / "state")
+        if place == "state":
+            moved = Shop(shop.root, small / "state")
+        else:
+            shutil.copytree(shop.root, moved.root)
+        failed = moved.headstart("up")
+        assert failed.returncode == 1, failed.stderr
+        assert re.search("disk is full|No space left on device", failed.stderr)
+        assert "Traceback" not in failed.stderr
+        remount(small, "size=200m")
+        assert_converged(moved)
 
 
 def test_a_half_installed_package_is_made_whole(shop: Shop) -> None:

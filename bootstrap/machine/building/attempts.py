@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from bootstrap.machine.diagnosis.causes import Retry
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
     from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.facts.platform import PlatformFact
@@ -57,30 +58,41 @@ def first(fact: BuildFact, version: str) -> Attempt:
 
 
 def following(
-    made: tuple[Attempt, ...], diagnosis: Diagnosis, platform: PlatformFact, roomy: str
+    made: tuple[Attempt, ...],
+    diagnosis: Diagnosis,
+    platform: PlatformFact,
+    roomy: str,
+    given: Collection[str] = (),
 ) -> Attempt | None:
-    """The next rung after these have failed, the last for that reason; None at the end."""
+    """The next rung after these have failed, the last for that reason; None at the end.
+
+    `given` are the names of the variables that a build is given: one that is not among them cannot
+    be left out.
+    """
     last = made[-1]
     if len(made) >= MOST:
         return None
-    if retry := diagnosis.retry:
-        environment = {
-            name: roomy if value == "{roomy}" else value
-            for name, value in retry.environment.items()
-        }
-        changed = last.environment | environment != last.environment
-        if changed or set(retry.drop) - set(last.drop):
-            kept = {
-                name: value for name, value in last.environment.items() if name not in retry.drop
-            }
-            told = [f"{name}={value}" for name, value in environment.items()]
-            told += [f"without {name}" for name in retry.drop]
-            why = f"{diagnosis.cause}: once more with {', '.join(told)}"
-            return Attempt((why,), kept | environment, tuple({*last.drop, *retry.drop}))
+    if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, roomy, given)):
+        told = [f"{name}={value}" for name, value in repaired.environment.items()]
+        told += [f"without {name}" for name in repaired.drop]
+        why = f"{diagnosis.cause}: once more with {', '.join(told)}"
+        return replace(repaired, why=(why,))
     if platform.system == "macos" and not last.framework and diagnosis.cause in _FRAMEWORK_MAY_HELP:
         why = f"{diagnosis.cause}: once more as a framework, with Homebrew's OpenSSL"
         return Attempt((why,), last.environment | framework(platform), last.drop)
     return None
+
+
+def _repaired(last: Attempt, retry: Retry, roomy: str, given: Collection[str]) -> Attempt | None:
+    """The attempt with the repair; None where that would change nothing."""
+    values = {
+        name: roomy if value == "{roomy}" else value for name, value in retry.environment.items()
+    }
+    kept = {name: value for name, value in last.environment.items() if name not in retry.drop}
+    drop = {*last.drop, *(set(retry.drop) & {*given, *last.environment})}
+    repaired = Attempt((), kept | values, tuple(sorted(drop)))
+    same = repaired.environment == last.environment and drop == set(last.drop)
+    return None if same else repaired
 
 
 def framework(platform: PlatformFact) -> dict[str, str]:

@@ -84,7 +84,8 @@ class Builder:
                     f"{self.site.version}, built by pyenv{' as a framework' * made[-1].framework}"
                 )
             found = (*found, diagnosis)
-            following = attempts.following(made, diagnosis, self.site.platform, roomy())
+            platform, given = self.site.platform, self.site.given
+            following = attempts.following(made, diagnosis, platform, roomy(), given)
             if following is None:
                 raise failure(self.site, found, folder.parent)
             made = (*made, following)
@@ -162,17 +163,22 @@ def begin(site: Site, work: Path) -> None:
 
 
 def end(site: Site, *, verified: bool) -> None:
-    """Take the marker away: with what was aside, or by bringing that back."""
+    """Take the marker away: with what was aside, or by bringing that back.
+
+    The marker goes before an earlier prefix returns: whatever it stands beside is thrown away.
+    """
     sign = pyenv.marker(site.prefix)
-    if not verified:
-        _discard(site.prefix, sign)
-        if earlier := pyenv.aside(site.prefix):
-            earlier[-1].rename(site.prefix)
-    else:
+    if verified:
         for path in pyenv.aside(site.prefix):
             shutil.rmtree(path, ignore_errors=True)
         _discard_work(sign)
-    sign.unlink(missing_ok=True)
+        sign.unlink(missing_ok=True)
+        return
+    with suppress(OSError):  # A disk that has failed may refuse this too; the next run does it.
+        _discard(site.prefix, sign)
+        sign.unlink(missing_ok=True)
+        if earlier := pyenv.aside(site.prefix):
+            earlier[-1].rename(site.prefix)
 
 
 def roomy() -> str:

@@ -7,14 +7,16 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.errors import HeadstartError
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.facts.pip import PipFact
 from bootstrap.machine.process import CommandError, ask
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bootstrap.machine.facts import Facts
+    from bootstrap.machine.facts.packages import Distribution
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Context
 
@@ -38,13 +40,13 @@ class Pip:
 
     def run(self, context: Context) -> str:
         pins = context.pins
-        _remove_half_installed(pins)
+        _forget(each for each in _pips(pins) if not each.complete)
         try:
             context.run((str(pins.venv_python), "-m", "pip", *_install(pins)))
         except CommandError:
             # The pip in there may be missing, or one that cannot work on this Python.
             anew = ("--force-reinstall", "--no-deps")
-            context.run((str(pins.venv_python), _bundled_pip(pins), *_install(pins), *anew))
+            context.run((str(pins.venv_python), *_another_pip(context), *_install(pins), *anew))
         return f"{context.facts.pip.version or 'none'} → {pins.pip}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
@@ -66,17 +68,26 @@ def _install(pins: Pins) -> tuple[str, ...]:
     return ("install", "--progress-bar", "off", f"pip=={pins.pip}")
 
 
-def _remove_half_installed(pins: Pins) -> None:
-    for each in distributions(pins):
-        if each.name == "pip" and not each.complete:
-            shutil.rmtree(each.folder)
+def _pips(pins: Pins) -> tuple[Distribution, ...]:
+    return tuple(each for each in distributions(pins) if each.name == "pip")
 
 
-def _bundled_pip(pins: Pins) -> str:
-    """A pip that works on this Python: virtualenv carries a wheel that runs as it is."""
+def _forget(pips: Iterable[Distribution]) -> None:
+    """What has metadata is there for an installer, whether it works or not."""
+    for each in pips:
+        shutil.rmtree(each.folder)
+
+
+def _another_pip(context: Context) -> tuple[str, ...]:
+    """A pip that works on this Python: virtualenv carries a wheel that runs as it is.
+
+    virtualenv has dropped the oldest Pythons: those get the pip they carry themselves.
+    """
     from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
 
-    wheel = get_embed_wheel("pip", pins.python.rpartition(".")[0])
-    if wheel is None:
-        raise HeadstartError(f"virtualenv carries no pip for Python {pins.python}.")
-    return f"{wheel.path}/pip"
+    wheel = get_embed_wheel("pip", context.pins.python.rpartition(".")[0])
+    if wheel is not None:
+        return (f"{wheel.path}/pip",)
+    _forget(_pips(context.pins))
+    context.run((str(context.pins.venv_python), "-m", "ensurepip"))
+    return ("-m", "pip")
