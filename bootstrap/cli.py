@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap import __version__
-from bootstrap.commands import machine, project
+from bootstrap.commands import machine, project, update
 from bootstrap.commands.options import form
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 
@@ -53,6 +53,7 @@ def headstart(
 
 
 app.add_typer(project.app)
+app.add_typer(update.app)
 app.add_typer(machine.app)
 
 

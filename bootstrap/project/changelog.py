@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bootstrap
+from bootstrap.project import releases
 
 _PACKAGE = Path(bootstrap.__file__).parent
 _HEADING = re.compile(r"^## +(?:v?(\d+\.\d+\.\d+)|(Unreleased))\b.*$", re.MULTILINE)
@@ -38,3 +39,16 @@ def parse(text: str) -> tuple[Section, ...]:
         Section(match[1] or match[2], text[match.end() : end].strip())
         for match, end in zip(found, ends, strict=True)
     )
+
+
+def between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
+    """The sections of the releases after `before`, up to `after`; oldest first."""
+    low, high = releases.number(before), releases.number(after)
+    found = [
+        (number, section)
+        for section in read(package)
+        if (number := releases.number(section.version))
+        and (low is None or number > low)
+        and (high is None or number <= high)
+    ]
+    return tuple(section for _, section in sorted(found, key=lambda each: each[0]))

@@ -1,4 +1,4 @@
-"""Packages with a small template of their own, released version by version, and projects of them."""
+"""Packages with a small template of their own, version by version, and projects of them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Package:
     questions: str = NAME
     options: str = ""
     files: dict[str, str | bytes] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
 
     def headstart(self, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
         return subprocess.run(
@@ -61,7 +62,7 @@ class Package:
         """Change the template: a file that is None goes away."""
         for name, content in files.items():
             if content is None:
-                del self.files[name]
+                self.files.pop(name, None)
             else:
                 self.files[name] = content
         shutil.rmtree(self.root / "template", ignore_errors=True)
@@ -69,6 +70,7 @@ class Package:
         answers = {"{{_copier_conf.answers_file}}.jinja": ANSWERS}
         for name, content in {**self.files, **answers}.items():
             write(self.root / "template" / name, content)
+            (self.root / "template" / name).chmod(self.modes.get(name, 0o644))
 
     def release(self, version: str, files: Files, *options: str) -> Run:
         """Change the template, and release it the way `make release` does."""
