@@ -83,19 +83,16 @@ def begun(repository: Repository) -> Underway | None:
 
 
 def check_finished(repository: Repository) -> None:
-    """Refuse while an update is unfinished; one that git has finished or undone is forgotten."""
+    """Refuse while an update is unfinished; one that git has finished or undone is none."""
     unfinished = begun(repository)
-    if unfinished is None:
+    if unfinished is None or stage(repository, unfinished) is Stage.DONE:
         return
-    stopped = stage(repository, unfinished)
-    undone = stopped is Stage.BEGUN and not _rescued_tree(repository, unfinished)
-    if stopped is Stage.DONE or undone:
-        _forget(repository)
-        return
-    raise Refused(
-        f"The update from {unfinished.before} to {unfinished.after} is not finished.",
-        next=("go on: headstart update --continue", "or take it back: headstart update --abort"),
-    )
+    if stage(repository, unfinished) is Stage.CONFLICTED or _rescued_tree(repository, unfinished):
+        on, back = "go on: headstart update --continue", "take it back: headstart update --abort"
+        raise Refused(
+            f"The update from {unfinished.before} to {unfinished.after} is not finished.",
+            next=(on, f"or {back}"),
+        )
 
 
 def stage(repository: Repository, unfinished: Underway) -> Stage:

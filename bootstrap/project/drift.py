@@ -75,7 +75,7 @@ def measure(bench: Workbench, base: Tree, newest: Tree) -> tuple[Drifted, ...]:
     return tuple(
         _since(bench, change, template_changes_it=change.old in moving)
         for change in bench.changes(before, now)
-        if change.kind != "A"
+        if change.kind != "A" and change.old.startswith(bench.repository.prefix)
     )
 
 

@@ -66,12 +66,18 @@ class Project:
 def open_project(path: Path) -> Project:
     """The project at `path`, if it is one that can be updated."""
     repository = of_project(path)
+    apply.check_finished(repository)
     return Project(path, repository, recorded.read(repository))
 
 
 def target(project: Project, to: str | None, data: list[str]) -> Target:
-    """Where `update --to` leads: else to the newest release."""
-    found = template.find(to) if to else template.newest()
+    """Where `update --to` leads: else to the newest release.
+
+    A project of a checkout's working tree goes on with that.
+    """
+    unreleased = project.recorded.number is None and template.is_checkout()
+    ahead = template.locate if unreleased else template.newest
+    found = template.find(to) if to else ahead()
     before = project.recorded.number
     after = releases.number(found.version)
     if before and after and after < before:

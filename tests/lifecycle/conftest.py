@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,11 +52,11 @@ class Package:
             check=False,
         )
 
-    def told(self, *arguments: str | Path, cwd: Path, code: int = 0) -> dict[str, object]:
+    def told(self, *arguments: str | Path, cwd: Path, code: int = 0) -> dict[str, Any]:
         """Run a command with --json, which must end with `code`; the document that it prints."""
         run = self.headstart(*arguments, "--json", cwd=cwd)
         assert run.returncode == code, run.stdout + run.stderr
-        document: dict[str, object] = json.loads(run.stdout.splitlines()[-1])
+        document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
         return document
 
     def template(self, files: Files) -> None:

@@ -7,6 +7,7 @@ Each is one file or two of a small template at version 1.0.0, what a person did 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,6 @@ class Situation:
         self.package.release("2.0.0", two)
         told = self.package.told("update", cwd=self.shop, code=code)
         files = told["files"]
-        assert isinstance(files, list)
         return {each["path"]: each for each in files if each["path"] != ".copier-answers.yml"}
 
     def text(self, name: str) -> str:
@@ -267,7 +267,7 @@ def test_two_good_texts_that_merge_into_a_bad_one_are_a_conflict(situation: Situ
     situation.package.release("2.0.0", {"a.toml": one + "[tool.x]\ntheirs = 1\n", "b.txt": "bb\n"})
     before = situation.text("a.toml")
     told = situation.package.told("update", cwd=situation.shop, code=1)
-    (each,) = (each for each in told["files"] if each["path"] == "a.toml")  # type: ignore[attr-defined]
+    (each,) = (each for each in told["files"] if each["path"] == "a.toml")
     assert each["outcome"] == "conflict"
     assert "would not be valid" in each["reason"]
     assert situation.text("a.toml") == before
@@ -276,7 +276,17 @@ def test_two_good_texts_that_merge_into_a_bad_one_are_a_conflict(situation: Situ
 
 # -- locks -----------------------------------------------------------------------------------------
 
-PYPROJECT = '[project]\nname = "shop"\ndependencies = [\n    "a>=1",\n    "b>=1",\n]\n\n[tool.ruff]\nx = 1\n'
+PYPROJECT = """\
+[project]
+name = "shop"
+dependencies = [
+    "a>=1",
+    "b>=1",
+]
+
+[tool.ruff]
+x = 1
+"""
 
 
 def test_a_lock_is_the_template_s_while_dependencies_are(situation: Situation) -> None:
@@ -332,7 +342,7 @@ def test_plain_copier_loses_what_headstart_keeps(
     situation.mine(mine)
     source, plain = tmp_path / "source", tmp_path / "plain"
     _as_copier_wants(situation, source)
-    subprocess.run(["cp", "-r", situation.shop, plain], check=True)
+    shutil.copytree(situation.shop, plain)
     answers = (plain / ".copier-answers.yml").read_text()
     write(plain / ".copier-answers.yml", answers.replace("gh:headstart-dev/headstart", str(source)))
     commit(plain)
@@ -348,9 +358,9 @@ def test_plain_copier_loses_what_headstart_keeps(
 def _as_copier_wants(situation: Situation, source: Path, tag: str = "v1.0.0") -> None:
     """The template as a repository with a tag for each version."""
     source.mkdir(exist_ok=True)
-    for name in ("copier.yml", "template"):
-        subprocess.run(["rm", "-rf", source / name], check=True)
-        subprocess.run(["cp", "-r", situation.package.root / name, source / name], check=True)
+    shutil.rmtree(source / "template", ignore_errors=True)
+    shutil.copytree(situation.package.root / "template", source / "template")
+    shutil.copy(situation.package.root / "copier.yml", source)
     git("init", "--quiet", cwd=source)
     commit(source, tag)
     git("tag", tag, cwd=source)
