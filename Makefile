@@ -5,6 +5,7 @@
 #   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
+#   make release VERSION=0.3.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
 #   make clean     remove everything that can be made again
 
 SHELL := /bin/sh
@@ -23,7 +24,7 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test bench install check lock clean
+.PHONY: demo test bench install check lock release clean
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
@@ -71,6 +72,10 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --pytho
 lock: .venv/test.stamp
 	$(COMPILE) --group build --output-file $(RUNTIME_LOCK)
 	$(COMPILE) --group build --group test --constraint $(RUNTIME_LOCK) --output-file $(TEST_LOCK)
+
+# What CHANGELOG.md describes becomes a version in bootstrap/template.bundle, and the package's own.
+release: .venv/runtime.stamp
+	@.venv/bin/python -m bootstrap.project.release $(VERSION) $(if $(FROM),--from $(FROM)) $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

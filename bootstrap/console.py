@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bootstrap.project.create import Created
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
+    from bootstrap.reports import Report
 
 Format = Literal["text", "json"]
 Ending = Literal["failed", "interrupted"]
@@ -104,6 +105,15 @@ def show_versions(versions: Sequence[str], form: Format) -> None:
         return
     for version in versions:
         _say(version)
+
+
+def show_report(report: Report, form: Format) -> None:
+    """What a command found: one document for programs, lines for people."""
+    if form == "json":
+        _print_json(report.document)
+        return
+    for line in report.lines:
+        _say(line)
 
 
 def show_outcome(outcome: Outcome, form: Format) -> None:

@@ -1,21 +1,17 @@
-"""Where Headstart remembers what it did here: with the user's state, never in the project."""
+"""Where the machine half remembers what it did: with the user's state, never in the project."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bootstrap.state import cache_dir, private_dir, state_dir
 
-def state_dir() -> Path:
-    """What `platformdirs.user_state_path("headstart")` says, without its 40 ms of imports."""
-    if chosen := os.environ.get("HEADSTART_STATE_DIR"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/headstart"
-    base = os.environ.get("XDG_STATE_HOME", "").strip()
-    return (Path(base) if base else Path.home() / ".local/state") / "headstart"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["cache_dir", "private_dir", "project_state", "projects_dir", "state_dir"]
 
 
 def project_state(root: Path) -> Path:
@@ -26,13 +22,3 @@ def project_state(root: Path) -> Path:
 
 def projects_dir() -> Path:
     return state_dir() / "projects"
-
-
-def cache_dir() -> Path:
-    return state_dir() / "cache"
-
-
-def private_dir(path: Path) -> Path:
-    """Create `path` for this user only: logs may quote what a project prints."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path

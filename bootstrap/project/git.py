@@ -4,9 +4,21 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError
+
+# What Headstart does with git depends on no hook, ignore list, line-ending rule or signing key of
+# this machine; and no background process of git outlives it.
+ISOLATED = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.excludesFile=/dev/null"),
+    *("-c", "core.autocrlf=false"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+)
 
 # Who commits, how git is configured and where it is installed is the user's business. Any other
 # GIT_* variable (hooks set GIT_DIR, GIT_INDEX_FILE, …) may lead to a repository that is not meant.
@@ -39,31 +51,54 @@ def available() -> bool:
     return True
 
 
-def run(*arguments: str, cwd: Path) -> str:
+@dataclass(frozen=True)
+class Finished:
+    """How a git process ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The lines of its complaint."""
+        return tuple(line for line in self.err.splitlines() if line.strip())
+
+
+def run(
+    *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
+) -> str:
     """Run git in `cwd` and return what it printed, without the final newline."""
+    finished = call(*arguments, cwd=cwd, environ=environ, given=given)
+    if finished.code != 0:
+        raise GitError(f"git {_verb(arguments)} failed.", why=finished.said)
+    return finished.out.removesuffix("\n")
+
+
+def call(
+    *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
+) -> Finished:
+    """Run git in `cwd`, with `environ` besides and `given` on its standard input."""
     executable = shutil.which("git")
     if executable is None:
         raise GitError("git is not installed.", next=("install git, then run this again",))
     finished = subprocess.run(
         [executable, *arguments],
         cwd=cwd,
-        env=environment(os.environ),
-        stdin=subprocess.DEVNULL,
+        env={**environment(os.environ), **(environ or {})},
+        input=given,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
         check=False,
     )
-    if finished.returncode != 0:
-        said = tuple(line for line in finished.stderr.splitlines() if line.strip())
-        raise GitError(f"git {_verb(arguments)} failed.", why=said)
-    return finished.stdout.removesuffix("\n")
+    return Finished(finished.returncode, finished.stdout, finished.stderr)
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for git: nothing that redirects it, and never a prompt."""
+    """The environment for git: nothing that redirects it, no prompt, no write that is not asked."""
     kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or k in _KEPT}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0"}
+    return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 def is_top_level(folder: Path) -> bool:

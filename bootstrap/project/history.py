@@ -7,16 +7,6 @@ from bootstrap.project import git
 
 BRANCH = "main"
 
-# The first commit holds what was rendered: no hook, ignore list or line-ending rule of this machine
-# has a say in it. And no background process of git outlives it: the folder is about to be renamed.
-_ISOLATED = (
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.excludesFile=/dev/null"),
-    *("-c", "core.autocrlf=false"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-)
 _NEUTRAL_IDENTITY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
 
 
@@ -48,15 +38,15 @@ def begin(project: Path, *, parent: Path, message: str) -> History:
         )
     try:
         git.run("-c", f"init.defaultBranch={BRANCH}", "init", "--quiet", cwd=project)
-        git.run(*_ISOLATED, "add", "--all", cwd=project)
+        git.run(*git.ISOLATED, "add", "--all", cwd=project)
     except git.GitError as error:
         return History(repository=(project / ".git").is_dir(), notes=(_sentence(error),))
     return _first_commit(project, message)
 
 
 def _first_commit(project: Path, message: str) -> History:
-    identity, notes = _identity(project)
-    commit = (*_ISOLATED, *identity, "commit", "--quiet", "--message", message)
+    who, notes = identity(project)
+    commit = (*git.ISOLATED, *who, "commit", "--quiet", "--message", message)
     try:
         try:
             git.run(*commit, cwd=project)
@@ -68,7 +58,7 @@ def _first_commit(project: Path, message: str) -> History:
     return History(True, BRANCH, git.run("rev-parse", "--short", "HEAD", cwd=project), notes)
 
 
-def _identity(project: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def identity(project: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The options that say who commits, and a note where that is not the user."""
     try:
         for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):

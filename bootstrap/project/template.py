@@ -1,6 +1,7 @@
 """Where the template is, and which version of it.
 
-An installed package carries the template it was released with; a checkout renders its working tree.
+An installed package renders the releases that it carries. A checkout renders its working tree too,
+under the name HEAD, and what its history still knows.
 """
 
 import re
@@ -8,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bootstrap
-from bootstrap.errors import HeadstartError
-from bootstrap.project import git
+from bootstrap.errors import HeadstartError, UsageError
+from bootstrap.project import git, releases
 
 CONFIG = "copier.yml"
 CONTENT = "template"
+WORKING_TREE = "HEAD"
+_PACKAGE = Path(bootstrap.__file__).parent
 _RELEASE_TAG = re.compile(r"v\d+\.\d+\.\d+")
 
 
@@ -35,34 +38,83 @@ class Template:
         return self.root / CONFIG
 
 
-def locate(package: Path = Path(bootstrap.__file__).parent) -> Template:
-    """Find the template that belongs to this package."""
-    checkout, bundled = package.parent, package / "_template"
-    if (checkout / CONFIG).is_file():
-        return from_checkout(checkout)
-    if (bundled / CONFIG).is_file():
-        return Template(bundled, f"v{bootstrap.__version__}", released=True)
-    raise HeadstartError(
-        "This installation of Headstart has no template.",
-        why=(f"neither {checkout / CONFIG} nor {bundled / CONFIG} exists",),
-        next=("reinstall it: pip install --force-reinstall headstart",),
+def locate(package: Path = _PACKAGE) -> Template:
+    """Find the template that a new project is rendered from where no version is named."""
+    return from_checkout(package.parent) if is_checkout(package) else newest(package)
+
+
+def newest(package: Path = _PACKAGE) -> Template:
+    """The newest release."""
+    known = releases.released(package)
+    if not known:
+        raise HeadstartError(
+            "This installation of Headstart has no template.",
+            why=(f"there is no release in {package / releases.BUNDLE}",),
+            next=("reinstall it: pip install --force-reinstall headstart",),
+        )
+    return _unpacked(known[-1], package)
+
+
+def find(version: str, package: Path = _PACKAGE) -> Template:
+    """The template of that version: a release, HEAD, or a commit that this checkout knows."""
+    wanted = releases.number(version)
+    for release in releases.released(package):
+        if release.number == wanted:
+            return _unpacked(release, package)
+    if is_checkout(package):
+        here = from_checkout(package.parent)
+        if version in {WORKING_TREE, here.version}:
+            return here
+        if committed := _committed(package.parent, version):
+            return committed
+    known = ", ".join(release.version for release in releases.released(package))
+    raise UsageError(
+        f"The template {version} is not in this package.",
+        why=(f"it has {known or 'none'}",),
+        next=("a newer headstart has newer ones; `headstart versions` lists what is here",),
     )
+
+
+def is_checkout(package: Path = _PACKAGE) -> bool:
+    """Whether this package is run from its sources."""
+    return (package.parent / CONFIG).is_file()
 
 
 def from_checkout(root: Path) -> Template:
     """The working tree of a checkout, under the version that plain Copier records for it."""
     if not git.is_top_level(root):
-        return Template(root, "HEAD", released=False)
+        return Template(root, WORKING_TREE, released=False, files=None)
     version = _describe(root)
-    released = bool(_RELEASE_TAG.fullmatch(version)) and not _changes(root)
-    return Template(root, version, released, _files(root))
+    is_release = bool(_RELEASE_TAG.fullmatch(version)) and not _changes(root)
+    return Template(root, version, is_release, _files(root))
+
+
+def all_files(root: Path) -> tuple[Path, ...]:
+    """The template's files in a folder that holds nothing else."""
+    kept = (root / CONFIG, *(root / CONTENT).rglob("*"))
+    return tuple(sorted(path.relative_to(root) for path in kept if path.is_file()))
+
+
+def _unpacked(release: releases.Release, package: Path) -> Template:
+    root = releases.unpack(release.commit, package / releases.BUNDLE)
+    return Template(root, release.tag, released=True)
+
+
+def _committed(root: Path, version: str) -> Template | None:
+    """The template as it was at a commit of the checkout, unpacked once."""
+    if not git.is_top_level(root):
+        return None
+    found = git.call("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}", cwd=root)
+    if found.code != 0:
+        return None
+    return Template(releases.unpack(found.out.strip(), root), version, released=False)
 
 
 def _describe(root: Path) -> str:
     try:
         return git.run("describe", "--tags", "--always", cwd=root)
     except git.GitError:  # a repository before its first commit
-        return "HEAD"
+        return WORKING_TREE
 
 
 def _changes(root: Path) -> str:

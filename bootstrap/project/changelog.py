@@ -1,0 +1,54 @@
+"""What CHANGELOG.md says of each version."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import bootstrap
+from bootstrap.project import releases
+
+_PACKAGE = Path(bootstrap.__file__).parent
+_HEADING = re.compile(r"^## +(?:v?(\d+\.\d+\.\d+)|(Unreleased))\b.*$", re.MULTILINE)
+
+
+class Section(NamedTuple):
+    """What changed in one version, newest change last."""
+
+    version: str
+    text: str
+
+    @property
+    def headline(self) -> str:
+        """Its first paragraph, as one line."""
+        return " ".join(self.text.partition("\n\n")[0].split())
+
+
+def read(package: Path = _PACKAGE) -> tuple[Section, ...]:
+    """The sections, in the order of the file; none where there is no changelog."""
+    for path in (package.parent / "CHANGELOG.md", package / "CHANGELOG.md"):
+        if path.is_file():
+            return parse(path.read_text(encoding="utf-8"))
+    return ()
+
+
+def parse(text: str) -> tuple[Section, ...]:
+    """The sections of a changelog."""
+    found = list(_HEADING.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return tuple(
+        Section(match[1] or match[2], text[match.end() : end].strip())
+        for match, end in zip(found, ends, strict=True)
+    )
+
+
+def between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
+    """The sections of the releases after `before`, up to `after`; oldest first."""
+    low, high = releases.number(before), releases.number(after)
+    found = [
+        (number, section)
+        for section in read(package)
+        if (number := releases.number(section.version))
+        and (low is None or number > low)
+        and (high is None or number <= high)
+    ]
+    return tuple(section for _, section in sorted(found, key=lambda each: each[0]))

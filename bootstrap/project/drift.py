@@ -1,0 +1,140 @@
+"""How a project differs from what its template rendered, and which of that is accepted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from bootstrap.errors import UsageError
+from bootstrap.project.merge import outside_of, rendered_tree
+from bootstrap.project.trees import Change, Tree, Workbench, workbench
+from bootstrap.project.update import Project, Target, rendered_base, rendered_target
+
+EXCEPTIONS = ".headstart/drift.yml"
+_KINDS = {"D": "deleted", "M": "edited", "R": "moved", "T": "edited"}
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A difference that is meant: where, why, and until when (for good where that is None)."""
+
+    path: str
+    reason: str
+    until: date | None = None
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """One file that differs: how, since which commit, and whether that is accepted."""
+
+    path: str
+    how: str
+    commit: str = ""
+    author: str = ""
+    date: str = ""
+    subject: str = ""
+    template_changes_it: bool = False
+    accepted: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """All files that differ from the render of `version`."""
+
+    version: str
+    files: tuple[Drifted, ...]
+
+    @property
+    def unaccepted(self) -> tuple[Drifted, ...]:
+        """Those that nobody has accepted."""
+        return tuple(each for each in self.files if not each.accepted)
+
+
+def of_project(project: Project, to: Target, today: date) -> Drift:
+    """The project's drift, and which of it the target changes too."""
+    accepted = exemptions(project.path)
+    repository = project.repository
+    with workbench(repository) as bench:
+        outside = outside_of(repository.prefix, bench.of_commit("HEAD"))
+        base = rendered_tree(bench, rendered_base(bench, project), outside)
+        theirs = base
+        if to.template.version != project.recorded.version:
+            theirs = rendered_tree(bench, rendered_target(bench, project, to), outside)
+        files = judged(measure(bench, base, theirs), accepted, today)
+    return Drift(project.recorded.version, files)
+
+
+def measure(bench: Workbench, base: Tree, newest: Tree) -> tuple[Drifted, ...]:
+    """What differs from `base` in the files as they are on disk."""
+    before, now = bench.write(base), bench.write(bench.of_work_tree())
+    moving = {change.old for change in bench.changes(before, bench.write(newest))}
+    return tuple(
+        _since(bench, change, template_changes_it=change.old in moving)
+        for change in bench.changes(before, now)
+        if change.kind != "A" and change.old.startswith(bench.repository.prefix)
+    )
+
+
+def judged(
+    files: Iterable[Drifted], exemptions: Iterable[Exemption], today: date
+) -> tuple[Drifted, ...]:
+    """The same files, with the reason where one is accepted, or a note where that has run out."""
+    known = tuple(exemptions)
+    return tuple(_judged(each, known, today) for each in files)
+
+
+def exemptions(project: Path) -> tuple[Exemption, ...]:
+    """What the project's `.headstart/drift.yml` accepts."""
+    path = project / EXCEPTIONS
+    if not path.is_file():
+        return ()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    except (ValueError, yaml.YAMLError) as error:
+        raise _unusable(" ".join(str(error).split())) from error
+    if not isinstance(content, list):
+        raise _unusable("it must be a list")
+    return tuple(_exemption(number, each) for number, each in enumerate(content, 1))
+
+
+def _exemption(number: int, stated: object) -> Exemption:
+    if not isinstance(stated, dict) or not {"path", "reason"} <= stated.keys():
+        raise _unusable(f"entry {number} does not say path and reason")
+    if unknown := stated.keys() - {"path", "reason", "until"}:
+        raise _unusable(f"entry {number} has what nobody knows: {', '.join(sorted(unknown))}")
+    until = stated.get("until")
+    if until is not None and not isinstance(until, date):
+        raise _unusable(f"entry {number}: until is not a date such as 2027-03-31")
+    return Exemption(str(stated["path"]), str(stated["reason"]), until)
+
+
+def _judged(each: Drifted, known: tuple[Exemption, ...], today: date) -> Drifted:
+    for exemption in known:
+        if fnmatchcase(each.path, exemption.path):
+            if exemption.until is None or exemption.until >= today:
+                return replace(each, accepted=exemption.reason)
+            return replace(each, note=f"accepted until {exemption.until}, which is over")
+    return each
+
+
+def _since(bench: Workbench, change: Change, *, template_changes_it: bool) -> Drifted:
+    repository = bench.repository
+    paths = ("--", change.new, change.old)
+    words = ("log", "-1", "--format=%h%x00%an%x00%as%x00%s", "HEAD", *paths)
+    logged = repository.git(*words).split("\0")
+    commit, author, day, subject = logged if len(logged) == 4 else ("", "", "", "")  # noqa: PLR2004
+    moved = f"from {repository.path(change.old)}" if change.kind == "R" else ""
+    return Drifted(
+        *(repository.path(change.new), _KINDS[change.kind], commit, author, day, subject),
+        template_changes_it=template_changes_it,
+        note=moved,
+    )
+
+
+def _unusable(why: str) -> UsageError:
+    example = "- {path: Makefile, reason: our own deploy target, until: 2027-03-31}"
+    return UsageError(f"{EXCEPTIONS} cannot be used.", why=(why,), next=(f"write: {example}",))

@@ -1,0 +1,96 @@
+"""What an update leaves alone, decided before anything is merged.
+
+A path is masked by making *base* and *theirs* agree on it: then the merge sees no change of the
+template there, and what the user has stays.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bootstrap.project.trees import Change, Entry, Tree
+
+
+class Kept(StrEnum):
+    """Why a change of the template does not arrive."""
+
+    DELETED = "you deleted it"
+    SEEDED = "it was seeded once, and is yours"
+    IGNORED = "git ignores it here"
+    LOCK = "your dependencies differ from the template's: make lock"
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What to leave alone: paths, and where the answers are, which are always the template's."""
+
+    answers: str
+    seeded: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    locks: frozenset[str] = frozenset()
+    dependencies_edited: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Base and theirs as they are merged, and what was kept although the template changes it."""
+
+    base: Tree
+    theirs: Tree
+    kept: Mapping[str, Kept]
+
+
+def settle(
+    base: Tree,
+    theirs: Tree,
+    ours: Tree,
+    masks: Masks,
+    *,
+    template: Iterable[Change],
+    yours: Iterable[Change],
+) -> Settled:
+    """Mask base and theirs. `template` and `yours` are the changes of each side since base."""
+    kept = _kept(base, ours, masks, yours)
+    kept |= _renamed_away(kept, template)
+    # Where theirs shall win, base is made equal to ours: then only the template has changed it.
+    taken = _taken(base, theirs, ours, masks) - kept.keys()
+    return Settled(
+        base=_with(base, {path: ours.get(path) for path in taken}),
+        theirs=_with(theirs, {path: base.get(path) for path in kept}),
+        kept={path: why for path, why in kept.items() if _missed(path, why, base, theirs)},
+    )
+
+
+def _missed(path: str, why: Kept, base: Tree, theirs: Tree) -> bool:
+    """Whether the template has a change that does not arrive there."""
+    gone_in_both = why is Kept.DELETED and path not in theirs
+    return base.get(path) != theirs.get(path) and not gone_in_both
+
+
+def _kept(base: Tree, ours: Tree, masks: Masks, yours: Iterable[Change]) -> dict[str, Kept]:
+    deleted = {change.old for change in yours if change.kind == "D"}
+    kept = dict.fromkeys(deleted, Kept.DELETED)
+    if masks.dependencies_edited:
+        kept |= dict.fromkeys(masks.locks & ours.keys(), Kept.LOCK)
+    kept |= dict.fromkeys(masks.seeded & (base.keys() | ours.keys()), Kept.SEEDED)
+    return kept | dict.fromkeys(masks.ignored - ours.keys(), Kept.IGNORED)
+
+
+def _renamed_away(kept: Mapping[str, Kept], template: Iterable[Change]) -> dict[str, Kept]:
+    """What the template has renamed: its new name is kept away like its old one."""
+    return {
+        change.new: kept[change.old]
+        for change in template
+        if change.kind == "R" and change.old in kept and kept[change.old] is Kept.DELETED
+    }
+
+
+def _taken(base: Tree, theirs: Tree, ours: Tree, masks: Masks) -> frozenset[str]:
+    locks = frozenset() if masks.dependencies_edited else masks.locks
+    changed = {path for path in locks if base.get(path) != theirs.get(path) and path in ours}
+    return frozenset({masks.answers} | changed)
+
+
+def _with(tree: Tree, entries: Mapping[str, Entry | None]) -> Tree:
+    changed = {**tree, **entries}
+    return {path: entry for path, entry in changed.items() if entry is not None}

@@ -1,0 +1,174 @@
+"""The update engine: a merge of what the template changed into what the project has become.
+
+An update is the cherry-pick of a synthetic commit whose parent is *base* (the render that the
+project came from) and whose tree is *theirs* (the render it shall be like). Git's own machinery for
+renames, binaries and modes does the rest. Nothing here touches the repository.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.project import dependencies, history, parsing
+from bootstrap.project.masks import Masks, Settled, settle
+from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
+from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
+
+ANSWERS = ".copier-answers.yml"
+
+
+@dataclass(frozen=True)
+class Renders:
+    """The two renders, and which paths the template seeds once and never touches again."""
+
+    base: Path
+    theirs: Path
+    seeded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An update that could be applied: its commit, the tree it leads to, and what that means.
+
+    `drifted` is how many of the template's files the project has changed since base.
+    """
+
+    head: str
+    theirs: str
+    merged: str
+    files: tuple[FileOutcome, ...]
+    touched: frozenset[str]
+    unmergeable: tuple[str, ...]
+    drifted: int
+
+    @property
+    def conflicts(self) -> tuple[FileOutcome, ...]:
+        """The files that a person has to settle."""
+        return tuple(each for each in self.files if each.outcome is Outcome.CONFLICT)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.touched and not self.conflicts
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many files each outcome has."""
+        found = [each.outcome for each in self.files]
+        return {str(kind): found.count(kind) for kind in Outcome if kind in found}
+
+
+@dataclass(frozen=True)
+class _Commits:
+    """The three commits of a merge; ours is what is checked out, on top of base."""
+
+    base: str
+    theirs: str
+    ours: str
+
+
+def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
+    """Merge what changed between the renders into what is checked out."""
+    repository = bench.repository
+    head = repository.head()
+    settled = _settle(bench, head, renders)
+    commits = _commits(bench, head, settled, message)
+    merged, complaints = _merge(bench, commits)
+    result = bench.changes(commits.ours, merged.tree)
+    sides = Sides(
+        template=bench.changes(commits.base, commits.theirs),
+        yours=bench.changes(commits.base, commits.ours),
+        result=result,
+        conflicts=merged.conflicts,
+        kept=settled.kept,
+        complaints=complaints,
+    )
+    return Proposal(
+        head=head,
+        theirs=commits.theirs,
+        merged=merged.tree,
+        files=outcomes(sides),
+        touched=_paths(result) | merged.conflicts.keys(),
+        unmergeable=tuple(complaints),
+        drifted=sum(change.kind != "A" for change in sides.yours),
+    )
+
+
+def _paths(changes: Iterable[Change]) -> frozenset[str]:
+    return frozenset(path for change in changes for path in (change.old, change.new))
+
+
+def rendered_tree(bench: Workbench, folder: Path, outside: Tree) -> Tree:
+    """A render at its place in the repository, with everything outside the project as it is."""
+    prefix = bench.repository.prefix
+    files = bench.of_folder(folder)
+    return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
+
+
+def outside_of(prefix: str, tree: Tree) -> Tree:
+    """What of a repository's tree is not the project's."""
+    return {path: entry for path, entry in tree.items() if not path.startswith(prefix)}
+
+
+def _settle(bench: Workbench, head: str, renders: Renders) -> Settled:
+    prefix = bench.repository.prefix
+    ours = bench.of_commit(head)
+    outside = outside_of(prefix, ours)
+    base = rendered_tree(bench, renders.base, outside)
+    theirs = rendered_tree(bench, renders.theirs, outside)
+    written = bench.write(base)
+    masks = Masks(
+        answers=prefix + ANSWERS,
+        seeded=frozenset(prefix + path for path in renders.seeded),
+        ignored=bench.ignored({*base, *theirs} - ours.keys()),
+        locks=frozenset(prefix + name for name in dependencies.LOCKS),
+        dependencies_edited=_dependencies_edited(bench, base, ours),
+    )
+    return settle(
+        *(base, theirs, ours, masks),
+        template=bench.changes(written, bench.write(theirs)),
+        yours=bench.changes(written, head),
+    )
+
+
+def _dependencies_edited(bench: Workbench, base: Tree, ours: Tree) -> bool:
+    name = f"{bench.repository.prefix}pyproject.toml"
+    before, now = base.get(name), ours.get(name)
+    if before is None or now is None:
+        return before != now
+    return before != now and dependencies.edited(bench.read(before.blob), bench.read(now.blob))
+
+
+def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Commits:
+    who, _ = history.identity(bench.repository.top)  # a cherry-pick keeps its author
+    base = bench.commit(bench.write(settled.base), "The template as it was")
+    theirs = bench.commit(bench.write(settled.theirs), message, base, who=who)
+    tree = bench.git("rev-parse", f"{head}^{{tree}}")
+    return _Commits(base, theirs, bench.commit(tree, "The project", base))
+
+
+def _merge(bench: Workbench, commits: _Commits) -> tuple[Merged, Mapping[str, str]]:
+    """The merge, made again without the files whose merged text would not be valid."""
+    merged = bench.merge(commits.ours, commits.theirs)
+    complaints = _complaints(bench, commits, merged)
+    if complaints:
+        merged = bench.merge(commits.ours, commits.theirs, complaints)
+    return merged, complaints
+
+
+def _complaints(bench: Workbench, commits: _Commits, merged: Merged) -> dict[str, str]:
+    """What is wrong with texts that merged cleanly, where both sides had a valid one."""
+    ours, theirs = bench.of_commit(commits.ours), bench.of_commit(commits.theirs)
+    sides = {*ours.values(), *theirs.values()}
+    found = {}
+    for path, entry in bench.of_commit(merged.tree).items():
+        mixed = entry not in sides and path not in merged.conflicts
+        if mixed and (said := _complaint(bench, path, entry)):
+            valid = [tree[path] for tree in (ours, theirs) if path in tree]
+            if not any(_complaint(bench, path, each) for each in valid):
+                found[path] = said
+    return found
+
+
+def _complaint(bench: Workbench, path: str, entry: Entry) -> str:
+    return parsing.complaint(path, bench.read(entry.blob))

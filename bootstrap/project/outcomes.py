@@ -1,0 +1,146 @@
+"""What an update does to each file, in words: the template's change, yours, and the outcome."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bootstrap.project.masks import Kept
+from bootstrap.project.trees import Change
+
+
+class Outcome(StrEnum):
+    """What becomes of a file."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    MERGED = "merged"
+    MOVED = "moved"
+    DELETED = "deleted"
+    KEPT = "kept"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """One file: what the template did, what you did, what becomes of it, and why."""
+
+    path: str
+    template: str
+    yours: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The changes since base of each side, those of the merge since yours, and its conflicts."""
+
+    template: Sequence[Change]
+    yours: Sequence[Change]
+    result: Sequence[Change]
+    conflicts: Mapping[str, Sequence[str]]
+    kept: Mapping[str, Kept]
+    complaints: Mapping[str, str]
+
+
+_WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "changed"}
+
+
+def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
+    """Every file that the template changes, and every one that has a conflict; by path."""
+    mine = {change.old: change for change in sides.yours if change.kind != "A"}
+    told = [
+        outcome
+        for change in sides.template
+        if change.old not in sides.kept
+        for outcome in _outcome(change, mine.get(change.old), sides)
+    ]
+    seen = {each.path for each in told}
+    told += [_kept(path, why) for path, why in sides.kept.items() if path not in seen]
+    told += _unexplained(sides, {each.path for each in told})
+    return tuple(sorted(told, key=lambda each: each.path))
+
+
+def advice(each: FileOutcome) -> str:
+    """What to do about a conflict, in one line."""
+    path = each.path
+    if each.reason == _DELETED_BY_TEMPLATE:
+        return f"keep yours: git add {path} · let it go: git rm {path}"
+    if each.reason == _MOVED_APART:
+        return f"choose one name, git rm the others, then git add {path}"
+    if path.endswith("migrate/HEAD"):
+        return f"git checkout --theirs {path} && git add {path}, then python -m migrate rebase"
+    if each.reason == _BINARY or each.reason.startswith(_INVALID):
+        return f"git checkout --ours {path} (or --theirs), mend it, then git add {path}"
+    return f"edit it between <<<<<<< and >>>>>>>, then git add {path}"
+
+
+_BINARY = "both changed it, and it cannot be merged line by line"
+_SAME_LINES = "both changed the same lines"
+_BOTH_ADDED = "both added it"
+_DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
+_MOVED_APART = "both moved it, to different places"
+_INVALID = "merged, it would not be valid: "
+
+
+def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[FileOutcome]:
+    path = mine.new if mine and mine.kind == "R" else change.new
+    template, yours = _WORDS[change.kind], _WORDS[mine.kind] if mine else ""
+    for conflicted in dict.fromkeys((path, change.new, change.old)):
+        if conflicted in sides.conflicts:
+            reason = _reason(conflicted, change, sides)
+            yield FileOutcome(conflicted, template, yours, Outcome.CONFLICT, reason)
+            return
+    arrived = {each.new for each in sides.result} | {each.old for each in sides.result}
+    if path in arrived or change.old in arrived:
+        yield FileOutcome(path, template, yours, *_arrived(change, mine))
+
+
+def _arrived(change: Change, mine: Change | None) -> tuple[Outcome, str]:
+    if mine and mine.kind == "R":
+        return Outcome.MERGED, f"you moved it from {mine.old}"
+    if change.kind == "R":
+        with_yours = ", with your changes" if mine else ""
+        return Outcome.MOVED, f"from {change.old}{with_yours}"
+    if mine:
+        return Outcome.MERGED, ""
+    return {"A": Outcome.NEW, "D": Outcome.DELETED}.get(change.kind, Outcome.UPDATED), ""
+
+
+def _kept(path: str, why: Kept) -> FileOutcome:
+    yours = "deleted" if why is Kept.DELETED else ""
+    return FileOutcome(path, "changed", yours, Outcome.KEPT, str(why))
+
+
+def _unexplained(sides: Sides, seen: set[str]) -> list[FileOutcome]:
+    """Files of yours that the merge moves or cannot place, though the template has none there."""
+    conflicts = [
+        FileOutcome(path, "", "changed", Outcome.CONFLICT, _kind(kinds))
+        for path, kinds in sides.conflicts.items()
+        if path not in seen
+    ]
+    moved = [
+        FileOutcome(change.new, "", "new", Outcome.MOVED, f"from {change.old}, with its folder")
+        for change in sides.result
+        if change.kind == "R" and not {change.new, change.old} & (seen | sides.conflicts.keys())
+    ]
+    return [*conflicts, *moved]
+
+
+def _reason(path: str, change: Change, sides: Sides) -> str:
+    if path in sides.complaints:
+        return f"{_INVALID}{sides.complaints[path]}"
+    kinds = sides.conflicts[path]
+    if change.kind == "A" and "contents" in kinds:
+        return _BOTH_ADDED
+    return _kind(kinds)
+
+
+def _kind(kinds: Sequence[str]) -> str:
+    if "binary" in kinds:
+        return _BINARY
+    if any(kind.endswith("/delete") for kind in kinds):
+        return _DELETED_BY_TEMPLATE
+    if any(kind.startswith("rename/") for kind in kinds):
+        return _MOVED_APART
+    return _SAME_LINES

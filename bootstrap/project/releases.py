@@ -1,0 +1,104 @@
+"""The released templates that travel with this package, in a git bundle.
+
+The bundle is a history of the template alone: one commit and one tag for each release. So `new`,
+`update` and `drift` know every released version without a network, and without Headstart's own
+history.
+"""
+
+import atexit
+import re
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import bootstrap
+from bootstrap import state
+from bootstrap.errors import HeadstartError
+from bootstrap.project import git
+
+BUNDLE = "template.bundle"
+_TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
+
+
+class Release(NamedTuple):
+    """One released template: its number, and its commit in the bundle, a digest of all of it."""
+
+    number: tuple[int, ...]
+    commit: str
+
+    @property
+    def version(self) -> str:
+        """As people write it: 0.2.0."""
+        return ".".join(map(str, self.number))
+
+    @property
+    def tag(self) -> str:
+        """As git and a project's answers write it: v0.2.0."""
+        return f"v{self.version}"
+
+
+def number(version: str) -> tuple[int, ...] | None:
+    """The number in 0.2.0 or v0.2.0; None where it is no release's."""
+    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(map(int, match.groups())) if match else None
+
+
+def released(package: Path = Path(bootstrap.__file__).parent) -> tuple[Release, ...]:
+    """The releases in this package, oldest first; read from the bundle's head, without git."""
+    bundle = package / BUNDLE
+    if not bundle.is_file():
+        return ()
+    with bundle.open("rb") as lines:
+        head = iter(lambda: lines.readline().decode("utf-8", "replace").rstrip("\n"), "")
+        matches = [match for line in head if (match := _TAG.fullmatch(line))]
+    return tuple(sorted(Release(number(m[2]) or (), m[1]) for m in matches))
+
+
+def unpack(commit: str, source: Path) -> Path:
+    """The folder with the template of a commit in `source`, a bundle or a repository.
+
+    It is made once on this machine, and named after the commit, a digest of all that is in it. It
+    appears complete or not at all; of two that make it at once, one wins and both are right.
+    """
+    folder = _home() / commit
+    if folder.is_dir():
+        return folder
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
+    try:
+        _extract(source, commit, draft)
+        (draft / "files").rename(folder)
+    except OSError as error:
+        if not folder.is_dir():
+            raise HeadstartError(
+                "The template could not be unpacked.",
+                why=(error.strerror or str(error),),
+                next=(f"make room in {folder.parent}, or name another: HEADSTART_STATE_DIR",),
+            ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _home() -> Path:
+    """Where templates are unpacked: with the user's state, else for this one run."""
+    try:
+        return state.private_dir(state.cache_dir() / "templates")
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="headstart-templates-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+
+def _extract(source: Path, commit: str, draft: Path) -> None:
+    repository = source
+    if source.is_file():
+        repository = draft / "git"
+        git.run("init", "--quiet", "--bare", str(repository), cwd=draft)
+        git.run("fetch", "--quiet", str(source), "refs/tags/*:refs/tags/*", cwd=repository)
+    archive = draft / "archive.tar"
+    paths = ("copier.yml", "template")
+    git.run("archive", "--output", str(archive), commit, *paths, cwd=repository)
+    with tarfile.open(archive) as content:
+        content.extractall(draft / "files", filter="data")

@@ -1,0 +1,138 @@
+"""The git repository that a project lives in: its own, or one that holds it in a folder."""
+
+import fcntl
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import Refused
+from bootstrap.project import git
+
+OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
+
+_UNDERWAY = {
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase",
+    "BISECT_LOG": "a bisection",
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A work tree, its git folder, and the project in it.
+
+    `prefix` is where the project is, with a slash at its end, and empty at the top.
+    """
+
+    top: Path
+    git_dir: Path
+    objects: Path
+    prefix: str
+
+    @property
+    def notes(self) -> Path:
+        """Headstart's own folder, beside git's state of this work tree."""
+        return self.git_dir / "headstart"
+
+    def git(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
+    ) -> str:
+        """Run git at the top of the work tree, isolated from this machine's settings."""
+        return git.run(*git.ISOLATED, *arguments, cwd=self.top, environ=environ, given=given)
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self.git("rev-parse", "HEAD")
+
+    def path(self, name: str) -> str:
+        """A path of the repository, as seen from the project."""
+        return name.removeprefix(self.prefix)
+
+
+def of_project(project: Path) -> Repository:
+    """The repository of the project in the folder `project`, if git can merge there."""
+    _check_git()
+    found = git.call(
+        *("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir"),
+        *("--git-path", "objects", "--show-prefix"),
+        cwd=project,
+    )
+    if found.code != 0:
+        raise Refused(
+            f"{project} is in no git repository.",
+            why=("an update is a commit, so that nothing of yours can be lost",),
+            next=("git init && git add --all && git commit -m 'Before the update'",),
+        )
+    top, git_dir, objects, prefix = (*found.out.splitlines(), "")[:4]
+    repository = Repository(Path(top), Path(git_dir), Path(objects), prefix)
+    if git.call("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=project).code != 0:
+        raise Refused(
+            f"{project} has no commit yet.",
+            next=("git add --all && git commit -m 'Before the update'",),
+        )
+    return repository
+
+
+def check_settled(repository: Repository) -> None:
+    """Refuse while git is in the middle of something, or something is staged."""
+    for name, what in _UNDERWAY.items():
+        if (repository.git_dir / name).exists():
+            raise Refused(
+                f"git is in the middle of {what} here.", next=("finish or abort it first",)
+            )
+    if staged := repository.git("diff", "--cached", "--name-only"):
+        raise Refused(
+            "There are staged changes.",
+            why=tuple(staged.splitlines()),
+            next=("commit them, or unstage them: git restore --staged .",),
+        )
+
+
+def check_clear(repository: Repository, touched: frozenset[str]) -> None:
+    """Refuse when the work tree holds changes, or files of yours, where an update would write."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
+    listed = repository.git("status", *options).split("\0")
+    names = [line[3:] for line in listed if line]
+    blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
+    if blocking:
+        raise Refused(
+            "Changes that are not committed are in the way.",
+            why=tuple(blocking),
+            next=("commit them, or put them aside: git stash --include-untracked",),
+        )
+
+
+@contextmanager
+def locked(repository: Repository) -> Iterator[None]:
+    """Only one Headstart at a time changes this work tree; a dead one holds no lock."""
+    repository.notes.mkdir(exist_ok=True)
+    with (repository.notes / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(
+                "Another headstart is updating this project.", next=("wait until it is done",)
+            ) from None
+        yield
+
+
+def _overlap(name: str, path: str) -> bool:
+    """Whether one is the other, or a folder above it."""
+    name = name.rstrip("/")
+    return name == path or path.startswith(f"{name}/") or name.startswith(f"{path}/")
+
+
+def _check_git() -> None:
+    said = git.run("--version", cwd=Path("/"))
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    if numbers and tuple(map(int, numbers.groups())) < OLDEST_GIT:
+        raise Refused(
+            f"This needs git {'.'.join(map(str, OLDEST_GIT))} or newer; here is {said}.",
+            why=("older ones cannot merge without touching your files",),
+            next=("install a newer git: brew install git, or your distribution's",),
+        )

@@ -1,0 +1,217 @@
+"""Trees, and what git can do with them beside a repository: without touching anything in it.
+
+Objects are written to a folder of their own that reads the repository's as well. Only `keep` brings
+them in.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from bootstrap.project import git
+from bootstrap.project.repository import Repository
+
+
+class Entry(NamedTuple):
+    """One file of a tree: its mode in git's words, and the id of its content."""
+
+    mode: str
+    blob: str
+
+
+Tree = Mapping[str, Entry]
+
+
+class Change(NamedTuple):
+    """What became of one file between two trees. `kind` is git's letter: A D M R T."""
+
+    kind: str
+    old: str
+    new: str
+
+
+class Merged(NamedTuple):
+    """A merge: its tree, and git's kinds of conflict for each path that has one."""
+
+    tree: str
+    conflicts: Mapping[str, tuple[str, ...]]
+
+
+# As the merge itself finds renames, so that what is told is what happens.
+_RENAMES = ("-M50%", "-l10000")
+MERGING = (
+    *("-c", "merge.renames=true"),
+    *("-c", "merge.renameLimit=10000"),
+    *("-c", "merge.directoryRenames=true"),
+    *("-c", "merge.conflictStyle=zdiff3"),
+)
+_AS_RENDERED = (
+    *("-c", "core.attributesFile=/dev/null"),
+    *("-c", "core.fileMode=true"),
+    *("-c", "core.symlinks=true"),
+    *("-c", "core.sparseCheckout=false"),
+)
+NOBODY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Where trees are made and merged for one repository."""
+
+    repository: Repository
+    folder: Path
+    _count: list[int] = field(default_factory=lambda: [0])
+
+    def git(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
+    ) -> str:
+        """Run git so that it reads the repository's objects, and writes only here."""
+        return self.repository.git(
+            *arguments, environ={**self._aside, **(environ or {})}, given=given
+        )
+
+    @property
+    def _aside(self) -> dict[str, str]:
+        return {
+            "GIT_OBJECT_DIRECTORY": str(self.folder / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.repository.objects),
+        }
+
+    def of_folder(self, folder: Path) -> Tree:
+        """Every file in a folder, ignored or not."""
+        there = {
+            "GIT_DIR": str(self.repository.git_dir),
+            "GIT_WORK_TREE": str(folder),
+            "GIT_INDEX_FILE": self._index(),
+        }
+        options = (*git.ISOLATED, *_AS_RENDERED)
+        environ = {**self._aside, **there}
+        git.run(*options, "add", "--all", "--force", ".", cwd=folder, environ=environ)
+        listed = git.run("ls-files", "--stage", "-z", cwd=folder, environ=environ)
+        return dict(_staged(line) for line in listed.split("\0") if line)
+
+    def of_commit(self, commit: str) -> Tree:
+        """Every file of a commit or tree."""
+        listed = self.git("ls-tree", "-r", "-z", "--full-tree", commit)
+        return dict(_listed(line) for line in listed.split("\0") if line)
+
+    def of_work_tree(self) -> Tree:
+        """Every file that git tracks here, as it is on disk now."""
+        index = self._index()
+        if (self.repository.git_dir / "index").exists():
+            shutil.copyfile(self.repository.git_dir / "index", index)
+        self.git("add", "--update", ".", environ={"GIT_INDEX_FILE": index})
+        tree = self.git("write-tree", environ={"GIT_INDEX_FILE": index})
+        return self.of_commit(tree)
+
+    def write(self, tree: Tree) -> str:
+        """The id of a tree."""
+        index = {"GIT_INDEX_FILE": self._index()}
+        lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in tree.items())
+        self.git("update-index", "-z", "--index-info", environ=index, given=lines)
+        return self.git("write-tree", environ=index)
+
+    def commit(self, tree: str, message: str, *parents: str, who: tuple[str, ...] = NOBODY) -> str:
+        """The id of a commit of a tree; `who` are the options that say by whom."""
+        above = [word for parent in parents for word in ("-p", parent)]
+        return self.git(*who, "commit-tree", "--no-gpg-sign", tree, *above, given=message)
+
+    def changes(self, before: str, after: str) -> tuple[Change, ...]:
+        """What became of each file, renames followed."""
+        listed = self.git("diff-tree", "-r", "-z", "--name-status", *_RENAMES, before, after)
+        return tuple(_changes(listed.split("\0")))
+
+    def merge(self, ours: str, theirs: str, unmergeable: Iterable[str] = ()) -> Merged:
+        """Merge two commits with one parent; for the `unmergeable` paths both versions stay."""
+        attributes = self.attributes(unmergeable)
+        words = (*MERGING, *attributes, "merge-tree", "--write-tree", "-z", "--messages")
+        done = git.call(
+            *git.ISOLATED, *words, ours, theirs, cwd=self.repository.top, environ=self._aside
+        )
+        if done.code not in {0, 1}:
+            raise git.GitError("git could not merge.", why=done.said)
+        return _merged(done.out)
+
+    def attributes(self, unmergeable: Iterable[str]) -> tuple[str, ...]:
+        """The options with which git takes those paths for binary."""
+        path = self.folder / "attributes"
+        path.write_text("".join(f'"/{name}" -merge\n' for name in unmergeable), encoding="utf-8")
+        return ("-c", f"core.attributesFile={path}")
+
+    def read(self, blob: str) -> bytes:
+        """The content of a file."""
+        text = self.git("cat-file", "blob", blob)
+        return text.encode("utf-8", "surrogateescape")
+
+    def ignored(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the paths that the project's own rules tell git to ignore."""
+        words = ("check-ignore", "--no-index", "--stdin", "-z")
+        done = git.call(*(*git.ISOLATED, *words), cwd=self.repository.top, given="\0".join(paths))
+        return frozenset(name for name in done.out.split("\0") if name)
+
+    def keep(self) -> None:
+        """Bring all objects into the repository; each appears complete or not at all."""
+        made = self.folder / "objects"
+        for source in [path for path in made.rglob("*") if path.is_file()]:
+            target = self.repository.objects / source.relative_to(made)
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                draft = target.with_name(f"tmp_obj_{os.getpid()}_{target.name}")
+                shutil.copyfile(source, draft)
+                draft.chmod(0o444)
+                draft.replace(target)
+
+    def _index(self) -> str:
+        self._count[0] += 1
+        return str(self.folder / f"index-{self._count[0]}")
+
+
+@contextmanager
+def workbench(repository: Repository) -> Iterator[Workbench]:
+    """A workbench that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
+        Path(folder, "objects").mkdir()
+        yield Workbench(repository, Path(folder))
+
+
+def _staged(line: str) -> tuple[str, Entry]:
+    about, _, path = line.partition("\t")
+    mode, blob, _ = about.split(" ")
+    return path, Entry(mode, blob)
+
+
+def _listed(line: str) -> tuple[str, Entry]:
+    about, _, path = line.partition("\t")
+    mode, _, blob = about.split(" ")
+    return path, Entry(mode, blob)
+
+
+def _changes(words: list[str]) -> Iterator[Change]:
+    left = iter(word for word in words if word)
+    for status in left:
+        old = next(left)
+        new = next(left) if status[0] in "RC" else old
+        yield Change(status[0], old, new)
+
+
+def _merged(out: str) -> Merged:
+    """Read what `merge-tree -z` prints: tree, conflicted files, and messages with their paths."""
+    words = iter(out.split("\0"))
+    tree = next(words)
+    conflicts: dict[str, list[str]] = {}
+    for staged in iter(lambda: next(words, ""), ""):
+        conflicts.setdefault(staged.partition("\t")[2], [])
+    for count in words:
+        if not count.strip():
+            continue
+        paths = [next(words) for _ in range(int(count))]
+        kind, _ = next(words), next(words)
+        for path in paths:
+            if kind.startswith("CONFLICT"):
+                conflicts.setdefault(path, []).append(kind[len("CONFLICT (") : -1])
+    return Merged(tree, {path: tuple(kinds) for path, kinds in conflicts.items()})

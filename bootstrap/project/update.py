@@ -1,0 +1,198 @@
+"""Updating a project: from what its answers record, to another template or other answers."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import Refused, UsageError
+from bootstrap.project import (
+    apply,
+    changelog,
+    given,
+    questions,
+    recorded,
+    releases,
+    seeds,
+    template,
+)
+from bootstrap.project.answers import Answer, Answers, Given, resolve
+from bootstrap.project.ask import ask_open
+from bootstrap.project.changelog import Section
+from bootstrap.project.merge import Proposal, Renders, propose
+from bootstrap.project.recorded import Recorded
+from bootstrap.project.render import render
+from bootstrap.project.repository import Repository, check_settled, locked, of_project
+from bootstrap.project.template import Template
+from bootstrap.project.trees import Workbench, workbench
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an update leads: a template, and answers; `verb` is how its commit begins."""
+
+    template: Template
+    data: Given
+    title: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """An update that could be applied: from where, to what, and what it would do."""
+
+    before: str
+    after: str
+    sections: tuple[Section, ...]
+    new_answers: tuple[Answer, ...]
+    dropped: tuple[str, ...]
+    proposal: Proposal
+
+    @property
+    def available(self) -> bool:
+        """Whether it leads to another template."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in its repository, and what it was rendered from."""
+
+    path: Path
+    repository: Repository
+    recorded: Recorded
+
+
+def open_project(path: Path) -> Project:
+    """The project at `path`, if it is one that can be updated."""
+    repository = of_project(path)
+    apply.check_finished(repository)
+    return Project(path, repository, recorded.read(repository))
+
+
+def target(project: Project, to: str | None, data: list[str]) -> Target:
+    """Where `update --to` leads: else to the newest release.
+
+    A project of a checkout's working tree goes on with that.
+    """
+    unreleased = project.recorded.number is None and template.is_checkout()
+    ahead = template.locate if unreleased else template.newest
+    found = template.find(to) if to else ahead()
+    before = project.recorded.number
+    after = releases.number(found.version)
+    if before and after and after < before:
+        raise Refused(
+            f"The project is of {project.recorded.version} already; {found.version} is older.",
+            why=("what a newer template has brought would be taken out again",),
+            next=("to undo an update, revert its commit: git revert",),
+        )
+    title = f"Update the template from {project.recorded.version} to {found.version}"
+    return Target(found, given.parse_pairs(data), title)
+
+
+@contextmanager
+def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workbench, Update]]:
+    """The update, with the workbench that holds its commits."""
+    answers, dropped = _answers(project, to, ask=ask)
+    message = f"{to.title}\n\nHeadstart-Template: {to.template.version}\n"
+    with workbench(project.repository) as bench:
+        base = rendered_base(bench, project)
+        renders = Renders(base, _rendered(bench, "theirs", project, to.template, answers))
+        proposal = propose(bench, seeds.marked(bench, renders, to.template), message)
+        update = Update(
+            before=project.recorded.version,
+            after=to.template.version,
+            sections=changelog.between(project.recorded.version, to.template.version),
+            new_answers=_fresh(project.recorded, answers),
+            dropped=dropped,
+            proposal=proposal,
+        )
+        yield bench, update
+
+
+@dataclass(frozen=True)
+class Brought:
+    """An update that was applied: its commit, empty while conflicts are open, and its backup."""
+
+    update: Update
+    commit: str = ""
+    backup: str = ""
+
+
+def bring(project: Project, to: Target) -> Brought:
+    """Apply an update: one commit, or conflicts to settle."""
+    repository = project.repository
+    with locked(repository):
+        apply.check_finished(repository)
+        check_settled(repository)
+        with prepared(project, to, ask=True) as (bench, update):
+            if update.proposal.empty:
+                return Brought(update)
+            begun = apply.apply(bench, update.proposal, update.before, update.after)
+        commit = "" if update.proposal.conflicts else repository.head()
+        return Brought(update, commit, begun.backup)
+
+
+def difference(project: Project, to: Target, path: str) -> str:
+    """What an update would do to one file, as a diff."""
+    name = project.repository.prefix + path
+    with prepared(project, to, ask=False) as (bench, update):
+        words = ("diff-tree", "-r", "-p", "-M", update.proposal.head, update.proposal.merged)
+        return bench.git(*words, "--", name)
+
+
+def rendered_base(bench: Workbench, project: Project) -> Path:
+    """What the project was rendered as."""
+    origin = _origin(project)
+    asked = questions.load(origin.config)
+    answers = recorded.of_base(project.recorded, asked, project.path.name)
+    return _rendered(bench, "base", project, origin, answers)
+
+
+def _fresh(known: Recorded, answers: Answers) -> tuple[Answer, ...]:
+    return tuple(each for each in answers.shown if each.question.name not in known.answers)
+
+
+def rendered_target(bench: Workbench, project: Project, to: Target) -> Path:
+    """What it would be rendered as."""
+    answers, _ = _answers(project, to, ask=False)
+    return _rendered(bench, "theirs", project, to.template, answers)
+
+
+def _origin(project: Project) -> Template:
+    """The template that the project was rendered from."""
+    try:
+        return template.find(project.recorded.version)
+    except UsageError as error:
+        raise Refused(
+            f"This headstart does not have {project.recorded.version}, which the project is of.",
+            why=error.why,
+            next=("use a headstart that is as new as the project",),
+        ) from error
+
+
+def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple[str, ...]]:
+    """The answers to the questions of the target: recorded, given, asked, or their defaults."""
+    asked = questions.load(to.template.config)
+    name = project.path.name
+    stated, dropped = recorded.still_asked(project.recorded, asked, to.data, name)
+
+    def resolved(now_given: Given) -> Answers:
+        return resolve(asked, now_given, folder_name=name)
+
+    answers = resolved(stated)
+    if ask and answers.open and sys.stdin.isatty():
+        from bootstrap.project.prompt import at_terminal  # noqa: PLC0415  (heavy: questionary)
+
+        answers = ask_open(resolved, stated, at_terminal)
+    return answers.usable(), dropped
+
+
+def _rendered(
+    bench: Workbench, side: str, project: Project, source: Template, answers: Answers
+) -> Path:
+    """A render in the workbench, in a folder that is called like the project."""
+    folder = bench.folder / side / project.path.name
+    folder.parent.mkdir()
+    render(source, answers, folder)
+    return folder

@@ -1,0 +1,131 @@
+"""Packages with a small template of their own, version by version, and projects of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.project.conftest import REPOSITORY, Run, git, home
+
+__all__ = ["home"]
+
+Files = Mapping[str, str | bytes | None]
+
+QUESTIONS = """\
+_min_copier_version: "9.19.0"
+_subdirectory: template
+_templates_suffix: .jinja
+_envops: {undefined: jinja2.StrictUndefined, keep_trailing_newline: true}
+"""
+NAME = "project_name: {type: str, help: 'What is it called?', default: shop}\n"
+SOURCE = "template_source: {type: str, when: false, default: gh:headstart-dev/headstart}\n"
+ANSWERS = (REPOSITORY / "template/{{_copier_conf.answers_file}}.jinja").read_text()
+
+
+@dataclass
+class Package:
+    """A checkout of Headstart whose template is a handful of files."""
+
+    root: Path
+    questions: str = NAME
+    options: str = ""
+    files: dict[str, str | bytes] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+
+    def headstart(self, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
+        return subprocess.run(
+            [sys.executable, "-m", "bootstrap", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(self.root), **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def told(self, *arguments: str | Path, cwd: Path, code: int = 0) -> dict[str, Any]:
+        """Run a command with --json, which must end with `code`; the document that it prints."""
+        run = self.headstart(*arguments, "--json", cwd=cwd)
+        assert run.returncode == code, run.stdout + run.stderr
+        document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        return document
+
+    def template(self, files: Files) -> None:
+        """Change the template: a file that is None goes away."""
+        for name, content in files.items():
+            if content is None:
+                self.files.pop(name, None)
+            else:
+                self.files[name] = content
+        shutil.rmtree(self.root / "template", ignore_errors=True)
+        (self.root / "copier.yml").write_text(QUESTIONS + self.options + self.questions + SOURCE)
+        answers = {"{{_copier_conf.answers_file}}.jinja": ANSWERS}
+        for name, content in {**self.files, **answers}.items():
+            write(self.root / "template" / name, content)
+            (self.root / "template" / name).chmod(self.modes.get(name, 0o644))
+
+    def release(self, version: str, files: Files, *options: str) -> Run:
+        """Change the template, and release it the way `make release` does."""
+        self.template(files)
+        changelog = self.root / "CHANGELOG.md"
+        known = changelog.read_text() if changelog.exists() else "# Changelog\n"
+        changelog.write_text(
+            known.replace("# Changelog\n", f"# Changelog\n\n## {version}\n\nWhat {version} is.\n")
+        )
+        return self.make_release(version, *options)
+
+    def make_release(self, *arguments: str) -> Run:
+        return subprocess.run(
+            [sys.executable, "-m", "bootstrap.project.release", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def new(self, folder: Path, version: str, *data: str) -> Path:
+        """A project, rendered from a released version."""
+        words = [word for each in data for word in ("--data", each)]
+        run = self.headstart(
+            "new", folder, "--defaults", "--version", version, *words, cwd=folder.parent
+        )
+        assert run.returncode == 0, run.stderr
+        return folder
+
+
+def write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def commit(project: Path, message: str = "Mine") -> str:
+    """Commit all there is, as the user does."""
+    git("add", "--all", cwd=project)
+    git("commit", "--quiet", "--message", message, cwd=project)
+    return git("rev-parse", "HEAD", cwd=project)
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path_factory.getbasetemp() / "state"))
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Package:
+    """A package with no release yet."""
+    root = tmp_path / "headstart"
+    ignored = shutil.ignore_patterns("__pycache__", "template.bundle", "machine")
+    shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
+    # What the commands of the machine half need stays where it is.
+    (root / "bootstrap/machine").symlink_to(REPOSITORY / "bootstrap/machine")
+    return Package(root)

@@ -1,0 +1,190 @@
+"""Whatever a person and a template do to a project: nothing of either is lost in silence.
+
+Both change lines, delete, rename, move whole folders, and add files, at random. Each line that one
+of them writes is like no other, so that it can be found again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bootstrap.project import apply
+from bootstrap.project.merge import Proposal, Renders, propose
+from bootstrap.project.outcomes import Outcome
+from bootstrap.project.repository import of_project
+from bootstrap.project.trees import workbench
+
+CASES = int(os.environ.get("HEADSTART_CASES", "150"))
+LINES = 14
+Files = dict[str, list[str]]
+START: Files = {
+    name: [f"{name} line {number}" for number in range(LINES)]
+    for name in ("a.txt", "b.txt", "old/c.txt", "old/d.txt", "lib/deep/e.txt")
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change: its kind, the file it is made to, and a place in that."""
+
+    kind: str
+    file: int
+    line: int
+
+
+edits = st.lists(
+    st.builds(
+        Edit,
+        kind=st.sampled_from(("change", "change", "insert", "delete", "rename", "move", "add")),
+        file=st.integers(0, 9),
+        line=st.integers(0, LINES - 1),
+    ),
+    max_size=5,
+)
+
+
+def edited(files: Files, changes: list[Edit], who: str) -> Files:
+    """The files after the changes of one side."""
+    after = {name: list(lines) for name, lines in files.items()}
+    for number, edit in enumerate(changes):
+        _edit(after, edit, f"{who}-{number}")
+    return after
+
+
+def _edit(files: Files, edit: Edit, mark: str) -> None:
+    names = sorted(files)
+    name = names[edit.file % len(names)]
+    if edit.kind == "change":
+        files[name][edit.line % len(files[name])] = f"{mark} changes {name}"
+    elif edit.kind == "insert":
+        files[name].insert(edit.line, f"{mark} inserts into {name}")
+    elif edit.kind == "delete" and len(files) > 1:
+        del files[name]
+    elif edit.kind == "rename":
+        files[f"{mark}.txt"] = files.pop(name)
+    elif edit.kind == "move":
+        for moved in [each for each in names if each.startswith("old/")]:
+            files[moved.replace("old/", f"{mark}/")] = files.pop(moved)
+    elif edit.kind == "add":
+        files[f"old/{mark}.txt"] = [f"{mark} adds {number}" for number in range(3)]
+
+
+def marks(files: Files, who: str) -> set[str]:
+    return {line for lines in files.values() for line in lines if line.startswith(who)}
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(mine=edits, theirs=edits)
+def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[Edit]) -> None:
+    ours, template = edited(START, mine, "mine"), edited(START, theirs, "theirs")
+    with _world(START, ours, template, home) as (project, renders):
+        before = _on_disk(project)
+        proposal = _update(project, renders)
+        after = _on_disk(project)
+        _check_mine(ours, template, after)
+        _check_theirs(template, proposal, after)
+        _check_conflicts(project, proposal)
+        if proposal.conflicts:
+            apply.abort(of_project(project))
+            assert _on_disk(project) == before
+            assert _git(project, "status", "--porcelain") == ""
+
+
+def _check_mine(ours: Files, template: Files, after: dict[str, str]) -> None:
+    """Every line of the user is still there."""
+    everything = "\n".join(after.values())
+    assert [line for line in marks(ours, "mine") if line not in everything] == []
+    untouched = {name for name in ours if name not in START and name not in template}
+    assert all(any(name.endswith(Path(each).name) for name in after) for each in untouched)
+
+
+def _check_theirs(template: Files, proposal: Proposal, after: dict[str, str]) -> None:
+    """Every line of the template has arrived, or its file is told of."""
+    everything = "\n".join(after.values())
+    told = {each.path for each in proposal.files if each.outcome is Outcome.KEPT}
+    told |= {each.path for each in proposal.conflicts}
+    for name, lines in template.items():
+        missing = [line for line in lines if line.startswith("theirs") and line not in everything]
+        assert not missing or name in told, (name, missing, proposal.files)
+
+
+def _check_conflicts(project: Path, proposal: Proposal) -> None:
+    """Every conflict is told, and nothing else is one."""
+    unmerged = _git(project, "diff", "--name-only", "--diff-filter=U").split()
+    assert bool(unmerged) == bool(proposal.conflicts)
+    assert set(unmerged) <= {each.path for each in proposal.conflicts}
+
+
+def _update(project: Path, renders: Renders) -> Proposal:
+    repository = of_project(project)
+    repository.notes.mkdir(exist_ok=True)
+    with workbench(repository) as bench:
+        proposal = propose(bench, renders, "Update")
+        if not proposal.empty:
+            apply.apply(bench, proposal, "v1", "v2")
+    return proposal
+
+
+class _world:  # noqa: N801 - read as a word of the tests
+    """A project with the user's files, and the two renders beside it."""
+
+    def __init__(self, start: Files, ours: Files, template: Files, home: Path) -> None:
+        self.files = {"base": start, "project": start, "theirs": template}
+        self.ours, self.folder = ours, Path(tempfile.mkdtemp(dir=home))
+
+    def __enter__(self) -> tuple[Path, Renders]:
+        for name, files in self.files.items():
+            _write(self.folder / name, files)
+        project = self.folder / "project"
+        _git(project, "init", "--quiet")
+        _commit(project)
+        for path in list(project.rglob("*.txt")):
+            path.unlink()
+        _write(project, self.ours)
+        _commit(project)
+        return project, Renders(self.folder / "base", self.folder / "theirs")
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder)
+
+
+def _write(folder: Path, files: Files) -> None:
+    for name, lines in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines))
+    (folder / ".copier-answers.yml").write_text(f"_commit: {folder.name}\n")
+
+
+def _commit(project: Path) -> None:
+    _git(project, "add", "--all")
+    _git(project, "commit", "--quiet", "--allow-empty", "--message", "x")
+
+
+def _on_disk(project: Path) -> dict[str, str]:
+    return {str(path.relative_to(project)): path.read_text() for path in _files(project)}
+
+
+def _files(project: Path) -> Iterator[Path]:
+    return (p for p in sorted(project.rglob("*")) if p.is_file() and ".git" not in p.parts)
+
+
+def _git(project: Path, *arguments: str) -> str:
+    command = [shutil.which("git") or "git", *arguments]
+    return subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout

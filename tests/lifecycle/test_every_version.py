@@ -1,0 +1,85 @@
+"""From every released version to the template as it is here: as good as new, and reversible."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bootstrap.project import questions, releases
+from bootstrap.project.recorded import SOURCE
+from tests.project.conftest import REPOSITORY, git, headstart, tree
+
+VERSIONS = [each.version for each in releases.released()]
+# What a project was begun with, and what is answered when it is updated.
+ANSWERS = {
+    "minimal": ((), ()),
+    "named": (("project_name=cart", "description=It sells."), ()),
+    "shared": (("preset=custom", "venv_layout=shared", "venv_root=~/envs"), ("database=mysql",)),
+    "older": (("python_version=3.11.7", "pip_version=25.0"), ("features=[cache]",)),
+    "some": (("preset=custom",), ("features=[idempotency, security]",)),
+    "everything": (
+        ("preset=custom",),
+        (
+            "database=postgresql",
+            "features=[operations, idempotency, telemetry, cache, security, github]",
+        ),
+    ),
+}
+
+
+def new(folder: Path, *data: str, version: str | None = None) -> Path:
+    folder.mkdir()
+    words = [word for each in data for word in ("--data", each)]
+    of = ("--version", version) if version else ()
+    run = headstart("new", "shop", "--defaults", *of, *words, cwd=folder)
+    assert run.returncode == 0, run.stderr
+    return folder / "shop"
+
+
+def brought(shop: Path, *arguments: str) -> dict[str, object]:
+    run = headstart(*arguments, "--json", cwd=shop)
+    assert run.returncode == 0, run.stdout + run.stderr
+    document: dict[str, object] = json.loads(run.stdout)
+    return document
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_updated_project_is_what_a_new_one_would_be(
+    tmp_path: Path, version: str, answers: str
+) -> None:
+    first, later = ANSWERS[answers]
+    shop = new(tmp_path / "old", *first, version=version)
+    words = [word for each in later for word in ("--data", each)]
+    brought(shop, "update", "--to", "HEAD", *words)
+    assert tree(shop) == tree(new(tmp_path / "new", *first, *later))
+    assert brought(shop, "update", "--to", "HEAD")["applied"] is False
+    assert git("status", "--porcelain", cwd=shop) == ""
+
+
+@pytest.mark.slow
+def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path) -> None:
+    shop = new(tmp_path / "shops")
+    (offered,) = (
+        question.choices
+        for question in questions.load(REPOSITORY / "copier.yml").questions
+        if question.name == "features"
+    )
+    for feature in [str(choice.value) for choice in offered]:
+        without = tree(shop)
+        brought(shop, "feature", "add", feature)
+        with_it = tree(shop)
+        assert with_it != without
+        brought(shop, "feature", "remove", feature)
+        assert tree(shop) == without, feature
+        brought(shop, "feature", "add", feature)
+        assert tree(shop) == with_it, feature
+
+
+def test_projects_are_of_the_source_that_updates_believe_in() -> None:
+    asked = questions.load(REPOSITORY / "copier.yml").questions
+    (source,) = (question.default for question in asked if question.name == "template_source")
+    assert source == SOURCE
