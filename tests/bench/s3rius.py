@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +29,13 @@ CHOICES = (
 def render(folder: Path, python: Path) -> Path:
     """Render it by the generator that `python` has; return its folder."""
     generator = [str(python.parent / "fastapi_template"), "-n", "peer", "--quiet", "--force"]
-    subprocess.run(
-        [*generator, *CHOICES.split()], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    # It wants uv on PATH, and says nothing with its exit code where there is none.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [*generator, *CHOICES.split()]
+    done = subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, env=os.environ | {"PATH": path}
     )
+    assert (folder / "peer/pyproject.toml").is_file(), done.stdout
     return folder / "peer"
 
 

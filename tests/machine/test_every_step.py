@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 # How far into a step it is killed; the last is its end, before the journal knows of it.
 SECONDS = ("0", "0.05", "0.2", "0.6", "3600")
+PYCHARM = "Library/Application Support/JetBrains/PyCharm2026.2"
 LOCK = """\
 iniconfig==2.0.0 \\
     --hash=sha256:2d91e135bf72d31a410b17c16da610a82cb55f6b0477d1a902134b24a455b8b3 \\
@@ -47,6 +48,11 @@ def mac(shop: Shop, tmp_path: Path) -> Iterator[Mac]:
     mac = new_mac(shop, tmp_path / "mac", newest("3.8"))
     home, port = tmp_path / "home", free_port()
     home.mkdir()
+    # A pyenv that only its own folder has is not on the PATH of this person's shell.
+    (mac.folder / "pyenv" / "bin").mkdir(parents=True)
+    (mac.folder / "bin" / "pyenv").rename(mac.folder / "pyenv" / "bin" / "pyenv")
+    (home / PYCHARM / "options").mkdir(parents=True)
+    shop.edit("toolchain.yml", "proof:", "ide: [pycharm]\nproof:")
     (home / ".zshrc").write_text("# mine\n")
     (shop.root / "thesis.txt").write_text("mine\n")
     (shop.root / ".venv").mkdir()
@@ -75,7 +81,7 @@ def mac(shop: Shop, tmp_path: Path) -> Iterator[Mac]:
 def killed(mac: Mac, step: str, seconds: str) -> bool:
     """Run `up` and kill it so far into the step; False where the step had nothing to do."""
     before = len(mac.shop.journal())
-    argv = [sys.executable, "-m", "tests.machine.killing", step, seconds, "up"]
+    argv = [sys.executable, "-m", "tests.machine.killing", step, seconds, "up", "--yes"]
     done = subprocess.run(
         argv,
         cwd=mac.shop.root,
@@ -121,6 +127,7 @@ def test_killed_anywhere_in_any_step_the_same_command_arrives_and_touches_nothin
     after = manifest(tmp_path)
     root = mac.shop.root
     pinned = [root / name for name in (".venv", ".env", "shop.db", "proving", ".git/hooks")]
+    pinned += [root / ".idea", tmp_path / "home" / PYCHARM, tmp_path / "home" / ".zprofile"]
     own = [mac.shop.state, tmp_path / "pip-cache", mac.folder / "calls"]
     built = [mac.brew / "opt", mac.folder / "pyenv"]
     left = [mac.folder / "tmp"]  # by pip and others that were killed
