@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import history
+from bootstrap.project import git, history
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, check_clear
 from bootstrap.project.trees import MERGING, NOBODY, Workbench
@@ -95,6 +95,13 @@ def check_finished(repository: Repository) -> None:
         )
 
 
+def clear_away(repository: Repository) -> None:
+    """Clear what an interrupted update has left, where `check_finished` finds it is none."""
+    if begun(repository):
+        _clear_locks(repository)
+        _forget(repository)
+
+
 def stage(repository: Repository, unfinished: Underway) -> Stage:
     """How far it has come, by what git says."""
     picking = repository.git_dir / "CHERRY_PICK_HEAD"
@@ -157,7 +164,7 @@ def _unfinished(repository: Repository) -> Underway:
 
 
 def _restore(repository: Repository, unfinished: Underway) -> str:
-    _wait_for_git(repository.git_dir / "index.lock")
+    _clear_locks(repository)
     rescue = _rescue(repository, unfinished)
     touched = _touched(repository, unfinished)
     listed = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", unfinished.head)
@@ -255,12 +262,16 @@ def _forget(repository: Repository) -> None:
     repository.git("update-ref", "-d", _THEIRS)
 
 
-def _wait_for_git(lock: Path) -> None:
-    """A git that was killed leaves its lock; one that still runs is given time to end."""
+def _clear_locks(repository: Repository) -> None:
+    """Remove the locks of a git that was killed; one that still runs is given time to end."""
+    branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    words = ("rev-parse", "--path-format=absolute", "--git-path")
+    names = ("index.lock", "HEAD.lock", *([f"{branch}.lock"] if branch else []))
     end = time.monotonic() + _PATIENCE
-    while lock.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    lock.unlink(missing_ok=True)
+    for lock in [Path(git.run(*words, name, cwd=repository.top)) for name in names]:
+        while lock.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        lock.unlink(missing_ok=True)
 
 
 def _remove(top: Path, path: str) -> None:

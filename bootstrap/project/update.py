@@ -124,6 +124,7 @@ def bring(project: Project, to: Target) -> Brought:
     repository = project.repository
     with locked(repository):
         apply.check_finished(repository)
+        apply.clear_away(repository)
         check_settled(repository)
         with prepared(project, to, ask=True) as (bench, update):
             if update.proposal.empty:
