@@ -182,13 +182,13 @@ def _show_diff(opened: "Opened", to: "Target", path: str, *, as_json: bool) -> N
 def _finish(project: Path | None, *, aborted: bool, as_json: bool) -> None:
     """Go on with the update that is underway, or take it back."""
     from bootstrap import console, reports
-    from bootstrap.project import apply, recorded
+    from bootstrap.project import apply, recorded, rollback
     from bootstrap.project.repository import locked, of_project
 
     repository = of_project(project or recorded.locate(Path.cwd()))
     with locked(repository):
         if aborted:
-            report = reports.of_aborted(apply.abort(repository), repository.head())
+            report = reports.of_aborted(rollback.abort(repository), repository.head())
         else:
             report = reports.of_continued(apply.proceed(repository))
     console.show_report(report, form(as_json))

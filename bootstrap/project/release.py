@@ -44,7 +44,8 @@ def release(root: Path, version: str, *, commit: str | None, again: bool) -> rel
         made = releases.Release(number, _commit(history, sources, version, before[-1:]))
         _write_bundle(history, [*before, made], package / releases.BUNDLE)
     _record(root, [*before, made])
-    _set_version(package / "__init__.py", version)
+    _state(package / "__init__.py", r'(__version__ = ")[^"]*', version)
+    _state(package / "install.sh", r"(\{HEADSTART_VERSION:-)[^}]*", version)
     return made
 
 
@@ -103,10 +104,10 @@ def _record(root: Path, kept: list[releases.Release]) -> None:
     path.write_text("".join(f"{each.version} {each.commit}\n" for each in kept), encoding="utf-8")
 
 
-def _set_version(module: Path, version: str) -> None:
-    text = module.read_text(encoding="utf-8")
-    stated = re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', text)
-    module.write_text(stated, encoding="utf-8")
+def _state(path: Path, place: str, version: str) -> None:
+    """Write the version where a file states it: after the group of the pattern `place`."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(place, rf"\g<1>{version}", text), encoding="utf-8")
 
 
 def _git(*arguments: str, cwd: Path) -> str:

@@ -14,6 +14,7 @@ from bootstrap.project import (
     questions,
     recorded,
     releases,
+    rollback,
     seeds,
     template,
 )
@@ -66,7 +67,7 @@ class Project:
 def open_project(path: Path) -> Project:
     """The project at `path`, if it is one that can be updated."""
     repository = of_project(path)
-    apply.check_finished(repository)
+    rollback.check_finished(repository)
     return Project(path, repository, recorded.read(repository))
 
 
@@ -123,7 +124,8 @@ def bring(project: Project, to: Target) -> Brought:
     """Apply an update: one commit, or conflicts to settle."""
     repository = project.repository
     with locked(repository):
-        apply.check_finished(repository)
+        rollback.check_finished(repository)
+        rollback.clear_away(repository)
         check_settled(repository)
         with prepared(project, to, ask=True) as (bench, update):
             if update.proposal.empty:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.project import apply
+from bootstrap.project import apply, rollback
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.outcomes import Outcome
 from bootstrap.project.repository import of_project
@@ -101,7 +101,7 @@ def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[E
         _check_theirs(template, proposal, after)
         _check_conflicts(project, proposal)
         if proposal.conflicts:
-            apply.abort(of_project(project))
+            rollback.abort(of_project(project))
             assert _on_disk(project) == before
             assert _git(project, "status", "--porcelain") == ""
 

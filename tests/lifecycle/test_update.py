@@ -559,13 +559,13 @@ KILLER = """\
 import os, signal, subprocess, sys, time
 
 arguments = sys.argv[1:]
-counter = {counter!r}
-with open(counter, "a") as file:
-    file.write(".")
-count = os.path.getsize(counter)
-if count < {at}:
+with open({log!r}, "a") as file:
+    file.write(" ".join(arguments) + "\\n")
+with open({log!r}) as file:
+    count = len(file.readlines())
+if count != {at}:
     os.execv({git!r}, ["git", *arguments])
-if {inside} and "cherry-pick" in arguments:
+if {inside}:
     child = subprocess.Popen([{git!r}, *arguments])
     time.sleep({inside})
     child.kill()
@@ -574,46 +574,45 @@ os.kill(os.getppid(), signal.SIGKILL)
 """
 
 
-def killed(package: Package, shop: Path, folder: Path, at: int, inside: float = 0) -> int:
-    """Run an update that is killed at its git process number `at`; its exit code."""
-    counter = folder / "counter"
-    counter.write_text("")
-    real = shutil.which("git")
-    text = KILLER.format(
-        python=sys.executable, counter=str(counter), git=real, at=at, inside=inside
-    )
+def killed(package: Package, shop: Path, folder: Path, at: int, inside: float = 0) -> list[str]:
+    """Run an update that is killed at its git process number `at`; those that it has run."""
+    log, real = folder / "log", shutil.which("git")
+    log.write_text("")
+    text = KILLER.format(python=sys.executable, log=str(log), git=real, at=at, inside=inside)
     write(folder / "bin/git", text)
     (folder / "bin/git").chmod(0o755)
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    return package.headstart("update", cwd=shop, PATH=path).returncode
+    package.headstart("update", cwd=shop, PATH=path)
+    return log.read_text().splitlines()
 
 
 def state(shop: Path) -> tuple[object, ...]:
     return tree(shop), git("status", "-z", cwd=shop), git("rev-parse", "HEAD^{tree}", cwd=shop)
 
 
+def old_or_new(package: Package, shop: Path, old: object, new: object) -> None:
+    """After a kill: the new state, or one that `--abort` makes the old one; git works in it."""
+    if package.headstart("update", "--preview", cwd=shop).returncode == 4:
+        assert package.headstart("update", "--abort", cwd=shop).returncode == 0
+        assert state(shop) == old
+    else:
+        assert state(shop) in (old, new)
+    package.headstart("update", cwd=shop)
+    git("commit", "--quiet", "--allow-empty", "--message", "git works", cwd=shop)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("conflicts", [False, True], ids=["clean", "conflicts"])
+@pytest.mark.parametrize("part", range(3))
 def test_killed_anywhere_it_is_old_or_new_or_can_be_taken_back(
-    package: Package, request: pytest.FixtureRequest, tmp_path: Path, conflicts: bool
+    package: Package, shop: Path, tmp_path: Path, part: int
 ) -> None:
-    shop: Path = request.getfixturevalue("torn" if conflicts else "shop")
-    old = state(shop)
-    head = git("rev-parse", "HEAD", cwd=shop)
-    at, survived = 4, 0
-    while not survived:
-        at += 3
-        code = killed(package, shop, tmp_path, at)
-        survived = int(code != -9)
-        if git("rev-parse", "HEAD", cwd=shop) == head:
-            aborted = package.headstart("update", "--abort", cwd=shop)
-            assert aborted.returncode in {0, 4}, aborted.stderr
-            assert state(shop) == old, f"killed at git process {at}"
-        else:
-            assert git("status", "--porcelain", cwd=shop) == ""
-            git("reset", "--hard", "--quiet", head, cwd=shop)
-        assert package.headstart("update", "--preview", cwd=shop).returncode == int(conflicts)
-    assert at > 20
+    old, head = state(shop), git("rev-parse", "HEAD", cwd=shop)
+    ran = killed(package, shop, tmp_path, at=0)
+    new = state(shop)
+    for at in range(1 + 3 * part, len(ran) + 1, 9):
+        git("reset", "--hard", "--quiet", head, cwd=shop)
+        assert len(killed(package, shop, tmp_path, at)) == at
+        old_or_new(package, shop, old, new)
 
 
 @pytest.mark.slow
@@ -621,23 +620,30 @@ def test_killed_anywhere_it_is_old_or_new_or_can_be_taken_back(
 def test_killed_inside_the_cherry_pick(
     package: Package, shop: Path, tmp_path: Path, delay: float
 ) -> None:
-    old = state(shop)
-    killed(package, shop, tmp_path, at=10_000)
-    head = git("rev-parse", "HEAD", cwd=shop)
-    before = git("rev-parse", "HEAD^", cwd=shop)
+    old, head = state(shop), git("rev-parse", "HEAD", cwd=shop)
+    ran = killed(package, shop, tmp_path, at=0)
     new = state(shop)
-    picked = len((tmp_path / "counter").read_text())
-    git("reset", "--hard", "--quiet", before, cwd=shop)
-    for at in range(picked - 8, picked):
-        killed(package, shop, tmp_path, at, inside=delay)
-        if git("rev-parse", "HEAD", cwd=shop) == before:
-            aborted = package.headstart("update", "--abort", cwd=shop)
-            assert aborted.returncode in {0, 4}, aborted.stderr
-            assert state(shop) == old
-        else:
-            assert state(shop) == new
-        git("reset", "--hard", "--quiet", before, cwd=shop)
-    assert head != before
+    git("reset", "--hard", "--quiet", head, cwd=shop)
+    (at,) = (number for number, line in enumerate(ran, 1) if "cherry-pick" in line)
+    killed(package, shop, tmp_path, at, inside=delay)
+    old_or_new(package, shop, old, new)
+
+
+@pytest.mark.slow
+def test_killed_between_its_conflicts_and_its_end(
+    package: Package, torn: Path, tmp_path: Path
+) -> None:
+    old = state(torn)
+    (at,) = (
+        number
+        for number, line in enumerate(killed(package, torn, tmp_path, at=0), 1)
+        if "cherry-pick" in line
+    )
+    package.told("update", "--abort", cwd=torn)
+    for inside in (0.01, 0.3):
+        killed(package, torn, tmp_path, at, inside)
+        assert package.headstart("update", "--abort", cwd=torn).returncode in {0, 4}
+        assert state(torn) == old
 
 
 def test_git_s_lock_that_outlived_it_is_not_in_the_way_of_taking_back(

@@ -330,7 +330,7 @@ def test_presets_say_what_each_adds(tmp_path: Path) -> None:
 
 def test_versions_are_a_document_for_programs(tmp_path: Path) -> None:
     run = headstart("versions", "--json", cwd=tmp_path)
-    assert json.loads(run.stdout) == {"versions": [bootstrap.__version__]}
+    assert json.loads(run.stdout)["versions"][-1] == bootstrap.__version__
 
 
 def test_help_teaches_with_examples_and_exit_codes(tmp_path: Path) -> None:

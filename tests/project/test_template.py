@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import bootstrap
 from bootstrap.errors import HeadstartError
 from bootstrap.project import template
 from tests.project.conftest import Run, commit_all, git, made, tree
@@ -137,19 +136,23 @@ def test_a_mistake_in_the_template_is_told_without_a_traceback(clone: Path, tmp_
 
 @pytest.mark.slow
 def test_an_installed_wheel_needs_no_checkout(clone: Path, tmp_path: Path) -> None:
+    changelog = clone / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace("## ", "## 9.9.9\n\nThis.\n\n## ", 1))
+    run(sys.executable, "-m", "bootstrap.project.release", "9.9.9", cwd=clone)
     build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory")
     run(*build, tmp_path / "dist", cwd=clone)
     expected = made("checkout/shop", *ANSWERS, cwd=parent(tmp_path, "checkout"))
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    assert "bootstrap/_template/copier.yml" in zipfile.ZipFile(wheel).namelist()
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    assert {"bootstrap/template.bundle", "bootstrap/CHANGELOG.md"} <= carried
     shutil.rmtree(clone)
     command = install(wheel, tmp_path / "venv")
     report = made_by(command, tmp_path / "installed")
-    assert report["template"] == {"version": f"v{bootstrap.__version__}", "released": True}
+    assert report["template"] == {"version": "v9.9.9", "released": True}
     assert report["files"] == expected["files"]
     ours, theirs = tree(tmp_path / "installed/shop"), tree(tmp_path / "checkout/shop")
     answers = yaml.safe_load(ours.pop(".copier-answers.yml")[1])
-    assert answers["_commit"] == f"v{bootstrap.__version__}"
+    assert answers["_commit"] == "v9.9.9"
     del theirs[".copier-answers.yml"]
     assert ours == theirs
 

@@ -1,0 +1,90 @@
+"""What is written down of an update while it is underway, and how far git has come with it."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bootstrap.errors import Refused
+from bootstrap.project import git
+from bootstrap.project.repository import Repository
+
+THEIRS = "refs/headstart/update"  # keeps the update's commits from git's clean-up
+_NOTE = "update.json"
+_PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
+
+
+class Stage(StrEnum):
+    """How far an update has come."""
+
+    BEGUN = "begun"  # interrupted before git had made its commit or shown its conflicts
+    CONFLICTED = "conflicted"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Underway:
+    """An update that was begun: from where, to what, and which files it may have touched."""
+
+    before: str
+    after: str
+    head: str
+    theirs: str
+    backup: str
+    touched: tuple[str, ...]
+
+
+def begun(repository: Repository) -> Underway | None:
+    """The update that was begun last, if it is not known to be finished."""
+    try:
+        noted = json.loads((repository.notes / _NOTE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Underway(**{**noted, "touched": tuple(noted["touched"])})
+
+
+def unfinished_here(repository: Repository) -> Underway:
+    unfinished = begun(repository)
+    if unfinished is None:
+        raise Refused("No update is underway here.", next=("begin one: headstart update",))
+    return unfinished
+
+
+def stage(repository: Repository, unfinished: Underway) -> Stage:
+    """How far it has come, by what git says."""
+    picking = repository.git_dir / "CHERRY_PICK_HEAD"
+    if picking.exists():
+        return Stage.CONFLICTED
+    return Stage.BEGUN if repository.head() == unfinished.head else Stage.DONE
+
+
+def write(repository: Repository, started: Underway) -> None:
+    draft = repository.notes / f"{_NOTE}.draft"
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(asdict(started), file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(repository.notes / _NOTE)
+
+
+def forget(repository: Repository) -> None:
+    (repository.notes / _NOTE).unlink(missing_ok=True)
+    repository.git("update-ref", "-d", THEIRS)
+
+
+def clear_locks(repository: Repository) -> None:
+    """Remove the locks of a git that was killed; one that still runs is given time to end."""
+    branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    words = ("rev-parse", "--path-format=absolute", "--git-path")
+    names = ("index.lock", "HEAD.lock", *([f"{branch}.lock"] if branch else []))
+    end = time.monotonic() + _PATIENCE
+    for lock in [Path(git.run(*words, name, cwd=repository.top)) for name in names]:
+        while lock.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        lock.unlink(missing_ok=True)
+
+
+def names(listed: str) -> frozenset[str]:
+    return frozenset(name for name in listed.split("\0") if name)
