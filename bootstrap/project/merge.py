@@ -143,8 +143,7 @@ def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Co
     who, _ = history.identity(bench.repository.top)  # a cherry-pick keeps its author
     base = bench.commit(bench.write(settled.base), "The template as it was")
     theirs = bench.commit(bench.write(settled.theirs), message, base, who=who)
-    tree = bench.git("rev-parse", f"{head}^{{tree}}")
-    return _Commits(base, theirs, bench.commit(tree, "The project", base))
+    return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
 
 
 def _merge(bench: Workbench, commits: _Commits) -> tuple[Merged, Mapping[str, str]]:
@@ -160,14 +159,18 @@ def _complaints(bench: Workbench, commits: _Commits, merged: Merged) -> dict[str
     """What is wrong with texts that merged cleanly, where both sides had a valid one."""
     ours, theirs = bench.of_commit(commits.ours), bench.of_commit(commits.theirs)
     sides = {*ours.values(), *theirs.values()}
-    found = {}
-    for path, entry in bench.of_commit(merged.tree).items():
-        mixed = entry not in sides and path not in merged.conflicts
-        if mixed and (said := _complaint(bench, path, entry)):
-            valid = [tree[path] for tree in (ours, theirs) if path in tree]
-            if not any(_complaint(bench, path, each) for each in valid):
-                found[path] = said
-    return found
+    mixed = {
+        path: entry
+        for path, entry in bench.of_commit(merged.tree).items()
+        if entry not in sides and path not in merged.conflicts
+    }
+    told = {path: _complaint(bench, path, entry) for path, entry in mixed.items()}
+    valid = {
+        path
+        for path in told
+        if not any(_complaint(bench, path, tree[path]) for tree in (ours, theirs) if path in tree)
+    }
+    return {path: said for path, said in told.items() if said and path in valid}
 
 
 def _complaint(bench: Workbench, path: str, entry: Entry) -> str:

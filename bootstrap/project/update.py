@@ -1,9 +1,9 @@
 """Updating a project: from what its answers record, to another template or other answers."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
@@ -16,6 +16,7 @@ from bootstrap.project import (
     releases,
     rollback,
     seeds,
+    tampering,
     template,
 )
 from bootstrap.project.answers import Answer, Answers, Given, resolve
@@ -95,9 +96,10 @@ def target(project: Project, to: str | None, data: list[str]) -> Target:
 def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workbench, Update]]:
     """The update, with the workbench that holds its commits."""
     answers, dropped = _answers(project, to, ask=ask)
-    message = f"{to.title}\n\nHeadstart-Template: {to.template.version}\n"
+    message = f"{to.title}\n\n{tampering.TRAILER}: {to.template.version}\n"
     with workbench(project.repository) as bench:
         base = rendered_base(bench, project)
+        tampering.check(bench, project.recorded, base, _rendering(bench, project))
         renders = Renders(base, _rendered(bench, "theirs", project, to.template, answers))
         proposal = propose(bench, seeds.marked(bench, renders, to.template), message)
         update = Update(
@@ -143,12 +145,16 @@ def difference(project: Project, to: Target, path: str) -> str:
         return bench.git(*words, "--", name)
 
 
-def rendered_base(bench: Workbench, project: Project) -> Path:
+def _rendering(bench: Workbench, project: Project) -> Callable[[Recorded], Path]:
+    return lambda earlier: rendered_base(bench, replace(project, recorded=earlier), "earlier")
+
+
+def rendered_base(bench: Workbench, project: Project, side: str = "base") -> Path:
     """What the project was rendered as."""
     origin = _origin(project)
     asked = questions.load(origin.config)
     answers = recorded.of_base(project.recorded, asked, project.path.name)
-    return _rendered(bench, "base", project, origin, answers)
+    return _rendered(bench, side, project, origin, answers)
 
 
 def _fresh(known: Recorded, answers: Answers) -> tuple[Answer, ...]:

@@ -348,6 +348,35 @@ def test_a_question_that_is_no_longer_asked_is_dropped_with_a_word(
     assert "size" not in (shop / ".copier-answers.yml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("project_name: shop", "project_name: cart"), ("v1.0.0", "v1.1.0")]
+)
+def test_answers_that_were_edited_by_hand_are_told_from_the_files(
+    package: Package, tmp_path: Path, old: str, new: str
+) -> None:
+    package.release("1.0.0", {"name.txt.jinja": f"{{{{ project_name }}}}\n{TEN}", "a.txt": TEN})
+    shop = package.new(tmp_path / "shop", "1.0.0")
+    package.release("1.1.0", {"a.txt": MINE})
+    package.release("2.0.0", {"e.txt": "e\n"})
+    answers = shop / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(old, new))
+    write(shop / "z.txt", "z\n")
+    commit(shop)
+    refused(package, shop, "was edited by hand", "put it back: git checkout")
+    git("checkout", "--quiet", "HEAD^", "--", ".copier-answers.yml", cwd=shop)
+    commit(shop)
+    assert package.told("update", cwd=shop)["applied"]
+
+
+def test_an_update_whose_commit_was_rewritten_is_still_believed(
+    package: Package, shop: Path
+) -> None:
+    package.told("update", cwd=shop)
+    git("commit", "--quiet", "--amend", "--message", "Squashed", cwd=shop)
+    package.release("3.0.0", {"f.txt": "f\n"})
+    assert package.told("update", cwd=shop)["applied"]
+
+
 # -- features --------------------------------------------------------------------------------------
 
 FEATURES = (
