@@ -99,6 +99,8 @@ class Shop:
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "NO_COLOR"}}
         own = {"HEADSTART_STATE_DIR": str(self.state), "PYTHONPATH": str(REPOSITORY)}
+        # A pyenv that is not on this machine's PATH is a step more, and has tests of its own.
+        own["PATH"] = f"{os.environ['PATH']}:{pyenv.root(os.environ) / 'bin'}"
         return inherited | own | more
 
     def up(self, *arguments: str) -> list[dict[str, object]]:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.machine import profile
-from bootstrap.machine.facts.shell import profile_of
+from bootstrap.machine import pins, profile
+from bootstrap.machine.facts.shell import NO_SHELL, look, profile_of
 from tests.machine.conftest import Shop
 
 if TYPE_CHECKING:
@@ -60,6 +60,30 @@ def test_the_line_is_shown_once_written_by_yes_and_taken_back(
     assert "nothing to do" in shop.headstart("up", "--yes", **variables).stdout
     assert shop.headstart("undo", "--yes", **variables).returncode == 0
     assert (home / ".bash_profile").read_text() == f"{MINE}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".bash_profile", 'export PATH="$HOME/.pyenv/bin:$PATH"'),
+        (".bashrc", '[[ -d $PYENV_ROOT/bin ]] && export PATH="$PYENV_ROOT/bin:$PATH"'),
+        (".bashrc", "export PATH=${PYENV_ROOT}/bin:$PATH"),
+    ],
+)
+def test_what_a_person_has_set_up_themselves_is_seen(
+    shop: Shop,
+    home: Path,
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    text: str,
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    pinned = pins.read(shop.root)
+    assert look(pinned).folders == (home / ".pyenv" / "bin",)
+    (home / name).write_text(text)
+    assert look(pinned) == NO_SHELL
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ CLIENTS = {
 
 @dataclass(frozen=True)
 class ShellFact:
-    """`folders` hold programs and are neither on PATH nor named in the `profile`.
+    """`folders` hold programs and are neither on PATH nor named where the shell is set up.
 
     `told`: a person has seen the lines that would change that.
     """
@@ -46,7 +47,7 @@ def look(pins: Pins) -> ShellFact:
     if not unseen:
         return NO_SHELL
     profile = profile_of(os.environ, Path.home())
-    text = _text(profile) if profile else ""
+    text = _set_up(profile) if profile else ""
     folders = tuple(each for each in unseen if not _is_named(each, text))
     return ShellFact(profile, folders, stamp(folders).exists()) if folders else NO_SHELL
 
@@ -91,17 +92,21 @@ def _unseen(pins: Pins) -> Iterator[Path]:
 
 
 def _is_named(folder: Path, text: str) -> bool:
+    """Also as pyenv's own manual has it, with its variable."""
     home = str(Path.home())
     short = str(folder).removeprefix(home) if folder.is_relative_to(home) else str(folder)
-    return short in text
+    by_pyenv = folder == pyenv.root(os.environ) / "bin" and re.search(r"PYENV_ROOT\}?/bin", text)
+    return short in text or bool(by_pyenv)
 
 
 def _is_program(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _set_up(profile: Path) -> str:
+    """What is written in the profile, and beside it in what an interactive shell reads."""
+    return "\n".join(
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in (profile, profile.with_name(".zshrc"), profile.with_name(".bashrc"))
+        if os.access(path, os.R_OK) and path.is_file()
+    )
