@@ -19,8 +19,6 @@ CONFIG = Path(__file__).parent / "schemathesis.toml"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 
-
-
 def key_for_everything(backend: Backend) -> str:
     """Register a client that may do whatever there is, as an operator would; return its key."""
     command = ["-m", "app", "clients", "register", "schemathesis", "--json"]
