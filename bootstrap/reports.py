@@ -124,7 +124,7 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
 def _file_document(each: FileOutcome, repository: Repository) -> dict[str, object]:
     told: dict[str, object] = asdict(each) | {"path": repository.path(each.path)}
     if each.outcome is Outcome.CONFLICT:
-        told["advice"] = advice(each)
+        told["advice"] = advice(each, repository.path(each.path))
     return told
 
 
@@ -167,7 +167,8 @@ def _next(brought: Brought, repository: Repository) -> Iterable[str]:
         return
     yield "Settle what both changed:"
     for each in conflicts:
-        yield f"  {repository.path(each.path)}: {advice(each)}"
+        path = repository.path(each.path)
+        yield f"  {path}: {advice(each, path)}"
     yield "Then: headstart update --continue    Or take it all back: headstart update --abort"
 
 

@@ -61,15 +61,14 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
     return tuple(sorted(told, key=lambda each: each.path))
 
 
-def advice(each: FileOutcome) -> str:
-    """What to do about a conflict, in one line."""
-    path = each.path
+def advice(each: FileOutcome, path: str) -> str:
+    """What to do about a conflict, in one line, with the path as it is typed in the project."""
     if each.reason == _DELETED_BY_TEMPLATE:
         return f"keep yours: git add {path} · let it go: git rm {path}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {path}"
     if path.endswith("migrate/HEAD"):
-        return f"git checkout --theirs {path} && git add {path}, then python -m migrate rebase"
+        return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
         return f"git checkout --ours {path} (or --theirs), mend it, then git add {path}"
     return f"edit it between <<<<<<< and >>>>>>>, then git add {path}"

@@ -14,8 +14,8 @@ class _Once(yaml.SafeLoader):
     """YAML whose mappings have each key once, as everybody who reads it takes for granted."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        _refuse_twice([key for key in keys if key != "<<"])
+        named = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        _refuse_twice([self.construct_object(key, deep=True) for key in named])
         built: dict[object, object] = super().construct_mapping(node, deep=deep)
         return built
 

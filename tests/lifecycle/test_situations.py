@@ -274,6 +274,16 @@ def test_two_good_texts_that_merge_into_a_bad_one_are_a_conflict(situation: Situ
     assert "UU a.toml" in situation.status()
 
 
+def test_revisions_of_both_are_brought_into_one_line(situation: Situation) -> None:
+    situation.begin({"migrate/HEAD": "0001\n", "migrate/versions/1.py": "down = None\n"})
+    situation.mine({"migrate/HEAD": "mine\n", "migrate/versions/mine.py": "down = '0001'\n"})
+    two: Files = {"migrate/HEAD": "0002\n", "migrate/versions/2.py": "down = '0001'\n# two\n"}
+    told = situation.update(two, code=1)
+    rebase = "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
+    assert told["migrate/HEAD"]["advice"] == rebase
+    assert git("show", "CHERRY_PICK_HEAD:migrate/HEAD", cwd=situation.shop) == "0002"
+
+
 # -- locks -----------------------------------------------------------------------------------------
 
 PYPROJECT = """\

@@ -15,6 +15,7 @@ import yaml
 
 from tests.lifecycle.conftest import NAME, Package, commit, write
 from tests.project.conftest import git, tree
+from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER, Terminal
 
 TEN = "".join(f"{number}\n" for number in range(1, 11))
 ONE = {"a.txt": TEN, "b.txt": "b\n", "deep/c.txt": "c\n"}
@@ -332,6 +333,24 @@ def test_answers_can_be_given(package: Package, shop: Path) -> None:
     assert run.returncode == 64
     assert "did you mean colour" in run.stderr
     package.told("update", "--data", "colour=green", cwd=shop)
+    assert (shop / "colour.txt").read_text() == "green\n"
+
+
+def test_new_questions_are_asked_at_a_terminal(
+    package: Package, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package.questions = NAME + COLOUR
+    package.release("3.0.0", {"colour.txt.jinja": "{{ colour }}\n"})
+    monkeypatch.setenv("PYTHONPATH", str(package.root))
+    for keys, code in (((CTRL_C,), 130), ((CTRL_U, "green", ENTER), 0)):
+        terminal = Terminal("update", cwd=shop)
+        try:
+            terminal.expect("Which colour?")
+            terminal.type(*keys)
+            assert terminal.end() == code
+        finally:
+            terminal.close()
+        assert (shop / "colour.txt").exists() == (code == 0)
     assert (shop / "colour.txt").read_text() == "green\n"
 
 

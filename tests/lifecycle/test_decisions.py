@@ -1,0 +1,60 @@
+"""Decisions of an update that need no git: what is valid, and whose dependencies they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootstrap.project import changelog, dependencies, parsing
+
+PYPROJECT = '[project]\nname = "shop"\ndependencies = ["a>=1", "b>=1"]\n[tool.ruff]\nx = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.toml", "a = 1\n", ""),
+        ("a.toml", "a = 1\na = 2\n", "overwrite"),
+        ("a.yml", "a: 1\n---\nb: 2\n", ""),
+        ("a.yml", "x: &x {a: 1}\ny: {<<: *x, a: 2}\n", ""),
+        ("a.yaml", "a: 1\nb: 2\na: 3\n", "twice"),
+        ("a.yaml", "a: [\n", "flow"),
+        ("a.json", '{"a": 1}', ""),
+        ("a.json", '{"a": {"b": 1, "b": 2}}', "twice"),
+        ("a.py", "def f() -> int:\n    return 1\n", ""),
+        ("a.py", "def f(:\n", "syntax"),
+        ("a.txt", "{[", ""),
+        ("Makefile", "{[", ""),
+    ],
+)
+def test_a_text_is_valid_for_its_name(name: str, text: str, complaint: str) -> None:
+    said = parsing.complaint(name, text.encode())
+    assert complaint in said
+    assert bool(said) == bool(complaint)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "edited"),
+    [
+        ("x = 1", "x = 2", False),
+        ('"a>=1", "b>=1"', '"b>=1", "a>=1"', False),
+        ('name = "shop"', 'name = "cart"', False),
+        ('"b>=1"', '"b>=2"', True),
+        ("[tool.ruff]", '[dependency-groups]\ndev = ["c"]\n[tool.ruff]', True),
+        ("[tool.ruff]", "[tool.ruff", True),
+    ],
+)
+def test_dependencies_are_edited_where_others_would_be_locked(
+    old: str, new: str, edited: bool
+) -> None:
+    project = PYPROJECT.replace(old, new)
+    assert dependencies.edited(PYPROJECT.encode(), project.encode()) is edited
+
+
+def test_a_changelog_is_read_by_version() -> None:
+    text = (
+        "# Changelog\n\n## Unreleased\n\nSoon.\n\n## 0.2.0\n\nTwo\nlines.\n\n- more\n\n## 0.1.0\n"
+    )
+    soon, two, one = changelog.parse(text)
+    assert (soon.version, soon.text) == ("Unreleased", "Soon.")
+    assert (two.version, two.headline) == ("0.2.0", "Two lines.")
+    assert (one.version, one.text) == ("0.1.0", "")
