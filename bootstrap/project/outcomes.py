@@ -1,5 +1,6 @@
 """What an update does to each file, in words: the template's change, yours, and the outcome."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,6 +80,8 @@ _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
 _MOVED_APART = "both moved it, to different places"
+_REVISED = "a database that has this revision already is not changed by that"
+_REVISION = re.compile(r"(^|/)migrate/versions/[^/]+\.py$")
 _INVALID = "merged, it would not be valid: "
 
 
@@ -101,9 +104,10 @@ def _arrived(change: Change, mine: Change | None) -> tuple[Outcome, str]:
     if change.kind == "R":
         with_yours = ", with your changes" if mine else ""
         return Outcome.MOVED, f"from {change.old}{with_yours}"
+    note = _REVISED if change.kind == "M" and _REVISION.search(change.new) else ""
     if mine:
-        return Outcome.MERGED, ""
-    return {"A": Outcome.NEW, "D": Outcome.DELETED}.get(change.kind, Outcome.UPDATED), ""
+        return Outcome.MERGED, note
+    return {"A": Outcome.NEW, "D": Outcome.DELETED}.get(change.kind, Outcome.UPDATED), note
 
 
 def _kept(path: str, why: Kept) -> FileOutcome:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bootstrap.project import questions, releases
+from bootstrap.project import questions, releases, template
 from bootstrap.project.recorded import SOURCE
 from tests.project.conftest import REPOSITORY, git, headstart, tree
 
@@ -77,6 +78,15 @@ def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path) -> Non
         assert tree(shop) == without, feature
         brought(shop, "feature", "add", feature)
         assert tree(shop) == with_it, feature
+
+
+def test_a_released_revision_never_changes() -> None:
+    """A database that has it would not notice; 0.2.0 did change that of 0.1.0, and says so."""
+    trees = [template.find(version).root for version in VERSIONS[1:]]
+    for before, after in pairwise([*trees, REPOSITORY]):
+        for path in before.glob("template/migrate/versions/*"):
+            there = after / path.relative_to(before)
+            assert there.read_text() == path.read_text(), f"{path.name} was released"
 
 
 def test_projects_are_of_the_source_that_updates_believe_in() -> None:
