@@ -27,6 +27,9 @@ class Installer(Protocol):
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
         """What an earlier lock brought and this one does not."""
 
+    def check(self, pins: Pins) -> Argv:
+        """Whether all that is installed fits together."""
+
 
 class Pip:
     def install(self, pins: Pins) -> Argv:
@@ -37,6 +40,9 @@ class Pip:
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
         return (*pip(pins), "uninstall", "--yes", *names)
 
+    def check(self, pins: Pins) -> Argv:
+        return (*pip(pins), "check")
+
 
 class Uv:
     def install(self, pins: Pins) -> Argv:
@@ -45,6 +51,10 @@ class Uv:
 
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
         return (*self._pip(pins, "uninstall"), *names)
+
+    def check(self, pins: Pins) -> Argv:
+        """It looks at the same as pip, in a thirtieth of the time."""
+        return (*self._pip(pins, "check"), "--quiet") if _is_here("uv", pins) else Pip().check(pins)
 
     def _pip(self, pins: Pins, command: str) -> Argv:
         return ("uv", "pip", command, "--python", str(pins.venv_python))
@@ -58,6 +68,9 @@ class Poetry:
 
     def uninstall(self, pins: Pins, names: Sequence[PackageName]) -> Argv:
         return (*pip(pins), "uninstall", "--yes", *names)
+
+    def check(self, pins: Pins) -> Argv:
+        return (*pip(pins), "check")
 
 
 _INSTALLERS: dict[Name, Installer] = {"pip": Pip(), "uv": Uv(), "poetry": Poetry()}
@@ -83,9 +96,14 @@ def pip(pins: Pins) -> Argv:
 def require(pins: Pins) -> None:
     """Refuse where the pinned installer is not on this machine."""
     name = pins.installer
-    path = os.pathsep.join((str(pins.venv / "bin"), os.environ.get("PATH", os.defpath)))
-    if name != "pip" and shutil.which(name, path=path) is None:
+    if name != "pip" and not _is_here(name, pins):
         raise Refused(
             f"The packages are to be installed by {name}, which is not on PATH.",
             next=(_GET[name], "headstart up"),
         )
+
+
+def _is_here(name: Name, pins: Pins) -> bool:
+    """On PATH as a step has it, where the project's environment comes first."""
+    path = os.pathsep.join((str(pins.venv / "bin"), os.environ.get("PATH", os.defpath)))
+    return shutil.which(name, path=path) is not None

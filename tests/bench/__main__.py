@@ -1,7 +1,11 @@
-"""All of it: `make bench`. Renders and builds what is compared, then measures api and worker."""
+"""All of it: `make bench`, or one part: `python -m tests.bench machine`.
+
+Renders and builds what is compared, then measures.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -15,17 +19,32 @@ HERE = Path(__file__).parent
 UV: list[str | Path] = [sys.executable, "-m", "uv"]
 
 
+PARTS = ("api", "worker", "machine")
+
+
 def main() -> None:
-    """Build in a folder that goes afterwards, and measure."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        python = newest_pin(folder)
-        project = rendered(folder, "preset=custom", "database=postgresql")
-        install(project, ROOT / "template/requirements-dev.lock", python)
-        peers = environment(folder / "peers", python, HERE / "peers.txt")
+    """Measure the parts that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", choices=PARTS, default=PARTS)
+    parts: list[str] = parser.parse_args().part
+    if "machine" in parts:
+        measure("machine")
+    if {"api", "worker"}.intersection(parts):
+        with TemporaryDirectory() as name:
+            measure_project(Path(name), parts)
+
+
+def measure_project(folder: Path, parts: list[str]) -> None:
+    """Build a project and its peers, and measure the requests and the jobs of it."""
+    python = newest_pin(folder)
+    project = rendered(folder, "preset=custom", "database=postgresql")
+    install(project, ROOT / "template/requirements-dev.lock", python)
+    if "api" in parts:
         peer = s3rius.render(folder, environment(folder / "tool", python, HERE / "generator.txt"))
         environment(peer / ".venv", python, peer / "pyproject.toml")
         measure("api", PROJECT=str(project), PEER=str(peer))
+    if "worker" in parts:
+        peers = environment(folder / "peers", python, HERE / "peers.txt")
         measure("worker", str(project), "--peers", str(peers))
 
 

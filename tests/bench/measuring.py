@@ -20,6 +20,15 @@ def cpu_of(pid: int) -> float:
     return own + sum(cpu_of(int(child)) for child in children)
 
 
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """Return the CPU seconds of the processes that `run` starts and waits for."""
+    before = os.times()
+    run()
+    after = os.times()
+    user = after.children_user - before.children_user
+    return user + after.children_system - before.children_system
+
+
 def interleaved(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Measure each in turn, so many rounds; return the medians."""
     seen: dict[str, list[float]] = {name: [] for name in contestants}

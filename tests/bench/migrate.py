@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.measuring import interleaved
+from tests.bench.measuring import cpu_seconds, interleaved
 from tests.rendered.migrate.kit import Kit, copy_of
 
 ROUNDS = 5
@@ -31,19 +31,14 @@ def with_revisions(project: Path, folder: Path, number: int) -> Kit:
     return kit
 
 
-def cpu_seconds(kit: Kit, *command: str) -> float:
-    """Run `python -m COMMAND`; return the CPU seconds that it took."""
-    before = os.times()
-    done = kit.run(*command)
-    after = os.times()
-    assert done.returncode == 0, done.stdout
-    user = after.children_user - before.children_user
-    return user + after.children_system - before.children_system
-
-
 def measure_of(kit: Kit, command: tuple[str, ...]) -> Callable[[], float]:
-    """Return what measures the command once."""
-    return lambda: cpu_seconds(kit, *command)
+    """Return what measures `python -m COMMAND` once."""
+
+    def run() -> None:
+        done = kit.run(*command)
+        assert done.returncode == 0, done.stdout
+
+    return lambda: cpu_seconds(run)
 
 
 def main() -> None:

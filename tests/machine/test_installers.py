@@ -57,6 +57,27 @@ def test_uv_brings_what_pip_brings(shop: Shop) -> None:
     assert shop.findings() == []
 
 
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_what_does_not_fit_together_is_noticed(shop: Shop, installer: str) -> None:
+    shop.edit("toolchain.yml", "installer: pip", f"installer: {installer}")
+    path = path_with(Path(sys.executable).parent)
+    assert shop.headstart("up", PATH=path).returncode == 0
+    (site,) = shop.root.glob(".venv/lib/*/site-packages")
+    folder = site / "shopping-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: shopping\nVersion: 1.0\nRequires-Dist: basket>=2\n"
+    )
+    wheel = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    for name, text in {"INSTALLER": "pip\n", "RECORD": "", "WHEEL": wheel}.items():
+        (folder / name).write_text(text)
+    told = shop.headstart("doctor", "--json", PATH=path)
+    (found,) = json.loads(told.stdout)["findings"]
+    assert (found["step"], found["level"]) == ("packages", "notice")
+    assert "shopping" in found["problem"]
+    assert "basket" in found["problem"]
+
+
 def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> None:
     shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
     bare = tmp_path / "bare"

@@ -76,13 +76,14 @@ class Packages:
         if difference:
             repair = f"rm {shlex.quote(str(pins.venv / STAMP))} && headstart up"
             return (Finding(self.name, "broken", difference, repair),)
-        check = ask((*installers.pip(pins), "check"), pins)
+        check = ask(installers.of(pins).check(pins), pins)
         if check.code == 0:
             return ()
         repair = "change the requirements and lock again, or remove what the lock did not bring"
         return tuple(
             Finding(self.name, "notice", f"pip check: {line}", repair)
             for line in check.output.splitlines()[-10:]
+            if not line.startswith("Found ")  # how many there are, as uv counts them
         )
 
 
