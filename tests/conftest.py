@@ -79,6 +79,17 @@ def rendered(folder: Path, *answers: str) -> Path:
     return folder / "shop"
 
 
+def package_index() -> str:
+    """Where pip finds packages on this machine; Poetry is told so, for it asks elsewhere."""
+    ask = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    said = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    if said:
+        return said
+    from pip._internal.models.index import PyPI  # noqa: PLC0415 - what pip itself falls back to
+
+    return f"{PyPI.simple_url}/"
+
+
 def install(shop: Path, lock: Path, python: Path = Path(sys.executable)) -> None:
     """Give a render an environment with what `lock` pins: sooner than `up`, and unproven."""
     subprocess.run([python, "-m", "venv", "--without-pip", shop / ".venv"], check=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from tests.bench.measuring import cpu_seconds, interleaved
-from tests.conftest import headstart, rendered
+from tests.conftest import headstart, package_index, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ package-mode = false
 
 [[tool.poetry.source]]
 name = "simple"
-url = "https://pypi.org/simple/"
+url = "{index}"
 priority = "primary"
 """
 # A compiler that finds no header of OpenSSL, as where libssl-dev is not installed.
@@ -132,7 +132,9 @@ def by_poetry(bench: Bench) -> Callable[[], None]:
     at.mkdir()
     pins = re.findall(r"^([\w.-]+==[^\\\n]+?) *\\?$", bench.lock.read_text(), re.MULTILINE)
     listed = "\n".join(f'  "{pin}",' for pin in pins)
-    (at / "pyproject.toml").write_text(PYPROJECT.format(python=bench.version, dependencies=listed))
+    (at / "pyproject.toml").write_text(
+        PYPROJECT.format(python=bench.version, dependencies=listed, index=package_index())
+    )
     settings = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_VIRTUALENVS_CREATE": "true"}
     bench.run(poetry, "env", "use", bench.python, cwd=at, given=settings)
     bench.run(poetry, "lock", "--no-interaction", cwd=at, given=settings)

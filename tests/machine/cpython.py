@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,30 +20,40 @@ install_package "Python-{VERSION}" "https://www.python.org/ftp/python/{VERSION}/
 copy_python_gdb ensurepip
 """
 ARCHIVE = f"Python-{VERSION}.tar.gz"
-_SOURCES = "deb-src [signed-by={keyring}] http://deb.debian.org/debian bookworm main\n"
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# Where this machine's apt looks for Debian's packages, in the newer form or the older one.
+_SETTINGS = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 
 
 def fetch(folder: Path) -> None:
     """Put the archive into `folder`, once; apt looks into lists of its own meanwhile."""
     if (folder / ARCHIVE).exists():
         return
-    if not Path("/usr/bin/apt-get").exists() or not _KEYRING.exists():
+    settings = next((path for path in _SETTINGS if path.is_file()), None)
+    if settings is None:
         unavailable("the apt of Debian, for the source of CPython")
     with TemporaryDirectory() as name:
         own = Path(name)
-        (own / "sources.list").write_text(_SOURCES.format(keyring=_KEYRING))
+        (own / "parts").mkdir()
+        suffix = settings.suffix if settings.suffix == ".sources" else ".list"
+        (own / "parts" / f"debian{suffix}").write_text(_for_sources(settings.read_text(), suffix))
         source = ("source", "--download-only", "--only-source", "python3.11")
         if not (_apt(own, "update") and _apt(own, *source)):
             unavailable("Debian's archive, for the source of CPython")
         shutil.move(next(own.glob("*.orig.tar.gz")), folder / ARCHIVE)
 
 
+def _for_sources(text: str, suffix: str) -> str:
+    """The same places, for sources; what repairs security holes does not stay in every mirror."""
+    between = "\n\n" if suffix == ".sources" else "\n"
+    kept = [part for part in text.split(between) if "security" not in part]
+    return re.sub(r"(?m)^(Types: )?deb\b", r"\1deb-src", between.join(kept))
+
+
 def _apt(own: Path, *command: str) -> bool:
     (own / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     options = {
-        "Dir::Etc::sourcelist": own / "sources.list",
-        "Dir::Etc::sourceparts": "-",
+        "Dir::Etc::sourcelist": "-",
+        "Dir::Etc::sourceparts": own / "parts",
         "Dir::State::lists": own / "lists",
         "Dir::Cache": own,
         "APT::Sandbox::User": "root",

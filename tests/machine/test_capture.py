@@ -14,6 +14,7 @@ from bootstrap import pyenv
 from bootstrap.errors import Refused
 from bootstrap.machine.capture import Captured, capture, write
 from bootstrap.machine.pins import read
+from tests.conftest import package_index
 from tests.machine.conftest import LOCK, PYTHON, Shop
 
 
@@ -137,7 +138,7 @@ def test_a_poetry_repository_is_adopted(shop: Shop, poetry: Path) -> None:
     (shop.root / "pyproject.toml").write_text(
         '[tool.poetry]\nname = "shop"\nversion = "1"\ndescription = ""\nauthors = []\n'
         f'[tool.poetry.dependencies]\npython = "~{PYTHON.rpartition(".")[0]}"\npluggy = "*"\n'
-        '[[tool.poetry.source]]\nname = "simple"\nurl = "https://pypi.org/simple/"\n'
+        f'[[tool.poetry.source]]\nname = "simple"\nurl = "{package_index()}"\n'
     )
     off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
     subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)

@@ -14,6 +14,7 @@ import pytest
 
 from bootstrap import pyenv
 from bootstrap.machine.lock import parse_poetry, wanted
+from tests.conftest import package_index
 from tests.machine.conftest import PYTHON, Shop, newest, other_python
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ package-mode = false
 
 [[tool.poetry.source]]
 name = "simple"
-url = "https://pypi.org/simple/"
+url = "{index}"
 priority = "primary"
 """
 
@@ -91,7 +92,7 @@ def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> N
 
 @pytest.mark.xdist_group("poetry")
 def test_pip_brings_what_poetry_brings(shop: Shop, poetry: Path) -> None:
-    (shop.root / "pyproject.toml").write_text(PYPROJECT)
+    (shop.root / "pyproject.toml").write_text(PYPROJECT.format(index=package_index()))
     off = os.environ | {"POETRY_VIRTUALENVS_CREATE": "false"}
     subprocess.run([poetry, "lock", "--no-interaction"], cwd=shop.root, env=off, check=True)
     shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
