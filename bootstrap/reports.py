@@ -129,7 +129,8 @@ def _file_document(each: FileOutcome, repository: Repository) -> dict[str, objec
 
 
 def _head(update: Update) -> list[str]:
-    lines = [f"Template {update.before} → {update.after}", "", *_changelog(update)]
+    to = f" → {update.after}" if update.available else ", with other answers"
+    lines = [f"Template {update.before}{to}", "", *_changelog(update)]
     lines += [
         f"  new: {each.question.name} = {each.shown_value} ({each.source})"
         for each in update.new_answers

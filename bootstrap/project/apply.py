@@ -91,15 +91,15 @@ def backups(repository: Repository) -> tuple[str, ...]:
 def _pick(bench: Workbench, proposal: Proposal, started: Underway) -> None:
     repository = bench.repository
     who, _ = history.identity(repository.top)
-    attributes = bench.attributes(proposal.unmergeable)
+    options = (*who, *_QUIET, *MERGING, *bench.attributes(proposal.unmergeable))
     try:
-        repository.git(
-            *(*who, *_QUIET, *MERGING, *attributes, "cherry-pick", "--allow-empty", proposal.theirs)
-        )
+        repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
     except HeadstartError:
         if not (repository.git_dir / "CHERRY_PICK_HEAD").exists():
             restore(repository, started)
             raise
+        if not proposal.conflicts:  # git had a doubt where a folder went, and no file to ask about
+            repository.git(*options, "cherry-pick", "--continue")
 
 
 def _verify(repository: Repository, proposal: Proposal, started: Underway) -> None:

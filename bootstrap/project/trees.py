@@ -211,7 +211,7 @@ def _merged(out: str) -> Merged:
             continue
         paths = [next(words) for _ in range(int(count))]
         kind, _ = next(words), next(words)
-        for path in paths:
-            if kind.startswith("CONFLICT"):
-                conflicts.setdefault(path, []).append(kind[len("CONFLICT (") : -1])
+        # git also calls something a conflict that it has decided: where a folder moved to, say.
+        for path in conflicts.keys() & paths if kind.startswith("CONFLICT") else ():
+            conflicts[path].append(kind[len("CONFLICT (") : -1])
     return Merged(tree, {path: tuple(kinds) for path, kinds in conflicts.items()})

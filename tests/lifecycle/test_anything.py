@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bootstrap.project import apply, rollback
@@ -89,6 +89,9 @@ def marks(files: Files, who: str) -> set[str]:
     deadline=None,
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example(  # a folder of which one file went here and one there: git has an opinion, no conflict
+    mine=[Edit("rename", 3, 0), Edit("rename", 2, 0)], theirs=[Edit("add", 0, 0)]
 )
 @given(mine=edits, theirs=edits)
 def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[Edit]) -> None:
