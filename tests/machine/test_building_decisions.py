@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.building import attempts, surroundings, verify
+from bootstrap.machine.building import attempts, build, surroundings, verify
 from bootstrap.machine.building.history import Build
 from bootstrap.machine.building.preflight import Site, obstacles
 from bootstrap.machine.building.progress import Progress
@@ -179,3 +179,24 @@ def test_a_prefix_that_cannot_be_written_to_is_found_before_the_build(small: Pat
     remount(small, "ro")
     causes = {each.cause for each in obstacles(site(small / "pyenv"))}
     assert "prefix-not-writable" in causes
+
+
+def test_an_earlier_prefix_never_returns_beside_the_marker_of_a_half_made_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, the next run would throw it away with the marker."""
+    here = Site("3.9.21", Path("pyenv"), tmp_path, DEBIAN, {})
+    here.prefix.mkdir(parents=True)
+    (here.prefix / "mine.txt").write_text("kept")
+    build.begin(here, tmp_path / "work")
+
+    def killed(at: Path, to: Path) -> Path:
+        raise OSError(f"{at} is not renamed to {to}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        build.end(here, verified=False)
+    assert not pyenv.marker(here.prefix).exists()
+    build.begin(here, tmp_path / "work")
+    build.end(here, verified=False)
+    assert (here.prefix / "mine.txt").read_text() == "kept"
