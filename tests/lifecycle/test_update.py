@@ -336,6 +336,17 @@ def test_answers_can_be_given(package: Package, shop: Path) -> None:
     assert (shop / "colour.txt").read_text() == "green\n"
 
 
+def test_settings_that_come_and_go_are_told(package: Package, tmp_path: Path) -> None:
+    package.release("1.0.0", {".env.example": "SECRET=change-me\nOLD=1\n"})
+    shop = package.new(tmp_path / "shop", "1.0.0")
+    package.release("2.0.0", {".env.example": "SECRET=change-me\n# Where:\n# PLACE=here\n"})
+    told = package.told("update", "--preview", cwd=shop)
+    assert (told["new_settings"], told["gone_settings"]) == (["PLACE"], ["OLD"])
+    text = package.headstart("update", cwd=shop).stdout
+    assert "new setting, see .env.example: PLACE" in text
+    assert "setting that is no more: OLD" in text
+
+
 def test_new_questions_are_asked_at_a_terminal(
     package: Package, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
