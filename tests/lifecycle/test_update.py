@@ -710,7 +710,8 @@ def test_git_s_lock_that_outlived_it_is_not_in_the_way_of_taking_back(
 ) -> None:
     old = state(torn)
     package.told("update", cwd=torn, code=1)
-    (torn / ".git/index.lock").touch()
+    for name in ("index", "MERGE_MSG", "CHERRY_PICK_HEAD", "refs/heads/main"):
+        (torn / f".git/{name}.lock").touch()
     began = time.monotonic()
     package.told("update", "--abort", cwd=torn)
     assert state(torn) == old
