@@ -116,6 +116,8 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
         "changelog": [section._asdict() for section in update.sections],
         "new_answers": {each.question.name: each.value for each in update.new_answers},
         "dropped_answers": list(update.dropped),
+        "new_settings": list(update.settings.new),
+        "gone_settings": list(update.settings.gone),
         "counts": dict(update.proposal.counts),
         "files": [_file_document(each, repository) for each in update.proposal.files],
     }
@@ -136,6 +138,8 @@ def _head(update: Update) -> list[str]:
         for each in update.new_answers
     ]
     lines += [f"  no longer asked: {name}" for name in update.dropped]
+    lines += [f"  new setting, see .env.example: {name}" for name in update.settings.new]
+    lines += [f"  setting that is no more: {name}" for name in update.settings.gone]
     return [*lines, ""] if lines[2:] else lines[:2]
 
 

@@ -42,9 +42,9 @@ def apply(bench: Workbench, proposal: Proposal, before: str, after: str) -> Unde
     backup = f"{BACKUPS}/{datetime.now(UTC):%Y%m%d-%H%M%S}-{before}-{proposal.head[:8]}"
     touched = tuple(sorted(proposal.touched))
     started = Underway(before, after, proposal.head, proposal.theirs, backup, touched)
+    write(repository, started)
     repository.git("update-ref", backup, proposal.head)
     repository.git("update-ref", THEIRS, proposal.theirs)
-    write(repository, started)
     _pick(bench, proposal, started)
     if not proposal.conflicts:
         _verify(repository, proposal, started)

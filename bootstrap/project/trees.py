@@ -4,7 +4,9 @@ Objects are written to a folder of their own that reads the repository's as well
 them in.
 """
 
+import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -140,7 +142,9 @@ class Workbench:
     def attributes(self, unmergeable: Iterable[str]) -> tuple[str, ...]:
         """The options with which git takes those paths for binary."""
         path = self.folder / "attributes"
-        path.write_text("".join(f'"/{name}" -merge\n' for name in unmergeable), encoding="utf-8")
+        path.write_text(
+            "".join(f"{_quoted(name)} -merge\n" for name in unmergeable), encoding="utf-8"
+        )
         return ("-c", f"core.attributesFile={path}")
 
     def read(self, blob: str) -> bytes:
@@ -177,6 +181,12 @@ def workbench(repository: Repository) -> Iterator[Workbench]:
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
         Path(folder, "objects").mkdir()
         yield Workbench(repository, Path(folder))
+
+
+def _quoted(name: str) -> str:
+    """A path as gitattributes(5) quotes a pattern that means nothing but itself."""
+    literal = re.sub(r"([*?\[\\])", r"\\\1", f"/{name}")
+    return json.dumps(literal, ensure_ascii=False)
 
 
 def _staged(line: str) -> tuple[str, Entry]:

@@ -13,6 +13,7 @@ from bootstrap.project.repository import Repository
 
 THEIRS = "refs/headstart/update"  # keeps the update's commits from git's clean-up
 _NOTE = "update.json"
+_LOCKED = ("index", "HEAD", "ORIG_HEAD", "CHERRY_PICK_HEAD", "AUTO_MERGE", "MERGE_MSG")
 _PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
 
 
@@ -78,7 +79,7 @@ def clear_locks(repository: Repository) -> None:
     """Remove the locks of a git that was killed; one that still runs is given time to end."""
     branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
     words = ("rev-parse", "--path-format=absolute", "--git-path")
-    names = ("index.lock", "HEAD.lock", *([f"{branch}.lock"] if branch else []))
+    names = [f"{name}.lock" for name in (*_LOCKED, THEIRS, branch) if name]
     end = time.monotonic() + _PATIENCE
     for lock in [Path(git.run(*words, name, cwd=repository.top)) for name in names]:
         while lock.exists() and time.monotonic() < end:

@@ -10,6 +10,7 @@ from bootstrap.errors import Refused, UsageError
 from bootstrap.project import (
     apply,
     changelog,
+    environment,
     given,
     questions,
     recorded,
@@ -22,6 +23,7 @@ from bootstrap.project import (
 from bootstrap.project.answers import Answer, Answers, Given, resolve
 from bootstrap.project.ask import ask_open
 from bootstrap.project.changelog import Section
+from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.recorded import Recorded
 from bootstrap.project.render import render
@@ -48,6 +50,7 @@ class Update:
     sections: tuple[Section, ...]
     new_answers: tuple[Answer, ...]
     dropped: tuple[str, ...]
+    settings: Settings
     proposal: Proposal
 
     @property
@@ -108,6 +111,7 @@ def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workb
             sections=changelog.between(project.recorded.version, to.template.version),
             new_answers=_fresh(project.recorded, answers),
             dropped=dropped,
+            settings=environment.changed(renders.base, renders.theirs),
             proposal=proposal,
         )
         yield bench, update

@@ -124,7 +124,7 @@ def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 def package(tmp_path: Path) -> Package:
     """A package with no release yet."""
     root = tmp_path / "headstart"
-    ignored = shutil.ignore_patterns("__pycache__", "template.bundle", "machine")
+    ignored = shutil.ignore_patterns("*.pyc.*", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
     # What the commands of the machine half need stays where it is.
     (root / "bootstrap/machine").symlink_to(REPOSITORY / "bootstrap/machine")

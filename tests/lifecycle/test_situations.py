@@ -260,18 +260,20 @@ def test_a_file_that_the_user_s_own_ignore_list_names_keeps_both_edits(
     assert situation.text(".vscode/a.txt") == lines(_2="theirs", _9="mine")
 
 
-def test_two_good_texts_that_merge_into_a_bad_one_are_a_conflict(situation: Situation) -> None:
+@pytest.mark.parametrize("name", ["a.toml", 'it\'s [a] "b".toml'])
+def test_two_good_texts_that_merge_into_a_bad_one_are_a_conflict(
+    situation: Situation, name: str
+) -> None:
     one = "a = 1\n\n\n\nb = 2\n\n\n\nc = 3\n"
-    situation.begin({"a.toml": one, "b.txt": "b\n"})
-    situation.mine({"a.toml": "[tool.x]\nmine = 1\n" + one})
-    situation.package.release("2.0.0", {"a.toml": one + "[tool.x]\ntheirs = 1\n", "b.txt": "bb\n"})
-    before = situation.text("a.toml")
-    told = situation.package.told("update", cwd=situation.shop, code=1)
-    (each,) = (each for each in told["files"] if each["path"] == "a.toml")
-    assert each["outcome"] == "conflict"
-    assert "would not be valid" in each["reason"]
-    assert situation.text("a.toml") == before
-    assert "UU a.toml" in situation.status()
+    situation.begin({name: one, "b.txt": "b\n"})
+    situation.mine({name: "[tool.x]\nmine = 1\n" + one})
+    before = situation.text(name)
+    told = situation.update({name: one + "[tool.x]\ntheirs = 1\n", "b.txt": "bb\n"}, code=1)
+    assert told[name]["outcome"] == "conflict"
+    assert "would not be valid" in told[name]["reason"]
+    assert situation.text(name) == before
+    assert "UU " in situation.status()
+    assert situation.text("b.txt") == "bb\n"
 
 
 def test_revisions_of_both_are_brought_into_one_line(situation: Situation) -> None:

@@ -336,6 +336,17 @@ def test_answers_can_be_given(package: Package, shop: Path) -> None:
     assert (shop / "colour.txt").read_text() == "green\n"
 
 
+def test_settings_that_come_and_go_are_told(package: Package, tmp_path: Path) -> None:
+    package.release("1.0.0", {".env.example": "SECRET=change-me\nOLD=1\n"})
+    shop = package.new(tmp_path / "shop", "1.0.0")
+    package.release("2.0.0", {".env.example": "SECRET=change-me\n# Where:\n# PLACE=here\n"})
+    told = package.told("update", "--preview", cwd=shop)
+    assert (told["new_settings"], told["gone_settings"]) == (["PLACE"], ["OLD"])
+    text = package.headstart("update", cwd=shop).stdout
+    assert "new setting, see .env.example: PLACE" in text
+    assert "setting that is no more: OLD" in text
+
+
 def test_new_questions_are_asked_at_a_terminal(
     package: Package, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -540,11 +551,11 @@ def test_settings_of_this_machine_change_nothing(
     assert (shop / "new/d.txt").read_bytes() == b"d\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_that_cannot_be_written(package: Package, shop: Path, tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0o555)
-    run = package.headstart("update", cwd=shop, HEADSTART_STATE_DIR=str(tmp_path / "locked/state"))
+def test_a_place_for_state_that_cannot_be_had(package: Package, shop: Path, tmp_path: Path) -> None:
+    write(tmp_path / "file", "no folder\n")
+    run = package.headstart("update", cwd=shop, HEADSTART_STATE_DIR=str(tmp_path / "file/state"))
     assert run.returncode == 0, run.stderr
+    assert (shop / "new/d.txt").exists()
 
 
 def test_a_project_in_a_folder_of_its_repository(package: Package, tmp_path: Path) -> None:
@@ -699,7 +710,8 @@ def test_git_s_lock_that_outlived_it_is_not_in_the_way_of_taking_back(
 ) -> None:
     old = state(torn)
     package.told("update", cwd=torn, code=1)
-    (torn / ".git/index.lock").touch()
+    for name in ("index", "MERGE_MSG", "CHERRY_PICK_HEAD", "refs/heads/main"):
+        (torn / f".git/{name}.lock").touch()
     began = time.monotonic()
     package.told("update", "--abort", cwd=torn)
     assert state(torn) == old
