@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.project import dependencies, history, parsing
+from bootstrap.project import dependencies, history, parsing, revisions
 from bootstrap.project.masks import Masks, Settled, settle
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
 from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
@@ -116,6 +116,7 @@ def _settle(bench: Workbench, head: str, renders: Renders) -> Settled:
     outside = outside_of(prefix, ours)
     base = rendered_tree(bench, renders.base, outside)
     theirs = rendered_tree(bench, renders.theirs, outside)
+    base, theirs = _with_revisions(bench, base, theirs, ours)
     written = bench.write(base)
     masks = Masks(
         answers=prefix + ANSWERS,
@@ -129,6 +130,35 @@ def _settle(bench: Workbench, head: str, renders: Renders) -> Settled:
         template=bench.changes(written, bench.write(theirs)),
         yours=bench.changes(written, head),
     )
+
+
+def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> tuple[Tree, Tree]:
+    """Base and theirs, with the template's revisions at their places in the project."""
+    prefix = bench.repository.prefix
+    head = prefix + revisions.HEAD
+    texts = [_revisions(bench, tree) for tree in (base, theirs, ours)]
+    found = revisions.arranged(*texts)
+    if found is None or head not in ours:
+        return base, theirs
+    changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
+    moved = {path: ours[path] for path in found.moved}
+    placed = {
+        path: bench.file(text, like=theirs.get(path) or ours[path])
+        for path, text in changed.items()
+    }
+    newest = bench.file(f"{found.head}\n", like=ours[head])
+    # Where base is as ours is, nobody but the template has a change.
+    return {**base, **moved, head: ours[head]}, {**theirs, **placed, head: newest}
+
+
+def _revisions(bench: Workbench, tree: Tree) -> dict[str, str]:
+    folder = bench.repository.prefix + revisions.VERSIONS
+    files = {path: each for path, each in tree.items() if path.startswith(folder)}
+    return {
+        path: bench.read(each.blob).decode("utf-8", "replace")
+        for path, each in files.items()
+        if path.endswith(".py") and "/" not in path.removeprefix(folder)
+    }
 
 
 def _dependencies_edited(bench: Workbench, base: Tree, ours: Tree) -> bool:

@@ -80,7 +80,10 @@ _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
 _MOVED_APART = "both moved it, to different places"
-_REVISED = "a database that has this revision already is not changed by that"
+_REVISION_NOTES = {
+    "M": "a database that has this revision already is not changed by that",
+    "D": "a database that has this revision goes back below it first: python -m migrate downgrade",
+}
 _REVISION = re.compile(r"(^|/)migrate/versions/[^/]+\.py$")
 _INVALID = "merged, it would not be valid: "
 
@@ -104,7 +107,7 @@ def _arrived(change: Change, mine: Change | None) -> tuple[Outcome, str]:
     if change.kind == "R":
         with_yours = ", with your changes" if mine else ""
         return Outcome.MOVED, f"from {change.old}{with_yours}"
-    note = _REVISED if change.kind == "M" and _REVISION.search(change.new) else ""
+    note = _REVISION_NOTES.get(change.kind, "") if _REVISION.search(change.new) else ""
     if mine:
         return Outcome.MERGED, note
     return {"A": Outcome.NEW, "D": Outcome.DELETED}.get(change.kind, Outcome.UPDATED), note

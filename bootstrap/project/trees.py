@@ -152,6 +152,10 @@ class Workbench:
         text = self.git("cat-file", "blob", blob)
         return text.encode("utf-8", "surrogateescape")
 
+    def file(self, text: str, like: Entry) -> Entry:
+        """A file with that content, and the mode of another."""
+        return Entry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
+
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths that the project's own rules tell git to ignore."""
         words = ("check-ignore", "--no-index", "--stdin", "-z")

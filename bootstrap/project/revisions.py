@@ -1,0 +1,130 @@
+"""A project's migrations in an update: what the template brings comes after what is there.
+
+A database knows nothing but its newest revision. One that is put below that would never run there,
+so the revisions of a project keep their places, and new ones are put on top, whatever the order in
+which the template has them.
+"""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+VERSIONS = "migrate/versions/"
+HEAD = "migrate/HEAD"
+
+Texts = Mapping[str, str]
+_PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*$", re.MULTILINE)
+_REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One file of `migrate/versions`, and which revisions it comes after."""
+
+    path: str
+    id: str
+    parents: tuple[str, ...]
+    text: str
+
+
+class Arranged(NamedTuple):
+    """What the template's revisions are to be in a project, and the newest of all.
+
+    Those that are `moved` come after others now, because the template takes away what they came
+    after: there the text is the project's own, and nothing else of it has changed.
+    """
+
+    texts: Texts
+    moved: frozenset[str]
+    head: str
+
+
+def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
+    """Arrange the revisions of `theirs` for the project; all are texts by their paths.
+
+    None where the project has no single newest revision, or where a file does not say which it is:
+    then nothing is known to be better than what the template has.
+    """
+    before, after, here = (_read(texts) for texts in (base, theirs, ours))
+    if before is None or after is None or here is None:
+        return None
+    gone = {each.id: each for path, each in here.items() if path in before and path not in after}
+    kept = [each for each in here.values() if each.id not in gone]
+    moved = {each.path: _after(each, _lowered(each, gone)) for each in kept}
+    heads = _heads(moved.values())
+    if len(heads) != 1:
+        return None
+    (head,) = heads
+    moved = {each.path: moved[each.path] for each in kept if each != moved[each.path]}
+    placed = {path: _after(after[path], before[path].parents) for path in before.keys() & after}
+    for each in _in_order(after[path] for path in after.keys() - before.keys() - here.keys()):
+        placed[each.path] = _after(each, (head,))
+        head = each.id
+    texts = {path: each.text for path, each in {**placed, **moved}.items()}
+    return Arranged(texts, frozenset(moved), head)
+
+
+def _lowered(each: Revision, gone: Mapping[str, Revision]) -> tuple[str, ...]:
+    """What a revision comes after, once those that are `gone` are taken out of the chain."""
+    below: dict[str, None] = {}
+    for parent in each.parents:
+        below |= dict.fromkeys(_lowered(gone[parent], gone) if parent in gone else (parent,))
+    return tuple(below)
+
+
+def _read(texts: Texts) -> dict[str, Revision] | None:
+    found = {path: _parse(path, text) for path, text in texts.items()}
+    known = {path: each for path, each in found.items() if each is not None}
+    return known if len(known) == len(found) else None
+
+
+def _parse(path: str, text: str) -> Revision | None:
+    try:
+        said = dict(_assigned(ast.parse(text)))
+    except (SyntaxError, ValueError):
+        return None
+    parents = said.get("down_revision")
+    if not isinstance(said.get("revision"), str) or "down_revision" not in said:
+        return None
+    many = parents if isinstance(parents, tuple | list) else (parents,)
+    return Revision(path, str(said["revision"]), tuple(str(each) for each in many if each), text)
+
+
+def _assigned(module: ast.Module) -> Iterator[tuple[str, object]]:
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        for target in targets:
+            known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
+            if known and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                yield ast.unparse(target), ast.literal_eval(node.value)
+
+
+def _after(each: Revision, parents: tuple[str, ...]) -> Revision:
+    if parents == each.parents:
+        return each
+    names = [f'"{name}"' for name in parents]
+    literal = f"({', '.join(names)})" if len(names) > 1 else "".join(names) or "None"
+    text = _PARENTS.sub(lambda match: match[1] + literal, each.text, count=1)
+    revises = f"Revises: {', '.join(parents)}".rstrip()
+    return replace(each, parents=parents, text=_REVISES.sub(revises, text, count=1))
+
+
+def _heads(revisions: Iterable[Revision]) -> list[str]:
+    known = list(revisions)
+    below = {parent for each in known for parent in each.parents}
+    return [each.id for each in known if each.id not in below]
+
+
+def _in_order(revisions: Iterable[Revision]) -> Iterator[Revision]:
+    """Each after those that the template has it after."""
+    left = {each.id: each for each in revisions}
+    while left:
+        free = [each for each in left.values() if not left.keys() & set(each.parents)]
+        if not free:  # a circle: no order is right, and `migrate check` says so
+            free = list(left.values())
+        for each in sorted(free, key=lambda each: each.path):
+            del left[each.id]
+            yield each
