@@ -127,11 +127,9 @@ def test_a_feature_that_comes_later_reaches_a_database_that_is_at_the_head(tmp_p
     install(shop, shop / "requirements-dev.lock")
     environ = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path / 'shop.db'}"}
 
-    def migrate(*arguments: str) -> str:
-        command = [shop / ".venv/bin/python", "-m", "migrate", *arguments]
-        return subprocess.run(
-            command, cwd=shop, env=environ, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
+    def migrate(*arguments: str) -> None:
+        command = [str(shop / ".venv/bin/python"), "-m", "migrate", *arguments]
+        subprocess.run(command, cwd=shop, env=environ, check=True)
 
     migrate("upgrade")
     run = headstart("feature", "add", "idempotency", cwd=shop)
