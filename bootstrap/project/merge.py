@@ -141,14 +141,14 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     if found is None or head not in ours:
         return base, theirs
     changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
-    moved = {path: ours[path] for path in found.moved}
+    as_ours = {path: ours[path] for path in found.as_ours}
     placed = {
         path: bench.file(text, like=theirs.get(path) or ours[path])
         for path, text in changed.items()
     }
     newest = bench.file(f"{found.head}\n", like=ours[head])
     # Where base is as ours is, nobody but the template has a change.
-    return {**base, **moved, head: ours[head]}, {**theirs, **placed, head: newest}
+    return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
 def _revisions(bench: Workbench, tree: Tree) -> dict[str, str]:

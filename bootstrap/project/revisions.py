@@ -32,12 +32,12 @@ class Revision:
 class Arranged(NamedTuple):
     """What the template's revisions are to be in a project, and the newest of all.
 
-    Those that are `moved` come after others now, because the template takes away what they came
-    after: there the text is the project's own, and nothing else of it has changed.
+    At the paths `as_ours` the project has changed nothing but places, or only its place changes
+    now: there base is to be what the project has, so that the change is the template's alone.
     """
 
     texts: Texts
-    moved: frozenset[str]
+    as_ours: frozenset[str]
     head: str
 
 
@@ -51,19 +51,29 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     if before is None or after is None or here is None:
         return None
     gone = {each.id: each for path, each in here.items() if path in before and path not in after}
-    kept = [each for each in here.values() if each.id not in gone]
-    moved = {each.path: _after(each, _lowered(each, gone)) for each in kept}
-    heads = _heads(moved.values())
+    stay = {path: each for path, each in here.items() if each.id not in gone}
+    lowered = {path: _after(each, _lowered(each, gone)) for path, each in stay.items()}
+    heads = _heads(lowered.values())
     if len(heads) != 1:
         return None
     (head,) = heads
-    moved = {each.path: moved[each.path] for each in kept if each != moved[each.path]}
-    placed = {path: _after(after[path], before[path].parents) for path in before.keys() & after}
+    unedited = {path for path in before.keys() & here if _is_moved(before[path], here[path])}
+    moved = {path: each for path, each in lowered.items() if each != here[path]}
+    placed = {
+        path: _after(after[path], (lowered if path in unedited else before)[path].parents)
+        for path in before.keys() & after
+    }
+    placed |= {path: each for path, each in moved.items() if path not in unedited}
     for each in _in_order(after[path] for path in after.keys() - before.keys() - here.keys()):
         placed[each.path] = _after(each, (head,))
         head = each.id
-    texts = {path: each.text for path, each in {**placed, **moved}.items()}
-    return Arranged(texts, frozenset(moved), head)
+    texts = {path: each.text for path, each in placed.items()}
+    return Arranged(texts, frozenset(unedited | moved.keys()), head)
+
+
+def _is_moved(base: Revision, mine: Revision) -> bool:
+    """Whether the project has what was rendered, at whatever place."""
+    return _after(mine, base.parents).text == base.text
 
 
 def _lowered(each: Revision, gone: Mapping[str, Revision]) -> tuple[str, ...]:

@@ -52,7 +52,8 @@ def brought(ours: Texts, base: Texts, theirs: Texts) -> dict[str, str]:
     found = arranged(base, theirs, ours)
     assert found is not None
     kept = {path: each for path, each in ours.items() if path in theirs or path not in base}
-    new = {path: each for path, each in found.texts.items() if path in found.moved}
+    assert base.keys() & ours.keys() <= found.as_ours, "a place alone is no edit"
+    new = {path: each for path, each in found.texts.items() if path in found.as_ours}
     new |= {path: each for path, each in found.texts.items() if path not in {**base, **ours}}
     result = {**kept, **new}
     assert order(result)[-1] == found.head
