@@ -42,7 +42,7 @@ from sqlalchemy import (
 )
 
 SMALLEST, LARGEST = 100, 50_000
-DRAFT = '''"""{message}."""
+DRAFT = '''"""MESSAGE."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ import sqlalchemy as sa
 
 table = sa.table("TABLE", sa.column("id", sa.Uuid()), sa.column("COLUMN", sa.String()))
 key = table.c.id
-values = {{"COLUMN": ""}}
+values = {"COLUMN": ""}
 where = table.c.COLUMN.is_(None)
 '''
 
@@ -88,7 +88,7 @@ def draft(name: str, message: str) -> Path:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.py"
     with path.open("x", encoding="utf-8") as file:
-        file.write(DRAFT.format(message=message))
+        file.write(DRAFT.replace("MESSAGE", message))
     return path
 
 
