@@ -5,27 +5,27 @@ so the revisions of a project keep their places, and new ones are put on top, wh
 which the template has them.
 """
 
-import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bootstrap.revision import Revision, heads_of, parse_revision
+
 VERSIONS = "migrate/versions/"
 HEAD = "migrate/HEAD"
 
 Texts = Mapping[str, str]
-_PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*$", re.MULTILINE)
+# On one line: what goes on below a bracket is not rewritten.
+_PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*[^(\[\s][ \t]*$", re.MULTILINE)
 _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Revision:
-    """One file of `migrate/versions`, and which revisions it comes after."""
+class File(Revision):
+    """A revision, and the file of `migrate/versions` that it is."""
 
     path: str
-    id: str
-    parents: tuple[str, ...]
     text: str
 
 
@@ -53,7 +53,7 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     gone = {each.id: each for path, each in here.items() if path in before and path not in after}
     stay = {path: each for path, each in here.items() if each.id not in gone}
     lowered = {path: _after(each, _lowered(each, gone)) for path, each in stay.items()}
-    heads = _heads(lowered.values())
+    heads = heads_of(lowered.values())
     if len(heads) != 1:
         return None
     (head,) = heads
@@ -71,12 +71,12 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     return Arranged(texts, frozenset(unedited | moved.keys()), head)
 
 
-def _is_moved(base: Revision, mine: Revision) -> bool:
+def _is_moved(base: File, mine: File) -> bool:
     """Whether the project has what was rendered, at whatever place."""
     return _after(mine, base.parents).text == base.text
 
 
-def _lowered(each: Revision, gone: Mapping[str, Revision]) -> tuple[str, ...]:
+def _lowered(each: File, gone: Mapping[str, File]) -> tuple[str, ...]:
     """What a revision comes after, once those that are `gone` are taken out of the chain."""
     below: dict[str, None] = {}
     for parent in each.parents:
@@ -84,35 +84,21 @@ def _lowered(each: Revision, gone: Mapping[str, Revision]) -> tuple[str, ...]:
     return tuple(below)
 
 
-def _read(texts: Texts) -> dict[str, Revision] | None:
+def _read(texts: Texts) -> dict[str, File] | None:
     found = {path: _parse(path, text) for path, text in texts.items()}
     known = {path: each for path, each in found.items() if each is not None}
     return known if len(known) == len(found) else None
 
 
-def _parse(path: str, text: str) -> Revision | None:
-    try:
-        said = dict(_assigned(ast.parse(text)))
-    except (SyntaxError, ValueError):
+def _parse(path: str, text: str) -> File | None:
+    revision = parse_revision(text)
+    # Only where the line is there can it be given other parents.
+    if revision is None or not _PARENTS.search(text):
         return None
-    parents = said.get("down_revision")
-    if not isinstance(said.get("revision"), str) or "down_revision" not in said:
-        return None
-    many = parents if isinstance(parents, tuple | list) else (parents,)
-    return Revision(path, str(said["revision"]), tuple(str(each) for each in many if each), text)
+    return File(revision.id, revision.parents, path, text)
 
 
-def _assigned(module: ast.Module) -> Iterator[tuple[str, object]]:
-    for node in module.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
-        for target in targets:
-            known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
-            if known and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                yield ast.unparse(target), ast.literal_eval(node.value)
-
-
-def _after(each: Revision, parents: tuple[str, ...]) -> Revision:
+def _after(each: File, parents: tuple[str, ...]) -> File:
     if parents == each.parents:
         return each
     names = [f'"{name}"' for name in parents]
@@ -122,13 +108,7 @@ def _after(each: Revision, parents: tuple[str, ...]) -> Revision:
     return replace(each, parents=parents, text=_REVISES.sub(revises, text, count=1))
 
 
-def _heads(revisions: Iterable[Revision]) -> list[str]:
-    known = list(revisions)
-    below = {parent for each in known for parent in each.parents}
-    return [each.id for each in known if each.id not in below]
-
-
-def _in_order(revisions: Iterable[Revision]) -> Iterator[Revision]:
+def _in_order(revisions: Iterable[File]) -> Iterator[File]:
     """Each after those that the template has it after."""
     left = {each.id: each for each in revisions}
     while left:

@@ -92,6 +92,7 @@ def test_a_choice_that_is_made_at_once_is_as_the_template_has_it() -> None:
         {**chain("0001"), "two.py": text("two", "0001"), "three.py": text("three", "0001")},
         {**chain("0001"), "odd.py": "revision = make()\n"},
         {**chain("0001"), "broken.py": "def\n"},
+        {**chain("0001"), "wide.py": 'revision = "w"\ndown_revision = (\n    "0001",\n)\n'},
     ],
 )
 def test_where_no_place_is_plain_nothing_is_moved(ours: Texts) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts.environment import variables
 from bootstrap.machine.process import ask
+from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bootstrap.machine.facts.packages import PackagesFact
@@ -27,12 +26,6 @@ class MigrationsFact:
 
     heads: tuple[str, ...]
     why: str | None
-
-
-@dataclass(frozen=True)
-class Revision:
-    id: str
-    parents: tuple[str, ...]
 
 
 def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
@@ -72,42 +65,6 @@ def read_revisions(migrations: Migrations) -> tuple[Revision, ...]:
         for file in sorted(migrations.versions.glob("*.py"))
         if (revision := parse_revision(file.read_text(encoding="utf-8", errors="replace")))
     )
-
-
-def parse_revision(source: str) -> Revision | None:
-    try:
-        assigned = dict(_assignments(ast.parse(source)))
-    except (SyntaxError, ValueError):
-        return None
-    identity = assigned.get("revision")
-    if not isinstance(identity, str):
-        return None
-    parents = assigned.get("down_revision")
-    if isinstance(parents, str):
-        return Revision(identity, (parents,))
-    if isinstance(parents, (tuple, list)):
-        return Revision(identity, tuple(str(parent) for parent in parents))
-    return Revision(identity, ())
-
-
-def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
-    for node in module.body:
-        if isinstance(node, ast.AnnAssign):
-            targets: list[ast.expr] = [node.target]
-        elif isinstance(node, ast.Assign):
-            targets = node.targets
-        else:
-            continue
-        value = node.value
-        for target in targets:
-            known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
-            if known and value is not None:
-                yield ast.unparse(target), ast.literal_eval(value)
-
-
-def heads_of(revisions: tuple[Revision, ...]) -> tuple[str, ...]:
-    parents = {parent for revision in revisions for parent in revision.parents}
-    return tuple(sorted(each.id for each in revisions if each.id not in parents))
 
 
 def _sqlite_version(database: Path) -> tuple[str, ...] | None:
