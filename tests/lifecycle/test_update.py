@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lifecycle.conftest import NAME, Package, commit, write
+from tests.lifecycle.conftest import NAME, Files, Package, commit, write
 from tests.project.conftest import git, tree
 from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER, Terminal
 
@@ -24,26 +24,26 @@ CONFLICTING = {**TWO, "a.txt": TEN.replace("9\n", "theirs\n")}
 MINE = TEN.replace("9\n", "mine\n")
 
 
-@pytest.fixture
-def shop(package: Package, tmp_path: Path) -> Path:
-    """A project of 1.0.0 with an edit, where 2.0.0 is to be had and merges."""
+def edited(package: Package, folder: Path, two: Files) -> Path:
+    """A project of 1.0.0 with an edit, where 2.0.0 is to be had."""
     package.release("1.0.0", ONE)
-    shop = package.new(tmp_path / "shop", "1.0.0")
+    shop = package.new(folder, "1.0.0")
     write(shop / "a.txt", MINE)
     commit(shop)
-    package.release("2.0.0", TWO)
+    package.release("2.0.0", two)
     return shop
+
+
+@pytest.fixture
+def shop(package: Package, tmp_path: Path) -> Path:
+    """One in which 2.0.0 merges."""
+    return edited(package, tmp_path / "shop", TWO)
 
 
 @pytest.fixture
 def torn(package: Package, tmp_path: Path) -> Path:
-    """The same, where both have changed one line."""
-    package.release("1.0.0", ONE)
-    shop = package.new(tmp_path / "shop", "1.0.0")
-    write(shop / "a.txt", MINE)
-    commit(shop)
-    package.release("2.0.0", CONFLICTING)
-    return shop
+    """One in which both have changed one line."""
+    return edited(package, tmp_path / "shop", CONFLICTING)
 
 
 def fingerprint(project: Path) -> str:
