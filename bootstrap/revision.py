@@ -1,0 +1,57 @@
+"""What a file of Alembic's says of itself: its revision, and which ones it comes after."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision by its id, and the ids of those it comes after."""
+
+    id: str
+    parents: tuple[str, ...]
+
+
+def parse_revision(source: str) -> Revision | None:
+    """Read a revision without importing it; None where it does not say in literals which it is."""
+    try:
+        assigned = dict(_assignments(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return None
+    identity = assigned.get("revision")
+    if not isinstance(identity, str):
+        return None
+    parents = assigned.get("down_revision")
+    if isinstance(parents, str):
+        return Revision(identity, (parents,))
+    if isinstance(parents, (tuple, list)):
+        return Revision(identity, tuple(str(parent) for parent in parents))
+    return Revision(identity, ())
+
+
+def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
+    for node in module.body:
+        if isinstance(node, ast.AnnAssign):
+            targets: list[ast.expr] = [node.target]
+        elif isinstance(node, ast.Assign):
+            targets = node.targets
+        else:
+            continue
+        value = node.value
+        for target in targets:
+            known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
+            if known and value is not None:
+                yield ast.unparse(target), ast.literal_eval(value)
+
+
+def heads_of(revisions: Iterable[Revision]) -> tuple[str, ...]:
+    """The ids of those that no other comes after."""
+    known = tuple(revisions)
+    parents = {parent for revision in known for parent in revision.parents}
+    return tuple(sorted(each.id for each in known if each.id not in parents))
