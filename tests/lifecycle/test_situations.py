@@ -1,15 +1,12 @@
 """Every situation in which an update has lost somebody's work, or left it in doubt.
 
 Each is one file or two of a small template at version 1.0.0, what a person did to them, and what
-2.0.0 brings. Beside those in which plain `copier update` loses work, it is run too, and does.
+2.0.0 brings. `test_beside_copier.py` shows in which of them plain `copier update` loses work.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -323,56 +320,3 @@ def test_a_lock_of_other_dependencies_is_kept_and_has_to_be_made_again(
     assert told["requirements.lock"]["outcome"] == "kept"
     assert "make lock" in told["requirements.lock"]["reason"]
     assert situation.text("requirements.lock") == "a==1\nb==1\nmine==1\n"
-
-
-# -- where plain Copier loses work -----------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("one", "mine", "two", "lost"),
-    [
-        ({"a.bin": BINARY}, {"a.bin": BINARY[::-1]}, {}, "a.bin"),
-        ({"a.txt": TEN}, {"a.txt": lines(_9="mine")}, {"a.txt": None}, "a.txt"),
-        (
-            {"a.txt": TEN},
-            {"a.txt": lines(_9="mine")},
-            {"a.txt": None, "b.txt": lines(_2="x")},
-            "b.txt",
-        ),
-    ],
-    ids=["binary", "dropped", "renamed"],
-)
-def test_plain_copier_loses_what_headstart_keeps(
-    situation: Situation, tmp_path: Path, one: Files, mine: Files, two: Files, lost: str
-) -> None:
-    def kept(folder: Path) -> bool:
-        content = (folder / lost).read_bytes() if (folder / lost).exists() else b""
-        return b"mine" in content or content == BINARY[::-1]
-
-    situation.begin({**one, "other.txt": "1\n"})
-    situation.mine(mine)
-    source, plain = tmp_path / "source", tmp_path / "plain"
-    _as_copier_wants(situation, source)
-    shutil.copytree(situation.shop, plain)
-    answers = (plain / ".copier-answers.yml").read_text()
-    write(plain / ".copier-answers.yml", answers.replace("gh:headstart-dev/headstart", str(source)))
-    commit(plain)
-    situation.package.release("2.0.0", {**two, "other.txt": "2\n"})
-    _as_copier_wants(situation, source, "v2.0.0")
-    command = (sys.executable, "-m", "copier", "update", "--defaults", "--quiet")
-    assert subprocess.run(command, cwd=plain, check=False).returncode == 0
-    situation.package.headstart("update", cwd=situation.shop)
-    assert kept(situation.shop)
-    assert not kept(plain)
-
-
-def _as_copier_wants(situation: Situation, source: Path, tag: str = "v1.0.0") -> None:
-    """The template as a repository with a tag for each version."""
-    source.mkdir(exist_ok=True)
-    shutil.rmtree(source / "template", ignore_errors=True)
-    shutil.copytree(situation.package.root / "template", source / "template")
-    shutil.copy(situation.package.root / "copier.yml", source)
-    git("init", "--quiet", cwd=source)
-    commit(source, tag)
-    git("tag", tag, cwd=source)
