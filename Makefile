@@ -1,6 +1,7 @@
 # The environment is .venv, built from a lock and rebuilt when the lock changes.
 #   make demo      render a project into ./demo, bring this machine up for it, prove it
 #   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
+#   make nightly   the tests of random edits and updates, with thousands of them (CASES=3000)
 #   make install   put headstart into $(PREFIX)/bin
 #   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
 #   make check     ruff and mypy over the package, its tests and the template
@@ -24,7 +25,7 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test bench install check lock release clean
+.PHONY: demo test nightly bench install check lock release clean
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
@@ -33,6 +34,10 @@ demo: .venv/runtime.stamp
 
 test: .venv/test.stamp
 	@.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+CASES ?= 3000
+nightly: .venv/test.stamp
+	@HEADSTART_CASES=$(CASES) .venv/bin/python -m pytest -n auto tests/lifecycle/test_anything.py $(ARGS)
 
 # One project is rendered and brought up for all of it, and the other workers get a venv beside it.
 ROUNDS ?= 3

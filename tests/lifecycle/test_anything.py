@@ -18,13 +18,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.project import apply, rollback
-from bootstrap.project.merge import Proposal, Renders, propose
+from bootstrap.project import apply, dependencies, releases, revisions, rollback
+from bootstrap.project.merge import ANSWERS, Proposal, Renders, propose
 from bootstrap.project.outcomes import Outcome
 from bootstrap.project.repository import of_project
 from bootstrap.project.trees import workbench
+from tests.conftest import headstart
 
-CASES = int(os.environ.get("HEADSTART_CASES", "150"))
+CASES = int(os.environ.get("HEADSTART_CASES", "200"))  # make nightly: thousands
 LINES = 14
 Files = dict[str, list[str]]
 START: Files = {
@@ -46,7 +47,7 @@ edits = st.lists(
     st.builds(
         Edit,
         kind=st.sampled_from(("change", "change", "insert", "delete", "rename", "move", "add")),
-        file=st.integers(0, 9),
+        file=st.integers(0, 199),
         line=st.integers(0, LINES - 1),
     ),
     max_size=5,
@@ -54,10 +55,10 @@ edits = st.lists(
 
 
 def edited(files: Files, changes: list[Edit], who: str) -> Files:
-    """The files after the changes of one side."""
+    """The files after the changes of one side; its lines are comments wherever there are such."""
     after = {name: list(lines) for name, lines in files.items()}
     for number, edit in enumerate(changes):
-        _edit(after, edit, f"{who}-{number}")
+        _edit(after, edit, f"# {who}-{number}")
     return after
 
 
@@ -65,22 +66,29 @@ def _edit(files: Files, edit: Edit, mark: str) -> None:
     names = sorted(files)
     name = names[edit.file % len(names)]
     if edit.kind == "change":
-        files[name][edit.line % len(files[name])] = f"{mark} changes {name}"
+        at = edit.line % (len(files[name]) or 1)
+        files[name][at : at + 1] = [f"{mark} changes {name}"]
     elif edit.kind == "insert":
         files[name].insert(edit.line, f"{mark} inserts into {name}")
     elif edit.kind == "delete" and len(files) > 1:
         del files[name]
     elif edit.kind == "rename":
-        files[f"{mark}.txt"] = files.pop(name)
+        files[f"{mark[2:]}{Path(name).suffix}"] = files.pop(name)
     elif edit.kind == "move":
-        for moved in [each for each in names if each.startswith("old/")]:
-            files[moved.replace("old/", f"{mark}/")] = files.pop(moved)
+        folder = f"{_folder(names)}/"
+        for moved in [each for each in names if each.startswith(folder)]:
+            files[moved.replace(folder, f"{mark[2:]}/", 1)] = files.pop(moved)
     elif edit.kind == "add":
-        files[f"old/{mark}.txt"] = [f"{mark} adds {number}" for number in range(3)]
+        files[f"{_folder(names)}/{mark[2:]}.txt"] = [f"{mark} adds {number}" for number in range(3)]
+
+
+def _folder(names: list[str]) -> str:
+    """A folder that has files to move."""
+    return "app/core" if any(name.startswith("app/core/") for name in names) else "old"
 
 
 def marks(files: Files, who: str) -> set[str]:
-    return {line for lines in files.values() for line in lines if line.startswith(who)}
+    return {line for lines in files.values() for line in lines if line.startswith(f"# {who}")}
 
 
 @pytest.mark.slow
@@ -96,12 +104,51 @@ def marks(files: Files, who: str) -> set[str]:
 @given(mine=edits, theirs=edits)
 def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[Edit]) -> None:
     ours, template = edited(START, mine, "mine"), edited(START, theirs, "theirs")
-    with _world(START, ours, template, home) as (project, renders):
+    _check(START, ours, template, home)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=max(CASES // 10, 1),
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(mine=edits)
+def test_nothing_is_lost_in_a_rendered_project(
+    home: Path, rendered: tuple[Files, Files], mine: list[Edit]
+) -> None:
+    base, theirs = rendered
+    _check(base, edited(base, mine, "mine"), theirs, home)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, Files]:
+    """What the oldest release renders, and the newest; without what is made and never edited."""
+    known = [each.version for each in releases.released()]
+    folder = tmp_path_factory.mktemp("renders")
+    state = folder / "state"
+    for version in (known[0], known[-1]):
+        shop = folder / version / "shop"
+        shop.parent.mkdir()
+        headstart("new", shop, "--defaults", "--version", version, cwd=folder, state=state)
+    return _read(folder / known[0] / "shop"), _read(folder / known[-1] / "shop")
+
+
+def _read(folder: Path) -> Files:
+    made = {ANSWERS, revisions.HEAD, *dependencies.LOCKS}
+    names = {str(path.relative_to(folder)): path for path in _files(folder)}
+    return {name: path.read_text().splitlines() for name, path in names.items() if name not in made}
+
+
+def _check(start: Files, ours: Files, template: Files, home: Path) -> None:
+    """Update a project, and take that back where there are conflicts."""
+    with _world(start, ours, template, home) as (project, renders):
         before = _on_disk(project)
         proposal = _update(project, renders)
         after = _on_disk(project)
-        _check_mine(ours, template, after)
-        _check_theirs(template, proposal, after)
+        _check_mine(start, ours, template, after)
+        _check_theirs(start, template, proposal, after)
         _check_conflicts(project, proposal)
         if proposal.conflicts:
             rollback.abort(of_project(project))
@@ -109,21 +156,22 @@ def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[E
             assert _git(project, "status", "--porcelain") == ""
 
 
-def _check_mine(ours: Files, template: Files, after: dict[str, str]) -> None:
+def _check_mine(start: Files, ours: Files, template: Files, after: dict[str, str]) -> None:
     """Every line of the user is still there."""
     everything = "\n".join(after.values())
     assert [line for line in marks(ours, "mine") if line not in everything] == []
-    untouched = {name for name in ours if name not in START and name not in template}
+    untouched = {name for name in ours if name not in start and name not in template}
     assert all(any(name.endswith(Path(each).name) for name in after) for each in untouched)
 
 
-def _check_theirs(template: Files, proposal: Proposal, after: dict[str, str]) -> None:
+def _check_theirs(start: Files, template: Files, proposal: Proposal, after: dict[str, str]) -> None:
     """Every line of the template has arrived, or its file is told of."""
-    everything = "\n".join(after.values())
+    there = {line for text in after.values() for line in text.splitlines()}
+    there |= {line for lines in start.values() for line in lines}  # these were yours to change
     told = {each.path for each in proposal.files if each.outcome is Outcome.KEPT}
     told |= {each.path for each in proposal.conflicts}
     for name, lines in template.items():
-        missing = [line for line in lines if line.startswith("theirs") and line not in everything]
+        missing = [line for line in lines if line not in there]
         assert not missing or name in told, (name, missing, proposal.files)
 
 

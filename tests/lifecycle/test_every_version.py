@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+import bootstrap
 from bootstrap.project import questions, releases, template
 from bootstrap.project.recorded import SOURCE
 from tests.project.conftest import REPOSITORY, git, headstart, tree
@@ -59,6 +64,28 @@ def test_an_updated_project_is_what_a_new_one_would_be(
     assert tree(shop) == tree(new(tmp_path / "new", *first, *later))
     assert brought(shop, "update", "--to", "HEAD")["applied"] is False
     assert git("status", "--porcelain", cwd=shop) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str) -> None:
+    """It finds the releases where they are published: here git is told that this is the bundle."""
+    bundle = Path(bootstrap.__file__).parent / releases.BUNDLE
+    published = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{bundle}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/headstart-dev/headstart.git",
+        "COPIER_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    ours = new(tmp_path / "ours", version=version)
+    plain = shutil.copytree(ours, tmp_path / "plain/shop")
+    brought(ours, "update")
+    command = (sys.executable, "-m", "copier", "update", "--defaults", "--quiet")
+    subprocess.run(command, cwd=plain, env={**os.environ, **published}, check=True)
+    assert tree(plain) == tree(ours)
+    git("add", "--all", cwd=plain)
+    git("commit", "--quiet", "--message", "Updated by Copier", cwd=plain)
+    assert brought(plain, "update")["applied"] is False
 
 
 @pytest.mark.slow

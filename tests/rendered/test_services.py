@@ -46,12 +46,27 @@ def test_a_project_comes_up_on_its_server_and_loses_nothing(
         connection.execute(sa.text("CREATE TABLE mine (n INTEGER)"))
         connection.execute(sa.text("INSERT INTO mine VALUES (1)"))
         assert connection.execute(sa.text("SELECT count(*) FROM alembic_version")).scalar() == 1
+    (shop / "migrate/env.py").rename(shop / "env.py")  # the driver is asked, and no Alembic
     assert up(shop, state)[0] == "nothing-to-do"
+    (shop / "env.py").rename(shop / "migrate/env.py")
     for stamp in state.rglob("database-*"):
         stamp.unlink()
     assert up(shop, state)[1] == ["services"]
     with engine_of(url).connect() as connection:
         assert connection.execute(sa.text("SELECT n FROM mine")).scalar() == 1
+    drop(url)
+    assert up(shop, state)[1] == ["services", "migrations"]
+    assert up(shop, state)[0] == "nothing-to-do"
+
+
+def drop(url: str) -> None:
+    """Drop the database, as a person does who wants to begin again."""
+    made = sa.make_url(url)
+    elsewhere = {"postgresql": "postgres"}.get(made.get_backend_name(), "mysql")
+    server = engine_of(made.set(database=elsewhere).render_as_string(hide_password=False))
+    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text(f"DROP DATABASE {made.database}"))
+    server.dispose()
 
 
 def on(shop: Path, server: SqlServer) -> str:

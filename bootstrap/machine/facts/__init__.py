@@ -69,7 +69,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
         ide=ide.look(pins) if pins.ide else NO_IDE,
         homebrew=homebrew.look(pins),
         shell=shell.look(pins),
-        services=services.look(pins) if pins.services else NO_SERVICES,
+        services=services.look(pins, gone=heads.gone) if pins.services else NO_SERVICES,
         python=interpreter,
         build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,
         venv=in_venv,

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bootstrap.machine.facts.environment import variables
-from bootstrap.machine.process import ask
+from bootstrap.machine.process import ask, clean_environment, look_up
 from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bootstrap.machine.facts.packages import PackagesFact
     from bootstrap.machine.pins import Migrations, Pins
 
 DATABASE_URL = "DATABASE_URL"
+_ALEMBIC_VERSION = Path(__file__).with_name("alembic_version.py")
+_SERVERS = {"postgresql", "mysql", "mariadb"}
 
 
 @dataclass(frozen=True)
 class MigrationsFact:
-    """`why` says why the database is not (known to be) at `heads`; None when it is."""
+    """`why` says why the database is not (known to be) at `heads`; None when it is.
+
+    `gone` is whether its server answers, and has no such database.
+    """
 
     heads: tuple[str, ...]
     why: str | None
+    gone: bool = False
 
 
 def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
@@ -34,10 +41,13 @@ def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
     heads = heads_of(read_revisions(pins.migrations))
     if not heads:
         return MigrationsFact((), None)
-    database = sqlite_path(database_url(pins), pins.root)
-    if database:
+    url = database_url(pins)
+    if database := sqlite_path(url, pins.root):
         return MigrationsFact(heads, _behind(heads, _sqlite_version(database)))
-    return MigrationsFact(heads, _ask_alembic(pins, packages))
+    if packages.why is not None:
+        why = "the database can only be asked once the packages are installed"
+        return MigrationsFact(heads, why)
+    return _ask_driver(pins, url, heads) or MigrationsFact(heads, _ask_alembic(pins))
 
 
 def database_url(pins: Pins) -> str:
@@ -88,9 +98,22 @@ def _behind(heads: tuple[str, ...], current: tuple[str, ...] | None) -> str | No
     return f"the database is {'at ' if current else ''}{at}, the code is at {', '.join(heads)}"
 
 
-def _ask_alembic(pins: Pins, packages: PackagesFact) -> str | None:
-    if packages.why is not None:
-        return "the database can only be asked once the packages are installed"
+def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact | None:
+    """What the project's driver finds, for a quarter of what Alembic costs; None: ask Alembic."""
+    if urlsplit(url).scheme.partition("+")[0] not in _SERVERS:
+        return None
+    argv = (str(pins.venv_python), "-I", str(_ALEMBIC_VERSION))
+    environment = clean_environment(os.environ, pins) | {DATABASE_URL: url}
+    answer = look_up(argv, environment=environment)
+    if answer.code != 0:
+        return None
+    found = json.loads(answer.output.splitlines()[-1])
+    if found.get("gone"):
+        return MigrationsFact(heads, "its server has no such database", gone=True)
+    return MigrationsFact(heads, _behind(heads, tuple(found["versions"])))
+
+
+def _ask_alembic(pins: Pins) -> str | None:
     argv = (str(pins.venv_python), "-m", "alembic", "current", "--check-heads")
     answer = ask(argv, pins)
     return None if answer.code == 0 else "the database is not at the head of the migrations"

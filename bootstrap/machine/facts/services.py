@@ -45,11 +45,15 @@ class ServicesFact:
 NO_SERVICES = ServicesFact()
 
 
-def look(pins: Pins) -> ServicesFact:
-    """A connection for each; whether a database is made is remembered, a client would cost more."""
+def look(pins: Pins, *, gone: bool) -> ServicesFact:
+    """A connection for each; whether a database is made is remembered, a client would cost more.
+
+    What is remembered does not count where a database is known to be `gone`.
+    """
     services = tuple(parse(url) for url in pins.services)
     silent = tuple(each for each in services if not answers(each))
-    unmade = tuple(each for each in services if each.database and not stamp(pins, each).exists())
+    with_database = (each for each in services if each.database)
+    unmade = tuple(each for each in with_database if gone or not stamp(pins, each).exists())
     return ServicesFact(silent, unmade)
 
 
