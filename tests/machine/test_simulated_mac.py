@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,9 @@ from bootstrap.machine.facts import shell
 from bootstrap.machine.steps.shell import lines
 from tests.machine.conftest import Shop, other_python
 from tests.machine.simulated_mac import Mac, new_mac
+from tests.rendered.servers import free_port, program
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,25 @@ def test_a_client_that_homebrew_does_not_link_is_put_on_the_path(
     (mac.folder / "bin" / "mysql").chmod(0o755)
     fact.profile.unlink()
     assert shell.look(pinned).folders == ()
+
+
+def test_a_server_is_installed_and_started_when_somebody_agrees(mac: Mac) -> None:
+    assert mac.up().returncode == 0
+    port = free_port()
+    mac.shop.edit("toolchain.yml", "proof:", f"services: ['redis://127.0.0.1:{port}/0']\nproof:")
+    server = f"{program('redis-server')} --port {port} --daemonize yes --save ''"
+    mac.variables["MAC_SERVICES"] = f'[ -d "$MAC_BREW/opt/$3" ] && {server}'
+    refused = mac.up("--only", "services")
+    assert "by hand: brew install redis" in str(error(refused)["next"])
+    assert not (mac.brew / "opt" / "redis").exists()
+    try:
+        done = mac.up("--only", "services", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "brew install redis\n" in mac.calls()
+        assert "brew services start redis\n" in mac.calls()
+    finally:
+        end = [program("redis-cli"), "-p", str(port), "shutdown", "nosave"]
+        subprocess.run(end, check=False, capture_output=True)
 
 
 def test_undo_takes_the_formulae_and_the_python_back(mac: Mac) -> None:

@@ -10,8 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.facts.homebrew import is_installed
+from bootstrap.machine.facts.platform import homebrew
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
+from bootstrap.machine.homebrew import install, install_command
 from bootstrap.machine.process import clean_environment, look_up
 from bootstrap.machine.steps.step import Finding, StepName
 
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 60.0
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+# What serves each kind; where none of them is installed, the first will be.
 _FORMULAE = {
-    "redis": "redis",
-    "mysql": "mysql",
-    "mariadb": "mariadb",
-    "postgresql": "postgresql@17",
+    "redis": ("redis", "valkey"),
+    "mysql": ("mysql", "mysql@8.4", "mysql@8.0", "mariadb"),
+    "mariadb": ("mariadb", "mysql"),
+    "postgresql": ("postgresql@17", "postgresql@18", "postgresql@16", "postgresql@15"),
 }
 _UNITS = {
     "redis": "redis-server",
@@ -86,8 +90,9 @@ def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
     if compose := _compose(pins):
         return (shlex.join(compose),)
     if shutil.which("brew"):
-        names = dict.fromkeys(_FORMULAE[each.kind] for each in silent)
-        return tuple(f"brew services start {name}" for name in names)
+        needed, absent = _servers(silent)
+        install = (shlex.join(install_command(absent)),) if absent else ()
+        return (*install, *(f"brew services start {name}" for name in needed))
     return tuple(dict.fromkeys(f"sudo systemctl start {_UNITS[each.kind]}" for each in silent))
 
 
@@ -97,7 +102,11 @@ def _start(context: Context, silent: tuple[Service, ...]) -> None:
         told = tuple(f"{each.shown} does not answer" for each in silent)
         raise Refused("A service is not running.", why=told, next=(*commands, "headstart up"))
     for command in commands:
-        context.run(shlex.split(command))
+        words = tuple(shlex.split(command))
+        if words[:2] == install_command(()):
+            install(context, words[2:])
+        else:
+            context.run(words)
     deadline = time.monotonic() + _SECONDS
     while still := [each.shown for each in silent if not answers(each)]:
         if time.monotonic() > deadline:
@@ -105,6 +114,18 @@ def _start(context: Context, silent: tuple[Service, ...]) -> None:
                 f"Started, but silent: {', '.join(still)}.", next=("docker compose logs",)
             )
         time.sleep(0.2)
+
+
+def _servers(silent: tuple[Service, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The formulae that serve them, and those of these that are not installed."""
+    prefix = homebrew()
+    needed: dict[str, bool] = {}
+    for each in silent:
+        offered = _FORMULAE[each.kind]
+        there = (name for name in offered if prefix is None or is_installed(prefix, name))
+        found = next(there, None)
+        needed[found or offered[0]] = found is not None
+    return tuple(needed), tuple(name for name, installed in needed.items() if not installed)
 
 
 def _compose(pins: Pins) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.machine.facts.homebrew import BREWFILE, NO_FORMULAE
+from bootstrap.machine.homebrew import install, install_command
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Tools:
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         if formulae := wanted(facts):
-            return (shlex.join(_brew(formulae)),)
+            return (shlex.join(install_command(formulae)),)
         return repairs(facts.build, pins.python) if facts.build else ()
 
     def run(self, context: Context) -> str:
@@ -63,7 +64,7 @@ class Tools:
             if fact is None:
                 return "nothing is to be built"
             raise _refusal(fact, context.pins.python)
-        _install(context, formulae)
+        install(context, formulae)
         told = f"installed {', '.join(formulae)}"
         if fact and fact.site is None:
             # Only now, with a pyenv, can be told what else the build will need.
@@ -76,7 +77,12 @@ class Tools:
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         found = tuple(
-            Finding(self.name, "broken", f"{name} is not installed", shlex.join(_brew((name,))))
+            Finding(
+                self.name,
+                "broken",
+                f"{name} is not installed",
+                shlex.join(install_command((name,))),
+            )
             for name in facts.homebrew.missing
         )
         fact = facts.build
@@ -95,23 +101,6 @@ def wanted(facts: Facts) -> tuple[str, ...]:
     if fact and not needed and (fact.obstacles or fact.site is None):
         return ()
     return tuple(dict.fromkeys((*needed, *facts.homebrew.missing)))
-
-
-def _brew(formulae: tuple[str, ...]) -> tuple[str, ...]:
-    return ("brew", "install", *formulae)
-
-
-def _install(context: Context, formulae: tuple[str, ...]) -> None:
-    """Homebrew is everybody's on this machine, so somebody has to agree."""
-    named = ", ".join(formulae)
-    if not context.agrees(f"Homebrew is to install {named}. Go on?"):
-        raise Refused(
-            f"Nobody has agreed that Homebrew installs {named}.",
-            next=("headstart up --yes", f"or by hand: {shlex.join(_brew(formulae))}"),
-        )
-    context.run(_brew(formulae))
-    for formula in formulae:
-        context.changed("formula", formula)
 
 
 def installable(fact: BuildFact) -> tuple[str, ...]:
