@@ -62,11 +62,28 @@ def test_what_another_build_cannot_help_is_not_built_again(text: str) -> None:
     assert told(text) is None
 
 
-def test_a_variable_that_was_not_given_cannot_be_left_out() -> None:
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ("--with-openssl=/opt/openssl", None),
+        ("--with-openssl=/opt/openssl --enable-shared", "--enable-shared"),
+        ("--enable-shared --with-openssl-rpath=auto", "--enable-shared"),
+    ],
+)
+def test_of_the_given_options_only_the_wrong_ones_are_left_out(
+    given: str, left: str | None
+) -> None:
+    name = "PYTHON_CONFIGURE_OPTS"
     failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
-    for given, expected in (("PYTHON_CONFIGURE_OPTS", ("PYTHON_CONFIGURE_OPTS",)), ("HOME", None)):
-        made = attempts.following((attempts.Attempt(),), failed, DEBIAN, "", (given,))
-        assert (made and made.drop) == expected
+    made = attempts.following((attempts.Attempt(),), failed, DEBIAN, "", {name: given})
+    assert made
+    assert made.applied({name: given}).get(name) == left
+
+
+@pytest.mark.parametrize("given", [{}, {"PYTHON_CONFIGURE_OPTS": "--enable-shared"}])
+def test_what_was_not_given_cannot_be_left_out(given: dict[str, str]) -> None:
+    failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
+    assert attempts.following((attempts.Attempt(),), failed, DEBIAN, "", given) is None
 
 
 def test_never_more_than_three_builds() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from bootstrap.machine.diagnosis.causes import Retry
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
@@ -62,12 +63,11 @@ def following(
     diagnosis: Diagnosis,
     platform: PlatformFact,
     roomy: str,
-    given: Collection[str] = (),
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> Attempt | None:
     """The next rung after these have failed, the last for that reason; None at the end.
 
-    `given` are the names of the variables that a build is given: one that is not among them cannot
-    be left out.
+    `given` are the variables that a build is given: one that is not among them cannot be left out.
     """
     last = made[-1]
     if len(made) >= MOST:
@@ -83,16 +83,30 @@ def following(
     return None
 
 
-def _repaired(last: Attempt, retry: Retry, roomy: str, given: Collection[str]) -> Attempt | None:
+def _repaired(last: Attempt, retry: Retry, roomy: str, given: Mapping[str, str]) -> Attempt | None:
     """The attempt with the repair; None where that would change nothing."""
+    present = {**given, **last.environment}
+    stripped = _stripped(retry, present)
     values = {
         name: roomy if value == "{roomy}" else value for name, value in retry.environment.items()
     }
-    kept = {name: value for name, value in last.environment.items() if name not in retry.drop}
-    drop = {*last.drop, *(set(retry.drop) & {*given, *last.environment})}
+    drop = {*last.drop, *(set(retry.drop) & present.keys())}
+    drop |= {name for name, value in stripped.items() if not value}
+    values |= {name: value for name, value in stripped.items() if value}
+    kept = {name: value for name, value in last.environment.items() if name not in drop}
     repaired = Attempt((), kept | values, tuple(sorted(drop)))
     same = repaired.environment == last.environment and drop == set(last.drop)
     return None if same else repaired
+
+
+def _stripped(retry: Retry, present: Mapping[str, str]) -> dict[str, str]:
+    """The variables that lose options by the repair, without these: the others stay as given."""
+    return {
+        name: left
+        for name, options in retry.strip.items()
+        if (value := present.get(name, "").split())
+        and (left := " ".join(each for each in value if not options.match(each))) != " ".join(value)
+    }
 
 
 def framework(platform: PlatformFact) -> dict[str, str]:

@@ -32,10 +32,11 @@ class Signature:
 
 @dataclass(frozen=True)
 class Retry:
-    """What one more attempt changes: variables that are set, and variables that are dropped."""
+    """What one more attempt changes: variables that are set, dropped, or lose some options."""
 
     environment: dict[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    strip: dict[str, re.Pattern[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _signature(written: object) -> Signature:
 
 def _retry(row: Row) -> Retry:
     environment = {name: str(value) for name, value in _row(row.get("environment")).items()}
-    return Retry(environment, _texts(row.get("drop")))
+    strip = {name: _compiled(options) for name, options in _row(row.get("strip")).items()}
+    return Retry(environment, _texts(row.get("drop")), strip)
 
 
 def _compiled(pattern: object) -> re.Pattern[str]:
