@@ -1,27 +1,19 @@
-"""What the commands on a project's template tell: for programs a document, for people lines."""
+"""What status, a preview, an update, and its end tell."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.reports.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from bootstrap.project.drift import Drift, Drifted
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.update import Brought, Update
-
-
-@dataclass(frozen=True)
-class Report:
-    """One command's result."""
-
-    document: Mapping[str, object]
-    lines: Sequence[str]
 
 
 def of_preview(update: Update, repository: Repository) -> Report:
@@ -98,17 +90,6 @@ def of_status(update: Update, backups: Sequence[str], repository: Repository) ->
     return Report(document, [*lines, *(f"Before an update: {ref}" for ref in backups)])
 
 
-def of_drift(drift: Drift) -> Report:
-    """How a project differs from what was rendered."""
-    document = {
-        "version": drift.version,
-        "files": [asdict(each) for each in drift.files],
-        "unaccepted": len(drift.unaccepted),
-    }
-    lines = [line for each in drift.files for line in _drifted(each)]
-    return Report(document, lines or [f"Every file is as {drift.version} rendered it."])
-
-
 def _document(update: Update, repository: Repository) -> dict[str, object]:
     return {
         "from": update.before,
@@ -175,14 +156,3 @@ def _next(brought: Brought, repository: Repository) -> Iterable[str]:
         path = repository.path(each.path)
         yield f"  {path}: {advice(each, path)}"
     yield "Then: headstart update --continue    Or take it all back: headstart update --abort"
-
-
-def _drifted(each: Drifted) -> Iterable[str]:
-    since = f"{each.commit} {each.date} {each.author}: {each.subject}" if each.commit else ""
-    yield f"  {each.path}  {each.how} {each.note}".rstrip()
-    if since:
-        yield f"      {since}"
-    if each.template_changes_it:
-        yield "      the newest template changes it too"
-    if each.accepted:
-        yield f"      accepted: {each.accepted}"
