@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from bootstrap.project.update import Brought, Update
 
 
-def of_preview(update: Update, repository: Repository) -> Report:
-    """What an update would do; nothing was touched."""
+def of_preview(update: Update, repository: Repository, command: str) -> Report:
+    """What an update would do; nothing was touched, and `command` is what does it."""
     document = _document(update, repository) | {"applied": False}
     if update.proposal.empty:
         return Report(document, [f"Up to date: {update.after}."])
-    ending = ["", "Nothing was changed. To do it: headstart update"]
+    ending = ["", f"Nothing was changed. To do it: {command}"]
     return Report(
         document, [*_head(update), *_files(update, repository), "", _sum(update), *ending]
     )
