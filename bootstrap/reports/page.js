@@ -49,7 +49,7 @@
   button.addEventListener("click", openAll);
   files.forEach((each) => each.addEventListener("toggle", name));
   addEventListener("hashchange", reveal);
-  addEventListener("beforeprint", () => files.forEach((each) => { each.open = true; }));
+  addEventListener("beforeprint", () => all("details").forEach((each) => { each.open = true; }));
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && event.target === search) { search.value = ""; find(); search.blur(); }
