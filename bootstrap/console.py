@@ -112,8 +112,13 @@ def show_report(report: Report, form: Format, page: Path | None = None) -> None:
     if form == "json":
         _print_json({**report.document, **({"html": str(page.absolute())} if page else {})})
         return
-    for line in report.lines:
-        _say(line)
+    if sys.stdout.isatty():
+        from bootstrap.reports import terminal  # noqa: PLC0415 - rich
+
+        terminal.show(report.lines, colour=not os.environ.get("NO_COLOR"))
+    else:
+        for line in report.plain:
+            _say(line)
     if page:
         _say(f"As a page: {page}")
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.reports import panels
-from bootstrap.reports.kinds import KINDS
+from bootstrap.reports.kinds import DRIFT, KINDS, reasons, since
 from bootstrap.reports.page import Fact, File, Group, Page, Release, Told
 from bootstrap.reports.prose import blocks
 from bootstrap.reports.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from bootstrap.project.changelog import Section
     from bootstrap.project.diffs import Diffs, Side
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from bootstrap.project.update import Brought, Project, Update
     from bootstrap.reports.page import Panel
     from bootstrap.reports.panels import Budget
-
-_DRIFT_KINDS = (
-    ("edited", "±", "no longer as it was rendered"),
-    ("moved", "→", "at another place"),
-    ("deleted", "\N{MINUS SIGN}", "not there any more"),
-)
 
 
 def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> Page:
@@ -140,7 +134,7 @@ def _groups(project: Project, update: Update, diffs: Diffs, rest: str) -> Iterat
         found = [each for each in update.proposal.files if each.outcome is kind.outcome]
         if found:
             files = tuple(_file(each, project, diffs, budget, rest) for each in found)
-            title = kind.title.capitalize() + ("s" if kind.outcome is Outcome.CONFLICT else "")
+            title = kind.titled(len(found)).capitalize()
             yield Group(str(kind.outcome), kind.sign, title, kind.meaning, _SIDES, files)
 
 
@@ -161,14 +155,10 @@ def _file(each: FileOutcome, project: Project, diffs: Diffs, budget: Budget, res
 
 
 def _drift_groups(drift: Drift, files: dict[str, File]) -> Iterator[Group]:
-    for how, sign, meaning in _DRIFT_KINDS:
-        found = tuple(files[each.path] for each in drift.unaccepted if each.how == how)
+    for kind in DRIFT:
+        found = tuple(files[each.path] for each in drift.files if kind.holds(each))
         if found:
-            yield Group(how, sign, how.capitalize(), meaning, _SINCE, found)
-    accepted = tuple(files[each.path] for each in drift.files if each.accepted)
-    if accepted:
-        meaning = "meant to differ, as .headstart/drift.yml says"
-        yield Group("accepted", "✓", "Accepted", meaning, _SINCE, accepted)
+            yield Group(kind.key, kind.sign, kind.key.capitalize(), kind.meaning, _SINCE, found)
 
 
 _SINCE = ("File", "Since")
@@ -178,22 +168,12 @@ def _drifted(each: Drifted, prefix: str, diffs: Side, budget: Budget) -> File:
     patch = diffs.of(prefix + each.path)
     title = "From the render to your file"
     shown: tuple[Panel, ...] = (panels.panel(title, patch, budget),) if patch else ()
-    since = f"{each.date} {each.commit} {each.author}: {each.subject}" if each.commit else ""
     return File(
         *_split(each.path),
-        cells=(visible(since or "not committed"),),
-        reason=visible(" · ".join(_drift_reasons(each))),
+        cells=(visible(since(each)),),
+        reason=visible(" · ".join(reasons(each))),
         panels=shown,
     )
-
-
-def _drift_reasons(each: Drifted) -> Iterable[str]:
-    if each.note:
-        yield each.note
-    if each.template_changes_it:
-        yield "the newest template changes it too"
-    if each.accepted:
-        yield f"accepted: {each.accepted}"
 
 
 def _drift_standing(drift: Drift) -> str:
