@@ -11,7 +11,9 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
+from select import select
 from shutil import which
 from typing import Any, BinaryIO
 
@@ -27,6 +29,7 @@ OPTIONS = (
     "--disable-sync",
     "--remote-debugging-pipe",
 )
+PATIENCE = 60  # seconds, on a machine that has much else to do
 # Chromium reads from 3 and writes to 4, whichever numbers the pipes have here.
 LAUNCH = """\
 import fcntl, os, sys
@@ -41,8 +44,9 @@ class Tab:
     """One page, and everything that it asked for and complained of."""
 
     to: BinaryIO
-    answers: BinaryIO
+    answers: FileIO
     session: str = ""
+    _read: bytearray = field(default_factory=bytearray)
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     _count: int = 0
@@ -66,6 +70,8 @@ class Tab:
 
     def open(self, path: Path) -> None:
         """Open a file, and wait until it is there with all it asks for."""
+        self.requests.clear()
+        self.complaints.clear()
         self.send("Page.navigate", url=path.as_uri())
         self.wait("Page.loadEventFired")
 
@@ -106,10 +112,13 @@ class Tab:
         return b64decode(self.send("Page.captureScreenshot")["data"])
 
     def _next(self) -> dict[str, Any]:
-        text = bytearray()
-        while (byte := self.answers.read(1)) != b"\0":
-            assert byte, "Chromium has ended"
-            text += byte
+        while b"\0" not in self._read:
+            ready, _, _ = select([self.answers], [], [], PATIENCE)
+            some = os.read(self.answers.fileno(), 1 << 16) if ready else b""
+            assert some, "Chromium has ended, or does not answer"
+            self._read += some
+        text, _, rest = self._read.partition(b"\0")
+        self._read = rest
         told: dict[str, Any] = json.loads(text)
         params = told.get("params", {})
         if told.get("method") == "Network.requestWillBeSent":
@@ -136,7 +145,7 @@ def chromium() -> Iterator[Tab]:
         )
         os.close(reading)
         os.close(writing)
-        with open(to, "wb") as written, open(answers, "rb") as read:  # noqa: PTH123 - pipes
+        with open(to, "wb") as written, FileIO(answers) as read:  # noqa: PTH123 - pipes
             try:
                 yield _tab(Tab(written, read))
             finally:

@@ -123,7 +123,11 @@ def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def package(tmp_path: Path) -> Package:
     """A package with no release yet."""
-    root = tmp_path / "headstart"
+    return bare(tmp_path / "headstart")
+
+
+def bare(root: Path) -> Package:
+    """A package at `root` with no release yet."""
     ignored = shutil.ignore_patterns("*.pyc.*", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
     # What the commands of the machine half need stays where it is.
