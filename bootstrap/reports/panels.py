@@ -8,7 +8,7 @@ from bootstrap.project.diffs import ABSENT
 from bootstrap.project.outcomes import Outcome
 from bootstrap.reports import hunks
 from bootstrap.reports.page import Panel
-from bootstrap.reports.visible import visible
+from bootstrap.reports.visible import undecoded, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,5 +101,5 @@ def _remarks(patch: Patch) -> Iterator[str]:
         yield "binary: it has no lines to show"
     elif not patch.hunks and ABSENT in patch.modes:
         yield "empty"
-    if any("\udc80" <= each <= "\udcff" for each in patch.hunks):
-        yield "not UTF-8: \ufffd stands for each byte that is none"
+    if undecoded(patch.hunks):
+        yield "not UTF-8: bytes that are none are shown as \\xNN"

@@ -4,24 +4,28 @@ import unicodedata
 
 # What orders the text around it anew makes code look like other code (CVE-2021-42574).
 _ACTING = {"Cc", "Cf", "Zl", "Zp", "Cs"}
-_PICTURES = 0x2400  # ␀ and the 31 after it stand for the control characters
-_DELETE = 0x7F
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_BYTES = range(0xDC80, 0xDD00)  # how a byte that is no UTF-8 comes here (PEP 383)
 
 
 def visible(text: str, *, kept: str = "") -> str:
-    """The text with a visible sign for each character that would act; `kept` ones stay."""
+    """The text with its number for each character that would act; `kept` ones stay."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if each in kept else _sign(each) for each in text)
 
 
+def undecoded(text: str) -> bool:
+    """Whether there is a byte in it that is no UTF-8."""
+    return any(ord(each) in _BYTES for each in text)
+
+
 def _sign(character: str) -> str:
-    number = ord(character)
     if unicodedata.category(character) not in _ACTING:
         return character
-    if number < ord(" "):
-        return chr(_PICTURES + number)
-    if number == _DELETE:
-        return "\u2421"
-    # A byte that is no UTF-8 comes as a lone surrogate (PEP 383).
-    return "\ufffd" if unicodedata.category(character) == "Cs" else f"\\u{{{number:x}}}"
+    if character in _SHORT:
+        return _SHORT[character]
+    number = ord(character)
+    if number in _BYTES:
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"  # noqa: PLR2004 - one byte

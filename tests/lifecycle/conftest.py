@@ -7,14 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.project.conftest import REPOSITORY, Run, git, home
+from tests.project.conftest import REPOSITORY, Run, git, home, move_in
 
 __all__ = ["home"]
 
@@ -101,6 +102,15 @@ class Package:
         )
         assert run.returncode == 0, run.stderr
         return folder
+
+
+@contextmanager
+def lasting(folder: Path) -> Iterator[Package]:
+    """A package and a home in `folder`, for more than one test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("HEADSTART_STATE_DIR", str(folder / "state"))
+        move_in(folder, monkeypatch)
+        yield bare(folder / "headstart")
 
 
 def write(path: Path, content: str | bytes) -> None:
