@@ -107,13 +107,20 @@ def show_versions(versions: Sequence[str], form: Format) -> None:
         _say(version)
 
 
-def show_report(report: Report, form: Format) -> None:
-    """What a command found: one document for programs, lines for people."""
+def show_report(report: Report, form: Format, page: Path | None = None) -> None:
+    """What a command found: one document for programs, lines for people; also as a page there."""
     if form == "json":
-        _print_json(report.document)
+        _print_json({**report.document, **({"html": str(page.absolute())} if page else {})})
         return
-    for line in report.lines:
-        _say(line)
+    if sys.stdout.isatty():
+        from bootstrap.reports import terminal  # noqa: PLC0415 - rich
+
+        terminal.show(report.lines, colour=not os.environ.get("NO_COLOR"))
+    else:
+        for line in report.plain:
+            _say(line)
+    if page:
+        _say(f"As a page: {page}")
 
 
 def show_outcome(outcome: Outcome, form: Format) -> None:
@@ -456,7 +463,9 @@ def _print_json(value: object) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - this is the one place
+    """A character that standard output cannot have (a name that is no UTF-8) is told by number."""
+    encoding = sys.stdout.encoding
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201 - this is the one place
 
 
 def _note(text: str) -> None:

@@ -1,16 +1,23 @@
 """The commands that bring a project to newer templates, and show where it differs."""
 
+import shlex
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands.options import AsJson, Project, form
+from bootstrap.commands.options import AsJson, Html, Project, form
 from bootstrap.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bootstrap.project.update import Project as Opened
     from bootstrap.project.update import Target
+    from bootstrap.reports import Report
+    from bootstrap.reports.page import Page
 
 app = typer.Typer()
 feature = typer.Typer(help="Add or remove a feature of the project here.", rich_markup_mode=None)
@@ -45,6 +52,8 @@ you deleted stays deleted. What both changed is left for you to settle.
 Examples:
   headstart update --preview             each file: what would become of it, and why
   headstart update --diff Makefile       one of them
+  headstart update --preview --html report.html
+                                         all of them with their diffs, for a browser
   headstart update                       do it, to the newest release in this package
   headstart update --to 0.2.0            or to that one
   headstart update --data database=mysql other answers
@@ -73,6 +82,7 @@ def update(
     ] = None,
     proceed: Annotated[bool, typer.Option("--continue", help="Conflicts are settled.")] = False,
     abort: Annotated[bool, typer.Option("--abort", help="Take the update back.")] = False,
+    html: Html = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -80,19 +90,24 @@ def update(
 
     if sum(map(bool, (preview or diff, proceed, abort))) > 1:
         raise UsageError("--preview or --diff, --continue and --abort exclude each other.")
+    if html and (diff or proceed or abort):
+        raise UsageError("--html shows an update: alone, or with --preview.")
     opened = _opened(project) if not (proceed or abort) else None
     if opened is None:
         _finish(project, aborted=abort, as_json=as_json)
     elif diff:
         _show_diff(opened, target(opened, to, data or []), diff, as_json=as_json)
     else:
-        _bring(opened, target(opened, to, data or []), preview=preview, as_json=as_json)
+        said = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
+        shown = _shown(shlex.join(["headstart", "update", *said]), html, as_json=as_json)
+        _bring(opened, target(opened, to, data or []), shown, preview=preview)
 
 
 @feature.command(short_help="Add a feature.")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     preview: Preview = False,
+    html: Html = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -100,13 +115,15 @@ def add(
     from bootstrap.project import features
 
     opened = _opened(project)
-    _bring(opened, features.added(opened, name), preview=preview, as_json=as_json)
+    shown = _shown(shlex.join(["headstart", "feature", "add", name]), html, as_json=as_json)
+    _bring(opened, features.added(opened, name), shown, preview=preview)
 
 
 @feature.command(short_help="Remove a feature.")
 def remove(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     preview: Preview = False,
+    html: Html = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,7 +131,8 @@ def remove(
     from bootstrap.project import features
 
     opened = _opened(project)
-    _bring(opened, features.removed(opened, name), preview=preview, as_json=as_json)
+    shown = _shown(shlex.join(["headstart", "feature", "remove", name]), html, as_json=as_json)
+    _bring(opened, features.removed(opened, name), shown, preview=preview)
 
 
 @app.command(short_help="Which files differ from the template, and since when?")
@@ -122,6 +140,7 @@ def drift(
     fail: Annotated[
         bool, typer.Option("--fail", help="Exit with 3 when one is not accepted.")
     ] = False,
+    html: Html = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,13 +156,16 @@ def drift(
     """
     from datetime import UTC, datetime
 
-    from bootstrap import console, reports
-    from bootstrap.project import drift, update
+    from bootstrap import reports
+    from bootstrap.project import diffs, drift, update
+    from bootstrap.reports import pages
 
     opened = _opened(project)
+    shown = _shown("headstart drift", html, as_json=as_json)
     today = datetime.now(UTC).date()
-    found = drift.of_project(opened, update.target(opened, None, []), today)
-    console.show_report(reports.of_drift(found), form(as_json))
+    with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
+        read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
+        shown.show(reports.of_drift(found), lambda: pages.of_drift(opened, found, read()))
     if fail and found.unaccepted:
         raise typer.Exit(ExitCode.DRIFT)
 
@@ -154,19 +176,50 @@ def _opened(project: Path | None) -> "Opened":
     return update.open_project((project or recorded.locate(Path.cwd())).resolve())
 
 
-def _bring(opened: "Opened", to: "Target", *, preview: bool, as_json: bool) -> None:
-    """Show an update, or make it."""
-    from bootstrap import console, reports
-    from bootstrap.project import update
+@dataclass(frozen=True)
+class _Shown:
+    """How a result is shown: what its command was, whether as a page too, and for whom."""
 
-    repository = opened.repository
+    command: str
+    html: Path | None
+    as_json: bool
+
+    def show(self, report: "Report", page: "Callable[[], Page]") -> None:
+        """Show the report; then write its page, whose failure hides nothing of what was done."""
+        from bootstrap import console
+
+        console.show_report(report, form(self.as_json), page=self.html)
+        if self.html:
+            from bootstrap.reports import html
+
+            html.write(page(), self.html)
+
+
+def _shown(command: str, html: Path | None, *, as_json: bool) -> _Shown:
+    """How to show it, once it is sure that a page can be written there."""
+    if html:
+        from bootstrap.reports.html import check_writable
+
+        check_writable(html)
+    return _Shown(command, html, as_json=as_json)
+
+
+def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> None:
+    """Show an update, or make it."""
+    from bootstrap import reports
+    from bootstrap.project import diffs, update
+    from bootstrap.reports import pages
+
     if preview:
-        with update.prepared(opened, to, ask=False) as (_, proposed):
-            report = reports.of_preview(proposed, repository)
+        with update.prepared(opened, to, ask=False) as (bench, proposed):
+            report = reports.of_preview(proposed, opened.repository, shown.command)
+            read = partial(diffs.of_update, bench.git, proposed.proposal)
+            shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
     else:
         brought = update.bring(opened, to)
-        proposed, report = brought.update, reports.of_update(brought, repository)
-    console.show_report(report, form(as_json))
+        proposed, report = brought.update, reports.of_update(brought, opened.repository)
+        read = partial(diffs.of_update, opened.repository.git, proposed.proposal)
+        shown.show(report, lambda: pages.of_update(opened, brought, read()))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
 

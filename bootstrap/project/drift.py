@@ -1,6 +1,7 @@
 """How a project differs from what its template rendered, and which of that is accepted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ import yaml
 
 from bootstrap.errors import UsageError
 from bootstrap.project.merge import outside_of, rendered_tree
-from bootstrap.project.trees import Change, Tree, Workbench, workbench
+from bootstrap.project.trees import Change, Workbench, workbench
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
 
 EXCEPTIONS = ".headstart/drift.yml"
@@ -43,9 +44,11 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Drift:
-    """All files that differ from the render of `version`."""
+    """All files that differ from the render of `version`: the trees `before` and `now`."""
 
     version: str
+    before: str
+    now: str
     files: tuple[Drifted, ...]
 
     @property
@@ -54,8 +57,9 @@ class Drift:
         return tuple(each for each in self.files if not each.accepted)
 
 
-def of_project(project: Project, to: Target, today: date) -> Drift:
-    """The project's drift, and which of it the target changes too."""
+@contextmanager
+def measured(project: Project, to: Target, today: date) -> Iterator[tuple[Workbench, Drift]]:
+    """The project's drift, and which of it the target changes too; with the workbench it is on."""
     accepted = exemptions(project.path)
     repository = project.repository
     with workbench(repository) as bench:
@@ -64,14 +68,14 @@ def of_project(project: Project, to: Target, today: date) -> Drift:
         theirs = base
         if to.template.version != project.recorded.version:
             theirs = rendered_tree(bench, rendered_target(bench, project, to), outside)
-        files = judged(measure(bench, base, theirs), accepted, today)
-    return Drift(project.recorded.version, files)
+        before, now = bench.write(base), bench.write(bench.of_work_tree())
+        files = judged(_measure(bench, before, now, bench.write(theirs)), accepted, today)
+        yield bench, Drift(project.recorded.version, before, now, files)
 
 
-def measure(bench: Workbench, base: Tree, newest: Tree) -> tuple[Drifted, ...]:
-    """What differs from `base` in the files as they are on disk."""
-    before, now = bench.write(base), bench.write(bench.of_work_tree())
-    moving = {change.old for change in bench.changes(before, bench.write(newest))}
+def _measure(bench: Workbench, before: str, now: str, newest: str) -> tuple[Drifted, ...]:
+    """What differs in the files as they are on disk."""
+    moving = {change.old for change in bench.changes(before, newest)}
     return tuple(
         _since(bench, change, template_changes_it=change.old in moving)
         for change in bench.changes(before, now)

@@ -86,13 +86,11 @@ def call(
         [executable, *arguments],
         cwd=cwd,
         env={**environment(os.environ), **(environ or {})},
-        input=given,
+        input=given.encode("utf-8", "surrogateescape"),
         capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
         check=False,
     )
-    return Finished(finished.returncode, finished.stdout, finished.stderr)
+    return Finished(finished.returncode, _text(finished.stdout), _text(finished.stderr))
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -116,6 +114,11 @@ def is_inside_work_tree(folder: Path) -> bool:
         return run("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
     except GitError:
         return False
+
+
+def _text(said: bytes) -> str:
+    """The very characters: Python's text mode would make a line's end of each carriage return."""
+    return said.decode("utf-8", "surrogateescape")
 
 
 def _verb(arguments: tuple[str, ...]) -> str:

@@ -30,10 +30,13 @@ class Renders:
 class Proposal:
     """An update that could be applied: its commit, the tree it leads to, and what that means.
 
+    `before` and `after` are the trees of the two renders, with what the merge leaves alone too.
     `drifted` is how many of the template's files the project has changed since base.
     """
 
     head: str
+    before: str
+    after: str
     theirs: str
     merged: str
     files: tuple[FileOutcome, ...]
@@ -59,6 +62,17 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class _Offered:
+    """The two renders at their place in the repository, the ids of those trees, and yours."""
+
+    base: Tree
+    theirs: Tree
+    ours: Tree
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class _Commits:
     """The three commits of a merge; ours is what is checked out, on top of base."""
 
@@ -71,7 +85,8 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
     """Merge what changed between the renders into what is checked out."""
     repository = bench.repository
     head = repository.head()
-    settled = _settle(bench, head, renders)
+    offered = _offered(bench, head, renders)
+    settled = _settle(bench, head, offered, renders.seeded)
     commits = _commits(bench, head, settled, message)
     merged, complaints = _merge(bench, commits)
     result = bench.changes(commits.ours, merged.tree)
@@ -85,6 +100,8 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
     )
     return Proposal(
         head=head,
+        before=offered.before,
+        after=offered.after,
         theirs=commits.theirs,
         merged=merged.tree,
         files=outcomes(sides),
@@ -110,25 +127,29 @@ def outside_of(prefix: str, tree: Tree) -> Tree:
     return {path: entry for path, entry in tree.items() if not path.startswith(prefix)}
 
 
-def _settle(bench: Workbench, head: str, renders: Renders) -> Settled:
-    prefix = bench.repository.prefix
+def _offered(bench: Workbench, head: str, renders: Renders) -> _Offered:
     ours = bench.of_commit(head)
-    outside = outside_of(prefix, ours)
+    outside = outside_of(bench.repository.prefix, ours)
     base = rendered_tree(bench, renders.base, outside)
     theirs = rendered_tree(bench, renders.theirs, outside)
     base, theirs = _with_revisions(bench, base, theirs, ours)
-    written = bench.write(base)
+    return _Offered(base, theirs, ours, bench.write(base), bench.write(theirs))
+
+
+def _settle(bench: Workbench, head: str, offered: _Offered, seeded: frozenset[str]) -> Settled:
+    prefix = bench.repository.prefix
+    base, theirs, ours = offered.base, offered.theirs, offered.ours
     masks = Masks(
         answers=prefix + ANSWERS,
-        seeded=frozenset(prefix + path for path in renders.seeded),
+        seeded=frozenset(prefix + path for path in seeded),
         ignored=bench.ignored({*base, *theirs} - ours.keys()),
         locks=frozenset(prefix + name for name in dependencies.LOCKS),
         dependencies_edited=_dependencies_edited(bench, base, ours),
     )
     return settle(
         *(base, theirs, ours, masks),
-        template=bench.changes(written, bench.write(theirs)),
-        yours=bench.changes(written, head),
+        template=bench.changes(offered.before, offered.after),
+        yours=bench.changes(offered.before, head),
     )
 
 

@@ -1,6 +1,7 @@
 """What an update does to each file, in words: the template's change, yours, and the outcome."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,15 +65,16 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
 
 def advice(each: FileOutcome, path: str) -> str:
     """What to do about a conflict, in one line, with the path as it is typed in the project."""
+    name = shlex.quote(path)
     if each.reason == _DELETED_BY_TEMPLATE:
-        return f"keep yours: git add {path} · let it go: git rm {path}"
+        return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
-        return f"choose one name, git rm the others, then git add {path}"
+        return f"choose one name, git rm the others, then git add {name}"
     if path.endswith("migrate/HEAD"):
         return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
-        return f"git checkout --ours {path} (or --theirs), mend it, then git add {path}"
-    return f"edit it between <<<<<<< and >>>>>>>, then git add {path}"
+        return f"git checkout --ours {name} (or --theirs), mend it, then git add {name}"
+    return f"edit it between <<<<<<< and >>>>>>>, then git add {name}"
 
 
 _BINARY = "both changed it, and it cannot be merged line by line"

@@ -45,7 +45,7 @@ class Merged(NamedTuple):
 
 
 # As the merge itself finds renames, so that what is told is what happens.
-_RENAMES = ("-M50%", "-l10000")
+RENAMES = ("-M50%", "-l10000")
 MERGING = (
     *("-c", "merge.renames=true"),
     *("-c", "merge.renameLimit=10000"),
@@ -125,7 +125,7 @@ class Workbench:
 
     def changes(self, before: str, after: str) -> tuple[Change, ...]:
         """What became of each file, renames followed."""
-        listed = self.git("diff-tree", "-r", "-z", "--name-status", *_RENAMES, before, after)
+        listed = self.git("diff-tree", "-r", "-z", "--name-status", *RENAMES, before, after)
         return tuple(_changes(listed.split("\0")))
 
     def merge(self, ours: str, theirs: str, unmergeable: Iterable[str] = ()) -> Merged:

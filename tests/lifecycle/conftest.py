@@ -7,14 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.project.conftest import REPOSITORY, Run, git, home
+from tests.project.conftest import REPOSITORY, Run, git, home, move_in
 
 __all__ = ["home"]
 
@@ -103,6 +104,15 @@ class Package:
         return folder
 
 
+@contextmanager
+def lasting(folder: Path) -> Iterator[Package]:
+    """A package and a home in `folder`, for more than one test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("HEADSTART_STATE_DIR", str(folder / "state"))
+        move_in(folder, monkeypatch)
+        yield bare(folder / "headstart")
+
+
 def write(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -123,7 +133,11 @@ def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def package(tmp_path: Path) -> Package:
     """A package with no release yet."""
-    root = tmp_path / "headstart"
+    return bare(tmp_path / "headstart")
+
+
+def bare(root: Path) -> Package:
+    """A package at `root` with no release yet."""
     ignored = shutil.ignore_patterns("*.pyc.*", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
     # What the commands of the machine half need stays where it is.

@@ -20,6 +20,12 @@ Run = subprocess.CompletedProcess[str]
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without settings, in the environment of this process and of those it starts."""
     folder = tmp_path_factory.mktemp("home")
+    move_in(folder, monkeypatch)
+    return folder
+
+
+def move_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `folder` the home of this process and of those it starts."""
     (folder / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
     for name in [name for name in os.environ if name.startswith(("GIT_", "COPIER_", "PYENV_"))]:
         monkeypatch.delenv(name)
@@ -28,7 +34,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("COPIER_SETTINGS_PATH", str(folder / "copier-settings.yml"))
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    return folder
 
 
 def headstart(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Run:

@@ -26,9 +26,11 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 class Terminal:
     """A pseudo-terminal with `headstart` in it: wait for a text, then type."""
 
-    def __init__(self, *arguments: str, cwd: Path, stdout: int | None = None) -> None:
+    def __init__(
+        self, *arguments: str, cwd: Path, stdout: int | None = None, columns: int = 120
+    ) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bootstrap", *arguments],
             cwd=cwd,

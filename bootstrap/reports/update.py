@@ -1,38 +1,30 @@
-"""What the commands on a project's template tell: for programs a document, for people lines."""
+"""What status, a preview, an update, and its end tell."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.reports.kinds import KINDS, Kind
+from bootstrap.reports.report import Again, Diff, Files, Group, Pair, Report, Row, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from bootstrap.project.drift import Drift, Drifted
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.update import Brought, Update
+    from bootstrap.reports.report import Item
 
 
-@dataclass(frozen=True)
-class Report:
-    """One command's result."""
-
-    document: Mapping[str, object]
-    lines: Sequence[str]
-
-
-def of_preview(update: Update, repository: Repository) -> Report:
-    """What an update would do; nothing was touched."""
+def of_preview(update: Update, repository: Repository, command: str) -> Report:
+    """What an update would do; nothing was touched, and `command` is what does it."""
     document = _document(update, repository) | {"applied": False}
     if update.proposal.empty:
         return Report(document, [f"Up to date: {update.after}."])
-    ending = ["", "Nothing was changed. To do it: headstart update"]
-    return Report(
-        document, [*_head(update), *_files(update, repository), "", _sum(update), *ending]
-    )
+    ending = ["", f"Nothing was changed. To do it: {command}"]
+    return Report(document, [*_head(update), *_files(update, repository), *ending])
 
 
 def of_update(brought: Brought, repository: Repository) -> Report:
@@ -46,14 +38,14 @@ def of_update(brought: Brought, repository: Repository) -> Report:
     document = _document(update, repository) | done
     if update.proposal.empty:
         return Report(document, [f"Up to date: {update.after}."])
-    lines = [*_head(update), *_files(update, repository), "", _sum(update), ""]
-    return Report(document, [*lines, *_next(brought, repository)])
+    lines = [*_head(update), *_files(update, repository), "", *_next(brought, repository)]
+    return Report(document, lines)
 
 
 def of_difference(path: str, diff: str) -> Report:
     """What an update would do to one file."""
-    lines = diff.splitlines() or [f"Nothing would change in {path}."]
-    return Report({"path": path, "diff": diff}, lines)
+    line = Diff(diff) if diff else f"Nothing would change in {path}."
+    return Report({"path": path, "diff": diff}, [line])
 
 
 def of_continued(commit: str) -> Report:
@@ -80,33 +72,15 @@ def of_status(update: Update, backups: Sequence[str], repository: Repository) ->
         "drifted": update.proposal.drifted,
         "backups": list(backups),
     }
-    lines = [f"The project is of template {update.before}."]
+    lines: list[Item] = [f"The project is of template {update.before}."]
     if update.available:
-        told = ["See it: headstart update --preview"]
-        lines += [
-            "",
-            *_changelog(update),
-            "",
-            f"An update to {update.after}: {_sum(update)}.",
-            *told,
-        ]
+        sum_ = "".join(_totals(update).plain)
+        see = f"An update to {update.after}: {sum_ or 'nothing to change'}."
+        lines += ["", *_changelog(update), "", see, "See it: headstart update --preview"]
     else:
         lines.append("There is no newer one here.")
-    lines.append(
-        f"Files that differ from the template: {update.proposal.drifted} (headstart drift)"
-    )
-    return Report(document, [*lines, *(f"Before an update: {ref}" for ref in backups)])
-
-
-def of_drift(drift: Drift) -> Report:
-    """How a project differs from what was rendered."""
-    document = {
-        "version": drift.version,
-        "files": [asdict(each) for each in drift.files],
-        "unaccepted": len(drift.unaccepted),
-    }
-    lines = [line for each in drift.files for line in _drifted(each)]
-    return Report(document, lines or [f"Every file is as {drift.version} rendered it."])
+    drifted = f"Files that differ from the template: {update.proposal.drifted} (headstart drift)"
+    return Report(document, [*lines, drifted, *(f"Before an update: {ref}" for ref in backups)])
 
 
 def _document(update: Update, repository: Repository) -> dict[str, object]:
@@ -130,59 +104,63 @@ def _file_document(each: FileOutcome, repository: Repository) -> dict[str, objec
     return told
 
 
-def _head(update: Update) -> list[str]:
+def _head(update: Update) -> list[Item]:
     to = f" → {update.after}" if update.available else ", with other answers"
-    lines = [f"Template {update.before}{to}", "", *_changelog(update)]
-    lines += [
-        f"  new: {each.question.name} = {each.shown_value} ({each.source})"
-        for each in update.new_answers
-    ]
-    lines += [f"  no longer asked: {name}" for name in update.dropped]
-    lines += [f"  new setting, see .env.example: {name}" for name in update.settings.new]
-    lines += [f"  setting that is no more: {name}" for name in update.settings.gone]
-    return [*lines, ""] if lines[2:] else lines[:2]
+    pairs = [*_changelog(update), *_facts(update)]
+    return [f"Template {update.before}{to}", "", *pairs, *([""] if pairs else [])]
 
 
-def _changelog(update: Update) -> list[str]:
-    return [f"  {section.version}: {section.headline}" for section in update.sections]
+def _facts(update: Update) -> Iterator[Pair]:
+    for each in update.new_answers:
+        yield Pair("new", f"{each.question.name} = {each.shown_value} ({each.source})")
+    yield from (Pair("no longer asked", name) for name in update.dropped)
+    yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
+    yield from (Pair("setting that is no more", name) for name in update.settings.gone)
 
 
-def _files(update: Update, repository: Repository) -> list[str]:
+def _changelog(update: Update) -> Iterator[Pair]:
+    return (Pair(section.version, section.headline) for section in update.sections)
+
+
+def _files(update: Update, repository: Repository) -> Iterator[Item]:
+    """The files, and how many there are of each kind."""
     files = update.proposal.files
     width = max((len(repository.path(each.path)) for each in files), default=0)
-    return [_row(each, repository.path(each.path), width) for each in files]
+    lines = tuple(_line(each, repository.path(each.path), width) for each in files)
+    groups = (_group(kind, files, repository) for kind in reversed(KINDS))
+    yield Files(tuple(group for group in groups if group.rows), lines)
+    yield Again(("",))
+    yield _totals(update)
 
 
-def _row(each: FileOutcome, path: str, width: int) -> str:
+def _group(kind: Kind, files: Iterable[FileOutcome], repository: Repository) -> Group:
+    rows = tuple(_row(each, repository) for each in files if each.outcome is kind.outcome)
+    title = kind.titled(len(rows))
+    return Group(str(kind.outcome), kind.sign, title, kind.meaning, rows)
+
+
+def _row(each: FileOutcome, repository: Repository) -> Row:
+    path = repository.path(each.path)
+    told = advice(each, path) if each.outcome is Outcome.CONFLICT else ""
+    return Row(path, (each.reason,) if each.reason else (), told)
+
+
+def _line(each: FileOutcome, path: str, width: int) -> str:
     sides = f"template {each.template or '-':8} you {each.yours or '-':8}"
     outcome = "CONFLICT" if each.outcome is Outcome.CONFLICT else str(each.outcome)
     return f"  {path:{width}}  {sides} {outcome:8} {each.reason}".rstrip()
 
 
-def _sum(update: Update) -> str:
-    counts = update.proposal.counts
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing to change"
+def _totals(update: Update) -> Totals:
+    return Totals(update.proposal.counts)
 
 
-def _next(brought: Brought, repository: Repository) -> Iterable[str]:
-    conflicts = brought.update.proposal.conflicts
-    if not conflicts:
+def _next(brought: Brought, repository: Repository) -> Iterator[Item]:
+    if not brought.update.proposal.conflicts:
         yield "Next: make up && make check && make test"
         yield f"To go back: git reset --keep {brought.backup}"
         return
-    yield "Settle what both changed:"
-    for each in conflicts:
-        path = repository.path(each.path)
-        yield f"  {path}: {advice(each, path)}"
+    rows = [_row(each, repository) for each in brought.update.proposal.conflicts]
+    told = (f"  {row.path}: {row.advice}" for row in rows)
+    yield Again(("Settle what both changed:", *told))
     yield "Then: headstart update --continue    Or take it all back: headstart update --abort"
-
-
-def _drifted(each: Drifted) -> Iterable[str]:
-    since = f"{each.commit} {each.date} {each.author}: {each.subject}" if each.commit else ""
-    yield f"  {each.path}  {each.how} {each.note}".rstrip()
-    if since:
-        yield f"      {since}"
-    if each.template_changes_it:
-        yield "      the newest template changes it too"
-    if each.accepted:
-        yield f"      accepted: {each.accepted}"

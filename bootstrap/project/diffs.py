@@ -1,0 +1,92 @@
+"""The text of what an update changes: for each side all its diffs, by one git process."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from bootstrap.project.merge import Proposal
+from bootstrap.project.trees import RENAMES
+
+ABSENT = "000000"  # the mode of a file that is not there
+_AS_TEXT = ("--no-ext-diff", "--no-textconv", "--no-color", "--unified=3")
+_HUNK = re.compile(r"^@@ ", re.MULTILINE)
+_BEGINNING = re.compile(r"^diff --git ", re.MULTILINE)
+
+
+class Git(Protocol):
+    """git, where the trees can be read: on a workbench, or in the repository."""
+
+    def __call__(self, *arguments: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Patch:
+    """What changed in one file: names, modes in git's words, and hunks where it is text."""
+
+    old: str
+    new: str
+    modes: tuple[str, str]
+    hunks: str = ""
+    binary: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """The patches of one side, found by either name of their file."""
+
+    patches: tuple[Patch, ...]
+
+    def of(self, *names: str) -> Patch | None:
+        """The patch of the first name that has one; a file's name now goes before its old one."""
+        by_name = {each.old: each for each in self.patches}
+        by_name |= {each.new: each for each in self.patches}
+        return next((by_name[name] for name in names if name in by_name), None)
+
+
+@dataclass(frozen=True)
+class Diffs:
+    """What the template changes, what you have changed since base, and what becomes of yours."""
+
+    template: Side
+    yours: Side
+    result: Side
+
+
+def of_update(git: Git, proposal: Proposal) -> Diffs:
+    """The diffs of an update, before it is applied or after; files that are only yours left out."""
+    return Diffs(
+        template=between(git, proposal.before, proposal.after),
+        yours=between(git, proposal.before, proposal.head, "--diff-filter=a"),
+        result=between(git, proposal.head, proposal.merged),
+    )
+
+
+def between(git: Git, before: str, after: str, *options: str) -> Side:
+    """The patches between two trees."""
+    words = ("diff-tree", "-r", "-p", "--raw", "-z", *RENAMES, *_AS_TEXT, *options)
+    listed, _, text = git(*words, before, after).partition("\0\0")
+    # Every line of a file's content has a sign before it, so none can look like a beginning.
+    sections = _BEGINNING.split(text)[1:]
+    return Side(tuple(_patches(listed.split("\0"), iter(sections))))
+
+
+def _patches(listed: Iterable[str], sections: Iterator[str]) -> Iterator[Patch]:
+    """One for each entry: `:MODE MODE BLOB BLOB STATUS`, its name, and a second one if renamed."""
+    words = iter(listed)
+    for about in words:
+        if not about:
+            continue
+        before, after, _, _, status = about.removeprefix(":").split(" ")
+        old = next(words)
+        new = next(words) if status[0] in "RC" else old
+        # What becomes a link, or was one, is told twice: as it goes, and as it comes.
+        told = tuple(islice(sections, 2 if status[0] == "T" else 1))
+        binary = any("\nBinary files " in section for section in told)
+        yield Patch(old, new, (before, after), "".join(map(_hunks, told)), binary)
+
+
+def _hunks(section: str) -> str:
+    found = _HUNK.search(section)
+    return section[found.start() :] if found else ""

@@ -1,0 +1,96 @@
+"""A page as one file that needs nothing else: no network, and no script to be read."""
+
+import os
+import tempfile
+from base64 import b64encode
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.reports.page import Page
+
+_HERE = Path(__file__).parent
+_MARK = "<!doctype html>\n<!-- A report of Headstart: it is replaced by the next one. -->\n"
+
+
+def render(page: Page) -> str:
+    """The page as HTML; the same page is the same text."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style, script = _asset("page.css"), _asset("page.js")
+    allowed = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+    template = environment.get_template("page.html.jinja")
+    return _MARK + template.render(page=page, style=style, script=script, allowed=allowed)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place that a report cannot be written to, before anything else is done."""
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"The report cannot be written to {path}.",
+            why=(f"there is no folder {path.parent}",),
+            next=(f"mkdir -p {path.parent}",),
+        )
+    _check_replaceable(path)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write(page: Page, path: Path) -> None:
+    """Write the page; whoever looks there sees all of it, or what was there before."""
+    _check_replaceable(path)
+    text = render(page).encode("utf-8")
+    try:
+        draft = Path(f"{path}.{os.getpid()}.draft")
+        try:
+            draft.write_bytes(text)
+            draft.replace(path)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _check_replaceable(path: Path) -> None:
+    """Only an earlier report is replaced: what else is there may be somebody's work."""
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        earlier = path.is_file() and path.read_bytes()[: len(_MARK)] == _MARK.encode()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not earlier:
+        raise Refused(
+            f"{path} is there already, and is no report of Headstart.",
+            next=("name another file, or remove that one",),
+        )
+
+
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """What a Content-Security-Policy allows that one style or script by."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _unwritable(path: Path, error: OSError) -> HeadstartError:
+    return HeadstartError(
+        f"The report cannot be written to {path}.",
+        why=(error.strerror or str(error),),
+        next=("name a file in a folder that you can write to",),
+    )

@@ -1,0 +1,63 @@
+
+"use strict";
+// Everything can be read without this: it finds files, opens all, and knows a few keys.
+(() => {
+  const all = (what, within = document) => [...within.querySelectorAll(what)];
+  const search = document.getElementById("search");
+  if (!search) return;
+  const rows = all(".index tbody tr");
+  const files = all("details.file");
+  const tables = all(".index table");
+  const button = document.getElementById("all");
+  all(".tools").forEach((tools) => { tools.hidden = false; });
+
+  const chosen = (element) => element.getClientRects().length > 0;
+
+  const find = () => {
+    const wanted = search.value.trim().toLowerCase();
+    const matches = (each) => each.dataset.path.toLowerCase().includes(wanted);
+    [...rows, ...files].forEach((each) => { each.hidden = !matches(each); });
+    tables.forEach((each) => { each.hidden = !all("tbody tr", each).some(matches); });
+    const shown = rows.filter(chosen).length;
+    document.getElementById("shown").value = `${shown} of ${rows.length}`;
+  };
+
+  const name = () => { button.textContent = files.some((each) => !each.open) ? "Open all" : "Close all"; };
+  const openAll = () => {
+    const open = files.some((each) => !each.open);
+    files.forEach((each) => { each.open = open; });
+    name();
+  };
+
+  const go = (step) => {
+    const shown = files.filter(chosen);
+    const now = shown.indexOf(document.activeElement?.closest("details.file"));
+    const next = shown[Math.min(Math.max(now + step, 0), shown.length - 1)];
+    next?.querySelector("summary").focus();
+    next?.scrollIntoView({ block: "nearest" });
+  };
+
+  const reveal = () => {
+    const target = document.getElementById(location.hash.slice(1))?.closest("details.file");
+    if (!target) return;
+    target.open = true;
+    target.scrollIntoView();
+  };
+
+  search.addEventListener("input", find);
+  all(".legend input").forEach((each) => each.addEventListener("change", find));
+  button.addEventListener("click", openAll);
+  files.forEach((each) => each.addEventListener("toggle", name));
+  addEventListener("hashchange", reveal);
+  addEventListener("beforeprint", () => all("details").forEach((each) => { each.open = true; }));
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target === search) { search.value = ""; find(); search.blur(); }
+    if (event.target instanceof HTMLInputElement && event.target.type === "search") return;
+    if (event.key === "/") { event.preventDefault(); search.focus(); }
+    if (event.key === "j") go(1);
+    if (event.key === "k") go(-1);
+  });
+  find();
+  reveal();
+})();
