@@ -76,15 +76,21 @@ def forget(repository: Repository) -> None:
 
 
 def clear_locks(repository: Repository) -> None:
-    """Remove the locks of a git that was killed; one that still runs is given time to end."""
+    """Remove the locks of a git that was killed."""
     branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
-    words = ("rev-parse", "--path-format=absolute", "--git-path")
-    names = [f"{name}.lock" for name in (*_LOCKED, THEIRS, branch) if name]
+    for name in (*_LOCKED, THEIRS, branch):
+        if name:
+            clear_lock(repository, name)
+
+
+def clear_lock(repository: Repository, name: str) -> None:
+    """Remove the lock on a file or ref of git's; a git that still runs is given time to end."""
+    words = ("rev-parse", "--path-format=absolute", "--git-path", f"{name}.lock")
+    lock = Path(git.run(*words, cwd=repository.top))
     end = time.monotonic() + _PATIENCE
-    for lock in [Path(git.run(*words, name, cwd=repository.top)) for name in names]:
-        while lock.exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        lock.unlink(missing_ok=True)
+    while lock.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    lock.unlink(missing_ok=True)
 
 
 def names(listed: str) -> frozenset[str]:
