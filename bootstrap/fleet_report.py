@@ -67,7 +67,7 @@ def of_update(standings: Sequence[Standing], here: Path, name: str) -> Table:
         Row(
             _TONES.get(each.ending, "plain"),
             (_shown(each, here), _way(each), each.checked_out or "-", _has(each)),
-            (*_named(each, name), *_notes(each)),
+            (*_named(each, name), *_answered(each), *_notes(each)),
         )
         for each in standings
     ]
@@ -130,6 +130,12 @@ def _named(each: Standing, name: str) -> Iterator[str]:
     """The branch's name, where it is not that of all the others."""
     if each.branch and each.branch.name != name:
         yield each.branch.name
+
+
+def _answered(each: Standing) -> Iterator[str]:
+    """What nobody was asked: the template's defaults, for what is asked since that version."""
+    if each.new_answers:
+        yield "new: " + ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
 
 
 def _notes(each: Standing) -> Iterator[str]:

@@ -15,7 +15,7 @@ from bootstrap.project import git, history
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository
 from bootstrap.project.trees import Workbench
-from bootstrap.project.underway import clear_lock
+from bootstrap.project.underway import clear
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def checked_out(repository: Repository) -> str:
 def make(bench: Workbench, proposal: Proposal, message: str, name: str) -> Branch:
     """Put a clean update on the new branch `name`, or find that it is there."""
     repository = bench.repository
-    clear_lock(repository, f"refs/heads/{name}")
+    clear(repository, f"refs/heads/{name}")
     if there := _there(bench, proposal, name):
         return there
     who, _ = history.identity(repository.top)

@@ -1,17 +1,17 @@
-"""Many projects at once: how each stands, and its update on a branch. One that fails stops none."""
+"""Many projects at once: how each stands, and its update on a branch. One that fails stops none.
+
+Only the workers look closely (`standing`): the process that a person has started renders nothing,
+and does without copier's imports.
+"""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from bootstrap.errors import HeadstartError, Refused, unforeseen
-from bootstrap.project import branches, checkouts, releases, update, workers
+from bootstrap.project import checkouts, workers
 from bootstrap.project.branches import Branch
-from bootstrap.project.merge import ANSWERS
-from bootstrap.project.repository import check_idle, locked
-from bootstrap.project.update import Project, Target, Update
 from bootstrap.project.workers import Crash
 
 
@@ -56,6 +56,7 @@ class Standing:
     drifted: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
+    new_answers: Mapping[str, str] = field(default_factory=dict)
     checked_out: str = ""
     branch: Branch | None = None
     trouble: Trouble | None = None
@@ -63,85 +64,15 @@ class Standing:
 
 def standings(works: Sequence[Work], jobs: int) -> Iterator[Standing]:
     """How each stands, in the order in which they are done; `jobs` of them at once."""
-    for work, done in workers.each(of_project, works, jobs=jobs, apart=_apart):
+    for work, done in workers.each(_looked_at, works, jobs=jobs, apart=_apart):
         yield _crashed(work, done) if isinstance(done, Crash) else done
 
 
-def of_project(work: Work) -> Standing:
-    """How one project stands after the work. Whatever fails is told, not raised."""
-    known = Standing(work.path)
-    try:
-        _check_project(work.path)
-        opened = update.open_project(work.path)
-        known = replace(known, version=opened.recorded.version)
-        to = _target(opened, work.to)
-        if to is None:
-            return replace(known, ending=Ending.CURRENT)
-        known = replace(known, to=to.template.version)
-        if work.on_branch:
-            name = work.branch or branches.default_name(to.template.version)
-            return _branched(known, opened, to, name)
-        return _looked_at(known, opened, to)
-    except OSError as error:
-        return _failed(known, _unreadable(error))
-    except Exception as error:  # noqa: BLE001 - one failing project stops none of the others
-        return _failed(known, unforeseen(error))
+def _looked_at(work: Work) -> Standing:
+    """In a worker."""
+    from bootstrap.project.standing import of_project  # noqa: PLC0415 - heavy: copier
 
-
-def _target(project: Project, to: str | None) -> Target | None:
-    """Where its update leads; nowhere for a project that is there, or further, already."""
-    wanted = releases.number(to) if to else None
-    if wanted and (project.recorded.number or ()) > wanted:
-        return None
-    return update.target(project, to, [])
-
-
-def _looked_at(known: Standing, project: Project, to: Target) -> Standing:
-    with update.prepared(project, to, ask=False) as (_, found):
-        return _told(known, found, project)
-
-
-def _branched(known: Standing, project: Project, to: Target, name: str) -> Standing:
-    if project.recorded.number and known.version == known.to:
-        return replace(known, ending=Ending.CURRENT)
-    repository = project.repository
-    with locked(repository):
-        check_idle(repository)
-        with update.prepared(project, to, ask=False) as (bench, found):
-            told = _told(known, found, project)
-            if told.ending is not Ending.CLEAN:
-                return told
-            name = branches.name_in(repository, name)
-            branch = branches.make(bench, found.proposal, to.message, name)
-            return replace(told, ending=Ending.BRANCHED, branch=branch)
-
-
-def _told(known: Standing, found: Update, project: Project) -> Standing:
-    conflicts = tuple(project.repository.path(each.path) for each in found.proposal.conflicts)
-    return replace(
-        known,
-        ending=_ending(found),
-        behind=tuple(section.version for section in found.sections),
-        drifted=found.proposal.drifted,
-        counts=dict(found.proposal.counts),
-        conflicts=conflicts,
-        checked_out=branches.checked_out(project.repository),
-    )
-
-
-def _ending(found: Update) -> Ending:
-    if found.proposal.conflicts:
-        return Ending.CONFLICTS
-    return Ending.CURRENT if found.proposal.empty else Ending.CLEAN
-
-
-def _check_project(path: Path) -> None:
-    if not (path / ANSWERS).is_file():
-        raise Refused(
-            "There is no project here that Headstart has rendered.",
-            why=(f"no folder in it has {ANSWERS}",),
-            next=("name another folder", f"a new one: headstart new {path.name}"),
-        )
+    return of_project(work)
 
 
 def _apart(work: Work) -> Path:
@@ -149,22 +80,8 @@ def _apart(work: Work) -> Path:
     return checkouts.repository_of(work.path) if work.on_branch else work.path
 
 
-def _failed(known: Standing, error: HeadstartError) -> Standing:
-    trouble = Trouble(error.what, error.why, error.next)
-    return replace(known, ending=Ending.FAILED, trouble=trouble)
-
-
 def _crashed(work: Work, crash: Crash) -> Standing:
     how = signal.Signals(-crash.code).name if crash.code < 0 else f"exit code {crash.code}"
     what = f"The process that worked on it died: {how}."
     again = ("run the same command again: what is done is done",)
     return Standing(work.path, trouble=Trouble(what, (), again))
-
-
-def _unreadable(error: OSError) -> HeadstartError:
-    why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return HeadstartError(
-        "Its files cannot be read or written.",
-        why=(why,),
-        next=("make them yours, or the disk writable, then run the same command again",),
-    )

@@ -76,21 +76,19 @@ def forget(repository: Repository) -> None:
 
 
 def clear_locks(repository: Repository) -> None:
-    """Remove the locks of a git that was killed."""
+    """Remove the locks of a git that was killed in the middle of an update."""
     branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
-    for name in (*_LOCKED, THEIRS, branch):
-        if name:
-            clear_lock(repository, name)
+    clear(repository, *filter(None, (*_LOCKED, THEIRS, branch)))
 
 
-def clear_lock(repository: Repository, name: str) -> None:
-    """Remove the lock on a file or ref of git's; a git that still runs is given time to end."""
-    words = ("rev-parse", "--path-format=absolute", "--git-path", f"{name}.lock")
-    lock = Path(git.run(*words, cwd=repository.top))
+def clear(repository: Repository, *locked: str) -> None:
+    """Remove the locks on files and refs of git's; a git that still runs is given time to end."""
+    words = ("rev-parse", "--path-format=absolute", "--git-path")
     end = time.monotonic() + _PATIENCE
-    while lock.exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    lock.unlink(missing_ok=True)
+    for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
+        while lock.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        lock.unlink(missing_ok=True)
 
 
 def names(listed: str) -> frozenset[str]:

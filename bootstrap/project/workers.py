@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Generic, TypeVar
@@ -19,6 +20,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_GLANCE = 0.5  # seconds
 _PATIENCE = 5.0  # seconds that a worker may take to clear up
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -99,8 +101,8 @@ class _Crew(Generic[Item, Result]):
             worker.line.send(item)
 
     def results(self) -> Iterator[tuple[Item, Result | Crash]]:
-        """What is done now; waits for the first."""
-        ready = set(wait([worker.line for worker in self.busy]))
+        """What is done now. Does not wait for long: a signal may have come to another thread."""
+        ready = set(wait([worker.line for worker in self.busy], _GLANCE))
         for worker in [each for each in self.busy if each.line in ready]:
             item = self.busy.pop(worker)
             try:
@@ -125,9 +127,11 @@ class _Crew(Generic[Item, Result]):
 
 
 def _hired(work: Callable[[Item], Result]) -> _Worker[Item, Result]:
+    resource_tracker.ensure_running()  # beforehand, for it lets SIGINT through again
     ours, theirs = _SPAWN.Pipe()
     process = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
-    # Ctrl-C reaches every process of a terminal; only this one shall answer to it, for all.
+    # Ctrl-C reaches every process of a terminal. Only this one answers to it, for all; a worker is
+    # deaf to it from its first moment.
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
@@ -139,6 +143,7 @@ def _hired(work: Callable[[Item], Result]) -> _Worker[Item, Result]:
 
 def _serve(work: Callable[[Item], Result], line: "Connection[Result, Item]") -> None:
     """Work until nobody is there any more to ask for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     while True:
         try:
@@ -149,4 +154,5 @@ def _serve(work: Callable[[Item], Result], line: "Connection[Result, Item]") -> 
 
 
 def _leave(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # what is being cleared up is cleared up to its end
     raise SystemExit(128 + number)
