@@ -91,6 +91,8 @@ def target(project: Project, to: str | None, data: list[str]) -> Target:
     before = project.recorded.number
     after = releases.number(found.version)
     if before and after and after < before:
+        if to is None:
+            _origin(project)  # which this headstart does not have: it is older than the project
         raise Refused(
             f"The project is of {project.recorded.version} already; {found.version} is older.",
             why=("what a newer template has brought would be taken out again",),
