@@ -32,7 +32,7 @@ _SUMMARY = {
 }
 
 
-_PROJECT, _TEMPLATE = Column("project"), Column("template")
+_PROJECT, _TEMPLATE = Column("project", gives_way=True), Column("template")
 
 
 def of_status(standings: Sequence[Standing], here: Path, folders: str) -> Table:
@@ -58,7 +58,8 @@ def of_status(standings: Sequence[Standing], here: Path, folders: str) -> Table:
 def of_preview(standings: Sequence[Standing], here: Path, folders: str) -> Table:
     """How each update would end."""
     table = of_status(standings, here, folders)
-    return Table(table.document, table.columns, table.rows, ["Nothing was changed.", *table.ending])
+    ending = [*_answered(standings), "Nothing was changed.", *table.ending]
+    return Table(table.document, table.columns, table.rows, ending)
 
 
 def of_update(standings: Sequence[Standing], here: Path, name: str) -> Table:
@@ -67,12 +68,12 @@ def of_update(standings: Sequence[Standing], here: Path, name: str) -> Table:
         Row(
             _TONES.get(each.ending, "plain"),
             (_shown(each, here), _way(each), each.checked_out or "-", _has(each)),
-            (*_named(each, name), *_answered(each), *_notes(each)),
+            (*_named(each, name), *_notes(each)),
         )
         for each in standings
     ]
-    columns = (_PROJECT, _TEMPLATE, Column("checked out"), Column("the update"))
-    ending = [_sum(standings)]
+    columns = (_PROJECT, _TEMPLATE, Column("checked out", gives_way=True), Column("the update"))
+    ending = [_sum(standings), *_answered(standings)]
     if any(each.ending is Ending.BRANCHED for each in standings):
         pull = f"git push --set-upstream origin {name}, and a pull request"
         ending += [f"Next, in each of them: git merge {name}", f"or: {pull}"]
@@ -132,10 +133,14 @@ def _named(each: Standing, name: str) -> Iterator[str]:
         yield each.branch.name
 
 
-def _answered(each: Standing) -> Iterator[str]:
-    """What nobody was asked: the template's defaults, for what is asked since that version."""
-    if each.new_answers:
-        yield "new: " + ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
+def _answered(standings: Sequence[Standing]) -> list[str]:
+    """What nobody was asked: the template's defaults, for what it asks since those versions."""
+    told = Counter(
+        ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
+        for each in standings
+        if each.new_answers and each.ending is not Ending.CONFLICTS
+    )
+    return [f"New answers in {_count(number, 'project')}: {said}" for said, number in told.items()]
 
 
 def _notes(each: Standing) -> Iterator[str]:

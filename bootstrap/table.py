@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 Tone = Literal["good", "bad", "plain"]
 
-_NARROWEST = 16
+_NARROWEST = 12
 _GAP = "  "
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading, and whether it is one of numbers."""
+    """A column's heading, whether it is one of numbers, and whether it gives way to others."""
 
     head: str
     numbers: bool = False
+    gives_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,25 @@ class Table:
 
 
 def lines(table: Table, room: int | None) -> tuple[str, ...]:
-    """The headings and each row; where there is not the room, the first column gives way."""
+    """The headings and each row, in so many columns of a terminal if that can be done."""
     heads = tuple(column.head for column in table.columns)
     texts = [heads, *(row.cells for row in table.rows)]
     widths = [max(map(_width, column)) for column in zip(*texts, strict=True)]
     if room is not None:
-        others = sum(widths[1:]) + len(_GAP) * len(widths[1:])
-        widths[0] = min(widths[0], max(room - others, _NARROWEST))
+        widths = _narrowed(widths, table.columns, room)
     return tuple(_line(cells, widths, table.columns) for cells in texts)
+
+
+def _narrowed(widths: Sequence[int], columns: Sequence[Column], room: int) -> list[int]:
+    """The widths with which a line is not broken; the widest of those that give way gives first."""
+    narrowed = list(widths)
+    giving = [number for number, column in enumerate(columns) if column.gives_way]
+    while giving and sum(narrowed) + len(_GAP) * (len(narrowed) - 1) > room:
+        widest = max(giving, key=lambda number: narrowed[number])
+        if narrowed[widest] <= _NARROWEST:
+            break
+        narrowed[widest] -= 1
+    return narrowed
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

@@ -339,7 +339,7 @@ def test_new_answers_are_shown(package: Package, first: Path) -> None:
     package.questions = NAME + COLOUR
     package.release("3.0.0", {"colour.txt.jinja": "{{ colour }}\n"})
     run = package.headstart("fleet", "update", cwd=first)
-    assert "new: colour = red" in run.stdout
+    assert "New answers in 1 project: colour = red" in run.stdout
     assert git("show", "headstart/update-3.0.0:colour.txt", cwd=first) == "red"
 
 
@@ -395,6 +395,12 @@ def _unknown(shop: Path) -> None:
     commit(shop)
 
 
+def _newer(shop: Path) -> None:
+    answers = shop / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("v1.0.0", "v9.0.0"))
+    commit(shop)
+
+
 def _uncommitted(shop: Path) -> None:
     with (shop / ".copier-answers.yml").open("a") as answers:
         answers.write("# mine\n")
@@ -414,6 +420,7 @@ def test_what_fails_is_told_and_stops_none_of_the_others(package: Package, first
         "damaged": (_damaged, "git cannot read the repository"),
         "broken": (_broken, "cannot be used"),
         "unknown": (_unknown, "does not have v0.0.7"),
+        "newer": (_newer, "does not have v9.0.0"),
         "uncommitted": (_uncommitted, "not committed"),
         "headless": (_headless, "git cannot read the repository"),
         "merging": (_merging, "in the middle of a merge"),
