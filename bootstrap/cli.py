@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bootstrap import __version__
-from bootstrap.commands import machine, project, update
+from bootstrap.commands import fleet, machine, project, update
 from bootstrap.commands.options import form
-from bootstrap.errors import ExitCode, HeadstartError, UsageError
+from bootstrap.errors import ExitCode, HeadstartError, UsageError, unforeseen
 
 if TYPE_CHECKING:
     from bootstrap.console import Format
@@ -26,6 +26,7 @@ Every day:
   headstart doctor        look closely: is everything really as pinned?
   headstart status        is there a newer template, and what would an update do?
   headstart update        bring it in; nothing of yours is lost
+  headstart fleet status  the same question, of every project below here
 
 \b
 Every command that reports takes --json. Exit codes: 0 done, 1 failed, conflicts or findings,
@@ -54,6 +55,7 @@ def headstart(
 
 app.add_typer(project.app)
 app.add_typer(update.app)
+app.add_typer(fleet.app)
 app.add_typer(machine.app)
 
 
@@ -86,12 +88,6 @@ def _report(error: Exception, form: "Format") -> int:
 
 def _told(error: Exception) -> HeadstartError:
     """Any error in the shape that people can act on."""
-    if isinstance(error, HeadstartError):
-        return error
     if isinstance(error, typer.TyperException):
         return UsageError(error.format_message(), next=("headstart --help",))
-    return HeadstartError(
-        "Headstart itself failed; this is its mistake, not yours.",
-        why=(f"{type(error).__name__}: {error}",),
-        next=("run the command again with --debug, and report what it shows",),
-    )
+    return unforeseen(error)

@@ -10,12 +10,16 @@ import json
 import os
 import shlex
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from bootstrap.table import lines
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.progress import Progress
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
     from bootstrap.reports import Report
+    from bootstrap.table import Table
 
 Format = Literal["text", "json"]
 Ending = Literal["failed", "interrupted"]
@@ -121,6 +126,36 @@ def show_report(report: Report, form: Format, page: Path | None = None) -> None:
             _say(line)
     if page:
         _say(f"As a page: {page}")
+
+
+def show_table(table: Table, form: Format) -> None:
+    """What a command found in many places."""
+    if form == "json":
+        _print_json(table.document)
+        return
+    room = get_terminal_size().columns - 2 if sys.stdout.isatty() else None
+    head, *rows = lines(table, room)
+    _say(_dim(f"  {head}"))
+    for row, line in zip(table.rows, rows, strict=True):
+        sign = {"good": _green("✓"), "bad": _red("✗"), "plain": " "}[row.tone]
+        _say(f"{sign} {line}")
+        for note in row.notes:
+            _say(_dim(f"      {note}"))
+    _say("")
+    for line in table.ending:
+        _say(line)
+
+
+@contextmanager
+def counting(total: int, form: Format) -> Iterator[Callable[[str], None]]:
+    """Who is told of each thing that is done shows how far it has come, on standard error."""
+    if form == "text" and _moves():
+        with _counter() as moving:
+            task = moving.add_task("", total=total)
+            yield lambda name: moving.update(task, advance=1, description=name)
+        return
+    done = count(1)
+    yield lambda name: _note(f"  {next(done)}/{total} {name}") if form == "text" else None
 
 
 def show_outcome(outcome: Outcome, form: Format) -> None:
@@ -434,6 +469,21 @@ def _spinner() -> Progress:
         progress.TextColumn("{task.fields[title]}", markup=False),
         progress.TimeElapsedColumn(),
         progress.TextColumn("{task.fields[usual]}", markup=False, style="dim"),
+        progress.TextColumn("{task.description}", markup=False, style="dim"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _counter() -> Progress:
+    from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
         progress.TextColumn("{task.description}", markup=False, style="dim"),
         console=Console(stderr=True),
         transient=True,

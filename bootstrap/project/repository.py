@@ -63,28 +63,32 @@ def of_project(project: Path) -> Repository:
         cwd=project,
     )
     if found.code != 0:
-        raise Refused(
-            f"{project} is in no git repository.",
-            why=("an update is a commit, so that nothing of yours can be lost",),
-            next=("git init && git add --all && git commit -m 'Before the update'",),
-        )
+        raise _unreadable(project, found.said) if _seems_kept(project) else _not_kept(project)
     top, git_dir, objects, prefix = (*found.out.splitlines(), "")[:4]
     repository = Repository(Path(top), Path(git_dir), Path(objects), prefix)
-    if git.call("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=project).code != 0:
-        raise Refused(
-            f"{project} has no commit yet.",
-            next=("git add --all && git commit -m 'Before the update'",),
-        )
-    return repository
+    head = git.call("cat-file", "-e", "HEAD^{tree}", cwd=project)
+    if head.code == 0:
+        return repository
+    if git.call("rev-parse", "--verify", "--quiet", "HEAD", cwd=project).code == 0:
+        raise _unreadable(project, head.said)
+    raise Refused(
+        f"{project} has no commit yet.",
+        next=("git add --all && git commit -m 'Before the update'",),
+    )
 
 
-def check_settled(repository: Repository) -> None:
-    """Refuse while git is in the middle of something, or something is staged."""
+def check_idle(repository: Repository) -> None:
+    """Refuse while git is in the middle of something."""
     for name, what in _UNDERWAY.items():
         if (repository.git_dir / name).exists():
             raise Refused(
                 f"git is in the middle of {what} here.", next=("finish or abort it first",)
             )
+
+
+def check_settled(repository: Repository) -> None:
+    """Refuse while git is in the middle of something, or something is staged."""
+    check_idle(repository)
     if staged := repository.git("diff", "--cached", "--name-only"):
         raise Refused(
             "There are staged changes.",
@@ -119,6 +123,24 @@ def locked(repository: Repository) -> Iterator[None]:
                 "Another headstart is updating this project.", next=("wait until it is done",)
             ) from None
         yield
+
+
+def _seems_kept(project: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (project, *project.parents))
+
+
+def _not_kept(project: Path) -> Refused:
+    return Refused(
+        f"{project} is in no git repository.",
+        why=("an update is a commit, so that nothing of yours can be lost",),
+        next=("git init && git add --all && git commit -m 'Before the update'",),
+    )
+
+
+def _unreadable(project: Path, said: tuple[str, ...]) -> Refused:
+    return Refused(
+        f"git cannot read the repository of {project}.", why=said, next=("git status && git fsck",)
+    )
 
 
 def _overlap(name: str, path: str) -> bool:

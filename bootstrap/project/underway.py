@@ -76,12 +76,16 @@ def forget(repository: Repository) -> None:
 
 
 def clear_locks(repository: Repository) -> None:
-    """Remove the locks of a git that was killed; one that still runs is given time to end."""
+    """Remove the locks of a git that was killed in the middle of an update."""
     branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    clear(repository, *filter(None, (*_LOCKED, THEIRS, branch)))
+
+
+def clear(repository: Repository, *locked: str) -> None:
+    """Remove the locks on files and refs of git's; a git that still runs is given time to end."""
     words = ("rev-parse", "--path-format=absolute", "--git-path")
-    names = [f"{name}.lock" for name in (*_LOCKED, THEIRS, branch) if name]
     end = time.monotonic() + _PATIENCE
-    for lock in [Path(git.run(*words, name, cwd=repository.top)) for name in names]:
+    for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
         while lock.exists() and time.monotonic() < end:
             time.sleep(0.05)
         lock.unlink(missing_ok=True)

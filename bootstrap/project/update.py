@@ -34,11 +34,16 @@ from bootstrap.project.trees import Workbench, workbench
 
 @dataclass(frozen=True)
 class Target:
-    """Where an update leads: a template, and answers; `verb` is how its commit begins."""
+    """Where an update leads: a template, and answers; `title` is the subject of its commit."""
 
     template: Template
     data: Given
     title: str
+
+    @property
+    def message(self) -> str:
+        """What the commit of the update says; `tampering` knows it by its trailer."""
+        return f"{self.title}\n\n{tampering.TRAILER}: {self.template.version}\n"
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ def target(project: Project, to: str | None, data: list[str]) -> Target:
     before = project.recorded.number
     after = releases.number(found.version)
     if before and after and after < before:
+        if to is None:
+            _origin(project)  # which this headstart does not have: it is older than the project
         raise Refused(
             f"The project is of {project.recorded.version} already; {found.version} is older.",
             why=("what a newer template has brought would be taken out again",),
@@ -99,12 +106,11 @@ def target(project: Project, to: str | None, data: list[str]) -> Target:
 def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workbench, Update]]:
     """The update, with the workbench that holds its commits."""
     answers, dropped = _answers(project, to, ask=ask)
-    message = f"{to.title}\n\n{tampering.TRAILER}: {to.template.version}\n"
     with workbench(project.repository) as bench:
         base = rendered_base(bench, project)
         tampering.check(bench, project.recorded, base, _rendering(bench, project))
         renders = Renders(base, _rendered(bench, "theirs", project, to.template, answers))
-        proposal = propose(bench, seeds.marked(bench, renders, to.template), message)
+        proposal = propose(bench, seeds.marked(bench, renders, to.template), to.message)
         update = Update(
             before=project.recorded.version,
             after=to.template.version,

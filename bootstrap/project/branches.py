@@ -1,0 +1,101 @@
+"""An update on a branch of its own, whatever is going on in the work tree: that is not touched.
+
+The branch appears with its commit or not at all, and one that is there already is never moved.
+"""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import Refused, UsageError
+from bootstrap.project import git, history
+from bootstrap.project.merge import Proposal
+from bootstrap.project.repository import Repository
+from bootstrap.project.trees import Workbench
+from bootstrap.project.underway import clear
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch that holds an update, and how many commits somebody has put on top of it."""
+
+    name: str
+    commit: str
+    made: bool
+    on_top: int = 0
+
+
+def default_name(version: str) -> str:
+    """What the branch of an update is called where nobody names it."""
+    return f"headstart/update-{version.removeprefix('v')}"
+
+
+def check_name(name: str) -> None:
+    """Refuse what git would not take for a branch."""
+    if git.call("check-ref-format", "--branch", name, cwd=Path("/")).code != 0:
+        raise UsageError(
+            f"git takes no branch of the name {name!r}.",
+            next=("headstart fleet update --branch chore/template",),
+        )
+
+
+def name_in(repository: Repository, name: str) -> str:
+    """Its name there: projects that share a repository have a branch each."""
+    folder = re.sub(r"[^\w-]+", "-", repository.prefix).strip("-")
+    return f"{name}-{folder}" if folder else name
+
+
+def checked_out(repository: Repository) -> str:
+    """The branch that is checked out, else its commit."""
+    words = ("symbolic-ref", "--quiet", "--short", "HEAD")
+    found = git.call(*words, cwd=repository.top)
+    return found.out.strip() or repository.head()[:10]
+
+
+def make(bench: Workbench, proposal: Proposal, message: str, name: str) -> Branch:
+    """Put a clean update on the new branch `name`, or find that it is there."""
+    repository = bench.repository
+    clear(repository, f"refs/heads/{name}")
+    if there := _there(bench, proposal, name):
+        return there
+    who, _ = history.identity(repository.top)
+    commit = bench.commit(proposal.merged, message, proposal.head, who=who)
+    with _undisturbed():
+        bench.keep()
+        why = ("--create-reflog", "-m", "headstart fleet update")
+        repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
+    return Branch(name, commit, made=True)
+
+
+def _there(bench: Workbench, proposal: Proposal, name: str) -> Branch | None:
+    """The branch, where it begins with this very update of what is checked out."""
+    ref = f"refs/heads/{name}"
+    known = git.call("rev-parse", "--verify", "--quiet", ref, cwd=bench.repository.top)
+    if known.code != 0:
+        return None
+    words = ("rev-list", "--first-parent", "--reverse", "--no-commit-header", "--format=%H %T %P")
+    commits = bench.git(*words, f"{proposal.head}..{ref}").splitlines()
+    update = f"{proposal.merged} {proposal.head}"
+    if commits and commits[0].partition(" ")[2] == update:
+        return Branch(name, commits[0].partition(" ")[0], made=False, on_top=len(commits) - 1)
+    raise Refused(
+        f"There is a branch {name} already, and it does not begin with this update.",
+        why=(f"it is at {known.out.strip()[:10]}; a branch that is there is never moved",),
+        next=(
+            f"merge it, or delete it: git branch -D {name}",
+            "or take another name: headstart fleet update --branch NAME",
+        ),
+    )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Who wants to end this process waits a moment: git would leave a lock behind."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -1,0 +1,158 @@
+"""Work on many things at once: in processes of their own, each as independent as a process is.
+
+Rendering changes the environment and the folder of its process, and keeps it busy with Python, so
+threads would be in each other's way. A pool of the standard library is lost with its first worker
+that dies; here the one thing that the worker had in hand is.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_GLANCE = 0.5  # seconds
+_PATIENCE = 5.0  # seconds that a worker may take to clear up
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A worker died with something in hand; `code` is its exit code, negative for a signal."""
+
+    code: int
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def each(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    apart: Callable[[Item], Hashable],
+) -> Iterator[tuple[Item, Result | Crash]]:
+    """Each item with its result, in the order in which they are done.
+
+    At most `jobs` are worked on at once, and never two that `apart` tells the same of. Whoever
+    stops listening ends all that is underway.
+    """
+    crew = _Crew(work, jobs)
+    waiting = list(items)
+    try:
+        while waiting or crew.busy:
+            while crew.has_room:
+                item = _next(waiting, tuple(crew.busy.values()), apart)
+                if item is None:
+                    break
+                waiting.remove(item)
+                crew.give(item)
+            yield from crew.results()
+    finally:
+        crew.end()
+
+
+def _next(
+    waiting: Sequence[Item], busy: Sequence[Item], apart: Callable[[Item], Hashable]
+) -> Item | None:
+    taken = {apart(item) for item in busy}
+    return next((item for item in waiting if apart(item) not in taken), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker(Generic[Item, Result]):
+    """A process, and our end of the line to it."""
+
+    process: SpawnProcess
+    line: "Connection[Item, Result]"
+
+
+@dataclass
+class _Crew(Generic[Item, Result]):
+    """The workers there are: those that work on something, and those that wait."""
+
+    work: Callable[[Item], Result]
+    jobs: int
+    busy: dict[_Worker[Item, Result], Item] = field(default_factory=dict)
+    idle: list[_Worker[Item, Result]] = field(default_factory=list)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.busy) < self.jobs
+
+    def give(self, item: Item) -> None:
+        worker = self.idle.pop() if self.idle else _hired(self.work)
+        self.busy[worker] = item
+        with suppress(BrokenPipeError, ConnectionResetError):  # it died; `results` will see that
+            worker.line.send(item)
+
+    def results(self) -> Iterator[tuple[Item, Result | Crash]]:
+        """What is done now. Does not wait for long: a signal may have come to another thread."""
+        ready = set(wait([worker.line for worker in self.busy], _GLANCE))
+        for worker in [each for each in self.busy if each.line in ready]:
+            item = self.busy.pop(worker)
+            try:
+                result = worker.line.recv()
+            except (EOFError, ConnectionResetError):
+                worker.process.join()
+                yield item, Crash(worker.process.exitcode or 0)
+            else:
+                self.idle.append(worker)
+                yield item, result
+
+    def end(self) -> None:
+        """End all workers; those in the middle of something clear up first."""
+        workers = [*self.busy, *self.idle]
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(_PATIENCE)
+            worker.process.kill()
+            worker.process.join()
+            worker.line.close()
+
+
+def _hired(work: Callable[[Item], Result]) -> _Worker[Item, Result]:
+    resource_tracker.ensure_running()  # beforehand, for it lets SIGINT through again
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
+    # Ctrl-C reaches every process of a terminal. Only this one answers to it, for all; a worker is
+    # deaf to it from its first moment.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _serve(work: Callable[[Item], Result], line: "Connection[Result, Item]") -> None:
+    """Work until nobody is there any more to ask for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    while True:
+        try:
+            item = line.recv()
+        except EOFError:
+            return
+        line.send(work(item))
+
+
+def _leave(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # what is being cleared up is cleared up to its end
+    raise SystemExit(128 + number)
