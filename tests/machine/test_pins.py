@@ -139,10 +139,10 @@ def test_a_pip_that_cannot_work_on_the_python_is_refused(shop: Shop) -> None:
         ("layout: in-project", "layout: shared", 5, "a shared layout needs a folder"),
         ("layout: in-project", "layout: in-project\n  root: ~/x", 5, "no meaning"),
         ("version: 1", "version: [1", 2, "not valid YAML"),
-        ("proof:", CLIENT.replace("http:", "ftp:") + "proof:", 20, "the URL of an api"),
-        ("proof:", CLIENT.replace("[a", "[/a") + "proof:", 19, "a path inside the project"),
-        ("proof:", CLIENT.replace("  url", "  uri") + "proof:", 20, 'did you mean "url"?'),
-        ("proof:", CLIENT.partition("  files")[0] + "proof:", 18, '"http_client.files" is missing'),
+        ("proof:", CLIENT.replace("http:", "ftp:") + "proof:", 19, "the URL of an api"),
+        ("proof:", CLIENT.replace("[a", "[/a") + "proof:", 18, "a path inside the project"),
+        ("proof:", CLIENT.replace("  url", "  uri") + "proof:", 19, 'did you mean "url"?'),
+        ("proof:", CLIENT.partition("  files")[0] + "proof:", 17, '"http_client.files" is missing'),
     ],
 )
 def test_a_problem_names_its_line(old: str, new: str, line: int, words: str) -> None:
