@@ -28,8 +28,9 @@ def main() -> None:
         if not arguments.check:
             for path in folder.write(made, address(Settings())):
                 print(f"wrote {path.relative_to(ROOT)}")
-        elif not folder.is_current(made):
+        if not folder.is_current(made):
             sys.exit(f"{folder.collection.name} is not what the api says: make postman")
+        print(f"{folder.collection.relative_to(ROOT)} is what the api says")
     except (Unknown, Unreadable) as error:
         sys.exit(str(error))
 

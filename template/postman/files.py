@@ -43,6 +43,11 @@ class Folder:
         """What requests upload; a file of anybody's stays."""
         return self.path / "files"
 
+    @property
+    def http(self) -> Path:
+        """The .http file of this machine."""
+        return self.path / f"{self.about.name}-{LOCAL}.http"
+
     def environment(self, place: str) -> Path:
         """Return the file of an environment."""
         return self.path / f"{self.about.name}-{place}.postman_environment.json"
@@ -65,9 +70,8 @@ class Folder:
         for place, url in (PLACES | {LOCAL: address}).items():
             base_url = url.format(project=self.about.name)
             yield self.environment(place), self._environment(place, base_url, steps).encode()
-        http = self.path / f"{self.about.name}-{LOCAL}.http"
-        if not http.exists():
-            yield http, http_file(steps, address, self.uploads.name).encode()
+        if not self.http.exists():
+            yield self.http, http_file(steps, address, self.uploads).encode()
         yield self.collection, self._collection(steps).encode()
 
     def _collection(self, steps: Sequence[Step]) -> str:

@@ -5,30 +5,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from postman.collection import BASE_URL, FORMS, KEY, file_parts, is_guarded
+from postman.collection import BASE_URL, FORMS, KEY, file_parts, is_guarded, part_file
 from postman.openapi import Operation
 from postman.samples import RUN, variable
 from postman.steps import Step
 
 BOUNDARY = "part"
+# None of the programs takes a variable without any value.
+TO_FILL_IN = "fill-in"
 _HEAD = """\
 # Yours: git does not see this file. Delete it, and `make postman` writes it anew.
 # It is understood by PyCharm's HTTP client, by httpYac and by the REST Client of VS Code."""
 
 
-def http_file(steps: Sequence[Step], base_url: str, files: str) -> str:
+def http_file(steps: Sequence[Step], base_url: str, files: Path) -> str:
     """Return one request for each operation; what names a thing is filled in at the top."""
     usual = [step for step in steps if not step.but]
     names = dict.fromkeys(name for step in usual for name in step.path)
     variables = [f"@{BASE_URL} = {base_url}"]
-    variables += [f"@{KEY} ="] * is_guarded(steps)
-    variables += [f"@{name} =" for name in names]
+    unknown = [*[KEY] * is_guarded(steps), *names]
+    variables += [f"@{name} = {TO_FILL_IN}" for name in unknown]
     requests = ("\n".join(_lines(step, files)) for step in usual)
     return "\n\n".join((_HEAD, "\n".join(variables), *requests)) + "\n"
 
 
-def _lines(step: Step, files: str) -> Iterator[str]:
+def _lines(step: Step, files: Path) -> Iterator[str]:
     operation = step.operation
     path = re.sub(r"{(\w+)}", lambda match: variable(match[1]), operation.path)
     yield f"### {step.name}"
@@ -41,14 +44,15 @@ def _lines(step: Step, files: str) -> Iterator[str]:
     yield from _body(operation, step, files)
 
 
-def _body(operation: Operation, step: Step, files: str) -> Iterator[str]:
+def _body(operation: Operation, step: Step, files: Path) -> Iterator[str]:
     kind = operation.body.media_type
     if uploads := file_parts(operation):
         yield f"Content-Type: {kind}; boundary={BOUNDARY}"
         for name in uploads:
-            file = f"{files}/{name}.png"
-            disposition = f'form-data; name="{name}"; filename="{name}.png"'
-            yield from ("", f"--{BOUNDARY}", f"Content-Disposition: {disposition}", "", f"< {file}")
+            file = part_file(files, name).name
+            disposition = f'form-data; name="{name}"; filename="{file}"'
+            yield from ("", f"--{BOUNDARY}", f"Content-Disposition: {disposition}")
+            yield from ("", f"< {files.name}/{file}")
         yield f"--{BOUNDARY}--"
     elif step.body is not None and kind not in FORMS:
         yield f"Content-Type: {kind}"

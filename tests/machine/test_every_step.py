@@ -69,7 +69,7 @@ def mac(shop: Shop, tmp_path: Path) -> Iterator[Mac]:
     (home / PYCHARM / "options").mkdir(parents=True)
     shop.edit("toolchain.yml", "proof:", f"ide: [pycharm]\n{HTTP_CLIENT}proof:")
     (shop.root / "requests.py").write_text(REQUESTS)
-    (shop.root / ".env.example").write_text("SECRET_KEY=\nPORT=8123\n")
+    shop.edit(".env.example", "SECRET_KEY=", "PORT=8123\nSECRET_KEY=")
     (home / ".zshrc").write_text("# mine\n")
     (shop.root / "thesis.txt").write_text("mine\n")
     (shop.root / ".venv").mkdir()

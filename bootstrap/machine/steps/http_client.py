@@ -12,6 +12,7 @@ from bootstrap.machine.files import write_atomically
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bootstrap.machine.facts import Facts
@@ -25,9 +26,11 @@ class HttpClientStep:
     title = "HTTP client"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
-        fact = facts.http_client
-        told = [f"{pins.shown(file)} does not exist" for file in fact.missing]
-        told += [_differs(pins, each, fact.address) for each in fact.stale]
+        fact, told = facts.http_client, []
+        if fact.missing:
+            told.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
+        if fact.stale:
+            told.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
         return "; ".join(told) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
@@ -56,7 +59,8 @@ class HttpClientStep:
                 context.changed("address", str(each.file), f"{each.address} {fact.address}")
         for file in sorted(made):
             context.changed("file", str(file))
-        return f"requests go to {fact.address}"
+        written = f"; {len(made)} files written" if made else ""
+        return f"requests go to {fact.address}{written}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         fact = facts.http_client
@@ -69,6 +73,10 @@ class HttpClientStep:
             repair = f"set baseUrl to {fact.address} there, unless the other one is meant"
             found.append(Finding(self.name, "notice", problem, repair))
         return tuple(found)
+
+
+def _more(files: Sequence[object]) -> str:
+    return f" (and {len(files) - 1} more)" if len(files) > 1 else ""
 
 
 def _differs(pins: Pins, named: Named, address: str) -> str:

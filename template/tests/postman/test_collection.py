@@ -108,6 +108,21 @@ def test_a_file_that_is_no_environment_is_named(
     assert folder.environment("dev").read_text("utf-8") == text
 
 
+def test_the_http_file_asks_for_everything_and_is_its_owners(
+    asked: list[Step], folder: Folder
+) -> None:
+    tuple(folder.write(asked, URL))
+    text = folder.http.read_text("utf-8")
+    requests = re.findall(r"^(?:GET|PUT|POST|PATCH|DELETE) \S+$", text, re.MULTILINE)
+    assert len(requests) == len({step.operation.name for step in asked})
+    given = dict(re.findall(r"^@(\w+) = (\S+)$", text, re.MULTILINE))
+    assert given["baseUrl"] == URL
+    used = set(re.findall(rf"{OPEN}\$?(\w+){CLOSE}", text))
+    assert used == given.keys() | {"timestamp"}
+    folder.http.write_text("mine")
+    assert list(folder.write(asked, URL)) == []
+
+
 def test_no_environment_holds_a_secret(asked: list[Step], folder: Folder) -> None:
     tuple(folder.write(asked, URL))
     for place in ("local", "dev", "uat", "prod"):
