@@ -1,4 +1,4 @@
-"""The requests as an .http file, which PyCharm and VS Code send from the editor."""
+"""The requests as an .http file, which editors send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOUNDARY = "part"
 TO_FILL_IN = "fill-in"
 _HEAD = """\
 # Yours: git does not see this file. Delete it, and `make postman` writes it anew.
-# It is understood by PyCharm's HTTP client, by httpYac and by the REST Client of VS Code."""
+# The HTTP client of JetBrains, httpYac and REST Client understand it."""
 
 
 def http_file(steps: Sequence[Step], base_url: str, files: Path) -> str:

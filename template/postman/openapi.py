@@ -71,6 +71,12 @@ class Operation:
         found = [inlined(self.document, each) for each in self.said.get("parameters", [])]
         return [each for each in found if each["in"] == place]
 
+    @property
+    def request_key(self) -> str | None:
+        """The header by which a creation that is sent again is known, where there is one."""
+        names = (each["name"] for each in self.parameters("header") if self.method == "post")
+        return next((name.title() for name in names if name.lower().endswith("-key")), None)
+
     def takes(self, header: str) -> bool:
         """Say whether it looks at that header."""
         return any(each["name"].lower() == header.lower() for each in self.parameters("header"))

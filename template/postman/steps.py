@@ -81,6 +81,7 @@ class Api:
         if made := self._made_by(operation):
             before = scripts.RENEW
             after += scripts.keeps(made, member) if member else []
+            after += scripts.KEEP_ANSWER if operation.request_key else []
         elif operation.path.endswith("}") and member:
             after += scripts.is_about(_parameters(operation.path)[-1], member)
         if self._is_made_by_a_job(operation):
@@ -127,13 +128,15 @@ class Api:
 
 
 def _sent_again(operation: Operation, usual: Step) -> Iterator[Step]:
-    if operation.takes("Idempotency-Key"):
-        replayed = _variant(usual, usual.status, "sent again", {})
-        yield replace(replayed, after=[*replayed.after, *scripts.is_replayed()])
+    key = operation.request_key
+    without_key = {key: ""} if key else {}
+    if key:
+        again = _variant(usual, usual.status, "sent again", {})
+        yield replace(again, after=[*again.after, *scripts.IS_THE_SAME])
     if operation.declares(409):
-        yield _variant(usual, 409, "which is there already", {"Idempotency-Key": ""})
+        yield _variant(usual, 409, "which is there already", without_key)
     if operation.declares(422) and usual.body and operation.body.media_type == "application/json":
-        yield replace(_variant(usual, 422, "of nothing", {"Idempotency-Key": ""}), body={})
+        yield replace(_variant(usual, 422, "of nothing", without_key), body={})
 
 
 def _by_nobody(usual: Step) -> Step:
@@ -150,8 +153,9 @@ def _variant(usual: Step, status: int, but: str, headers: Mapping[str, str]) -> 
 
 
 def _headers(operation: Operation) -> dict[str, str]:
-    known = {"If-Match": variable("etag"), "Idempotency-Key": RUN}
-    headers = {name: value for name, value in known.items() if operation.takes(name)}
+    headers = {"If-Match": variable("etag")} if operation.takes("If-Match") else {}
+    if operation.request_key:
+        headers[operation.request_key] = RUN
     for each in operation.parameters("header"):
         if each.get("required"):
             headers.setdefault(each["name"], str(sample(each["schema"], each["name"])))
