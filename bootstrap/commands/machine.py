@@ -39,10 +39,10 @@ def up(
     """Bring this machine up to the pins of the project.
 
     Takes only the steps that are still needed: build tools, Python, virtual environment, pip,
-    packages, settings, services, migrations, git hooks, IDE, shell, proof. Asks before Homebrew
-    installs something and before your shell's profile gets a line; --yes agrees beforehand.
-    Safe to repeat; after Ctrl-C, a crash or a failure the same command continues. An environment
-    that is replaced is kept until its successor works.
+    packages, settings, services, migrations, git hooks, IDE, HTTP client, shell, proof. Asks
+    before Homebrew installs something and before your shell's profile gets a line; --yes agrees
+    beforehand. Safe to repeat; after Ctrl-C, a crash or a failure the same command continues. An
+    environment that is replaced is kept until its successor works.
 
     \b
     headstart up                      everything
@@ -192,8 +192,8 @@ def undo_run(
 
     Shows what it would do; does it with --yes. Removes only what the run made and what is still
     as it was made: an environment, a built Python, a settings file, formulae of Homebrew, an entry
-    in PyCharm's list, lines in your shell's profile. What was set aside comes back. Databases are
-    never touched.
+    in PyCharm's list, lines in your shell's profile, an address in an HTTP client's file. What was
+    set aside comes back. Databases are never touched.
 
     \b
     headstart journal          the runs, and their names

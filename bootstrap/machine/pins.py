@@ -38,6 +38,15 @@ class Migrations:
 
 
 @dataclass(frozen=True)
+class HttpClient:
+    """What writes the client's files, and where the api listens unless its settings differ."""
+
+    command: Argv
+    files: tuple[Path, ...]
+    url: str
+
+
+@dataclass(frozen=True)
 class Pins:
     """All paths are absolute; commands name the environment's own interpreter."""
 
@@ -55,6 +64,7 @@ class Pins:
     hashed: bool = True
     services: tuple[str, ...] = ()
     ide: tuple[str, ...] = ()
+    http_client: HttpClient | None = None
 
     @property
     def venv_python(self) -> Path:
@@ -109,6 +119,7 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
     venv = _venv_path(root, python, document)
     environment = document.get("environment")
     migrations = document.get("migrations")
+    client = document.get("http_client")
 
     def argv(words: list[str]) -> Argv:
         if words[0] == "python":
@@ -135,6 +146,12 @@ def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
         installer=document["packages"]["installer"],
         services=tuple(document.get("services", ())),
         ide=tuple(document.get("ide", ())),
+        http_client=client
+        and HttpClient(
+            argv(client["command"]),
+            tuple(root / file for file in client["files"]),
+            client["url"],
+        ),
         hashed=document["packages"].get("hashes") != "none",
     )
 

@@ -42,6 +42,12 @@ class MigrationsTable(TypedDict):
     versions: str
 
 
+class HttpClientTable(TypedDict):
+    command: list[str]
+    files: list[str]
+    url: str
+
+
 class Toolchain(TypedDict):
     """`toolchain.yml` after validation; commands are already split into words."""
 
@@ -55,6 +61,7 @@ class Toolchain(TypedDict):
     services: NotRequired[list[str]]
     migrations: NotRequired[MigrationsTable]
     ide: NotRequired[list[str]]
+    http_client: NotRequired[HttpClientTable]
     proof: NotRequired[list[list[str]]]
 
 
@@ -237,6 +244,10 @@ SERVICE = Text(
     ),
     "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database",
 )
+URL = Text(
+    _matches(r"https?://([A-Za-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]+)?(/[^\s?#]*)?"),
+    "the URL of an api, such as http://127.0.0.1:8000",
+)
 COMMAND = Command(_is_command, "a command with balanced quotes")
 
 DOCUMENT = Table(
@@ -261,6 +272,14 @@ DOCUMENT = Table(
         "services": ListOf(SERVICE, "a list of URLs"),
         "migrations": Table(required={"command": COMMAND, "versions": INSIDE}, optional={}),
         "ide": ListOf(_one_of("pycharm", "vscode"), "a list of pycharm and vscode"),
+        "http_client": Table(
+            required={
+                "command": COMMAND,
+                "files": ListOf(INSIDE, "a list of paths inside the project"),
+                "url": URL,
+            },
+            optional={},
+        ),
         "proof": ListOf(COMMAND, "a list of commands"),
     },
 )

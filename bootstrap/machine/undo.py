@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import UsageError
-from bootstrap.machine import journal, pins, profile, pycharm
+from bootstrap.machine import addresses, journal, pins, profile, pycharm
 from bootstrap.machine.files import replace_text
 from bootstrap.machine.process import look_up
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.journal import Ending, Entry
     from bootstrap.machine.pins import Pins
 
-Action = Literal["remove", "restore", "uninstall", "unregister", "shorten", "keep"]
+Action = Literal["remove", "restore", "uninstall", "unregister", "shorten", "readdress", "keep"]
 
 _STAYS = {
     "pip": "the environment keeps the pip it has now",
@@ -44,7 +44,7 @@ class Reversal:
     """What becomes of one change: `what` is a path or a name, `to` where it goes back to.
 
     For an interpreter in PyCharm's list, `what` is the list and `to` the interpreter; for lines in
-    a profile, `to` are the lines.
+    a profile, `to` are the lines; for an address in a file, it is the earlier one.
     """
 
     action: Action
@@ -150,6 +150,13 @@ def _shortening(file: Path, lines: str) -> Reversal:
     return Reversal("shorten", str(file), f"this run added to it: {lines}", to=lines)
 
 
+def _readdressing(file: Path, change: str) -> Reversal:
+    before, _, after = change.partition(" ")
+    if addresses.read(file) != after:
+        return Reversal("keep", str(file), f"it does not name {after} any more")
+    return Reversal("readdress", str(file), f"this run let it name {after}", to=before)
+
+
 def _registered(table: Path, home: str) -> pycharm.Interpreter | None:
     try:
         known = pycharm.interpreters(pycharm.read(table))
@@ -165,7 +172,7 @@ def _unregister(table: Path, home: str) -> None:
 
 
 # Files of other programs: one entry was added, and that entry alone is taken out.
-_EDITS = {"interpreter": _unregistering, "profile": _shortening}
+_EDITS = {"interpreter": _unregistering, "profile": _shortening, "address": _readdressing}
 
 
 def _reverse(reversal: Reversal) -> None:
@@ -176,6 +183,8 @@ def _reverse(reversal: Reversal) -> None:
         _unregister(path, reversal.to)
     elif reversal.action == "shorten":
         profile.remove(path, reversal.to.splitlines())
+    elif reversal.action == "readdress":
+        addresses.write(path, reversal.to)
     elif reversal.action == "remove" and path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     elif reversal.action == "remove":

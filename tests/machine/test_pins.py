@@ -12,6 +12,12 @@ from bootstrap.errors import ExitCode, UsageError
 from bootstrap.machine import pins, toolchain
 from tests.machine.conftest import TOOLCHAIN, Shop
 
+CLIENT = """\
+http_client:
+  command: python write.py
+  files: [a.json, b.http]
+  url: http://127.0.0.1:8000
+"""
 VALID = TOOLCHAIN.format(pip="26.3")
 
 
@@ -133,6 +139,10 @@ def test_a_pip_that_cannot_work_on_the_python_is_refused(shop: Shop) -> None:
         ("layout: in-project", "layout: shared", 5, "a shared layout needs a folder"),
         ("layout: in-project", "layout: in-project\n  root: ~/x", 5, "no meaning"),
         ("version: 1", "version: [1", 2, "not valid YAML"),
+        ("proof:", CLIENT.replace("http:", "ftp:") + "proof:", 19, "the URL of an api"),
+        ("proof:", CLIENT.replace("[a", "[/a") + "proof:", 18, "a path inside the project"),
+        ("proof:", CLIENT.replace("  url", "  uri") + "proof:", 19, 'did you mean "url"?'),
+        ("proof:", CLIENT.partition("  files")[0] + "proof:", 17, '"http_client.files" is missing'),
     ],
 )
 def test_a_problem_names_its_line(old: str, new: str, line: int, words: str) -> None:

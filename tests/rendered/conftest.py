@@ -20,7 +20,10 @@ on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 
 IDES = ("pycharm", "vscode")
-FEATURES = ("operations", "idempotency", "telemetry", "cache", "security", "github", *IDES)
+FEATURES = (
+    *("operations", "idempotency", "telemetry", "cache", "security", "github", "postman"),
+    *IDES,
+)
 EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}

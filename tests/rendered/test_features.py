@@ -24,6 +24,7 @@ TRACES = {
     "telemetry": r"telemetry|prometheus|otel",
     "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
+    "postman": r"postman|newman|http_client",
     "pycharm": r"pycharm|\.run/|\.idea",
     "vscode": r"vscode|vs code",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",

@@ -9,6 +9,7 @@ from bootstrap.machine.facts import (
     environment,
     homebrew,
     hooks,
+    http_client,
     ide,
     migrations,
     packages,
@@ -21,6 +22,7 @@ from bootstrap.machine.facts import (
 )
 from bootstrap.machine.facts.homebrew import NO_FORMULAE, HomebrewFact
 from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
+from bootstrap.machine.facts.http_client import NO_HTTP_CLIENT, HttpClientFact
 from bootstrap.machine.facts.ide import NO_IDE, IdeFact
 from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
 from bootstrap.machine.facts.shell import NO_SHELL, ShellFact
@@ -53,6 +55,7 @@ class Facts:
     services: ServicesFact = NO_SERVICES
     hooks: HooksFact = NO_HOOKS
     ide: IdeFact = NO_IDE
+    http_client: HttpClientFact = NO_HTTP_CLIENT
     homebrew: HomebrewFact = NO_FORMULAE
     shell: ShellFact = NO_SHELL
 
@@ -67,6 +70,9 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     return Facts(
         hooks=hooks.look(pins),
         ide=ide.look(pins) if pins.ide else NO_IDE,
+        http_client=http_client.look(pins, pins.http_client)
+        if pins.http_client
+        else NO_HTTP_CLIENT,
         homebrew=homebrew.look(pins),
         shell=shell.look(pins),
         services=services.look(pins, gone=heads.gone) if pins.services else NO_SERVICES,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bootstrap.machine.steps.cleanup import Cleanup
 from bootstrap.machine.steps.environment import Environment
 from bootstrap.machine.steps.hooks import Hooks
+from bootstrap.machine.steps.http_client import HttpClientStep
 from bootstrap.machine.steps.ide import Ide
 from bootstrap.machine.steps.migrations import Migrations
 from bootstrap.machine.steps.packages import Packages
@@ -35,6 +36,7 @@ def all_steps(proof: Policy = "when-changed", *, yes: bool = False) -> tuple[Ste
         Migrations(),
         Hooks(),
         Ide(),
+        HttpClientStep(),
         Shell(yes=yes),
         Proof(proof),
         Cleanup(),

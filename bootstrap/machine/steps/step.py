@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from bootstrap.machine.process import Runner
 
 StepName = NewType("StepName", str)
-ChangeKind = Literal["venv", "file", "python", "formula", "set-aside", "interpreter", "profile"]
+ChangeKind = Literal[
+    "venv", "file", "python", "formula", "set-aside", "interpreter", "profile", "address"
+]
 
 
 class Changed(Protocol):
@@ -38,7 +40,8 @@ class Context:
     `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
     project's own places changes, and nobody's silence is a yes. `changed` writes into the
     journal what `undo` needs: the kind of a change, the path or name it is about; for what was set
-    aside, where from; for an interpreter in a list and lines in a profile, which.
+    aside, where from; for an interpreter in a list and lines in a profile, which; for an address in
+    a file, the one before and the one after.
     """
 
     pins: Pins
