@@ -13,7 +13,7 @@ import typer
 from bootstrap import __version__
 from bootstrap.commands import fleet, machine, project, update
 from bootstrap.commands.options import form
-from bootstrap.errors import ExitCode, HeadstartError, UsageError, unforeseen
+from bootstrap.errors import ExitCode, HeadstartError, UsageError
 
 if TYPE_CHECKING:
     from bootstrap.console import Format
@@ -88,6 +88,12 @@ def _report(error: Exception, form: "Format") -> int:
 
 def _told(error: Exception) -> HeadstartError:
     """Any error in the shape that people can act on."""
+    if isinstance(error, HeadstartError):
+        return error
     if isinstance(error, typer.TyperException):
         return UsageError(error.format_message(), next=("headstart --help",))
-    return unforeseen(error)
+    return HeadstartError(
+        "Headstart itself failed; this is its mistake, not yours.",
+        why=(f"{type(error).__name__}: {error}",),
+        next=("run the command again with --debug, and report what it shows",),
+    )

@@ -51,14 +51,3 @@ class UsageError(HeadstartError):
     """The command was given something it cannot use; nothing was touched."""
 
     exit_code = ExitCode.USAGE
-
-
-def unforeseen(error: Exception) -> HeadstartError:
-    """Any error, in the shape that people can act on."""
-    if isinstance(error, HeadstartError):
-        return error
-    return HeadstartError(
-        "Headstart itself failed; this is its mistake, not yours.",
-        why=(f"{type(error).__name__}: {error}",),
-        next=("run the command again with --debug, and report what it shows",),
-    )

@@ -57,12 +57,13 @@ Exit codes, the first that fits:
 
 @fleet.command(help=_STATUS_HELP, short_help="How does each project stand?")
 def status(folders: Folders = None, jobs: Jobs = None, as_json: AsJson = False) -> None:
-    from bootstrap import console, fleet_report
+    from bootstrap import console
     from bootstrap.project.fleet import Ending, Work
+    from bootstrap.reports import fleet as tables
 
     works = [Work(path) for path in _found(folders)]
     found = _worked(works, jobs, form(as_json))
-    console.show_table(fleet_report.of_status(found, Path.cwd(), _shown(folders)), form(as_json))
+    console.show_table(tables.of_status(found, Path.cwd(), _shown(folders)), form(as_json))
     endings = {each.ending for each in found}
     if Ending.FAILED in endings:
         raise typer.Exit(ExitCode.FAILED)
@@ -108,9 +109,10 @@ def update(
     jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
-    from bootstrap import console, fleet_report
+    from bootstrap import console
     from bootstrap.project import branches, template
     from bootstrap.project.fleet import Ending, Work
+    from bootstrap.reports import fleet as tables
 
     newest = template.find(to) if to else template.newest()
     name = branch or branches.default_name(newest.version)
@@ -118,9 +120,9 @@ def update(
     works = [Work(path, to, not preview, branch) for path in _found(folders)]
     found = _worked(works, jobs, form(as_json))
     if preview:
-        report = fleet_report.of_preview(found, Path.cwd(), _shown(folders))
+        report = tables.of_preview(found, Path.cwd(), _shown(folders))
     else:
-        report = fleet_report.of_update(found, Path.cwd(), name)
+        report = tables.of_update(found, Path.cwd(), name)
     console.show_table(report, form(as_json))
     if {Ending.CONFLICTS, Ending.FAILED} & {each.ending for each in found}:
         raise typer.Exit(ExitCode.FAILED)

@@ -1,9 +1,10 @@
 """How one project stands, and its update on a branch: whatever fails is told, not raised."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.errors import HeadstartError, Refused, unforeseen
+from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import branches, releases, update
 from bootstrap.project.fleet import Ending, Standing, Trouble, Work
 from bootstrap.project.merge import ANSWERS
@@ -26,10 +27,13 @@ def of_project(work: Work) -> Standing:
             name = work.branch or branches.default_name(to.template.version)
             return _branched(known, opened, to, name)
         return _looked_at(known, opened, to)
+    except HeadstartError as error:
+        return _failed(known, error)
     except OSError as error:
         return _failed(known, _unreadable(error))
     except Exception as error:  # noqa: BLE001 - one failing project stops none of the others
-        return _failed(known, unforeseen(error))
+        told = f"{type(error).__name__}: {error}"
+        return _failed(known, HeadstartError("Headstart itself failed.", why=(told,)))
 
 
 def _target(project: Project, to: str | None) -> Target | None:
@@ -90,7 +94,8 @@ def _check_project(path: Path) -> None:
 
 
 def _failed(known: Standing, error: HeadstartError) -> Standing:
-    trouble = Trouble(error.what, error.why, error.next)
+    closer = f"look closer: headstart status --debug --project {shlex.quote(str(known.path))}"
+    trouble = Trouble(error.what, error.why, error.next or (closer,))
     return replace(known, ending=Ending.FAILED, trouble=trouble)
 
 
