@@ -53,7 +53,7 @@ Examples:
   headstart update --preview             each file: what would become of it, and why
   headstart update --diff Makefile       one of them
   headstart update --preview --html report.html
-                                         all of them with their diffs, for a browser
+                                         all of them, for a browser
   headstart update                       do it, to the newest release in this package
   headstart update --to 0.2.0            or to that one
   headstart update --data database=mysql other answers
