@@ -1,10 +1,8 @@
 """The commands that bring a project to newer templates, and show where it differs."""
 
-import shlex
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -99,7 +97,7 @@ def update(
         _show_diff(opened, target(opened, to, data or []), diff, as_json=as_json)
     else:
         said = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
-        shown = _shown(shlex.join(["headstart", "update", *said]), html, as_json=as_json)
+        shown = _shown(("update", *said), html, as_json=as_json)
         _bring(opened, target(opened, to, data or []), shown, preview=preview)
 
 
@@ -115,7 +113,7 @@ def add(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(shlex.join(["headstart", "feature", "add", name]), html, as_json=as_json)
+    shown = _shown(("feature", "add", name), html, as_json=as_json)
     _bring(opened, features.added(opened, name), shown, preview=preview)
 
 
@@ -131,7 +129,7 @@ def remove(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(shlex.join(["headstart", "feature", "remove", name]), html, as_json=as_json)
+    shown = _shown(("feature", "remove", name), html, as_json=as_json)
     _bring(opened, features.removed(opened, name), shown, preview=preview)
 
 
@@ -161,7 +159,7 @@ def drift(
     from bootstrap.reports import pages
 
     opened = _opened(project)
-    shown = _shown("headstart drift", html, as_json=as_json)
+    shown = _shown(("drift",), html, as_json=as_json)
     today = datetime.now(UTC).date()
     with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
         read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
@@ -176,8 +174,7 @@ def _opened(project: Path | None) -> "Opened":
     return update.open_project((project or recorded.locate(Path.cwd())).resolve())
 
 
-@dataclass(frozen=True)
-class _Shown:
+class _Shown(NamedTuple):
     """How a result is shown: what its command was, whether as a page too, and for whom."""
 
     command: str
@@ -195,8 +192,10 @@ class _Shown:
             html.write(page(), self.html)
 
 
-def _shown(command: str, html: Path | None, *, as_json: bool) -> _Shown:
-    """How to show it, once it is sure that a page can be written there."""
+def _shown(words: tuple[str, ...], html: Path | None, *, as_json: bool) -> _Shown:
+    """How to show what a command does, once it is sure that a page can be written there."""
+    import shlex
+
     if html:
         from bootstrap.reports.html import check_writable
 
