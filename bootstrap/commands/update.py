@@ -200,7 +200,7 @@ def _shown(words: tuple[str, ...], html: Path | None, *, as_json: bool) -> _Show
         from bootstrap.reports.html import check_writable
 
         check_writable(html)
-    return _Shown(command, html, as_json=as_json)
+    return _Shown(shlex.join(("headstart", *words)), html, as_json)
 
 
 def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> None:
