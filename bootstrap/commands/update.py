@@ -213,12 +213,12 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
         with update.prepared(opened, to, ask=False) as (bench, proposed):
             report = reports.of_preview(proposed, opened.repository, shown.command)
             read = partial(diffs.of_update, bench.git, proposed.proposal)
-            shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
+            shown.show(report, lambda: pages.of_preview(opened, proposed, read, shown.command))
     else:
         brought = update.bring(opened, to)
         proposed, report = brought.update, reports.of_update(brought, opened.repository)
         read = partial(diffs.of_update, opened.repository.git, proposed.proposal)
-        shown.show(report, lambda: pages.of_update(opened, brought, read()))
+        shown.show(report, lambda: pages.of_update(opened, brought, read))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
 
