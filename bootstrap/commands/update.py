@@ -1,10 +1,8 @@
 """The commands that bring a project to newer templates, and show where it differs."""
 
-import shlex
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -53,7 +51,7 @@ Examples:
   headstart update --preview             each file: what would become of it, and why
   headstart update --diff Makefile       one of them
   headstart update --preview --html report.html
-                                         all of them with their diffs, for a browser
+                                         all of them, for a browser
   headstart update                       do it, to the newest release in this package
   headstart update --to 0.2.0            or to that one
   headstart update --data database=mysql other answers
@@ -99,7 +97,7 @@ def update(
         _show_diff(opened, target(opened, to, data or []), diff, as_json=as_json)
     else:
         said = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
-        shown = _shown(shlex.join(["headstart", "update", *said]), html, as_json=as_json)
+        shown = _shown(("update", *said), html, as_json=as_json)
         _bring(opened, target(opened, to, data or []), shown, preview=preview)
 
 
@@ -115,7 +113,7 @@ def add(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(shlex.join(["headstart", "feature", "add", name]), html, as_json=as_json)
+    shown = _shown(("feature", "add", name), html, as_json=as_json)
     _bring(opened, features.added(opened, name), shown, preview=preview)
 
 
@@ -131,7 +129,7 @@ def remove(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(shlex.join(["headstart", "feature", "remove", name]), html, as_json=as_json)
+    shown = _shown(("feature", "remove", name), html, as_json=as_json)
     _bring(opened, features.removed(opened, name), shown, preview=preview)
 
 
@@ -161,7 +159,7 @@ def drift(
     from bootstrap.reports import pages
 
     opened = _opened(project)
-    shown = _shown("headstart drift", html, as_json=as_json)
+    shown = _shown(("drift",), html, as_json=as_json)
     today = datetime.now(UTC).date()
     with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
         read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
@@ -176,8 +174,7 @@ def _opened(project: Path | None) -> "Opened":
     return update.open_project((project or recorded.locate(Path.cwd())).resolve())
 
 
-@dataclass(frozen=True)
-class _Shown:
+class _Shown(NamedTuple):
     """How a result is shown: what its command was, whether as a page too, and for whom."""
 
     command: str
@@ -195,13 +192,15 @@ class _Shown:
             html.write(page(), self.html)
 
 
-def _shown(command: str, html: Path | None, *, as_json: bool) -> _Shown:
-    """How to show it, once it is sure that a page can be written there."""
+def _shown(words: tuple[str, ...], html: Path | None, *, as_json: bool) -> _Shown:
+    """How to show what a command does, once it is sure that a page can be written there."""
+    import shlex
+
     if html:
         from bootstrap.reports.html import check_writable
 
         check_writable(html)
-    return _Shown(command, html, as_json=as_json)
+    return _Shown(shlex.join(("headstart", *words)), html, as_json)
 
 
 def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> None:
@@ -214,12 +213,12 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
         with update.prepared(opened, to, ask=False) as (bench, proposed):
             report = reports.of_preview(proposed, opened.repository, shown.command)
             read = partial(diffs.of_update, bench.git, proposed.proposal)
-            shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
+            shown.show(report, lambda: pages.of_preview(opened, proposed, read, shown.command))
     else:
         brought = update.bring(opened, to)
         proposed, report = brought.update, reports.of_update(brought, opened.repository)
         read = partial(diffs.of_update, opened.repository.git, proposed.proposal)
-        shown.show(report, lambda: pages.of_update(opened, brought, read()))
+        shown.show(report, lambda: pages.of_update(opened, brought, read))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -14,7 +14,7 @@ from bootstrap.reports.prose import blocks
 from bootstrap.reports.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bootstrap.project.changelog import Section
     from bootstrap.project.diffs import Diffs, Side
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from bootstrap.reports.panels import Budget
 
 
-def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> Page:
-    """What an update would do; `command` is what does it."""
+def of_preview(project: Project, update: Update, read: Callable[[], Diffs], command: str) -> Page:
+    """What an update would do; `command` is what does it, and `read` reads its diffs."""
     if update.proposal.empty:
         return _up_to_date(project, update)
     conflicts = _conflicts(update)
     rest = f"{command} --diff" if command.startswith("headstart update") else ""
     return replace(
-        _of_update(project, update, diffs, rest),
+        _of_update(project, update, read(), rest),
         standing="A preview: nothing was changed.",
         tone="alarm" if conflicts else "calm",
         warning=f"{conflicts} would be yours to settle." if conflicts else "",
@@ -40,15 +40,15 @@ def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> 
     )
 
 
-def of_update(project: Project, brought: Brought, diffs: Diffs) -> Page:
-    """What an update has done."""
+def of_update(project: Project, brought: Brought, read: Callable[[], Diffs]) -> Page:
+    """What an update has done; where it had nothing to do, there are no diffs to read."""
     update, commit = brought.update, brought.commit[:10]
     if update.proposal.empty:
         return _up_to_date(project, update)
     if not commit:
-        return _begun(_of_update(project, update, diffs, "git diff HEAD --"), _conflicts(update))
+        return _begun(_of_update(project, update, read(), "git diff HEAD --"), _conflicts(update))
     return replace(
-        _of_update(project, update, diffs, f"git show {commit} --"),
+        _of_update(project, update, read(), f"git show {commit} --"),
         standing=f"Done: it is commit {commit}.",
         next=(
             Told("To prove it", "make up && make check && make test"),

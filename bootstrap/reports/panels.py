@@ -28,6 +28,7 @@ _MODES = {
     ("100644", "100755"): "can be executed now",
     ("100755", "100644"): "can be executed no more",
 }
+_KINDS = {"120000": "a symbolic link", "160000": "a repository in this one"}
 
 
 class Budget:
@@ -92,7 +93,7 @@ def _remarks(patch: Patch) -> Iterator[str]:
     if patch.old != patch.new:
         yield f"moved from {visible(patch.old)}"
     if before != after and ABSENT not in patch.modes:
-        yield _MODES.get(patch.modes, f"of another kind now: {after}, which was {before}")
+        yield _MODES.get(patch.modes, f"{_KINDS.get(after, 'a file')} now")
     if before == ABSENT:
         yield "new, and can be executed" if after == "100755" else "new"
     if after == ABSENT:

@@ -368,7 +368,7 @@ def test_what_was_done_is_on_its_page(package: Package, tmp_path: Path, browser:
     assert (shop / "page.html").stat().st_mode & 0o777 == 0o666 & ~umask()
     package.told("update", "--abort", cwd=shop)
     assert (shop / "page.html").is_file()
-    package.told("update", "--to", "2.0.0", "--preview", "--html", "page.html", cwd=shop)
+    package.told("update", "--to", "2.0.0", "--html", "page.html", cwd=shop)
     assert "There is nothing to do." in (shop / "page.html").read_text()
 
 

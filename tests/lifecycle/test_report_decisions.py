@@ -1,0 +1,140 @@
+"""Decisions of a report that need neither git nor a browser: how a diff and a text are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootstrap.project.diffs import Patch
+from bootstrap.reports import hunks, panels, prose
+from bootstrap.reports.visible import visible
+
+
+def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
+    return [(line.kind, line.before, line.after, line.text) for line in hunks.read(text, 99)]
+
+
+def test_lines_have_the_numbers_that_they_have_in_the_files() -> None:
+    diff = "@@ -3,3 +5,3 @@ def f():\n same\n-gone\n+new\n last\n\\ No newline at end of file\n"
+    assert told(diff) == [
+        ("place", 3, 5, "def f():"),
+        ("same", 3, 5, "same"),
+        ("gone", 4, None, "gone"),
+        ("new", None, 6, "new"),
+        ("same", 5, 7, "last"),
+        ("remark", None, None, " No newline at end of file"),
+    ]
+
+
+def test_only_a_newline_ends_a_line() -> None:
+    assert [line[3] for line in told("@@ -0,0 +1 @@\n+a\rb\u2028c\x0c\r\n")] == [
+        "",
+        r"a\rb\u2028c\x0c\r",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gone", "new", "differing"),
+    [
+        ("version = 1.2.0", "version = 1.3.0", ("2", "3")),
+        ("f(a)", "f(a, b)", ("", ", b")),
+        ("nothing alike", "quite other", ("", "")),
+        ("aa", "aaa", ("", "a")),
+        ("same", "same", ("", "")),
+    ],
+)
+def test_what_differs_between_a_line_and_its_successor_is_marked(
+    gone: str, new: str, differing: tuple[str, str]
+) -> None:
+    _, before, after = hunks.read(f"@@ -1 +1 @@\n-{gone}\n+{new}\n", 9)
+    assert (before.text, after.text) == (gone, new)
+    marked = ("".join(part.text for part in line.parts if part.differs) for line in (before, after))
+    assert tuple(marked) == differing
+
+
+def test_lines_that_are_not_as_many_are_not_compared() -> None:
+    lines = hunks.read("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n", 9)
+    assert not any(part.differs for line in lines for part in line.parts)
+
+
+def test_each_line_of_a_conflict_says_whose_it_is() -> None:
+    diff = (
+        "@@ -1,3 +1,9 @@\n+=======\n+<<<<<<< 0123abc\n mine\n+||||||| 4567def\n+was\n+=======\n"
+        "+theirs\n+>>>>>>> 89ab\n after\n+>>>>>>> quoted\n"
+    )
+    read = [(line.origin, line.text) for line in hunks.read_conflict(diff, 99)][1:]
+    assert read == [
+        ("", "======="),
+        ("marker", "<<<<<<< yours"),
+        ("yours", "mine"),
+        ("marker", "||||||| as it was rendered"),
+        ("before", "was"),
+        ("marker", "======="),
+        ("theirs", "theirs"),
+        ("marker", ">>>>>>> the template's"),
+        ("", "after"),
+        ("", ">>>>>>> quoted"),
+    ]
+
+
+def test_a_page_has_room_for_so_many_lines_and_says_what_it_left_out() -> None:
+    diff = "@@ -0,0 +1,600 @@\n" + "+a\n" * 600
+    patch = Patch("a.txt", "a.txt", ("000000", "100644"), diff)
+    budget = panels.Budget(500)
+    shown = [panels.panel("It", patch, budget, "headstart update --diff a.txt") for _ in range(3)]
+    assert [(len(each.lines), each.left_out, each.new) for each in shown] == [
+        (400, 201, 600),
+        (100, 501, 600),
+        (0, 601, 600),
+    ]
+    (line,) = hunks.read(f"+{'x' * 5000}\n", 9)
+    assert line.text == "x" * 400 + " … 4600 more characters"
+
+
+@pytest.mark.parametrize(
+    ("modes", "hunk", "remarks"),
+    [
+        (("100644", "100755"), "", ("can be executed now",)),
+        (("100755", "100644"), "", ("can be executed no more",)),
+        (("100644", "120000"), "@@ -1 +1 @@\n-a\n+b\n", ("a symbolic link now",)),
+        (("000000", "100644"), "", ("new", "empty")),
+        (("100644", "000000"), "@@ -1 +0,0 @@\n-a\n", ("deleted",)),
+    ],
+)
+def test_what_is_no_line_is_a_remark(
+    modes: tuple[str, str], hunk: str, remarks: tuple[str, ...]
+) -> None:
+    patch = Patch("a", "a", modes, hunk)
+    assert panels.panel("It", patch, panels.Budget()).remarks == remarks
+
+
+def test_a_changelog_is_words_and_no_markup() -> None:
+    text = (
+        "First\nparagraph.\n\n- **Bold**: `--code`,\n  goes on\n- <b>\n\n### Title\n\n2 * 3 * 4 `"
+    )
+    kinds = [(block.kind, len(block.items)) for block in prose.blocks(text)]
+    assert kinds == [("paragraph", 1), ("list", 2), ("heading", 1), ("paragraph", 1)]
+    bold = prose.blocks(text)[1].items[0]
+    assert [tuple(span) for span in bold] == [
+        ("strong", "Bold"),
+        ("plain", ": "),
+        ("code", "--code"),
+        ("plain", ", goes on"),
+    ]
+    assert prose.blocks(text)[3].items[0] == (prose.Span("plain", "2 * 3 * 4 `"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("größe 漢字 🎉", "größe 漢字 🎉"),
+        ("a\tb", "a\tb"),
+        ("a\nb\r", r"a\nb\r"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("caf\udce9", r"caf\xe9"),
+        ("\u202eevil\u2066", r"\u202eevil\u2066"),
+        ("\x9b31m", r"\x9b31m"),
+    ],
+)
+def test_a_character_that_would_act_is_told_by_its_number(text: str, shown: str) -> None:
+    assert visible(text, kept="\t") == shown
