@@ -88,7 +88,7 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
     offered = _offered(bench, head, renders)
     settled = _settle(bench, head, offered, renders.seeded)
     commits = _commits(bench, head, settled, message)
-    merged, complaints = _merge(bench, commits)
+    merged, complaints = _merge(bench, commits, settled.theirs)
     result = bench.changes(commits.ours, merged.tree)
     sides = Sides(
         template=bench.changes(commits.base, commits.theirs),
@@ -178,7 +178,10 @@ def _revisions(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
         {path: each.blob for path, each in tree.items() if place.fullmatch(path)} for tree in trees
     ]
     contents = bench.contents(blob for files in found for blob in files.values())
-    texts = {blob: content.decode("utf-8", "replace") for blob, content in contents.items()}
+    texts = {
+        blob: content.decode("utf-8", "replace").replace("\r\n", "\n")
+        for blob, content in contents.items()
+    }
     return [{path: texts[blob] for path, blob in files.items()} for files in found]
 
 
@@ -197,18 +200,17 @@ def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Co
     return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
 
 
-def _merge(bench: Workbench, commits: _Commits) -> tuple[Merged, Mapping[str, str]]:
+def _merge(bench: Workbench, commits: _Commits, theirs: Tree) -> tuple[Merged, Mapping[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
     merged = bench.merge(commits.ours, commits.theirs)
-    complaints = _complaints(bench, commits, merged)
+    complaints = _complaints(bench, bench.of_commit(commits.ours), theirs, merged)
     if complaints:
         merged = bench.merge(commits.ours, commits.theirs, complaints)
     return merged, complaints
 
 
-def _complaints(bench: Workbench, commits: _Commits, merged: Merged) -> dict[str, str]:
+def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> dict[str, str]:
     """What is wrong with texts that merged cleanly, where both sides had a valid one."""
-    ours, theirs = bench.of_commit(commits.ours), bench.of_commit(commits.theirs)
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry

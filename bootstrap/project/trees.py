@@ -76,6 +76,7 @@ class Workbench:
     repository: Repository
     folder: Path
     _count: list[int] = field(default_factory=lambda: [0])
+    _written: dict[frozenset[tuple[str, Entry]], str] = field(default_factory=dict)
 
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
@@ -133,8 +134,12 @@ class Workbench:
         return self.of_commit(tree)
 
     def write(self, tree: Tree) -> str:
-        """The id of a tree."""
-        return self.git("write-tree", environ={"GIT_INDEX_FILE": self._index_of(tree)})
+        """The id of a tree; it is written once."""
+        files = frozenset(tree.items())
+        if files not in self._written:
+            index = {"GIT_INDEX_FILE": self._index_of(tree)}
+            self._written[files] = self.git("write-tree", environ=index)
+        return self._written[files]
 
     def commit(self, tree: str, message: str, *parents: str, who: tuple[str, ...] = NOBODY) -> str:
         """The id of a commit of a tree; `who` are the options that say by whom."""
