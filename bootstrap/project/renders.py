@@ -10,8 +10,8 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -91,17 +91,22 @@ def _write(place: Path, tree: Tree, pack: Pack) -> None:
     """Keep a render, if there is room; of two that keep it at once both are right."""
     about = json.dumps([tree, len(pack.objects)]).encode()
     content = b"\n".join((about, pack.objects + pack.index))
-    with suppress(OSError):
-        handle, draft = tempfile.mkstemp(prefix="draft-", dir=place.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(b"\n".join((_digest(content), content)))
-        Path(draft).replace(place)
-        _drop(sorted(place.parent.iterdir(), key=_last_used)[:-KEPT])
+    with suppress(OSError), _draft(place.parent) as draft:
+        draft.write_bytes(b"\n".join((_digest(content), content)))
+        draft.replace(place)
+        for each in sorted(place.parent.iterdir(), key=_last_used)[:-KEPT]:
+            each.unlink(missing_ok=True)
 
 
-def _drop(files: Iterable[Path]) -> None:
-    for each in files:
-        each.unlink(missing_ok=True)
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """A file of this user's own; it is gone afterwards unless it has got another name."""
+    handle, name = tempfile.mkstemp(prefix="draft-", dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _last_used(file: Path) -> float:
