@@ -3,7 +3,7 @@
 `python -m tests.bench.update`: a template of 150 files, 60 of them with Jinja, in six releases; a
 project of the first, with edits in a dozen files, goes to the newest. Plain Copier does the same
 for an equal project, from a git repository with the same template under the same tags. The rows of
-the real template are its own: 0.1.0 to the newest release in this package.
+the real template go from 0.1.0 to the newest release in this package.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bootstrap.project import releases
+from bootstrap.project.recorded import SOURCE
 from tests.bench.measuring import cpu_seconds, interleaved
 from tests.conftest import ROOT
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
@@ -62,7 +64,7 @@ def text_of(number: int, release: int) -> str:
     return "\n".join(lines)
 
 
-def release_of(release: int) -> dict[str, str | bytes | None]:
+def release_of(release: int) -> Files:
     """All files of one release: each has one that is new, and one that is gone."""
     return {
         **{name_of(number): text_of(number, release) for number in range(release, FILES + release)},
@@ -112,7 +114,7 @@ class Contestant:
     commands: tuple[tuple[str, ...], ...]
     state: Path
     source: str = str(ROOT)
-    empty: bool = False
+    forgetful: bool = False
 
     def cpu(self) -> float:
         """The CPU-seconds of one update, on a fresh copy of the project."""
@@ -140,7 +142,7 @@ class Contestant:
         project = self.world.folder / "copy" / self.start.name
         shutil.copytree(self.start, project, symlinks=True)
         git("update-index", "-q", "--refresh", cwd=project)
-        if self.empty:
+        if self.forgetful:
             shutil.rmtree(self.state, ignore_errors=True)
         yield project
         shutil.rmtree(project.parent)
@@ -160,14 +162,10 @@ def made_template(world: World) -> tuple[Package, Path]:
     plain.mkdir()
     git("init", "--quiet", cwd=plain)
     for release in range(1, RELEASES + 1):
-        made = package.release(f"{release}.0.0", _files(release))
+        made = package.release(f"{release}.0.0", release_of(release))
         assert made.returncode == 0, made.stderr
         _release_plain(package, plain, f"v{release}.0.0")
     return package, plain
-
-
-def _files(release: int) -> Files:
-    return release_of(release)
 
 
 def _release_plain(package: Package, plain: Path, tag: str) -> None:
@@ -175,7 +173,7 @@ def _release_plain(package: Package, plain: Path, tag: str) -> None:
     shutil.rmtree(plain / "template", ignore_errors=True)
     shutil.copytree(package.root / "template", plain / "template")
     questions = (package.root / "copier.yml").read_text()
-    (plain / "copier.yml").write_text(questions.replace("gh:headstart-dev/headstart", str(plain)))
+    (plain / "copier.yml").write_text(questions.replace(SOURCE, str(plain)))
     commit(plain, tag)
     git("tag", tag, cwd=plain)
 
@@ -205,23 +203,39 @@ def real_project(world: World) -> Path:
     return project
 
 
+def real_template(world: World) -> None:
+    """Let plain Copier find the released templates of this package where projects say they are."""
+    plain = world.folder / "released"
+    plain.mkdir()
+    git("init", "--quiet", cwd=plain)
+    bundle = str(ROOT / "bootstrap" / releases.BUNDLE)
+    git("fetch", "--quiet", bundle, "refs/tags/*:refs/tags/*", cwd=plain)
+    git("checkout", "--quiet", releases.released()[-1].tag, cwd=plain)
+    address = f"https://github.com/{SOURCE.removeprefix('gh:')}.git"
+    git("config", "--global", f"url.{plain}.insteadOf", address, cwd=plain)
+
+
 def contestants(world: World) -> dict[str, Contestant]:
     """Every way that is compared, by what is told of it."""
     package, plain = made_template(world)
     mine, theirs = projects(world, package, plain)
-    source, warm = str(package.root), world.folder / "state"
+    real_template(world)
+    real = real_project(world)
+    source, warm, empty = str(package.root), world.folder / "state", world.folder / "empty"
     both = (PREVIEW, APPLY)
     return {
-        "preview, then update": Contestant(world, mine, both, warm, source),
-        "preview, then update, nothing cached": Contestant(
-            world, mine, both, world.folder / "empty", source, empty=True
+        "150 files: preview, then update": Contestant(world, mine, both, warm, source),
+        "150 files: the same, with nothing cached": Contestant(
+            world, mine, both, empty, source, forgetful=True
         ),
-        "preview alone": Contestant(world, mine, (PREVIEW,), warm, source),
-        "update alone": Contestant(world, mine, (APPLY,), warm, source),
-        "copier update": Contestant(world, theirs, (COPIER,), warm, source),
-        "the real template: preview, then update": Contestant(
-            world, real_project(world), both, warm
+        "150 files: preview alone": Contestant(world, mine, (PREVIEW,), warm, source),
+        "150 files: update alone": Contestant(world, mine, (APPLY,), warm, source),
+        "150 files: copier update": Contestant(world, theirs, (COPIER,), warm, source),
+        "real template: preview, then update": Contestant(world, real, both, warm),
+        "real template: the same, with nothing cached": Contestant(
+            world, real, both, empty, forgetful=True
         ),
+        "real template: copier update": Contestant(world, real, (COPIER,), warm),
     }
 
 
@@ -252,10 +266,10 @@ def main() -> None:
         counted = {what: way.processes() for what, way in ways.items()}
         measures: dict[str, Callable[[], float]] = {what: way.cpu for what, way in ways.items()}
         seen = interleaved(measures, ROUNDS)
-    rival = seen["copier update"]
     for what, seconds in seen.items():
-        ratio = f"{seconds / rival:5.2f} of it"
-        print(f"{seconds:6.2f} CPU-seconds {ratio} {counted[what]:4} git processes  {what}")
+        of = seen[f"{what.partition(':')[0]}: copier update"]
+        processes = f"{counted[what]:4} git processes"
+        print(f"{seconds:6.2f} CPU-seconds {seconds / of:5.2f} x copier {processes}  {what}")
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 
