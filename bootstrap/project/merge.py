@@ -88,7 +88,7 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
     offered = _offered(bench, head, renders)
     settled = _settle(bench, head, offered, renders.seeded)
     commits = _commits(bench, head, settled, message)
-    merged, complaints = _merge(bench, commits, settled.theirs)
+    merged, complaints = _merge(bench, commits, offered.ours, settled.theirs)
     result = bench.changes(commits.ours, merged.tree)
     sides = Sides(
         template=bench.changes(commits.base, commits.theirs),
@@ -200,10 +200,12 @@ def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Co
     return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
 
 
-def _merge(bench: Workbench, commits: _Commits, theirs: Tree) -> tuple[Merged, Mapping[str, str]]:
+def _merge(
+    bench: Workbench, commits: _Commits, ours: Tree, theirs: Tree
+) -> tuple[Merged, Mapping[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
     merged = bench.merge(commits.ours, commits.theirs)
-    complaints = _complaints(bench, bench.of_commit(commits.ours), theirs, merged)
+    complaints = _complaints(bench, ours, theirs, merged)
     if complaints:
         merged = bench.merge(commits.ours, commits.theirs, complaints)
     return merged, complaints

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -22,16 +21,14 @@ from bootstrap.project.trees import Entry, Pack, Tree, Workbench
 
 KEPT = 200  # renders, of some 150 kB each; a fleet of half as many projects finds all of its own
 _FORM = 1  # of the files in the cache; another number where they or `render` change
-_RENDERING = threading.Lock()  # Copier takes over the output of the whole process
 
 
 def rendered(bench: Workbench, source: Template, answers: Answers) -> Tree:
     """A render, with what its files hold in the workbench."""
-    with _RENDERING:
-        if not source.digest:
-            return _render(bench, source, answers)
-        key = _key(source, answers, bench.repository.hashing)
-        return _known(bench, key) or _kept(bench, key, _render(bench, source, answers))
+    if not source.digest:
+        return _render(bench, source, answers)
+    key = _key(source, answers, bench.repository.hashing)
+    return _known(bench, key) or _kept(bench, key, _render(bench, source, answers))
 
 
 def _known(bench: Workbench, key: str) -> Tree | None:
