@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,7 +24,28 @@ def cache_dir() -> Path:
     return state_dir() / "cache"
 
 
+def cache_of(what: str) -> Path:
+    """Where one kind of that is kept: with the user's state, else for this one run."""
+    with suppress(OSError):
+        folder = private_dir(cache_dir() / what)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return private_dir(_for_this_run() / what)
+
+
 def private_dir(path: Path) -> Path:
     """Create `path` for this user only: logs may quote what a project prints."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+@functools.cache
+def _for_this_run() -> Path:
+    """A folder that is gone when this process ends."""
+    import atexit  # noqa: PLC0415  (these are rarely needed)
+    import shutil  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+
+    folder = Path(tempfile.mkdtemp(prefix="headstart-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

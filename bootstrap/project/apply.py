@@ -38,7 +38,7 @@ def apply(bench: Workbench, proposal: Proposal, before: str, after: str) -> Unde
     """Make the update a commit, or leave its conflicts for a person to settle."""
     repository = bench.repository
     check_clear(repository, proposal.touched)
-    bench.keep()
+    bench.keep(proposal.theirs, proposal.head)
     backup = f"{BACKUPS}/{datetime.now(UTC):%Y%m%d-%H%M%S}-{before}-{proposal.head[:8]}"
     touched = tuple(sorted(proposal.touched))
     started = Underway(before, after, proposal.head, proposal.theirs, backup, touched)

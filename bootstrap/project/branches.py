@@ -64,7 +64,7 @@ def make(bench: Workbench, proposal: Proposal, message: str, name: str) -> Branc
     who, _ = history.identity(repository.top)
     commit = bench.commit(proposal.merged, message, proposal.head, who=who)
     with _undisturbed():
-        bench.keep()
+        bench.keep(commit, proposal.head)
         why = ("--create-reflog", "-m", "headstart fleet update")
         repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
     return Branch(name, commit, made=True)

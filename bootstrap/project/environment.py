@@ -1,7 +1,6 @@
 """Which settings a template knows: the names in `.env.example`, those behind a # as well."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 EXAMPLE = ".env.example"
@@ -15,8 +14,8 @@ class Settings(NamedTuple):
     gone: tuple[str, ...]
 
 
-def changed(base: Path, theirs: Path) -> Settings:
-    """The settings that come and go between two renders."""
+def changed(base: str, theirs: str) -> Settings:
+    """The settings that come and go between two examples."""
     before, after = _names(base), _names(theirs)
     return Settings(
         new=tuple(name for name in after if name not in before),
@@ -24,7 +23,5 @@ def changed(base: Path, theirs: Path) -> Settings:
     )
 
 
-def _names(render: Path) -> tuple[str, ...]:
-    path = render / EXAMPLE
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return tuple(dict.fromkeys(_NAME.findall(text)))
+def _names(example: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_NAME.findall(example)))

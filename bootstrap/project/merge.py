@@ -5,14 +5,14 @@ project came from) and whose tree is *theirs* (the render it shall be like). Git
 renames, binaries and modes does the rest. Nothing here touches the repository.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bootstrap.project import dependencies, history, parsing, revisions
 from bootstrap.project.masks import Masks, Settled, settle
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
-from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
+from bootstrap.project.trees import Change, Merged, Tree, Workbench
 
 ANSWERS = ".copier-answers.yml"
 
@@ -21,8 +21,8 @@ ANSWERS = ".copier-answers.yml"
 class Renders:
     """The two renders, and which paths the template seeds once and never touches again."""
 
-    base: Path
-    theirs: Path
+    base: Tree
+    theirs: Tree
     seeded: frozenset[str] = frozenset()
 
 
@@ -88,7 +88,7 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
     offered = _offered(bench, head, renders)
     settled = _settle(bench, head, offered, renders.seeded)
     commits = _commits(bench, head, settled, message)
-    merged, complaints = _merge(bench, commits)
+    merged, complaints = _merge(bench, commits, offered.ours, settled.theirs)
     result = bench.changes(commits.ours, merged.tree)
     sides = Sides(
         template=bench.changes(commits.base, commits.theirs),
@@ -115,10 +115,9 @@ def _paths(changes: Iterable[Change]) -> frozenset[str]:
     return frozenset(path for change in changes for path in (change.old, change.new))
 
 
-def rendered_tree(bench: Workbench, folder: Path, outside: Tree) -> Tree:
+def rendered_tree(bench: Workbench, files: Tree, outside: Tree) -> Tree:
     """A render at its place in the repository, with everything outside the project as it is."""
     prefix = bench.repository.prefix
-    files = bench.of_folder(folder)
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
@@ -157,7 +156,7 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     """Base and theirs, with the template's revisions at their places in the project."""
     prefix = bench.repository.prefix
     head = prefix + revisions.HEAD
-    texts = [_revisions(bench, tree) for tree in (base, theirs, ours)]
+    texts = _revisions(bench, base, theirs, ours)
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
@@ -172,14 +171,18 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def _revisions(bench: Workbench, tree: Tree) -> dict[str, str]:
-    folder = bench.repository.prefix + revisions.VERSIONS
-    files = {path: each for path, each in tree.items() if path.startswith(folder)}
-    return {
-        path: bench.read(each.blob).decode("utf-8", "replace")
-        for path, each in files.items()
-        if path.endswith(".py") and "/" not in path.removeprefix(folder)
+def _revisions(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
+    """The texts of each tree's revisions, by their paths."""
+    place = re.compile(re.escape(bench.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
+    found = [
+        {path: each.blob for path, each in tree.items() if place.fullmatch(path)} for tree in trees
+    ]
+    contents = bench.contents(blob for files in found for blob in files.values())
+    texts = {
+        blob: content.decode("utf-8", "replace").replace("\r\n", "\n")
+        for blob, content in contents.items()
     }
+    return [{path: texts[blob] for path, blob in files.items()} for files in found]
 
 
 def _dependencies_edited(bench: Workbench, base: Tree, ours: Tree) -> bool:
@@ -197,32 +200,35 @@ def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Co
     return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
 
 
-def _merge(bench: Workbench, commits: _Commits) -> tuple[Merged, Mapping[str, str]]:
+def _merge(
+    bench: Workbench, commits: _Commits, ours: Tree, theirs: Tree
+) -> tuple[Merged, Mapping[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
     merged = bench.merge(commits.ours, commits.theirs)
-    complaints = _complaints(bench, commits, merged)
+    complaints = _complaints(bench, ours, theirs, merged)
     if complaints:
         merged = bench.merge(commits.ours, commits.theirs, complaints)
     return merged, complaints
 
 
-def _complaints(bench: Workbench, commits: _Commits, merged: Merged) -> dict[str, str]:
+def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> dict[str, str]:
     """What is wrong with texts that merged cleanly, where both sides had a valid one."""
-    ours, theirs = bench.of_commit(commits.ours), bench.of_commit(commits.theirs)
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
         for path, entry in bench.of_commit(merged.tree).items()
         if entry not in sides and path not in merged.conflicts
     }
-    told = {path: _complaint(bench, path, entry) for path, entry in mixed.items()}
-    valid = {
-        path
-        for path in told
-        if not any(_complaint(bench, path, tree[path]) for tree in (ours, theirs) if path in tree)
+    found = _invalid(bench, mixed)
+    return {
+        path: said
+        for path, said in found.items()
+        if not any(_invalid(bench, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
     }
-    return {path: said for path, said in told.items() if said and path in valid}
 
 
-def _complaint(bench: Workbench, path: str, entry: Entry) -> str:
-    return parsing.complaint(path, bench.read(entry.blob))
+def _invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
+    """What is wrong with each file that is not valid."""
+    texts = bench.contents(entry.blob for entry in tree.values())
+    told = {path: parsing.complaint(path, texts[entry.blob]) for path, entry in tree.items()}
+    return {path: said for path, said in told.items() if said}

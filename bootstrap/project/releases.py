@@ -5,7 +5,6 @@ The bundle is a history of the template alone: one commit and one tag for each r
 history.
 """
 
-import atexit
 import re
 import shutil
 import tarfile
@@ -62,7 +61,7 @@ def unpack(commit: str, source: Path) -> Path:
     It is made once on this machine, and named after the commit, a digest of all that is in it. It
     appears complete or not at all; of two that make it at once, one wins and both are right.
     """
-    folder = _home() / commit
+    folder = state.cache_of("templates") / commit
     if folder.is_dir():
         return folder
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
@@ -79,16 +78,6 @@ def unpack(commit: str, source: Path) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
-
-
-def _home() -> Path:
-    """Where templates are unpacked: with the user's state, else for this one run."""
-    try:
-        return state.private_dir(state.cache_dir() / "templates")
-    except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="headstart-templates-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
 
 
 def _extract(source: Path, commit: str, draft: Path) -> None:

@@ -5,11 +5,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import copier
 from copier.errors import CopierError
-from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2 import Environment, TemplateError, TemplateSyntaxError
 from plumbum import local
 
 from bootstrap.errors import HeadstartError
@@ -21,7 +22,12 @@ def render(template: Template, answers: Answers, destination: Path) -> None:
     """Render `template` into the new folder `destination`."""
     data = {**answers.values, "_template_version": template.version}
     try:
-        with _plain_folder(template) as source, _without_git(), redirect_stdout(io.StringIO()):
+        with (
+            _plain_folder(template) as source,
+            _without_git(),
+            _compiled_once(),
+            redirect_stdout(io.StringIO()),
+        ):
             copier.run_copy(
                 str(source),
                 destination,
@@ -56,6 +62,21 @@ def _without_git() -> Iterator[None]:
     """
     with local.env(PATH="/nonexistent"):
         yield
+
+
+@contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Let Jinja compile no text twice: Copier asks for each part of a path once per file below it.
+
+    That is half of a render. It holds for templates without Copier's own `yield` tag, which sets
+    something aside while it is compiled.
+    """
+    compiled = Environment.from_string
+    Environment.from_string = cache(compiled)  # type: ignore[assignment, method-assign]  # for now
+    try:
+        yield
+    finally:
+        Environment.from_string = compiled  # type: ignore[method-assign]
 
 
 def _failure(template: Template, error: Exception) -> HeadstartError:

@@ -26,13 +26,15 @@ _UNDERWAY = {
 class Repository:
     """A work tree, its git folder, and the project in it.
 
-    `prefix` is where the project is, with a slash at its end, and empty at the top.
+    `prefix` is where the project is, with a slash at its end, and empty at the top. `hashing` is
+    how objects are named here: sha1 or sha256.
     """
 
     top: Path
     git_dir: Path
     objects: Path
     prefix: str
+    hashing: str
 
     @property
     def notes(self) -> Path:
@@ -59,13 +61,13 @@ def of_project(project: Path) -> Repository:
     _check_git()
     found = git.call(
         *("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir"),
-        *("--git-path", "objects", "--show-prefix"),
+        *("--git-path", "objects", "--show-prefix", "--show-object-format"),
         cwd=project,
     )
     if found.code != 0:
         raise _unreadable(project, found.said) if _seems_kept(project) else _not_kept(project)
-    top, git_dir, objects, prefix = (*found.out.splitlines(), "")[:4]
-    repository = Repository(Path(top), Path(git_dir), Path(objects), prefix)
+    top, git_dir, objects, prefix, hashing = found.out.splitlines()
+    repository = Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
     head = git.call("cat-file", "-e", "HEAD^{tree}", cwd=project)
     if head.code == 0:
         return repository

@@ -6,7 +6,6 @@ now, or what they said before.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.project import git, recorded
@@ -19,16 +18,16 @@ TRAILER = "Headstart-Template"
 
 
 def check(
-    bench: Workbench, now: Recorded, base: Path, rendered: Callable[[Recorded], Path]
+    bench: Workbench, now: Recorded, is_now: Tree, rendered: Callable[[Recorded], Tree]
 ) -> None:
-    """Refuse answers that were edited by hand; `rendered` renders what they were before."""
+    """Refuse answers that were edited by hand; `is_now` is what they render now."""
     repository = bench.repository
     commit = _changed_by_hand(repository)
     before = _before(repository, commit) if commit else None
     if before is None or before == now:
         return
     files = _project(bench)
-    is_now, was = bench.of_folder(base), bench.of_folder(rendered(before))
+    was = rendered(before)
     told_apart = {path for path in is_now.keys() | was.keys() if is_now.get(path) != was.get(path)}
     told_apart.discard(ANSWERS)
     like_now = sum(files.get(path) == is_now.get(path) for path in told_apart)

@@ -25,12 +25,14 @@ class Template:
 
     `version` is what the project's answers record. `files`, relative to `root`, are those that
     belong to it where the folder may hold others (a checkout's caches); None means all of them.
+    `digest` stands for all that is in it, and is empty where that changes while a person works.
     """
 
     root: Path
     version: str
     released: bool
     files: tuple[Path, ...] | None = None
+    digest: str = ""
 
     @property
     def config(self) -> Path:
@@ -97,7 +99,7 @@ def all_files(root: Path) -> tuple[Path, ...]:
 
 def _unpacked(release: releases.Release, package: Path) -> Template:
     root = releases.unpack(release.commit, package / releases.BUNDLE)
-    return Template(root, release.tag, released=True)
+    return Template(root, release.tag, released=True, digest=release.commit)
 
 
 def _committed(root: Path, version: str) -> Template | None:
@@ -107,7 +109,8 @@ def _committed(root: Path, version: str) -> Template | None:
     found = git.call("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}", cwd=root)
     if found.code != 0:
         return None
-    return Template(releases.unpack(found.out.strip(), root), version, released=False)
+    commit = found.out.strip()
+    return Template(releases.unpack(commit, root), version, released=False, digest=commit)
 
 
 def _describe(root: Path) -> str:

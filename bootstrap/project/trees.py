@@ -1,11 +1,11 @@
 """Trees, and what git can do with them beside a repository: without touching anything in it.
 
 Objects are written to a folder of their own that reads the repository's as well. Only `keep` brings
-them in.
+some in.
 """
 
+import io
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -27,6 +27,14 @@ class Entry(NamedTuple):
 
 
 Tree = Mapping[str, Entry]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The objects of several files, as git packs them, and the index to find them by."""
+
+    objects: bytes
+    index: bytes
 
 
 class Change(NamedTuple):
@@ -68,6 +76,7 @@ class Workbench:
     repository: Repository
     folder: Path
     _count: list[int] = field(default_factory=lambda: [0])
+    _written: dict[frozenset[tuple[str, Entry]], str] = field(default_factory=dict)
 
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
@@ -85,17 +94,30 @@ class Workbench:
         }
 
     def of_folder(self, folder: Path) -> Tree:
-        """Every file in a folder, ignored or not."""
-        there = {
-            "GIT_DIR": str(self.repository.git_dir),
-            "GIT_WORK_TREE": str(folder),
-            "GIT_INDEX_FILE": self._index(),
-        }
+        """Every file in a folder, ignored or not, as any repository has it that is set up alike."""
+        own = self.folder / "git"
+        hashing = f"--object-format={self.repository.hashing}"
+        git.run("init", "--quiet", "--bare", "--template=", hashing, str(own), cwd=folder)
+        there = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(folder), "GIT_ATTR_NOSYSTEM": "1"}
+        environ = {**self._aside, **there, "GIT_INDEX_FILE": self._index()}
         options = (*git.ISOLATED, *_AS_RENDERED)
-        environ = {**self._aside, **there}
         git.run(*options, "add", "--all", "--force", ".", cwd=folder, environ=environ)
         listed = git.run("ls-files", "--stage", "-z", cwd=folder, environ=environ)
         return dict(_staged(line) for line in listed.split("\0") if line)
+
+    def pack(self, tree: Tree) -> Pack:
+        """What all files of a tree hold, to `take` it into another workbench."""
+        blobs = "".join(f"{entry.blob}\n" for entry in tree.values())
+        name = self.git("pack-objects", "--quiet", str(self.folder / "packed"), given=blobs)
+        objects = self.folder / f"packed-{name}.pack"
+        return Pack(objects.read_bytes(), objects.with_suffix(".idx").read_bytes())
+
+    def take(self, name: str, pack: Pack) -> None:
+        """Have the objects of a pack, by whatever name."""
+        folder = self.folder / "objects" / "pack"
+        folder.mkdir(exist_ok=True)
+        (folder / f"pack-{name}.pack").write_bytes(pack.objects)
+        (folder / f"pack-{name}.idx").write_bytes(pack.index)
 
     def of_commit(self, commit: str) -> Tree:
         """Every file of a commit or tree."""
@@ -112,11 +134,12 @@ class Workbench:
         return self.of_commit(tree)
 
     def write(self, tree: Tree) -> str:
-        """The id of a tree."""
-        index = {"GIT_INDEX_FILE": self._index()}
-        lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in tree.items())
-        self.git("update-index", "-z", "--index-info", environ=index, given=lines)
-        return self.git("write-tree", environ=index)
+        """The id of a tree; it is written once."""
+        files = frozenset(tree.items())
+        if files not in self._written:
+            index = {"GIT_INDEX_FILE": self._index_of(tree)}
+            self._written[files] = self.git("write-tree", environ=index)
+        return self._written[files]
 
     def commit(self, tree: str, message: str, *parents: str, who: tuple[str, ...] = NOBODY) -> str:
         """The id of a commit of a tree; `who` are the options that say by whom."""
@@ -149,8 +172,15 @@ class Workbench:
 
     def read(self, blob: str) -> bytes:
         """The content of a file."""
-        text = self.git("cat-file", "blob", blob)
-        return text.encode("utf-8", "surrogateescape")
+        return self.contents([blob])[blob]
+
+    def contents(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """The contents of many files, by their ids."""
+        wanted = tuple(dict.fromkeys(blobs))
+        if not wanted:
+            return {}
+        told = self.git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in wanted))
+        return dict(_contents(told.encode("utf-8", "surrogateescape")))
 
     def file(self, text: str, like: Entry) -> Entry:
         """A file with that content, and the mode of another."""
@@ -162,17 +192,30 @@ class Workbench:
         done = git.call(*(*git.ISOLATED, *words), cwd=self.repository.top, given="\0".join(paths))
         return frozenset(name for name in done.out.split("\0") if name)
 
-    def keep(self) -> None:
-        """Bring all objects into the repository; each appears complete or not at all."""
-        made = self.folder / "objects"
-        for source in [path for path in made.rglob("*") if path.is_file()]:
-            target = self.repository.objects / source.relative_to(made)
-            if not target.exists():
-                target.parent.mkdir(exist_ok=True)
-                draft = target.with_name(f"tmp_obj_{os.getpid()}_{target.name}")
-                shutil.copyfile(source, draft)
-                draft.chmod(0o444)
-                draft.replace(target)
+    def matching(self, patterns: Iterable[str], tree: Tree) -> frozenset[str]:
+        """Those paths of a tree that rules like those of a .gitignore name."""
+        rules = self.folder / "patterns"
+        rules.write_text("".join(f"{pattern}\n" for pattern in patterns), encoding="utf-8")
+        words = ("ls-files", "--cached", "--ignored", f"--exclude-from={rules}", "-z")
+        listed = self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)})
+        return frozenset(name for name in listed.split("\0") if name)
+
+    def keep(self, commit: str, known: str) -> None:
+        """Bring a commit into the repository, with all that the commit `known` does not have."""
+        into = {
+            "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),
+        }
+        words = ("pack-objects", "--revs", "--quiet", str(self.repository.objects / "pack/pack"))
+        self.repository.git(*words, environ=into, given=f"{commit}\n^{known}\n")
+
+    def _index_of(self, tree: Tree) -> str:
+        """An index with the files of a tree."""
+        index = self._index()
+        lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in tree.items())
+        words = ("update-index", "-z", "--index-info")
+        self.git(*words, environ={"GIT_INDEX_FILE": index}, given=lines)
+        return index
 
     def _index(self) -> str:
         self._count[0] += 1
@@ -203,6 +246,15 @@ def _listed(line: str) -> tuple[str, Entry]:
     about, _, path = line.partition("\t")
     mode, _, blob = about.split(" ")
     return path, Entry(mode, blob)
+
+
+def _contents(told: bytes) -> Iterator[tuple[str, bytes]]:
+    """Read what `cat-file --batch` prints: `id kind size`, the content, and a newline."""
+    stream = io.BytesIO(told)
+    while about := stream.readline():
+        blob, _, size = about.decode().split()
+        yield blob, stream.read(int(size))
+        stream.read(1)
 
 
 def _changes(words: list[str]) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from bootstrap.project import (
     questions,
     recorded,
     releases,
+    renders,
     rollback,
     seeds,
     tampering,
@@ -26,10 +27,9 @@ from bootstrap.project.changelog import Section
 from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.recorded import Recorded
-from bootstrap.project.render import render
 from bootstrap.project.repository import Repository, check_settled, locked, of_project
 from bootstrap.project.template import Template
-from bootstrap.project.trees import Workbench, workbench
+from bootstrap.project.trees import Tree, Workbench, workbench
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,15 @@ def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workb
     with workbench(project.repository) as bench:
         base = rendered_base(bench, project)
         tampering.check(bench, project.recorded, base, _rendering(bench, project))
-        renders = Renders(base, _rendered(bench, "theirs", project, to.template, answers))
-        proposal = propose(bench, seeds.marked(bench, renders, to.template), to.message)
+        sides = Renders(base, renders.rendered(bench, to.template, answers))
+        proposal = propose(bench, seeds.marked(bench, sides, to.template), to.message)
         update = Update(
             before=project.recorded.version,
             after=to.template.version,
             sections=changelog.between(project.recorded.version, to.template.version),
             new_answers=_fresh(project.recorded, answers),
             dropped=dropped,
-            settings=environment.changed(renders.base, renders.theirs),
+            settings=environment.changed(*_examples(bench, sides)),
             proposal=proposal,
         )
         yield bench, update
@@ -155,26 +155,26 @@ def difference(project: Project, to: Target, path: str) -> str:
         return bench.git(*words, "--", name)
 
 
-def _rendering(bench: Workbench, project: Project) -> Callable[[Recorded], Path]:
-    return lambda earlier: rendered_base(bench, replace(project, recorded=earlier), "earlier")
+def _rendering(bench: Workbench, project: Project) -> Callable[[Recorded], Tree]:
+    return lambda earlier: rendered_base(bench, replace(project, recorded=earlier))
 
 
-def rendered_base(bench: Workbench, project: Project, side: str = "base") -> Path:
+def rendered_base(bench: Workbench, project: Project) -> Tree:
     """What the project was rendered as."""
     origin = _origin(project)
     asked = questions.load(origin.config)
     answers = recorded.of_base(project.recorded, asked, project.path.name)
-    return _rendered(bench, side, project, origin, answers)
+    return renders.rendered(bench, origin, answers)
 
 
 def _fresh(known: Recorded, answers: Answers) -> tuple[Answer, ...]:
     return tuple(each for each in answers.shown if each.question.name not in known.answers)
 
 
-def rendered_target(bench: Workbench, project: Project, to: Target) -> Path:
+def rendered_target(bench: Workbench, project: Project, to: Target) -> Tree:
     """What it would be rendered as."""
     answers, _ = _answers(project, to, ask=False)
-    return _rendered(bench, "theirs", project, to.template, answers)
+    return renders.rendered(bench, to.template, answers)
 
 
 def _origin(project: Project) -> Template:
@@ -206,11 +206,8 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     return answers.usable(), dropped
 
 
-def _rendered(
-    bench: Workbench, side: str, project: Project, source: Template, answers: Answers
-) -> Path:
-    """A render in the workbench, in a folder that is called like the project."""
-    folder = bench.folder / side / project.path.name
-    folder.parent.mkdir()
-    render(source, answers, folder)
-    return folder
+def _examples(bench: Workbench, sides: Renders) -> Iterator[str]:
+    """The `.env.example` of each render; empty where it has none."""
+    found = [tree.get(environment.EXAMPLE) for tree in (sides.base, sides.theirs)]
+    texts = bench.contents(each.blob for each in found if each)
+    return (texts[each.blob].decode("utf-8", "replace") if each else "" for each in found)

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 UV: list[str | Path] = [sys.executable, "-m", "uv"]
 
 
-PARTS = ("api", "worker", "machine")
+PARTS = ("api", "worker", "machine", "update")
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", choices=PARTS, default=PARTS)
     parts: list[str] = parser.parse_args().part
-    if "machine" in parts:
-        measure("machine")
+    for part in sorted({"machine", "update"}.intersection(parts)):
+        measure(part)
     if {"api", "worker"}.intersection(parts):
         with TemporaryDirectory() as name:
             measure_project(Path(name), parts)

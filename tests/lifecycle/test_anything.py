@@ -143,9 +143,9 @@ def _read(folder: Path) -> Files:
 
 def _check(start: Files, ours: Files, template: Files, home: Path) -> None:
     """Update a project, and take that back where there are conflicts."""
-    with _world(start, ours, template, home) as (project, renders):
+    with _world(start, ours, template, home) as (project, *renders):
         before = _on_disk(project)
-        proposal = _update(project, renders)
+        proposal = _update(project, *renders)
         after = _on_disk(project)
         _check_mine(start, ours, template, after)
         _check_theirs(start, template, proposal, after)
@@ -182,10 +182,11 @@ def _check_conflicts(project: Path, proposal: Proposal) -> None:
     assert set(unmerged) <= {each.path for each in proposal.conflicts}
 
 
-def _update(project: Path, renders: Renders) -> Proposal:
+def _update(project: Path, base: Path, theirs: Path) -> Proposal:
     repository = of_project(project)
     repository.notes.mkdir(exist_ok=True)
     with workbench(repository) as bench:
+        renders = Renders(bench.of_folder(base), bench.of_folder(theirs))
         proposal = propose(bench, renders, "Update")
         if not proposal.empty:
             apply.apply(bench, proposal, "v1", "v2")
@@ -193,13 +194,13 @@ def _update(project: Path, renders: Renders) -> Proposal:
 
 
 class _world:  # noqa: N801 - read as a word of the tests
-    """A project with the user's files, and the two renders beside it."""
+    """A project with the user's files, and the folders of the two renders beside it."""
 
     def __init__(self, start: Files, ours: Files, template: Files, home: Path) -> None:
         self.files = {"base": start, "project": start, "theirs": template}
         self.ours, self.folder = ours, Path(tempfile.mkdtemp(dir=home))
 
-    def __enter__(self) -> tuple[Path, Renders]:
+    def __enter__(self) -> tuple[Path, Path, Path]:
         for name, files in self.files.items():
             _write(self.folder / name, files)
         project = self.folder / "project"
@@ -209,7 +210,7 @@ class _world:  # noqa: N801 - read as a word of the tests
             path.unlink()
         _write(project, self.ours)
         _commit(project)
-        return project, Renders(self.folder / "base", self.folder / "theirs")
+        return project, self.folder / "base", self.folder / "theirs"
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder)

@@ -107,6 +107,25 @@ def test_files_use_only_what_is_answered(questionnaire: Questionnaire) -> None:
             assert used <= known, path.relative_to(REPOSITORY)
 
 
+def test_the_folder_decides_nothing_but_what_a_project_is_called(
+    questionnaire: Questionnaire, tmp_path: Path
+) -> None:
+    """So that projects with equal answers share their renders, wherever they are."""
+    texts = [path.read_text(encoding="utf-8", errors="ignore") for path in template_files()]
+    assert not re.search(r"_folder_name|dst_path", "".join(texts))
+    using = [each.name for each in questionnaire.questions if "_folder_name" in str(each)]
+    assert using == ["project_name"]
+    for folder in ("one", "other"):
+        made(folder, "--data", "project_name=shop", cwd=tmp_path)
+    assert tree(tmp_path / "one") == tree(tmp_path / "other")
+
+
+def test_texts_can_be_compiled_once() -> None:
+    """Copier's `yield` sets something aside each time that it is compiled (`render.py`)."""
+    tags = re.compile(r"\{%-?\s*yield\b")
+    assert [path for path in template_files() if tags.search(path.name)] == []
+
+
 def test_file_names_work_everywhere() -> None:
     assert [path.name for path in template_files() if '"' in path.name] == []
 
