@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.project import dependencies, history, parsing, revisions
+from bootstrap.project import dependencies, formatting, history, parsing, revisions
 from bootstrap.project.masks import Masks, Settled, settle
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
 from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
@@ -97,6 +97,7 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
         conflicts=merged.conflicts,
         kept=settled.kept,
         complaints=complaints,
+        formatted=settled.formatted,
     )
     return Proposal(
         head=head,
@@ -139,18 +140,42 @@ def _offered(bench: Workbench, head: str, renders: Renders) -> _Offered:
 def _settle(bench: Workbench, head: str, offered: _Offered, seeded: frozenset[str]) -> Settled:
     prefix = bench.repository.prefix
     base, theirs, ours = offered.base, offered.theirs, offered.ours
+    template, yours = (bench.changes(offered.before, side) for side in (offered.after, head))
     masks = Masks(
         answers=prefix + ANSWERS,
         seeded=frozenset(prefix + path for path in seeded),
         ignored=bench.ignored({*base, *theirs} - ours.keys()),
         locks=frozenset(prefix + name for name in dependencies.LOCKS),
         dependencies_edited=_dependencies_edited(bench, base, ours),
+        formatted=_formatted(bench, base, ours, _of_both(template, yours)),
     )
-    return settle(
-        *(base, theirs, ours, masks),
-        template=bench.changes(offered.before, offered.after),
-        yours=bench.changes(offered.before, head),
-    )
+    return settle(base, theirs, ours, masks, template=template, yours=yours)
+
+
+def _of_both(template: Iterable[Change], yours: Iterable[Change]) -> list[Change]:
+    """Your changes of files that the template changes too."""
+    paths = {change.old for change in template}
+    return [change for change in yours if change.kind in "MR" and change.old in paths]
+
+
+def _formatted(
+    bench: Workbench, base: Tree, ours: Tree, changes: Iterable[Change]
+) -> dict[str, Entry]:
+    """Those of the files that differ in formatting alone: base with the text of ours."""
+    return {
+        change.old: base[change.old]._replace(blob=ours[change.new].blob)
+        for change in changes
+        if differs_in_formatting(bench, change, base, ours)
+    }
+
+
+def differs_in_formatting(bench: Workbench, change: Change, before: Tree, after: Tree) -> bool:
+    """Whether a file has another text there, which says the same."""
+    one, other = before[change.old], after[change.new]
+    plain = {one.mode, other.mode} <= {"100644", "100755"}
+    if not plain or one.blob == other.blob:
+        return False
+    return formatting.same(change.new, bench.read(one.blob), bench.read(other.blob))
 
 
 def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> tuple[Tree, Tree]:
