@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXAMPLE = ".env.example"
-_NAME = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+_NAME = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 
 class Settings(NamedTuple):
@@ -24,7 +24,11 @@ def changed(base: Path, theirs: Path) -> Settings:
     )
 
 
+def examples(text: str) -> dict[str, str]:
+    """Each setting in the text of an example, and its value there."""
+    return {match[1]: match[2].strip() for match in _NAME.finditer(text)}
+
+
 def _names(render: Path) -> tuple[str, ...]:
     path = render / EXAMPLE
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return tuple(dict.fromkeys(_NAME.findall(text)))
+    return tuple(examples(path.read_text(encoding="utf-8") if path.is_file() else ""))

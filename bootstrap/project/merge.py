@@ -182,7 +182,7 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     """Base and theirs, with the template's revisions at their places in the project."""
     prefix = bench.repository.prefix
     head = prefix + revisions.HEAD
-    texts = [_revisions(bench, tree) for tree in (base, theirs, ours)]
+    texts = [revision_texts(bench, tree) for tree in (base, theirs, ours)]
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
@@ -197,7 +197,8 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def _revisions(bench: Workbench, tree: Tree) -> dict[str, str]:
+def revision_texts(bench: Workbench, tree: Tree) -> dict[str, str]:
+    """The project's revisions, by their paths in the repository."""
     folder = bench.repository.prefix + revisions.VERSIONS
     files = {path: each for path, each in tree.items() if path.startswith(folder)}
     return {
