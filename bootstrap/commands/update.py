@@ -72,7 +72,7 @@ Examples:
   headstart update --verify              and verify it without a question; alone: verify now
   headstart update --rollback            take the last update back, when it was committed
 
-An update is verified: each changed file is valid, the revisions are one line, the lock fits (else
+An update is verified: each changed file is valid, one revision is the newest, the lock fits (else
 `make lock` makes it anew, as a commit of its own); then, when you agree or with --verify, this
 machine is brought to the new pins, and `make check` and `make test` run. Your database is not
 migrated by that. A failure offers to take the update back; interrupted, the same command goes on.

@@ -17,7 +17,7 @@ class Kept(StrEnum):
     DELETED = "you deleted it"
     SEEDED = "it was seeded once, and is yours"
     IGNORED = "git ignores it here"
-    LOCK = "your dependencies differ from the template's: make lock"
+    LOCK = "your dependencies differ from the template's: locked anew where it does not fit"
 
 
 @dataclass(frozen=True)
