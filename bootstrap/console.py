@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bootstrap.project.create import Created
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
+    from bootstrap.project.verification import Check, Watcher
     from bootstrap.reports import Report
     from bootstrap.table import Table
 
@@ -54,6 +55,20 @@ def observer(form: Format) -> Observer:
     if form == "json":
         return JsonObserver()
     return TerminalObserver() if _moves() else PlainObserver()
+
+
+def watcher(form: Format) -> Watcher:
+    """Who shows the checks after an update; for programs they are in the one document."""
+    if form == "json":
+        return SilentChecks()
+    return MovingChecks() if _moves() else Checks()
+
+
+def confirm(question: str, *, otherwise: bool) -> bool:
+    """Ask at the terminal; Enter alone is `otherwise`."""
+    _note(f"{question} [{'Y/n' if otherwise else 'y/N'}]")
+    answer = sys.stdin.readline().strip().lower()
+    return answer in {"y", "yes"} if answer else otherwise
 
 
 def show_created(created: Created, answers: Answers, source: Template, form: Format) -> None:
@@ -457,6 +472,48 @@ class TerminalObserver(PlainObserver):
         if self._spinner:
             self._spinner.stop()
             self._spinner = None
+
+
+class SilentChecks:
+    """Nothing is told before all of it is known."""
+
+    def check_started(self, name: str) -> None: ...
+    def check_done(self, check: Check) -> None: ...
+    def check_stopped(self, name: str) -> None: ...
+
+
+class Checks(SilentChecks):
+    """A line for each check when it has ended."""
+
+    def check_done(self, check: Check) -> None:
+        sign = {"passed": _green("✓"), "failed": _red("✗"), "open": "-"}[check.ending]
+        seconds = f"  {_dim(duration(check.seconds))}" if check.seconds else ""
+        _say(f"  {sign} {check.name}: {check.told}{seconds}")
+        for line in check.details:
+            _say(f"      {line}")
+
+
+@dataclass
+class MovingChecks(Checks):
+    """And a spinner with its time while it is made."""
+
+    _moving: Progress | None = field(default=None, init=False)
+
+    def check_started(self, name: str) -> None:
+        if name == "environment":  # that shows steps of its own
+            return
+        self._moving = _spinner()
+        self._moving.add_task("", total=None, title=name, usual="")
+        self._moving.start()
+
+    def check_done(self, check: Check) -> None:
+        self.check_stopped(check.name)
+        super().check_done(check)
+
+    def check_stopped(self, name: str) -> None:  # noqa: ARG002
+        if self._moving:
+            self._moving.stop()
+            self._moving = None
 
 
 def _spinner() -> Progress:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from bootstrap.commands.options import AsJson, Html, Project, form
+from bootstrap.commands.verifying import Wish, conclude, take_back
 from bootstrap.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bootstrap.project.repository import Repository
     from bootstrap.project.update import Project as Opened
     from bootstrap.project.update import Target
     from bootstrap.reports import Report
@@ -21,6 +23,14 @@ app = typer.Typer()
 feature = typer.Typer(help="Add or remove a feature of the project here.", rich_markup_mode=None)
 app.add_typer(feature, name="feature")
 
+Verify = Annotated[
+    bool | None,
+    typer.Option(
+        "--verify/--no-verify",
+        help="Verify it with the project's tools, or only by its files; else it is asked.",
+        show_default=False,
+    ),
+]
 Preview = Annotated[bool, typer.Option("--preview", help="Only show it; touches nothing.")]
 
 
@@ -31,12 +41,12 @@ def status(project: Project = None, as_json: AsJson = False) -> None:
     Touches nothing. Exits with 2 when an update is available.
     """
     from bootstrap import console, reports
-    from bootstrap.project import apply, update
+    from bootstrap.project import backups, update
 
     opened = _opened(project)
     with update.prepared(opened, update.target(opened, None, []), ask=False) as (_, proposed):
-        backups = apply.backups(opened.repository)
-        console.show_report(reports.of_status(proposed, backups, opened.repository), form(as_json))
+        kept = backups.listed(opened.repository)
+        console.show_report(reports.of_status(proposed, kept, opened.repository), form(as_json))
     if proposed.available:
         raise typer.Exit(ExitCode.UPDATE_AVAILABLE)
 
@@ -57,11 +67,18 @@ Examples:
   headstart update --data database=mysql other answers
   headstart update --continue            when every conflict is settled and added
   headstart update --abort               everything as it was before
+  headstart update --verify              and verify it without a question; alone: verify now
+  headstart update --rollback            take the last update back, when it was committed
+
+An update is verified: each changed file is valid, one revision is the newest, the lock fits (else
+`make lock` makes it anew, as a commit of its own); then, when you agree or with --verify, this
+machine is brought to the new pins, and `make check` and `make test` run. Your database is not
+migrated by that. A failure offers to take the update back; interrupted, the same command goes on.
 
 \b
 Exit codes:
   0    done, or nothing to do
-  1    there are conflicts (with --preview: there would be)
+  1    there are conflicts (with --preview: there would be), or the verification failed
   4    refused, and nothing was touched
 """
 
@@ -79,26 +96,36 @@ def update(
         str | None, typer.Option(metavar="PATH", help="Show what it does to one file.")
     ] = None,
     proceed: Annotated[bool, typer.Option("--continue", help="Conflicts are settled.")] = False,
-    abort: Annotated[bool, typer.Option("--abort", help="Take the update back.")] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Take back the update that is underway.")
+    ] = False,
+    verify: Verify = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Take back the last update that is done.")
+    ] = False,
     html: Html = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
     from bootstrap.project.update import target
 
-    if sum(map(bool, (preview or diff, proceed, abort))) > 1:
-        raise UsageError("--preview or --diff, --continue and --abort exclude each other.")
-    if html and (diff or proceed or abort):
+    if sum(map(bool, (preview or diff, proceed, abort, rollback))) > 1:
+        words = "--preview or --diff, --continue, --abort and --rollback exclude each other."
+        raise UsageError(words)
+    if html and (diff or proceed or abort or rollback):
         raise UsageError("--html shows an update: alone, or with --preview.")
-    opened = _opened(project) if not (proceed or abort) else None
-    if opened is None:
-        _finish(project, aborted=abort, as_json=as_json)
-    elif diff:
+    wish = Wish(verify, as_json)
+    if proceed or abort or rollback:
+        finish = _continue if proceed else _abort if abort else _roll_back
+        finish(project, wish)
+        return
+    opened = _opened(project)
+    if diff:
         _show_diff(opened, target(opened, to, data or []), diff, as_json=as_json)
-    else:
-        said = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
-        shown = _shown(("update", *said), html, as_json=as_json)
-        _bring(opened, target(opened, to, data or []), shown, preview=preview)
+        return
+    said = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
+    shown = _shown(("update", *said), html, wish)
+    _bring(opened, target(opened, to, data or []), shown, preview=preview)
 
 
 @feature.command(short_help="Add a feature.")
@@ -106,6 +133,7 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     preview: Preview = False,
     html: Html = None,
+    verify: Verify = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,7 +141,7 @@ def add(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(("feature", "add", name), html, as_json=as_json)
+    shown = _shown(("feature", "add", name), html, Wish(verify, as_json))
     _bring(opened, features.added(opened, name), shown, preview=preview)
 
 
@@ -122,6 +150,7 @@ def remove(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     preview: Preview = False,
     html: Html = None,
+    verify: Verify = None,
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +158,7 @@ def remove(
     from bootstrap.project import features
 
     opened = _opened(project)
-    shown = _shown(("feature", "remove", name), html, as_json=as_json)
+    shown = _shown(("feature", "remove", name), html, Wish(verify, as_json))
     _bring(opened, features.removed(opened, name), shown, preview=preview)
 
 
@@ -159,7 +188,7 @@ def drift(
     from bootstrap.reports import pages
 
     opened = _opened(project)
-    shown = _shown(("drift",), html, as_json=as_json)
+    shown = _shown(("drift",), html, Wish(None, as_json))
     today = datetime.now(UTC).date()
     with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
         read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
@@ -175,24 +204,27 @@ def _opened(project: Path | None) -> "Opened":
 
 
 class _Shown(NamedTuple):
-    """How a result is shown: what its command was, whether as a page too, and for whom."""
+    """How a result is shown: what its command was, whether as a page too, and for whom.
+
+    And how an update is verified.
+    """
 
     command: str
     html: Path | None
-    as_json: bool
+    wish: Wish
 
     def show(self, report: "Report", page: "Callable[[], Page]") -> None:
         """Show the report; then write its page, whose failure hides nothing of what was done."""
         from bootstrap import console
 
-        console.show_report(report, form(self.as_json), page=self.html)
+        console.show_report(report, form(self.wish.as_json), page=self.html)
         if self.html:
             from bootstrap.reports import html
 
             html.write(page(), self.html)
 
 
-def _shown(words: tuple[str, ...], html: Path | None, *, as_json: bool) -> _Shown:
+def _shown(words: tuple[str, ...], html: Path | None, wish: Wish) -> _Shown:
     """How to show what a command does, once it is sure that a page can be written there."""
     import shlex
 
@@ -200,27 +232,48 @@ def _shown(words: tuple[str, ...], html: Path | None, *, as_json: bool) -> _Show
         from bootstrap.reports.html import check_writable
 
         check_writable(html)
-    return _Shown(shlex.join(("headstart", *words)), html, as_json)
+    return _Shown(shlex.join(("headstart", *words)), html, wish)
 
 
 def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> None:
-    """Show an update, or make it."""
+    """Show an update, or make it and verify it."""
+    if not preview:
+        _make(opened, to, shown)
+        return
     from bootstrap import reports
     from bootstrap.project import diffs, update
     from bootstrap.reports import pages
 
-    if preview:
-        with update.prepared(opened, to, ask=False) as (bench, proposed):
-            report = reports.of_preview(proposed, opened.repository, shown.command)
-            read = partial(diffs.of_update, bench.git, proposed.proposal)
-            shown.show(report, lambda: pages.of_preview(opened, proposed, read, shown.command))
-    else:
-        brought = update.bring(opened, to)
-        proposed, report = brought.update, reports.of_update(brought, opened.repository)
-        read = partial(diffs.of_update, opened.repository.git, proposed.proposal)
-        shown.show(report, lambda: pages.of_update(opened, brought, read))
+    with update.prepared(opened, to, ask=False) as (bench, proposed):
+        report = reports.of_preview(proposed, opened.repository, shown.command)
+        read = partial(diffs.of_update, bench.git, proposed.proposal)
+        shown.show(report, lambda: pages.of_preview(opened, proposed, read, shown.command))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _make(opened: "Opened", to: "Target", shown: _Shown) -> None:
+    """Make an update; verify it where it is due, or where that is asked for."""
+    from bootstrap import reports
+    from bootstrap.project import diffs, due, update
+    from bootstrap.reports import pages
+
+    repository = opened.repository
+    brought = update.bring(opened, to)
+    proposal = brought.update.proposal
+
+    def show(report: "Report") -> None:
+        read = partial(diffs.of_update, repository.git, proposal)
+        shown.show(report, lambda: pages.of_update(opened, brought, read))
+
+    report = reports.of_update(brought, repository)
+    if proposal.conflicts:
+        show(report)
+        raise typer.Exit(ExitCode.FAILED)
+    if shown.wish.verify or due.pending(repository):
+        conclude(repository, brought.update.after, shown.wish, report, show)
+    else:
+        show(report)
 
 
 def _show_diff(opened: "Opened", to: "Target", path: str, *, as_json: bool) -> None:
@@ -231,16 +284,38 @@ def _show_diff(opened: "Opened", to: "Target", path: str, *, as_json: bool) -> N
     console.show_report(reports.of_difference(path, told), form(as_json))
 
 
-def _finish(project: Path | None, *, aborted: bool, as_json: bool) -> None:
-    """Go on with the update that is underway, or take it back."""
+def _continue(project: Path | None, wish: Wish) -> None:
+    """Commit what a person has settled, and verify the update."""
     from bootstrap import console, reports
-    from bootstrap.project import apply, recorded, rollback
-    from bootstrap.project.repository import locked, of_project
+    from bootstrap.project import apply, recorded
+    from bootstrap.project.repository import locked
 
-    repository = of_project(project or recorded.locate(Path.cwd()))
+    repository = _repository(project)
     with locked(repository):
-        if aborted:
-            report = reports.of_aborted(rollback.abort(repository), repository.head())
-        else:
-            report = reports.of_continued(apply.proceed(repository))
-    console.show_report(report, form(as_json))
+        report = reports.of_continued(apply.proceed(repository))
+    show = partial(console.show_report, form=form(wish.as_json))
+    conclude(repository, recorded.read(repository).version, wish, report, show)
+
+
+def _abort(project: Path | None, wish: Wish) -> None:
+    """Take back the update that is underway."""
+    from bootstrap import console, reports
+    from bootstrap.project import rollback
+    from bootstrap.project.repository import locked
+
+    repository = _repository(project)
+    with locked(repository):
+        report = reports.of_aborted(rollback.abort(repository), repository.head())
+    console.show_report(report, form(wish.as_json))
+
+
+def _roll_back(project: Path | None, wish: Wish) -> None:
+    """Take back the last update that is done."""
+    take_back(_repository(project), as_json=wish.as_json)
+
+
+def _repository(project: Path | None) -> "Repository":
+    from bootstrap.project import recorded
+    from bootstrap.project.repository import of_project
+
+    return of_project(project or recorded.locate(Path.cwd()))

@@ -38,11 +38,13 @@ _PREPARES = {"tools": "python"}
 class Options:
     """`only` is the name of the one step to take; `proof` may be asked for although it is known.
 
+    `until` is the name of the last one to take: those after it are left for another run.
     `yes` agrees beforehand to what would be asked. `broken` are steps to take again although their
     quick check holds, each with what is wrong.
     """
 
     only: str | None = None
+    until: StepName | None = None
     proof: Policy = "when-changed"
     yes: bool = False
     broken: Mapping[StepName, str] = field(default_factory=dict)
@@ -94,7 +96,7 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
     """
     started = time.monotonic()
     pinned = pins.read(project_dir)
-    steps = all_steps(options.proof, yes=options.yes)
+    steps = _up_to(options.until, all_steps(options.proof, yes=options.yes))
     facts = gather(pinned, closely=bool(options.broken))
     if not plan(pinned, facts, steps, {}).steps and not options.broken:
         return Outcome(pinned, (), (), time.monotonic() - started, None)
@@ -146,6 +148,12 @@ def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Opt
     diary.write("run-started", headstart=__version__, plan=names, log=str(log))
     observer.run_started(pinned, coming, earlier, log)
     return _Run(pinned, chosen, coming, facts, diary, log, observer, options)
+
+
+def _up_to(last: StepName | None, steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps before the last one, and that one."""
+    names = [step.name for step in steps]
+    return steps if last is None else steps[: names.index(last) + 1]
 
 
 def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:

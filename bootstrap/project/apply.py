@@ -5,11 +5,10 @@ project was, and every file that may have been touched.
 """
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import history
+from bootstrap.project import backups, due, history
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, check_clear
 from bootstrap.project.rollback import restore
@@ -25,7 +24,6 @@ from bootstrap.project.underway import (
     write,
 )
 
-BACKUPS = "refs/headstart/backup"
 _MARKERS = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 _QUIET = (
     *("-c", "core.editor=true"),
@@ -39,16 +37,18 @@ def apply(bench: Workbench, proposal: Proposal, before: str, after: str) -> Unde
     repository = bench.repository
     check_clear(repository, proposal.touched)
     bench.keep(proposal.theirs, proposal.head)
-    backup = f"{BACKUPS}/{datetime.now(UTC):%Y%m%d-%H%M%S}-{before}-{proposal.head[:8]}"
+    backup = backups.name(before, proposal.head)
     touched = tuple(sorted(proposal.touched))
     started = Underway(before, after, proposal.head, proposal.theirs, backup, touched)
     write(repository, started)
+    due.note(repository, started)
     repository.git("update-ref", backup, proposal.head)
     repository.git("update-ref", THEIRS, proposal.theirs)
     _pick(bench, proposal, started)
     if not proposal.conflicts:
         _verify(repository, proposal, started)
         forget(repository)
+        backups.prune(repository)
     return started
 
 
@@ -81,11 +81,6 @@ def unsettled(repository: Repository) -> tuple[str, ...]:
     staged = names(repository.git("diff", "--cached", "--name-only", "--diff-filter=d", "-z"))
     marked = {name for name in staged if _is_marked(repository.top / name)}
     return tuple(sorted(unmerged | marked))
-
-
-def backups(repository: Repository) -> tuple[str, ...]:
-    """Where updates began, oldest first: what to go back to."""
-    return tuple(repository.git("for-each-ref", "--format=%(refname)", BACKUPS).splitlines())
 
 
 def _pick(bench: Workbench, proposal: Proposal, started: Underway) -> None:

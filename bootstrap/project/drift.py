@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
-from bootstrap.project.merge import outside_of, rendered_tree
-from bootstrap.project.trees import Change, Workbench, workbench
+from bootstrap.project.merge import formatted_only, outside_of, rendered_tree
+from bootstrap.project.trees import Change, Tree, Workbench, workbench
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
 
 EXCEPTIONS = ".headstart/drift.yml"
@@ -44,12 +44,16 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Drift:
-    """All files that differ from the render of `version`: the trees `before` and `now`."""
+    """All files that differ from the render of `version`: the trees `before` and `now`.
+
+    Those that are `formatted` otherwise, and differ in nothing else, are not among them.
+    """
 
     version: str
     before: str
     now: str
     files: tuple[Drifted, ...]
+    formatted: tuple[str, ...] = ()
 
     @property
     def unaccepted(self) -> tuple[Drifted, ...]:
@@ -68,19 +72,31 @@ def measured(project: Project, to: Target, today: date) -> Iterator[tuple[Workbe
         theirs = base
         if to.template.version != project.recorded.version:
             theirs = rendered_tree(bench, rendered_target(bench, project, to), outside)
-        before, now = bench.write(base), bench.write(bench.of_work_tree())
-        files = judged(_measure(bench, before, now, bench.write(theirs)), accepted, today)
-        yield bench, Drift(project.recorded.version, before, now, files)
+        here = bench.of_work_tree()
+        before, now = bench.write(base), bench.write(here)
+        changes, formatted = _told_apart(bench, bench.changes(before, now), base, here)
+        moving = {change.old for change in bench.changes(before, bench.write(theirs))}
+        files = tuple(
+            _since(bench, change, template_changes_it=change.old in moving) for change in changes
+        )
+        found = judged(files, accepted, today)
+        yield bench, Drift(project.recorded.version, before, now, found, formatted)
 
 
-def _measure(bench: Workbench, before: str, now: str, newest: str) -> tuple[Drifted, ...]:
-    """What differs in the files as they are on disk."""
-    moving = {change.old for change in bench.changes(before, newest)}
-    return tuple(
-        _since(bench, change, template_changes_it=change.old in moving)
-        for change in bench.changes(before, now)
-        if change.kind != "A" and change.old.startswith(bench.repository.prefix)
-    )
+def _told_apart(
+    bench: Workbench, changes: Iterable[Change], base: Tree, here: Tree
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """The changes of files of the template, and the paths where nothing but formatting is one."""
+    repository = bench.repository
+    mine = [each for each in changes if each.kind != "A" and each.old.startswith(repository.prefix)]
+    edited = (each for each in mine if each.kind == "M" and _same_mode(each, base, here))
+    formatted = formatted_only(bench, edited, base, here)
+    paths = sorted(repository.path(change.new) for change in formatted)
+    return tuple(change for change in mine if change not in formatted), tuple(paths)
+
+
+def _same_mode(change: Change, base: Tree, here: Tree) -> bool:
+    return base[change.old].mode == here[change.new].mode
 
 
 def judged(

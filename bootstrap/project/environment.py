@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 EXAMPLE = ".env.example"
-_NAME = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+_NAME = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 
 class Settings(NamedTuple):
@@ -23,5 +23,10 @@ def changed(base: str, theirs: str) -> Settings:
     )
 
 
+def examples(text: str) -> dict[str, str]:
+    """Each setting in the text of an example, and its value there."""
+    return {match[1]: match[2].strip() for match in _NAME.finditer(text)}
+
+
 def _names(example: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_NAME.findall(example)))
+    return tuple(examples(example))

@@ -5,7 +5,7 @@ template there, and what the user has stays.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bootstrap.project.trees import Change, Entry, Tree
@@ -17,27 +17,36 @@ class Kept(StrEnum):
     DELETED = "you deleted it"
     SEEDED = "it was seeded once, and is yours"
     IGNORED = "git ignores it here"
-    LOCK = "your dependencies differ from the template's: make lock"
+    LOCK = "your dependencies differ from the template's: locked anew where it does not fit"
 
 
 @dataclass(frozen=True)
 class Masks:
-    """What to leave alone: paths, and where the answers are, which are always the template's."""
+    """What to leave alone: paths, and where the answers are, which are always the template's.
+
+    `formatted` are files that the project has changed in their formatting alone, by their paths in
+    base: what base is to have there, so that the change is the template's alone.
+    """
 
     answers: str
     seeded: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     locks: frozenset[str] = frozenset()
     dependencies_edited: bool = False
+    formatted: Mapping[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Base and theirs as they are merged, and what was kept although the template changes it."""
+    """Base and theirs as they are merged, and what was kept although the template changes it.
+
+    In the `formatted` files the project had changed its formatting, which gives way.
+    """
 
     base: Tree
     theirs: Tree
     kept: Mapping[str, Kept]
+    formatted: frozenset[str]
 
 
 def settle(
@@ -54,10 +63,12 @@ def settle(
     kept |= _renamed_away(kept, template)
     # Where theirs shall win, base is made equal to ours: then only the template has changed it.
     taken = _taken(base, theirs, ours, masks) - kept.keys()
+    formatted = {path: masks.formatted[path] for path in masks.formatted.keys() - kept - taken}
     return Settled(
-        base=_with(base, {path: ours.get(path) for path in taken}),
+        base=_with(base, {path: ours.get(path) for path in taken} | formatted),
         theirs=_with(theirs, {path: base.get(path) for path in kept}),
         kept={path: why for path, why in kept.items() if _missed(path, why, base, theirs)},
+        formatted=frozenset(formatted),
     )
 
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bootstrap.project import dependencies, history, parsing, revisions
+from bootstrap.project import dependencies, formatting, history, parsing, revisions
 from bootstrap.project.masks import Masks, Settled, settle
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
-from bootstrap.project.trees import Change, Merged, Tree, Workbench
+from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
 
 ANSWERS = ".copier-answers.yml"
 
@@ -97,6 +97,7 @@ def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
         conflicts=merged.conflicts,
         kept=settled.kept,
         complaints=complaints,
+        formatted=settled.formatted,
     )
     return Proposal(
         head=head,
@@ -138,17 +139,49 @@ def _offered(bench: Workbench, head: str, renders: Renders) -> _Offered:
 def _settle(bench: Workbench, head: str, offered: _Offered, seeded: frozenset[str]) -> Settled:
     prefix = bench.repository.prefix
     base, theirs, ours = offered.base, offered.theirs, offered.ours
+    template, yours = (bench.changes(offered.before, side) for side in (offered.after, head))
     masks = Masks(
         answers=prefix + ANSWERS,
         seeded=frozenset(prefix + path for path in seeded),
         ignored=bench.ignored({*base, *theirs} - ours.keys()),
         locks=frozenset(prefix + name for name in dependencies.LOCKS),
         dependencies_edited=_dependencies_edited(bench, base, ours),
+        formatted=_formatted(bench, base, ours, _of_both(template, yours)),
     )
-    return settle(
-        *(base, theirs, ours, masks),
-        template=bench.changes(offered.before, offered.after),
-        yours=bench.changes(offered.before, head),
+    return settle(base, theirs, ours, masks, template=template, yours=yours)
+
+
+def _of_both(template: Iterable[Change], yours: Iterable[Change]) -> list[Change]:
+    """Your changes of files that the template changes too."""
+    paths = {change.old for change in template}
+    return [change for change in yours if change.kind in "MR" and change.old in paths]
+
+
+def _formatted(
+    bench: Workbench, base: Tree, ours: Tree, changes: Iterable[Change]
+) -> dict[str, Entry]:
+    """Those of the files that differ in formatting alone: base with the text of ours."""
+    return {
+        change.old: base[change.old]._replace(blob=ours[change.new].blob)
+        for change in formatted_only(bench, changes, base, ours)
+    }
+
+
+def formatted_only(
+    bench: Workbench, changes: Iterable[Change], before: Tree, after: Tree
+) -> frozenset[Change]:
+    """Those after which a file has another text, which says the same."""
+    pairs = {change: (before[change.old], after[change.new]) for change in changes}
+    plain = {
+        change: (one.blob, other.blob)
+        for change, (one, other) in pairs.items()
+        if one.is_plain and other.is_plain and one.blob != other.blob
+    }
+    texts = bench.contents(blob for blobs in plain.values() for blob in blobs)
+    return frozenset(
+        change
+        for change, (one, other) in plain.items()
+        if formatting.same(change.new, texts[one], texts[other])
     )
 
 
@@ -156,7 +189,7 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     """Base and theirs, with the template's revisions at their places in the project."""
     prefix = bench.repository.prefix
     head = prefix + revisions.HEAD
-    texts = _revisions(bench, base, theirs, ours)
+    texts = revision_texts(bench, base, theirs, ours)
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
@@ -171,7 +204,7 @@ def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> t
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def _revisions(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
+def revision_texts(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
     """The texts of each tree's revisions, by their paths."""
     place = re.compile(re.escape(bench.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
     found = [
@@ -219,16 +252,17 @@ def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> d
         for path, entry in bench.of_commit(merged.tree).items()
         if entry not in sides and path not in merged.conflicts
     }
-    found = _invalid(bench, mixed)
+    found = invalid(bench, mixed)
     return {
         path: said
         for path, said in found.items()
-        if not any(_invalid(bench, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
+        if not any(invalid(bench, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
     }
 
 
-def _invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
+def invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
     """What is wrong with each file that is not valid."""
-    texts = bench.contents(entry.blob for entry in tree.values())
-    told = {path: parsing.complaint(path, texts[entry.blob]) for path, entry in tree.items()}
+    plain = {path: entry.blob for path, entry in tree.items() if entry.is_plain}
+    texts = bench.contents(plain.values())
+    told = {path: parsing.complaint(path, texts[blob]) for path, blob in plain.items()}
     return {path: said for path, said in told.items() if said}

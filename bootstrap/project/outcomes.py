@@ -35,7 +35,10 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Sides:
-    """The changes since base of each side, those of the merge since yours, and its conflicts."""
+    """The changes since base of each side, those of the merge since yours, and its conflicts.
+
+    In the `formatted` files you had changed nothing but formatting, and base has yours.
+    """
 
     template: Sequence[Change]
     yours: Sequence[Change]
@@ -43,6 +46,7 @@ class Sides:
     conflicts: Mapping[str, Sequence[str]]
     kept: Mapping[str, Kept]
     complaints: Mapping[str, str]
+    formatted: frozenset[str] = frozenset()
 
 
 _WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "changed"}
@@ -81,6 +85,7 @@ _BINARY = "both changed it, and it cannot be merged line by line"
 _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
+_FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
 _REVISION_NOTES = {
     "M": "a database that has this revision already is not changed by that",
@@ -100,7 +105,11 @@ def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[File
             return
     arrived = {each.new for each in sides.result} | {each.old for each in sides.result}
     if path in arrived or change.old in arrived:
-        yield FileOutcome(path, template, yours, *_arrived(change, mine))
+        outcome, reason = _arrived(change, mine)
+        if change.old in sides.formatted:
+            yours = yours or "formatted"
+            reason = ", ".join(filter(None, (reason, _FORMATTED)))
+        yield FileOutcome(path, template, yours, outcome, reason)
 
 
 def _arrived(change: Change, mine: Change | None) -> tuple[Outcome, str]:

@@ -33,7 +33,7 @@ def abort(repository: Repository) -> str:
         forget(repository)
         raise Refused(
             "The update is finished already.",
-            next=(f"to go back to what was before: git reset --keep {unfinished.backup}",),
+            next=("to go back to what was before: headstart update --rollback",),
         )
     return restore(repository, unfinished)
 

@@ -25,6 +25,11 @@ class Entry(NamedTuple):
     mode: str
     blob: str
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a file with content of its own: no link, no submodule."""
+        return self.mode in {"100644", "100755"}
+
 
 Tree = Mapping[str, Entry]
 

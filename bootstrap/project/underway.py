@@ -39,11 +39,7 @@ class Underway:
 
 def begun(repository: Repository) -> Underway | None:
     """The update that was begun last, if it is not known to be finished."""
-    try:
-        noted = json.loads((repository.notes / _NOTE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return Underway(**{**noted, "touched": tuple(noted["touched"])})
+    return load(repository.notes / _NOTE)
 
 
 def unfinished_here(repository: Repository) -> Underway:
@@ -62,12 +58,26 @@ def stage(repository: Repository, unfinished: Underway) -> Stage:
 
 
 def write(repository: Repository, started: Underway) -> None:
-    draft = repository.notes / f"{_NOTE}.draft"
+    save(repository.notes / _NOTE, started)
+
+
+def load(path: Path) -> Underway | None:
+    """What a note says, where there is one."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Underway(**{**noted, "touched": tuple(noted["touched"])})
+
+
+def save(path: Path, noted: Underway) -> None:
+    """Write a note: complete, or not at all."""
+    draft = path.with_name(f"{path.name}.draft")
     with draft.open("w", encoding="utf-8") as file:
-        json.dump(asdict(started), file)
+        json.dump(asdict(noted), file)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(repository.notes / _NOTE)
+    draft.replace(path)
 
 
 def forget(repository: Repository) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project import (
     apply,
+    attention,
     changelog,
     environment,
     given,
     questions,
     recorded,
     releases,
+    relock,
     renders,
     rollback,
     seeds,
@@ -23,6 +25,7 @@ from bootstrap.project import (
 )
 from bootstrap.project.answers import Answer, Answers, Given, resolve
 from bootstrap.project.ask import ask_open
+from bootstrap.project.attention import Attention
 from bootstrap.project.changelog import Section
 from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
@@ -56,6 +59,7 @@ class Update:
     new_answers: tuple[Answer, ...]
     dropped: tuple[str, ...]
     settings: Settings
+    attention: Attention
     proposal: Proposal
 
     @property
@@ -118,6 +122,7 @@ def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workb
             new_answers=_fresh(project.recorded, answers),
             dropped=dropped,
             settings=environment.changed(*_examples(bench, sides)),
+            attention=attention.between(bench, proposal.head, proposal.merged),
             proposal=proposal,
         )
         yield bench, update
@@ -138,6 +143,7 @@ def bring(project: Project, to: Target) -> Brought:
     with locked(repository):
         rollback.check_finished(repository)
         rollback.clear_away(repository)
+        relock.finish(repository)
         check_settled(repository)
         with prepared(project, to, ask=True) as (bench, update):
             if update.proposal.empty:

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.reports.kinds import DRIFT, reasons, since
-from bootstrap.reports.report import Files, Group, Report, Row
+from bootstrap.reports.report import Files, Group, Pair, Report, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bootstrap.project.drift import Drift, Drifted
+    from bootstrap.reports.report import Item
 
 
 def of_drift(drift: Drift) -> Report:
@@ -20,11 +21,21 @@ def of_drift(drift: Drift) -> Report:
         "version": drift.version,
         "files": [asdict(each) for each in drift.files],
         "unaccepted": len(drift.unaccepted),
+        "formatted": list(drift.formatted),
     }
+    return Report(document, [_files(drift), *_formatted(drift)])
+
+
+def _files(drift: Drift) -> Item:
     if not drift.files:
-        return Report(document, [f"Every file is as {drift.version} rendered it."])
+        return f"Every file is as {drift.version} rendered it."
     lines = tuple(line for each in drift.files for line in _lines(each))
-    return Report(document, [Files(tuple(_groups(drift)), lines)])
+    return Files(tuple(_groups(drift)), lines)
+
+
+def _formatted(drift: Drift) -> Iterator[Item]:
+    if drift.formatted:
+        yield Pair("Only formatted otherwise, which is no drift", ", ".join(drift.formatted))
 
 
 def _groups(drift: Drift) -> Iterator[Group]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.reports import panels
+from bootstrap.reports.aftermath import attention_facts
 from bootstrap.reports.kinds import DRIFT, KINDS, reasons, since
 from bootstrap.reports.page import Fact, File, Group, Page, Release, Told
 from bootstrap.reports.prose import blocks
@@ -51,8 +52,8 @@ def of_update(project: Project, brought: Brought, read: Callable[[], Diffs]) -> 
         _of_update(project, update, read(), f"git show {commit} --"),
         standing=f"Done: it is commit {commit}.",
         next=(
-            Told("To prove it", "make up && make check && make test"),
-            Told("To go back", f"git reset --keep {brought.backup}"),
+            Told("To prove it", "headstart update --verify"),
+            Told("To go back", "headstart update --rollback"),
         ),
     )
 
@@ -126,6 +127,8 @@ def _facts(update: Update) -> Iterator[Fact]:
         yield Fact("new setting", name, note="see .env.example")
     for name in update.settings.gone:
         yield Fact("setting that is no more", name)
+    for pair in attention_facts(update.attention):
+        yield Fact(pair.name, visible(pair.text))
 
 
 def _groups(project: Project, update: Update, diffs: Diffs, rest: str) -> Iterator[Group]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bootstrap.project.backups import began
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.reports.aftermath import attention_document, attention_facts
 from bootstrap.reports.kinds import KINDS, Kind
 from bootstrap.reports.report import Again, Diff, Files, Group, Pair, Report, Row, Totals
 
@@ -50,7 +53,7 @@ def of_difference(path: str, diff: str) -> Report:
 
 def of_continued(commit: str) -> Report:
     """An update whose conflicts are settled."""
-    lines = [f"The update is commit {commit[:10]}.", "Next: make up && make check && make test"]
+    lines = [f"The update is commit {commit[:10]}."]
     return Report({"commit": commit}, lines)
 
 
@@ -80,7 +83,13 @@ def of_status(update: Update, backups: Sequence[str], repository: Repository) ->
     else:
         lines.append("There is no newer one here.")
     drifted = f"Files that differ from the template: {update.proposal.drifted} (headstart drift)"
-    return Report(document, [*lines, drifted, *(f"Before an update: {ref}" for ref in backups)])
+    return Report(document, [*lines, drifted, *(_backup(ref) for ref in backups)])
+
+
+def _backup(ref: str) -> str:
+    days = (datetime.now(UTC) - began(ref)).days
+    age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    return f"Before an update, {age}: {ref}"
 
 
 def _document(update: Update, repository: Repository) -> dict[str, object]:
@@ -92,6 +101,7 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
         "dropped_answers": list(update.dropped),
         "new_settings": list(update.settings.new),
         "gone_settings": list(update.settings.gone),
+        **attention_document(update.attention),
         "counts": dict(update.proposal.counts),
         "files": [_file_document(each, repository) for each in update.proposal.files],
     }
@@ -116,6 +126,7 @@ def _facts(update: Update) -> Iterator[Pair]:
     yield from (Pair("no longer asked", name) for name in update.dropped)
     yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
     yield from (Pair("setting that is no more", name) for name in update.settings.gone)
+    yield from attention_facts(update.attention)
 
 
 def _changelog(update: Update) -> Iterator[Pair]:
@@ -157,8 +168,7 @@ def _totals(update: Update) -> Totals:
 
 def _next(brought: Brought, repository: Repository) -> Iterator[Item]:
     if not brought.update.proposal.conflicts:
-        yield "Next: make up && make check && make test"
-        yield f"To go back: git reset --keep {brought.backup}"
+        yield f"It is commit {brought.commit[:10]}; where it began is kept as {brought.backup}."
         return
     rows = [_row(each, repository) for each in brought.update.proposal.conflicts]
     told = (f"  {row.path}: {row.advice}" for row in rows)

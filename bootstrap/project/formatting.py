@@ -1,0 +1,228 @@
+"""Whether two texts of a file differ in their formatting alone.
+
+What is left of a text when its formatting is taken away is compared: what a parser reads, types and
+order included, and every comment at its place. A doubt is a difference: then a person is asked.
+"""
+
+import ast
+import io
+import json
+import re
+import tokenize
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import yaml
+
+
+class Comment(NamedTuple):
+    """A comment: how many words come before it, whether it has its line for itself, and how deep.
+
+    Words are what no formatter adds or removes; the depth is that of Python's blocks.
+    """
+
+    words: int
+    text: str
+    alone: bool
+    depth: int = 0
+
+
+def same(path: str, before: bytes, after: bytes) -> bool:
+    """Whether the two contents of a file of that name differ in nothing but formatting."""
+    if before == after:
+        return True
+    essence = _ESSENCES.get(PurePosixPath(path).suffix, _lines)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return essence(_text(before)) == essence(_text(after))
+    except (ValueError, SyntaxError, tokenize.TokenError, yaml.YAMLError, RecursionError):
+        return False
+
+
+def _text(content: bytes) -> str:
+    text = content.decode("utf-8").replace("\r\n", "\n")
+    if "\0" in text:
+        raise ValueError("it is no text")
+    return text
+
+
+def _lines(text: str) -> object:
+    """Of an unknown text only how its lines end: a blank at their end may mean something.
+
+    Two of them break a line in Markdown, one is part of a value in a Makefile.
+    """
+    return text.rstrip("\n")
+
+
+# -- Python ----------------------------------------------------------------------------------------
+
+# What formatters add and remove; where one of them matters, the syntax tree is another.
+_OPTIONAL = frozenset("(),;")
+_STRING = "''"  # its value is in the syntax tree, its quotes are formatting
+
+
+def _python(text: str) -> object:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.kind = None  # the u of u"text"
+    read = _PythonText()
+    for token in _whole_strings(text):
+        read.add(token)
+    return ast.dump(tree), read.words, read.comments
+
+
+@dataclass
+class _PythonText:
+    """The words and comments of a Python text, token by token."""
+
+    words: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    _blocks: list[int] = field(default_factory=lambda: [0])
+    _brackets: int = 0
+    _after_string: bool = False
+
+    def add(self, token: tokenize.TokenInfo) -> None:
+        if token.type in {tokenize.NL, tokenize.ENDMARKER}:
+            return
+        if token.type == tokenize.INDENT:
+            self._blocks.append(_width(token.string))
+        elif token.type == tokenize.DEDENT:
+            self._blocks.pop()
+        elif token.type == tokenize.COMMENT:
+            self.comments.append(self._comment(token))
+        elif token.type != tokenize.NEWLINE:
+            self._add_word(token)
+        self._after_string = token.type == tokenize.STRING
+
+    def _add_word(self, token: tokenize.TokenInfo) -> None:
+        text = token.string
+        self._brackets += (text in set("([{")) - (text in set(")]}"))
+        if token.type == tokenize.STRING:
+            # "a" "b" is one text, in however many parts.
+            self.words += [] if self._after_string else [_STRING]
+        elif text not in _OPTIONAL:
+            self.words.append(text.lower() if token.type == tokenize.NUMBER else text)
+
+    def _comment(self, token: tokenize.TokenInfo) -> Comment:
+        before = token.line[: token.start[1]]
+        depth = 0 if self._brackets else sum(width <= _width(before) for width in self._blocks)
+        alone = not before.strip()
+        text = re.sub(r"^#(?=[^\s!:#])", "# ", token.string.rstrip())
+        return Comment(len(self.words), text, alone, depth if alone else 0)
+
+
+def _whole_strings(text: str) -> Iterator[tokenize.TokenInfo]:
+    """The tokens, where a string with expressions in it is one, as it was before Python 3.12."""
+    inside = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind.endswith("STRING_START"):
+            inside += 1
+        elif kind.endswith("STRING_END"):
+            inside -= 1
+            if not inside:
+                yield token._replace(type=tokenize.STRING)
+        elif not inside or token.type == tokenize.COMMENT:
+            yield token
+
+
+def _width(indentation: str) -> int:
+    return len(indentation.expandtabs())
+
+
+# -- TOML, YAML, JSON ------------------------------------------------------------------------------
+
+_TOML = re.compile(
+    r'(?P<word>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\''
+    r"|[^\s\"'#\[\]{}=,.]+)|(?P<comment>#[^\n]*)",
+    re.DOTALL,
+)
+
+
+def _toml(text: str) -> object:
+    data = repr(tomllib.loads(text))  # 1, 1.0 and true are equal, and their words are not
+    words, comments = 0, []
+    for match in _TOML.finditer(text):
+        if match["comment"] is None:
+            words += 1
+        else:
+            comments.append(_comment(text, match.start(), match["comment"], words))
+    return data, comments
+
+
+def _yaml(text: str) -> object:
+    known: dict[int, int] = {}
+    documents = [_node(node, known) for node in yaml.compose_all(text, Loader=yaml.SafeLoader)]
+    return documents, list(_yaml_comments(text))
+
+
+def _node(node: yaml.Node | None, known: dict[int, int]) -> object:
+    """A node as plain values: what it is, what it holds, and which earlier one it stands for."""
+    if node is None:
+        return None
+    if id(node) in known:
+        return ("alias", known[id(node)])
+    known[id(node)] = len(known)
+    if isinstance(node, yaml.MappingNode):
+        held = [(_node(key, known), _node(value, known)) for key, value in node.value]
+        return (node.tag, held)
+    if isinstance(node, yaml.SequenceNode):
+        return (node.tag, [_node(each, known) for each in node.value])
+    return (node.tag, node.value)
+
+
+_YAML_WORDS = (yaml.ScalarToken, yaml.AnchorToken, yaml.AliasToken, yaml.TagToken)
+
+
+def _yaml_comments(text: str) -> Iterator[Comment]:
+    """What is between the tokens and begins with #, and what is behind the | of a block."""
+    words, end = 0, 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        start = token.start_mark.index
+        yield from _comments_between(text, end, start, words)
+        end = max(end, token.end_mark.index)
+        if isinstance(token, _YAML_WORDS):
+            words += 1
+        if isinstance(token, yaml.ScalarToken) and token.style in {"|", ">"}:
+            header = text.find("\n", start)
+            yield from _comments_between(text, start, end if header < 0 else header, words)
+    yield from _comments_between(text, end, len(text), words)
+
+
+def _comments_between(text: str, start: int, end: int, words: int) -> Iterator[Comment]:
+    for match in re.finditer(r"#[^\n]*", text[start:end]):
+        yield _comment(text, start + match.start(), match[0], words)
+
+
+def _comment(text: str, at: int, comment: str, words: int) -> Comment:
+    alone = not text[text.rfind("\n", 0, at) + 1 : at].strip()
+    return Comment(words, comment.rstrip(), alone)
+
+
+def _json(text: str) -> object:
+    def number(written: str) -> object:
+        return ("number", written)
+
+    return json.loads(
+        text,
+        object_pairs_hook=lambda pairs: ("object", pairs),
+        parse_int=number,
+        parse_float=number,
+        parse_constant=number,
+    )
+
+
+_ESSENCES: dict[str, Callable[[str], object]] = {
+    ".json": _json,
+    ".py": _python,
+    ".pyi": _python,
+    ".toml": _toml,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}

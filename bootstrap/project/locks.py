@@ -1,0 +1,89 @@
+"""Whether a lock has what a project asks for, and how two locks differ. Nothing is installed.
+
+What pip reads is understood: a requirement with an exact version and its hashes on each line.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+# What `make lock` of a project locks: its own dependencies, and with a group the developer's.
+GROUPS: dict[str, str | None] = {"requirements.lock": None, "requirements-dev.lock": "dev"}
+
+Locked = Mapping[str, tuple[Requirement, ...]]
+
+
+class PackageChange(NamedTuple):
+    """A package whose locked versions differ; empty where it was not, or is no more."""
+
+    name: str
+    before: str
+    after: str
+
+
+def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...]:
+    """What the project, and a group of its developers, asks for and the lock does not have.
+
+    Where markers divide a package between several versions, it is enough that one of them fits.
+    Raises ValueError where the project's file cannot be read.
+    """
+    locked = _locked(lock)
+    return tuple(
+        str(wanted)
+        for wanted in dict.fromkeys(_wanted(pyproject, group))
+        if not any(_fits(wanted, each) for each in locked.get(canonicalize_name(wanted.name), ()))
+    )
+
+
+def changes(before: str, after: str) -> tuple[PackageChange, ...]:
+    """The packages that differ between two locks, by name."""
+    old, new = _locked(before), _locked(after)
+    told = [PackageChange(n, _versions(old, n), _versions(new, n)) for n in sorted({*old, *new})]
+    return tuple(each for each in told if each.before != each.after)
+
+
+def _wanted(pyproject: str, group: str | None) -> Iterator[Requirement]:
+    document = tomllib.loads(pyproject)
+    for text in document.get("project", {}).get("dependencies", []):
+        yield Requirement(text)
+    if group is not None:
+        yield from _grouped(document.get("dependency-groups", {}), group, frozenset())
+
+
+def _grouped(
+    groups: Mapping[str, list[object]], name: str, above: frozenset[str]
+) -> Iterator[Requirement]:
+    """A group's requirements, and those of the groups that it includes (PEP 735)."""
+    for each in groups.get(name, []) if name not in above else []:
+        if isinstance(each, str):
+            yield Requirement(each)
+        elif isinstance(each, dict) and isinstance(each.get("include-group"), str):
+            yield from _grouped(groups, each["include-group"], above | {name})
+
+
+def _fits(wanted: Requirement, locked: Requirement) -> bool:
+    if wanted.url or locked.url:
+        return wanted.url == locked.url
+    versions = [each.version for each in locked.specifier]
+    return all(wanted.specifier.contains(version, prereleases=True) for version in versions)
+
+
+def _locked(lock: str) -> Locked:
+    found: dict[str, list[Requirement]] = {}
+    for line in lock.splitlines():
+        stated = re.sub(r"\s+(--hash=.*|\\|#.*)$", "", line)
+        try:
+            requirement = Requirement(stated)
+        except InvalidRequirement:  # a comment, a hash, an option
+            continue
+        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def _versions(locked: Locked, name: str) -> str:
+    stated = {each.url or str(each.specifier).lstrip("=") for each in locked.get(name, ())}
+    return ", ".join(sorted(stated))

@@ -1,0 +1,94 @@
+"""What is said after an update, with the real template and its own tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.project import releases
+from tests.conftest import install, rendered
+from tests.lifecycle.conftest import commit, write
+from tests.project.conftest import git, headstart, tree
+
+BROKEN = '"""Mine."""\n\nimport os\n'
+OLDER = releases.released()[1].version  # 0.2.0: 0.1.0 has revisions that are no more
+MINE = '''\
+"""mine"""
+
+revision = "mine"
+down_revision = (
+    "0001",
+)
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
+'''
+
+
+@pytest.mark.slow
+def test_the_project_s_own_tools_judge_and_the_rollback_brings_back_the_very_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv installs, which is quick; ruff finds an edit that no merge could have."""
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    made = ("new", "shop", "--defaults", "--version", OLDER)
+    assert headstart(*made, cwd=tmp_path).returncode == 0
+    shop = tmp_path / "shop"
+    toolchain = shop / "toolchain.yml"
+    toolchain.write_text(toolchain.read_text().replace("installer: pip", "installer: uv"))
+    project = shop / "pyproject.toml"
+    project.write_text(
+        project.read_text().replace("dependencies = [", 'dependencies = [\n    "iniconfig>=2",')
+    )
+    write(shop / "app/mine.py", BROKEN)
+    before, old = commit(shop), tree(shop)
+    run = headstart("update", "--to", "HEAD", "--verify", "--json", cwd=shop)
+    assert run.returncode == 1, run.stdout + run.stderr
+    told = json.loads(run.stdout)
+    checks = {check["name"]: check for check in told["verification"]["checks"]}
+    endings = {name: check["ending"] for name, check in checks.items()}
+    passed = dict.fromkeys(("files", "revisions", "environment", "make test"), "passed")
+    assert endings == {**passed, "lock": endings["lock"], "make check": "failed"}
+    assert any("F401" in line for line in checks["make check"]["details"])
+    assert "iniconfig" in git("show", "HEAD:requirements.lock", cwd=shop)
+    assert "passed" in checks["make test"]["told"]
+    assert headstart("update", "--rollback", cwd=shop).returncode == 0
+    assert git("rev-parse", "HEAD", cwd=shop) == before
+    assert {path: each for path, each in tree(shop).items() if path in old} == old
+    assert git("status", "--porcelain", cwd=shop) == ""
+
+
+@pytest.mark.slow
+def test_revisions_that_cannot_be_placed_are_rebased_by_the_advice(tmp_path: Path) -> None:
+    """Where a revision's parent is not on one line, git leaves a conflict, and this settles it."""
+    shop = rendered(tmp_path)
+    install(shop, shop / "requirements-dev.lock")
+    write(shop / "migrate/versions/20261123_0001_mine.py", MINE)
+    write(shop / "migrate/HEAD", "mine\n")
+    commit(shop)
+    run = headstart("feature", "add", "idempotency", "--json", cwd=shop)
+    assert run.returncode == 1, run.stdout + run.stderr
+    (conflict,) = [each for each in json.loads(run.stdout)["files"] if "advice" in each]
+    assert conflict["path"] == "migrate/HEAD"
+    advice = conflict["advice"].replace("python", ".venv/bin/python", 1)
+    subprocess.run(["/bin/sh", "-c", advice], cwd=shop, check=True)
+    run = headstart("update", "--continue", "--json", cwd=shop)
+    assert run.returncode == 0, run.stdout + run.stderr
+    checks = {check["name"]: check for check in json.loads(run.stdout)["verification"]["checks"]}
+    assert checks["revisions"]["ending"] == "passed"
+    assert (shop / "migrate/HEAD").read_text() == "mine\n"
+    check = [str(shop / ".venv/bin/python"), "-m", "migrate", "check"]
+    subprocess.run(check, cwd=shop, check=True)
