@@ -573,3 +573,22 @@ def test_two_fleets_at_once_do_not_mix(package: Package, first: Path) -> None:
     for shop in shops:
         assert git("rev-list", "--count", f"main..{BRANCH}", cwd=shop) == "1"
     assert fleet(package, first.parent, "update").counts == {"branched": 3}
+
+
+# -- renders ---------------------------------------------------------------------------------------
+
+
+def test_equal_answers_share_their_renders(
+    package: Package, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
+    for name in ("b", "c", "d"):
+        another(first, name)
+    renderer, log = package.root / "bootstrap/project/render.py", tmp_path / "renders"
+    body = "    data = {**answers.values"
+    counting = f'    open({str(log)!r}, "a").write("one\\n")\n'
+    renderer.write_text(renderer.read_text().replace(body, counting + body, 1))
+    fleet(package, first.parent, "status", "--jobs", "1", code=2)
+    assert log.read_text().split() == ["one", "one"], "what they are of, and what they would be"
+    fleet(package, first.parent, "update", "--jobs", "2")
+    assert len(log.read_text().split()) == 2
