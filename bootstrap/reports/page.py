@@ -28,12 +28,12 @@ class Release(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """An answer or a setting that comes or goes."""
+    """What comes, goes, or is to be done besides the files: a name with its value, or words."""
 
     what: str
-    name: str
+    name: str = ""
     value: str = ""
-    note: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -120,15 +120,15 @@ def _release(section: Section) -> Release:
 def _facts(update: Update) -> Iterator[Fact]:
     for each in update.new_answers:
         name, value = each.question.name, visible(each.shown_value)
-        yield Fact("new answer", name, value, f"{each.source}")
+        yield Fact("new answer", name, value, each.source)
     for name in update.dropped:
         yield Fact("no longer asked", visible(name))
     for name in update.settings.new:
-        yield Fact("new setting", name, note="see .env.example")
+        yield Fact("new setting", name, text="see .env.example")
     for name in update.settings.gone:
         yield Fact("setting that is no more", name)
     for pair in attention_facts(update.attention):
-        yield Fact(pair.name, visible(pair.text))
+        yield Fact(pair.name, text=visible(pair.text))
 
 
 def _groups(project: Project, update: Update, diffs: Diffs, rest: str) -> Iterator[Group]:

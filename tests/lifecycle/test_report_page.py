@@ -130,7 +130,7 @@ def test_what_is_hostile_is_only_text(tab: Tab, page: Path) -> None:
     text = tab.run("document.body.textContent")
     for where in (f"What 2.0.0 is {ATTACK}", f"theirs {ATTACK}", f"mine {ATTACK}"):
         assert where in text
-    assert tab.run("document.querySelector('.facts td code').textContent") == ATTACK
+    assert tab.run("document.querySelector('.facts .value').textContent") == ATTACK
     assert "<img src=x onerror=alert(1)>.txt" in shown(tab)
     assert SHOWN in shown(tab)
     assert not {"\x1b", "\u202e"} & set(text)
