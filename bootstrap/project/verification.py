@@ -105,7 +105,8 @@ def files(repository: Repository, since: str) -> Check | None:
     """Whether every file that differs since that commit is still what its name says."""
     with workbench(repository) as bench:
         before, now = bench.of_commit(since), bench.of_commit("HEAD")
-        changed = [path for path in now if now[path] != before.get(path)]
+        mine = [path for path in now if path.startswith(repository.prefix)]
+        changed = [path for path in mine if now[path] != before.get(path)]
         broken = tuple(
             f"{repository.path(path)}: {said}"
             for path in changed
@@ -117,7 +118,9 @@ def files(repository: Repository, since: str) -> Check | None:
 
 
 def _complaint(bench: Workbench, path: str, tree: Tree) -> str:
-    return parsing.complaint(path, bench.read(tree[path].blob)) if path in tree else ""
+    if path not in tree or not parsing.is_known(path):
+        return ""
+    return parsing.complaint(path, bench.read(tree[path].blob))
 
 
 def heads(repository: Repository) -> Check | None:
