@@ -262,7 +262,8 @@ def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> d
 
 def invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
     """What is wrong with each file that is not valid."""
-    plain = {path: entry.blob for path, entry in tree.items() if entry.is_plain}
-    texts = bench.contents(plain.values())
-    told = {path: parsing.complaint(path, texts[blob]) for path, blob in plain.items()}
+    plain = {path: each.blob for path, each in tree.items() if each.is_plain}
+    known = {path: blob for path, blob in plain.items() if parsing.is_known(path)}
+    texts = bench.contents(known.values())
+    told = {path: parsing.complaint(path, texts[blob]) for path, blob in known.items()}
     return {path: said for path, said in told.items() if said}

@@ -20,6 +20,11 @@ class _Once(yaml.SafeLoader):
         return built
 
 
+def is_known(path: str) -> bool:
+    """Whether a file of that name can be valid or not."""
+    return PurePosixPath(path).suffix in _PARSERS
+
+
 def complaint(path: str, content: bytes) -> str:
     """Why the content is not valid for a file of that name; empty where it is, or nobody knows."""
     parse = _PARSERS.get(PurePosixPath(path).suffix)
