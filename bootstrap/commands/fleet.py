@@ -76,7 +76,8 @@ _UPDATE_HELP = f"""Put each project's update on a new branch. No work tree is to
 The branch has one commit, on top of what is checked out: the one that `headstart update` would
 make. Where both have changed the same lines there is no branch: `headstart update` in that project
 leads through its conflicts. A branch that is there already is never moved. Interrupted or failed,
-the same command goes on: what is done is not done again.
+the same command goes on: what is done is not done again. Nothing is verified before it is merged:
+then `headstart update --verify` does it.
 
 {_FOUND}
 

@@ -76,7 +76,8 @@ def of_update(standings: Sequence[Standing], here: Path, name: str) -> Table:
     ending = [_sum(standings), *_answered(standings)]
     if any(each.ending is Ending.BRANCHED for each in standings):
         pull = f"git push --set-upstream origin {name}, and a pull request"
-        ending += [f"Next, in each of them: git merge {name}", f"or: {pull}"]
+        verified = f"git merge {name} && headstart update --verify"
+        ending += [f"Next, in each: {verified}", f"or: {pull}"]
     return Table(_document(standings), columns, rows, [*ending, *_settling(standings)])
 
 
