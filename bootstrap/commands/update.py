@@ -247,7 +247,7 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
     with update.prepared(opened, to, ask=False) as (bench, proposed):
         report = reports.of_preview(proposed, opened.repository, shown.command)
         read = partial(diffs.of_update, bench.git, proposed.proposal)
-        shown.show(report, lambda: pages.of_preview(opened, proposed, read, shown.command))
+        shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -259,15 +259,13 @@ def _make(opened: "Opened", to: "Target", shown: _Shown) -> None:
     from bootstrap.reports import pages
 
     repository = opened.repository
-    brought = update.bring(opened, to)
-    proposal = brought.update.proposal
+    brought = update.bring(opened, to, diffs.of_update if shown.html else diffs.unread)
 
     def show(report: "Report") -> None:
-        read = partial(diffs.of_update, repository.git, proposal)
-        shown.show(report, lambda: pages.of_update(opened, brought, read))
+        shown.show(report, lambda: pages.of_update(opened, brought))
 
     report = reports.of_update(brought, repository)
-    if proposal.conflicts:
+    if brought.update.proposal.conflicts:
         show(report)
         raise typer.Exit(ExitCode.FAILED)
     if shown.wish.verify or due.pending(repository):

@@ -16,7 +16,7 @@ _BEGINNING = re.compile(r"^diff --git ", re.MULTILINE)
 
 
 class Git(Protocol):
-    """git, where the trees can be read: on a workbench, or in the repository."""
+    """git, where the trees can be read."""
 
     def __call__(self, *arguments: str) -> str: ...
 
@@ -54,8 +54,22 @@ class Diffs:
     result: Side
 
 
+class Reader(Protocol):
+    """Reads the diffs of an update, while all its trees can be read."""
+
+    def __call__(self, git: Git, proposal: Proposal) -> Diffs: ...
+
+
+UNREAD = Diffs(Side(()), Side(()), Side(()))
+
+
+def unread(git: Git, proposal: Proposal) -> Diffs:  # noqa: ARG001 - a reader who does not look
+    """None of them: nobody will ask."""
+    return UNREAD
+
+
 def of_update(git: Git, proposal: Proposal) -> Diffs:
-    """The diffs of an update, before it is applied or after; files that are only yours left out."""
+    """The diffs of an update; files that are only yours are left out."""
     return Diffs(
         template=between(git, proposal.before, proposal.after),
         yours=between(git, proposal.before, proposal.head, "--diff-filter=a"),

@@ -27,6 +27,7 @@ from bootstrap.project.answers import Answer, Answers, Given, resolve
 from bootstrap.project.ask import ask_open
 from bootstrap.project.attention import Attention
 from bootstrap.project.changelog import Section
+from bootstrap.project.diffs import UNREAD, Diffs, Reader, unread
 from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.recorded import Recorded
@@ -135,10 +136,11 @@ class Brought:
     update: Update
     commit: str = ""
     backup: str = ""
+    diffs: Diffs = UNREAD
 
 
-def bring(project: Project, to: Target) -> Brought:
-    """Apply an update: one commit, or conflicts to settle."""
+def bring(project: Project, to: Target, read: Reader = unread) -> Brought:
+    """Apply an update: one commit, or conflicts to settle; `read` reads its diffs first."""
     repository = project.repository
     with locked(repository):
         rollback.check_finished(repository)
@@ -148,9 +150,10 @@ def bring(project: Project, to: Target) -> Brought:
         with prepared(project, to, ask=True) as (bench, update):
             if update.proposal.empty:
                 return Brought(update)
+            diffs = read(bench.git, update.proposal)
             begun = apply.apply(bench, update.proposal, update.before, update.after)
         commit = "" if update.proposal.conflicts else repository.head()
-        return Brought(update, commit, begun.backup)
+        return Brought(update, commit, begun.backup, diffs)
 
 
 def difference(project: Project, to: Target, path: str) -> str:

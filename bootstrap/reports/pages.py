@@ -15,7 +15,7 @@ from bootstrap.reports.prose import blocks
 from bootstrap.reports.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from bootstrap.project.changelog import Section
     from bootstrap.project.diffs import Diffs, Side
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from bootstrap.reports.panels import Budget
 
 
-def of_preview(project: Project, update: Update, read: Callable[[], Diffs], command: str) -> Page:
-    """What an update would do; `command` is what does it, and `read` reads its diffs."""
+def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> Page:
+    """What an update would do; `command` is what does it."""
     if update.proposal.empty:
         return _up_to_date(project, update)
     conflicts = _conflicts(update)
     rest = f"{command} --diff" if command.startswith("headstart update") else ""
     return replace(
-        _of_update(project, update, read(), rest),
+        _of_update(project, update, diffs, rest),
         standing="A preview: nothing was changed.",
         tone="alarm" if conflicts else "calm",
         warning=f"{conflicts} would be yours to settle." if conflicts else "",
@@ -41,15 +41,15 @@ def of_preview(project: Project, update: Update, read: Callable[[], Diffs], comm
     )
 
 
-def of_update(project: Project, brought: Brought, read: Callable[[], Diffs]) -> Page:
-    """What an update has done; where it had nothing to do, there are no diffs to read."""
-    update, commit = brought.update, brought.commit[:10]
+def of_update(project: Project, brought: Brought) -> Page:
+    """What an update has done."""
+    update, diffs, commit = brought.update, brought.diffs, brought.commit[:10]
     if update.proposal.empty:
         return _up_to_date(project, update)
     if not commit:
-        return _begun(_of_update(project, update, read(), "git diff HEAD --"), _conflicts(update))
+        return _begun(_of_update(project, update, diffs, "git diff HEAD --"), _conflicts(update))
     return replace(
-        _of_update(project, update, read(), f"git show {commit} --"),
+        _of_update(project, update, diffs, f"git show {commit} --"),
         standing=f"Done: it is commit {commit}.",
         next=(
             Told("To prove it", "headstart update --verify"),

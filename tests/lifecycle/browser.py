@@ -149,9 +149,19 @@ def chromium() -> Iterator[Tab]:
             try:
                 yield _tab(Tab(written, read))
             finally:
-                with suppress(BrokenPipeError, AssertionError):
-                    Tab(written, read).send("Browser.close")
-                process.wait(timeout=30)
+                _close(process, written)
+
+
+def _close(process: subprocess.Popen[bytes], to: BinaryIO) -> None:
+    """Ask it to end; what does not within a while is killed."""
+    with suppress(BrokenPipeError):
+        to.write(b'{"id": 0, "method": "Browser.close"}\0')
+        to.flush()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _tab(tab: Tab) -> Tab:

@@ -357,11 +357,13 @@ def test_what_was_done_is_on_its_page(package: Package, tmp_path: Path, browser:
     browser.open(shop / "page.html")
     text = browser.run("document.body.innerText")
     assert f"Done: it is commit {done['commit'][:10]}." in text
-    assert f"git reset --keep {done['backup']}" in text
+    assert "headstart update --rollback" in text
     assert "Your change+1 \N{MINUS SIGN}1" in details(browser, "a.txt")
     package.release("3.0.0", {"a.txt": TEN.replace("9\n", "theirs\n")})
-    package.told("update", "--html", "page.html", cwd=shop, code=1)
+    told = package.told("update", "--html", "page.html", cwd=shop, code=1)
+    assert told["counts"]["conflict"] == 1, told
     browser.open(shop / "page.html")
+    assert "theirs" in details(browser, "a.txt")
     assert "1 conflict to settle." in browser.run("document.body.innerText")
     assert "headstart update --continue" in browser.run("document.body.innerText")
     assert {path.name for path in shop.iterdir()} >= {"page.html"}
