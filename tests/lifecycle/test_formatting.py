@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.project.formatting import same
@@ -34,15 +34,16 @@ def test_what_a_formatter_does_is_formatting(tmp_path: Path, options: tuple[str,
     length, *more = options
     for number, text in enumerate(TEXTS):
         write(tmp_path / f"{number}.py", text)
-    settings = [word for each in more for word in ("--config", each)]
+    wishes = [word for each in more for word in ("--config", each)]
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--quiet", "--no-cache"]
-    subprocess.run([*command, "--line-length", length, *settings, str(tmp_path)], check=True)
+    subprocess.run([*command, "--line-length", length, *wishes, str(tmp_path)], check=True)
     formatted = [(tmp_path / f"{number}.py").read_text() for number in range(len(TEXTS))]
     assert sum(mine != theirs for mine, theirs in zip(TEXTS, formatted, strict=True)) > 20
     for path, mine, theirs in zip(PYTHON, TEXTS, formatted, strict=True):
         assert same("a.py", mine.encode(), theirs.encode()), path
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_whatever_word_or_comment_goes_it_is_an_edit(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from([text for text in TEXTS if text.count("\n") > 5]))
@@ -154,6 +155,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_data_is_the_same_however_it_is_written_and_no_other(one: object, other: object) -> None:
     assert is_same("a.json", json.dumps(one), json.dumps(one, indent=3, ensure_ascii=False))

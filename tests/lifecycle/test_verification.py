@@ -373,4 +373,4 @@ def test_what_is_for_people_is_told_before_and_after(
     assert "migrate/versions/0001.py went with it" in said
     shown = fresh.headstart("update", "--preview", cwd=shop).stdout
     assert "other default: PORT 1 → 2 (app/settings.py)" in shown
-    assert "make up brings a machine there" in shown
+    assert "make up: brings a machine there" in shown
