@@ -105,6 +105,8 @@ def _steps(repository: "Repository", version: str, since: str, wish: Wish) -> It
     locking = Locking(None if wish.verify is False else tools, version, log)
     yield "lock", lambda: verification.lock(repository, since, locking)
     if tools is None:
+        if (project / "toolchain.yml").is_file():  # pins that cannot be read: this says why
+            yield ENVIRONMENT, lambda: verification.environment(up)
         return
     if not all_the_way:
         yield "make check, make test", verification.not_asked
@@ -116,7 +118,7 @@ def _steps(repository: "Repository", version: str, since: str, wish: Wish) -> It
 
 
 def _tools(project: Path) -> "Tools | None":
-    """The project's tools; None where it has no pins that would say which they are."""
+    """The project's tools; None where no pins say which they are."""
     from bootstrap.machine import pins, process
     from bootstrap.project.relock import Tools
 

@@ -217,6 +217,13 @@ def test_locks_that_were_ready_when_it_was_killed_are_taken_over(fresh: Package,
 # -- by the project's own tools --------------------------------------------------------------------
 
 
+def test_pins_that_cannot_be_read_do_not_pass(package: Package, shop: Path) -> None:
+    write(shop / "toolchain.yml", (shop / "toolchain.yml").read_text() + "pips: 1\n")
+    commit(shop)
+    told = package.told("update", cwd=shop, code=1)
+    assert "toolchain.yml:6" in checks(told)["environment"]["details"][0]
+
+
 def test_a_failure_is_told_with_its_lines_and_what_leads_back(package: Package, shop: Path) -> None:
     before = tree(shop)
     write(shop / "broken", "")
