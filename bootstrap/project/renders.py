@@ -19,7 +19,7 @@ from bootstrap.project.answers import Answers
 from bootstrap.project.template import Template
 from bootstrap.project.trees import Entry, Pack, Tree, Workbench
 
-KEPT = 200  # renders, of some 150 kB each; a fleet of half as many projects finds all of its own
+KEPT = 200  # renders, of some 200 kB each; a fleet of half as many projects finds all of its own
 _FORM = 1  # of the files in the cache; another number where they or `render` change
 
 

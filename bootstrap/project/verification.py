@@ -105,8 +105,8 @@ def files(repository: Repository, since: str) -> Check | None:
     """Whether every file that differs since that commit is still what its name says."""
     with workbench(repository) as bench:
         before, now = bench.of_commit(since), bench.of_commit("HEAD")
-        mine = ((path, each) for path, each in now.items() if path.startswith(repository.prefix))
-        changed = {path: each for path, each in mine if each != before.get(path)}
+        mine = {path: each for path, each in now.items() if path.startswith(repository.prefix)}
+        changed = {path: each for path, each in mine.items() if each != before.get(path)}
         was = invalid(bench, {path: before[path] for path in changed.keys() & before.keys()})
         is_now = invalid(bench, changed)
     broken = tuple(
