@@ -6,7 +6,7 @@
 #   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
-#   make release VERSION=0.3.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
+#   make release VERSION=0.5.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
 #   make clean     remove everything that can be made again
 
 SHELL := /bin/sh
