@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PATIENCE = 5.0  # seconds that a command has to end when it is asked to
-_TAIL = 12
+_TAIL = 20
 
 
 @dataclass(frozen=True)
