@@ -43,6 +43,8 @@ def parse(text: str) -> tuple[Section, ...]:
 
 def between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
     """The sections of the releases after `before`, up to `after`; oldest first."""
+    if before == after:  # unreleased, it has no number
+        return ()
     low, high = releases.number(before), releases.number(after)
     found = [
         (number, section)

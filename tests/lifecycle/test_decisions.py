@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bootstrap.project import changelog, dependencies, parsing
@@ -58,3 +60,20 @@ def test_a_changelog_is_read_by_version() -> None:
     assert (soon.version, soon.text) == ("Unreleased", "Soon.")
     assert (two.version, two.headline) == ("0.2.0", "Two lines.")
     assert (one.version, one.text) == ("0.1.0", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("v0.1.0", "v0.3.0", ("0.2.0", "0.3.0")),
+        ("v0.3.0", "v0.3.0", ()),
+        ("1fce894", "1fce894", ()),  # a checkout's own, which has no number
+    ],
+)
+def test_what_lies_between_two_versions_is_told(
+    tmp_path: Path, before: str, after: str, told: tuple[str, ...]
+) -> None:
+    sections = "".join(f"## 0.{number}.0\n\nText.\n\n" for number in (4, 3, 2, 1))
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{sections}")
+    found = changelog.between(before, after, tmp_path)
+    assert tuple(section.version for section in found) == told
