@@ -29,7 +29,7 @@ ANSWERS = {
         ("preset=custom",),
         (
             "database=postgresql",
-            "features=[operations, idempotency, telemetry, cache, security, github]",
+            "features=[operations, idempotency, telemetry, cache, security, github, postman]",
         ),
     ),
 }

@@ -645,6 +645,12 @@ def killed(package: Package, shop: Path, folder: Path, at: int, inside: float = 
     return log.read_text().splitlines()
 
 
+def counted(package: Package, shop: Path, folder: Path) -> list[str]:
+    """The git processes of an update whose renders are known, as those of later ones are."""
+    package.headstart("update", "--preview", cwd=shop)
+    return killed(package, shop, folder, at=0)
+
+
 def state(shop: Path) -> tuple[object, ...]:
     return tree(shop), git("status", "-z", cwd=shop), git("rev-parse", "HEAD^{tree}", cwd=shop)
 
@@ -666,7 +672,7 @@ def test_killed_anywhere_it_is_old_or_new_or_can_be_taken_back(
     package: Package, shop: Path, tmp_path: Path, part: int
 ) -> None:
     old, head = state(shop), git("rev-parse", "HEAD", cwd=shop)
-    ran = killed(package, shop, tmp_path, at=0)
+    ran = counted(package, shop, tmp_path)
     new = state(shop)
     for at in range(1 + 3 * part, len(ran) + 1, 9):
         git("reset", "--hard", "--quiet", head, cwd=shop)
@@ -680,7 +686,7 @@ def test_killed_inside_the_cherry_pick(
     package: Package, shop: Path, tmp_path: Path, delay: float
 ) -> None:
     old, head = state(shop), git("rev-parse", "HEAD", cwd=shop)
-    ran = killed(package, shop, tmp_path, at=0)
+    ran = counted(package, shop, tmp_path)
     new = state(shop)
     git("reset", "--hard", "--quiet", head, cwd=shop)
     (at,) = (number for number, line in enumerate(ran, 1) if "cherry-pick" in line)
@@ -695,7 +701,7 @@ def test_killed_between_its_conflicts_and_its_end(
     old = state(torn)
     (at,) = (
         number
-        for number, line in enumerate(killed(package, torn, tmp_path, at=0), 1)
+        for number, line in enumerate(counted(package, torn, tmp_path), 1)
         if "cherry-pick" in line
     )
     package.told("update", "--abort", cwd=torn)

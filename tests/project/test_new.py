@@ -134,8 +134,10 @@ def test_features_are_recorded_as_a_list_and_bring_their_files(
 def test_a_feature_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
     run = headstart("new", "shop", "--defaults", "--data", "features=telemetri", cwd=tmp_path)
     assert run.returncode == 64
-    known = "operations, idempotency, telemetry, cache, security, github, pycharm, vscode"
-    assert f"features must be one of {known}, not telemetri" in run.stderr
+    offered = (
+        "operations, idempotency, telemetry, cache, security, github, pycharm, vscode, postman"
+    )
+    assert f"features must be one of {offered}, not telemetri" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
         ("preset=minimal",),
         ("preset=custom",),
         ("preset=custom", "database=postgresql", "features=[operations, telemetry, cache]"),
-        ("preset=custom", "database=mysql", "features=[cache, security, pycharm, vscode]"),
+        ("preset=custom", "database=mysql", "features=[cache, security, pycharm, vscode, postman]"),
     ],
 )
 def test_plain_copier_and_headstart_render_the_same_bytes(
