@@ -36,14 +36,24 @@ class Recorded:
 
 def locate(folder: Path) -> Path:
     """The project that `folder` is in."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / ANSWERS).is_file():
-            return candidate
+    above = (folder, *folder.parents)
+    # A git that was killed may have left the file out of the folder, but not out of the commit.
+    for holds in (_on_disk, _committed):
+        if found := next((candidate for candidate in above if holds(candidate)), None):
+            return found
     raise UsageError(
         "There is no project here that Headstart has rendered.",
         why=(f"neither {folder} nor a folder above it has {ANSWERS}",),
         next=("go into one, or name it with --project", "a new one: headstart new shop"),
     )
+
+
+def _on_disk(folder: Path) -> bool:
+    return (folder / ANSWERS).is_file()
+
+
+def _committed(folder: Path) -> bool:
+    return git.call("cat-file", "-e", f"HEAD:./{ANSWERS}", cwd=folder).code == 0
 
 
 def read(repository: Repository) -> Recorded:

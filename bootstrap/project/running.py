@@ -11,6 +11,8 @@ from pathlib import Path
 
 _PATIENCE = 5.0  # seconds that a command has to end when it is asked to
 _TAIL = 20
+# What a make hands on to one below it, which this is not: it would announce its folders, for one.
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def run(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str], log: Path)
             process = subprocess.Popen(
                 argv,
                 cwd=cwd,
-                env=environ,
+                env={name: value for name, value in environ.items() if name not in _OF_MAKE},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

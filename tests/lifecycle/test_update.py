@@ -711,6 +711,17 @@ def test_killed_between_its_conflicts_and_its_end(
         assert state(torn) == old
 
 
+def test_an_update_whose_git_was_killed_before_it_wrote_the_answers_can_be_taken_back(
+    package: Package, torn: Path
+) -> None:
+    old = state(torn)
+    package.told("update", cwd=torn, code=1)
+    (torn / ".copier-answers.yml").unlink()
+    assert package.headstart("update", cwd=torn).returncode == 4
+    package.told("update", "--abort", cwd=torn)
+    assert state(torn) == old
+
+
 def test_git_s_lock_that_outlived_it_is_not_in_the_way_of_taking_back(
     package: Package, torn: Path
 ) -> None:
