@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,8 +34,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A render with everything, in an environment with the drivers of every database."""
     shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
     install(shop, ROOT / "template/requirements-dev.lock")
-    # As `up` does, so that the project's own tests hold the collection to the api.
-    subprocess.run([shop / ".venv/bin/python", "-m", "postman"], cwd=shop, check=True)
     return shop
 
 
