@@ -1,0 +1,205 @@
+"""Commands of a Python that has imported their libraries already: each is forked from it.
+
+`python -m alembic upgrade head` costs half a second before it does anything, and the suite runs
+thousands of such commands. Here one interpreter of a kind imports third-party libraries once, and
+every command is still a process of its own: with its arguments, folder, environment, output, exit
+code and signals. What is about start-up itself, a terminal or a whole process tree is run as people
+run it, by `subprocess`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+PROGRAM = Path(__file__).with_name("forkserver_program.py")
+PIPE = subprocess.PIPE
+STDOUT = subprocess.STDOUT
+# What Headstart's commands import, all but Headstart itself: which one, PYTHONPATH says.
+OF_HEADSTART = (
+    *("copier", "jinja2", "packaging.requirements", "platformdirs", "questionary", "rich.console"),
+    *("typer", "virtualenv", "yaml"),
+)
+
+
+@dataclass
+class Forked:
+    """A running command; as much of `subprocess.Popen` as tests use."""
+
+    args: Sequence[str]
+    pid: int
+    answers: socket.socket
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; return the exit code, or minus the signal that ended it."""
+        if self.returncode is None:
+            self.answers.settimeout(timeout)
+            try:
+                self.returncode = int(_line(self.answers))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(list(self.args), timeout or 0) from None
+            self.answers.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read all that it prints to its end, and wait for that."""
+        pipes = (self.stdout, self.stderr)
+        read = ["" for _ in pipes]
+
+        def drain(number: int, pipe: IO[str]) -> None:
+            read[number] = pipe.read()
+
+        drains = [
+            threading.Thread(target=drain, args=(number, pipe), daemon=True)
+            for number, pipe in enumerate(pipes)
+            if pipe and not pipe.closed
+        ]
+        for each in drains:
+            each.start()
+        self.wait(timeout)
+        for each in drains:
+            each.join(timeout)
+        for pipe in filter(None, pipes):
+            pipe.close()
+        return read[0], read[1]
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+@dataclass
+class ForkServer:
+    """One interpreter that has imported some modules; it ends with the process that started it."""
+
+    python: str
+    modules: Sequence[str]
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="forkserver-")))
+
+    def __post_init__(self) -> None:
+        """Start it; the first command waits until it listens."""
+        self.process = subprocess.Popen(
+            [self.python, str(PROGRAM), str(self.address), *self.modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            cwd="/",
+        )
+        assert self.process.stdout
+        assert self.process.stdout.readline(), f"{self.python} cannot import {self.modules}"
+        atexit.register(self.end)
+
+    @property
+    def address(self) -> Path:
+        return self.folder / "socket"
+
+    def end(self) -> None:
+        """End it: it stops when nobody holds its standard input open."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+    def run(
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        env: Mapping[str, str],
+        merged: bool = False,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python ARGUMENTS` to whatever end; `merged` puts errors among the output."""
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+            files = (output, output if merged else errors)
+            code = self._fork(arguments, cwd, env, files).wait(timeout)
+            words = [_text(file) for file in (output, errors)]
+        return subprocess.CompletedProcess(list(map(str, arguments)), code, *words)
+
+    def start(
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        env: Mapping[str, str],
+        stderr: int | None = None,
+        session: bool = False,
+    ) -> Forked:
+        """Start `python ARGUMENTS` with its output in a pipe; `session`: as a group's leader."""
+        reads, writes = os.pipe()
+        errors: tuple[int, int] | None = os.pipe() if stderr == PIPE else None
+        files = (writes, errors[1] if errors else writes)
+        forked = self._fork(arguments, cwd, env, files, session=session)
+        forked.stdout = os.fdopen(reads)
+        forked.stderr = os.fdopen(errors[0]) if errors else None
+        for each in {*files}:
+            os.close(each)
+        return forked
+
+    def _fork(
+        self,
+        arguments: Sequence[str | Path],
+        cwd: Path,
+        env: Mapping[str, str],
+        files: tuple[int | IO[str], int | IO[str]],
+        *,
+        session: bool = False,
+    ) -> Forked:
+        words = list(map(str, arguments))
+        request = {"argv": words, "cwd": str(cwd), "env": dict(env), "session": session}
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.address))
+        descriptors = [each if isinstance(each, int) else each.fileno() for each in files]
+        socket.send_fds(connection, [b"!"], descriptors)
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return Forked(words, int(_line(connection)), connection, None, None)
+
+
+def _line(connection: socket.socket) -> bytes:
+    """Read one line, byte by byte: it is short, and nothing after it may be taken away."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = connection.recv(1)
+        assert byte, "the fork server has ended"
+        line += byte
+    return line
+
+
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+@cache
+def fork_server(python: str, modules: tuple[str, ...]) -> ForkServer:
+    """Return this process's one server for an interpreter and what it imports."""
+    return ForkServer(python, modules)
+
+
+def of_headstart() -> ForkServer:
+    """Return the server for commands of Headstart, run by this Python."""
+    return fork_server(sys.executable, OF_HEADSTART)
