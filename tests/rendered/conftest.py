@@ -10,12 +10,14 @@ import pytest
 
 from tests.conftest import ROOT, install, rendered
 from tests.rendered.processes import Backend
-from tests.rendered.servers import SqlServer, running_mariadb, running_postgresql
+from tests.rendered.servers import SqlServer, running_mariadb, running_mysql, running_postgresql
 
 on_every_database = pytest.mark.parametrize(
-    "database_url", ["sqlite", "postgresql", "mariadb"], indirect=True
+    "database_url", ["sqlite", "postgresql", "mariadb", "mysql"], indirect=True
 )
-on_every_server = pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+on_every_server = pytest.mark.parametrize(
+    "database_url", ["postgresql", "mariadb", "mysql"], indirect=True
+)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
@@ -48,6 +50,13 @@ def postgresql() -> Iterator[SqlServer]:
 def mariadb() -> Iterator[SqlServer]:
     """A MariaDB of this run's own."""
     with running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[SqlServer]:
+    """A MySQL of this run's own."""
+    with running_mysql() as server:
         yield server
 
 

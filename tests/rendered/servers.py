@@ -1,7 +1,9 @@
 """Servers of the tests' own: on free ports, and theirs to stop, to kill and to start again.
 
-Only the programs must be installed (Debian: postgresql, mariadb-server, redis-server). What the
-machine runs besides is neither used nor touched.
+Only the programs must be installed (Debian: postgresql, mariadb-server, redis-server); a real MySQL,
+which Debian's stable has not, is unpacked from unstable. What the machine runs besides is neither
+used nor touched. Their data lies in memory where there is room for it: all that they write is still
+there when one of them is killed, and nobody waits for a disk.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from tests import debian
 from tests.conftest import unavailable
 
 DEADLINE = 60.0
+MEMORY = Path("/dev/shm")  # noqa: S108 - the one place that Linux has for this
+ROOM = 2 * 2**30  # bytes, for the data of all servers of a worker
 DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -160,6 +165,27 @@ def running_mariadb() -> Iterator[SqlServer]:
             yield server
 
 
+@contextmanager
+def running_mysql() -> Iterator[SqlServer]:
+    """Run a MySQL of Debian's unstable, on its own libraries; its root needs no password."""
+    root = debian.unpacked("unstable", "mysql-server-core")
+    start = [str(debian.loader(root)), "--library-path", debian.library_path(root)]
+    with _folder_of("mysql") as data:
+        serve = [*start, str(root / "usr/sbin/mysqld"), "--no-defaults", f"--datadir={data}/data"]
+        serve += ["--user=mysql"] if os.getuid() == 0 else []
+        serve += [f"--lc-messages-dir={root}/usr/share/mysql", "--secure-file-priv="]
+        serve += [f"--character-sets-dir={root}/usr/share/mysql/charsets"]
+        make = [*serve, "--initialize-insecure"]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        port = free_port()
+        serve += [f"--port={port}", "--bind-address=127.0.0.1", "--mysqlx=OFF"]
+        serve += [f"--socket={data}/socket", f"--pid-file={data}/pid"]
+        serve += [f"--slow-query-log-file={data}/slow.log"]
+        url = f"mysql://root@127.0.0.1:{port}/mysql"
+        with running(SqlServer(url, serve, data / "server.log")) as server:
+            yield server
+
+
 def redis_server(folder: Path) -> Server:
     """Return a Redis that keeps nothing, and is not started yet."""
     port = free_port()
@@ -189,7 +215,8 @@ def running(server: AnyServer) -> Iterator[AnyServer]:
 @contextmanager
 def _folder_of(user: str) -> Iterator[Path]:
     """Make a folder for a server's data, of the user it will run as."""
-    with TemporaryDirectory(prefix=f"{user}-") as name:
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with TemporaryDirectory(prefix=f"{user}-", dir=MEMORY if roomy else None) as name:
         if os.getuid() == 0:
             os.chown(name, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         yield Path(name)
