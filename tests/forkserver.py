@@ -146,10 +146,13 @@ class ForkServer:
         *arguments: str | Path,
         cwd: Path,
         env: Mapping[str, str],
+        stdout: int | None = PIPE,
         stderr: int | None = None,
         session: bool = False,
     ) -> Forked:
-        """Start `python ARGUMENTS` with its output in a pipe; `session`: as a group's leader."""
+        """Start `python ARGUMENTS`, its output in a pipe or (None) ours; `session`: as a leader."""
+        if stdout is None:
+            return self._fork(arguments, cwd, env, (1, 2), session=session)
         reads, writes = os.pipe()
         errors: tuple[int, int] | None = os.pipe() if stderr == PIPE else None
         files = (writes, errors[1] if errors else writes)

@@ -13,7 +13,25 @@ import httpx
 import sqlalchemy as sa
 from PIL import Image
 
+from tests.forkserver import Forked, ForkServer, fork_server
 from tests.rendered.servers import DEADLINE, engine_of, free_port, wait_until
+
+# What a render with everything imports of others; what is its own is imported by each command.
+LIBRARIES = (
+    *("aiosqlite", "alembic.command", "alembic.config", "asyncmy", "asyncpg", "cryptography"),
+    *("dramatiq", "email_validator", "fastapi", "fastapi.openapi.docs", "httpx", "joserfc", "mako"),
+    *("opentelemetry.sdk.trace", "orjson", "PIL.Image", "PIL.PngImagePlugin", "prometheus_client"),
+    *("psycopg", "pydantic_settings", "pymysql", "python_multipart", "redis.asyncio", "rich.pretty"),
+    *("sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
+    *("sqlalchemy.ext.asyncio", "structlog", "uvicorn", "uvicorn.loops.auto"),
+    "uvicorn.protocols.http.auto",
+)
+
+
+def of_render(project: Path) -> ForkServer:
+    """Return the server for commands of a render that has everything."""
+    return fork_server(str(project / ".venv/bin/python"), LIBRARIES)
+
 
 COUNT_EFFECTS = {
     "sqlite": """
@@ -47,7 +65,7 @@ class Backend:
     project: Path
     url: str
     environment: dict[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes] | Forked] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
 
     @property
@@ -56,26 +74,29 @@ class Backend:
 
     def run(self, *arguments: str) -> None:
         """Run `python ARGUMENTS` to its end, which must be a good one."""
-        subprocess.run(
-            [self.python, *arguments], cwd=self.project, env=self.environment, check=True
-        )
+        self.output(*arguments)
 
     def output(self, *arguments: str) -> str:
         """Return what `python ARGUMENTS` prints to its good end."""
-        return subprocess.run(
-            [self.python, *arguments],
-            cwd=self.project,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
+        done = self.done(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-    def start(self, *command: str, **settings: str) -> subprocess.Popen[bytes]:
+    def done(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python ARGUMENTS` to whatever end."""
+        return of_render(self.project).run(*arguments, cwd=self.project, env=self.environment)
+
+    def start(self, *command: str, **settings: str) -> Forked:
         """Start `python -m app COMMAND` as the leader of a process group of its own."""
-        return self.spawn([self.python, "-m", "app", *command], **settings)
+        environment = self.environment | settings
+        forked = of_render(self.project).start(
+            "-m", "app", *command, cwd=self.project, env=environment, stdout=None, session=True
+        )
+        self.processes.append(forked)
+        return forked
 
     def spawn(self, command: list[str], **settings: str) -> subprocess.Popen[bytes]:
+        """Start any program, as the leader of a process group of its own."""
         process = subprocess.Popen(
             command,
             cwd=self.project,
@@ -85,7 +106,7 @@ class Backend:
         self.processes.append(process)
         return process
 
-    def start_api(self, **settings: str) -> tuple[subprocess.Popen[bytes], httpx.Client]:
+    def start_api(self, **settings: str) -> tuple[Forked, httpx.Client]:
         """Start an api on a free port, and wait until it is ready."""
         port = free_port()
         process = self.start("api", PORT=str(port), **settings)
@@ -102,7 +123,7 @@ class Backend:
         wait_until(ready, "the api to become ready")
         return process, client
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: subprocess.Popen[bytes] | Forked) -> None:
         """Kill -9 the process and every child of its."""
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,7 +1,7 @@
 """Servers of the tests' own: on free ports, and theirs to stop, to kill and to start again.
 
-Only the programs must be installed (Debian: postgresql, mariadb-server, redis-server); a real MySQL,
-which Debian's stable has not, is unpacked from unstable. What the machine runs besides is neither
+Only the programs must be installed (Debian: postgresql, mariadb-server, redis-server); a real
+MySQL is unpacked from Debian unstable. What the machine runs besides is neither
 used nor touched. Their data lies in memory where there is room for it: all that they write is still
 there when one of them is killed, and nobody waits for a disk.
 """

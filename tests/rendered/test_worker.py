@@ -64,14 +64,7 @@ def trial(backend: Backend) -> Iterator[Backend]:
 
 def jobs(backend: Backend, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m app jobs`."""
-    return subprocess.run(
-        [backend.python, "-m", "app", "jobs", *arguments],
-        cwd=backend.project,
-        env=backend.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return backend.done("-m", "app", "jobs", *arguments)
 
 
 def enqueue(backend: Backend, actor: str, *each: dict[str, object]) -> None:
@@ -93,8 +86,7 @@ def enqueue(backend: Backend, actor: str, *each: dict[str, object]) -> None:
 
         asyncio.run(main())
     """)
-    command = [backend.python, "-c", program]
-    subprocess.run(command, cwd=backend.project, env=backend.environment, check=True)
+    backend.run("-c", program)
 
 
 def runners(backend: Backend) -> list[dict[str, object]]:
