@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, install, rendered
+from tests.rendered.matrix import features
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer, running_mariadb, running_mysql, running_postgresql
 
@@ -21,12 +22,7 @@ on_every_server = pytest.mark.parametrize(
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-IDES = ("pycharm", "vscode")
-FEATURES = (
-    *("operations", "idempotency", "telemetry", "cache", "security", "github", "postman"),
-    *IDES,
-)
-EVERYTHING = ("preset=custom", "database=postgresql", f"features={','.join(FEATURES)}")
+EVERYTHING = ("preset=custom", "database=postgresql", f"features=[{', '.join(features())}]")
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -21,7 +22,14 @@ LIBRARIES = (
     *("aiosqlite", "alembic.command", "alembic.config", "asyncmy", "asyncpg", "cryptography"),
     *("dramatiq", "email_validator", "fastapi", "fastapi.openapi.docs", "httpx", "joserfc", "mako"),
     *("opentelemetry.sdk.trace", "orjson", "PIL.Image", "PIL.PngImagePlugin", "prometheus_client"),
-    *("psycopg", "pydantic_settings", "pymysql", "python_multipart", "redis.asyncio", "rich.pretty"),
+    *(
+        "psycopg",
+        "pydantic_settings",
+        "pymysql",
+        "python_multipart",
+        "redis.asyncio",
+        "rich.pretty",
+    ),
     *("sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
     *("sqlalchemy.ext.asyncio", "structlog", "uvicorn", "uvicorn.loops.auto"),
     "uvicorn.protocols.http.auto",
@@ -51,6 +59,7 @@ IF new.thumbnail IS NOT NULL THEN INSERT INTO effects VALUES (new.profile_id); E
 }
 
 
+@cache
 def picture(side: int = 600) -> bytes:
     """A PNG whose decoding takes longer the longer its side is."""
     target = BytesIO()

@@ -29,7 +29,7 @@ from tests.rendered.servers import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 CLIENTS = 6

@@ -9,35 +9,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import install, rendered
-from tests.rendered.conftest import FEATURES, IDES
-from tests.rendered.test_gates import files, run
+from tests.conftest import rendered
+from tests.rendered.gates import PYTEST, run, traces
+from tests.rendered.matrix import features
+from tests.rendered.processes import of_render
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
-# What tools call their caches is the same for all, and locks have tests of their own.
-NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
-# What would betray a feature where it was not chosen: in a file's name or its text.
-TRACES = {
-    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs",
-    "idempotency": r"idempoten",
-    "telemetry": r"telemetry|prometheus|otel",
-    "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
-    "github": r"\.github/|workflows|github actions",
-    "postman": r"postman|newman|http_client",
-    "pycharm": r"pycharm|\.run/|\.idea",
-    "vscode": r"vscode|vs code",
-    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
-}
+# Where a feature has tests, and which have none: what they add is run by other programs.
+OWN_TESTS = ("tests/features", "tests/postman")
+UNTESTED = {"github", "pycharm", "vscode"}
 
 
 def test_a_render_with_everything_passes_its_own_gates(everything: Path) -> None:
     run(["make", "check"], everything)
-
-
-def test_a_render_with_everything_passes_its_own_tests(everything: Path) -> None:
-    """On SQLite, or on the server that TEST_DATABASE_URL names."""
-    assert re.search(r"\b\d+ passed", run(["make", "test"], everything))
 
 
 def test_a_render_with_everything_does_its_jobs(everything: Path, tmp_path: Path) -> None:
@@ -102,36 +87,20 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
         "__init__.py"
     ]
     assert not (project / "tests/features").exists()
-    assert traces(project, *FEATURES) == []
+    assert traces(project, *features()) == []
 
 
-@pytest.mark.parametrize("ide", IDES)
-def test_an_ide_alone_brings_nothing_else(tmp_path: Path, ide: str) -> None:
-    shop = rendered(tmp_path, f"features={ide}")
-    assert traces(shop, *(other for other in FEATURES if other != ide)) == []
-    assert not (shop / "tests/features").exists()
-
-
-@pytest.mark.parametrize("feature", [each for each in FEATURES if each not in IDES])
-def test_a_feature_alone_passes_all_gates_and_brings_no_other(tmp_path: Path, feature: str) -> None:
+@pytest.mark.parametrize("feature", features())
+def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_tests(
+    tmp_path: Path, everything: Path, feature: str
+) -> None:
     shop = rendered(tmp_path, f"features={feature}")
-    assert traces(shop, *(other for other in FEATURES if other != feature)) == []
-    install(shop, shop / "requirements-dev.lock")
-    run(["make", "check"], shop)
-    assert re.search(r"\b\d+ passed", run(["make", "test"], shop))
-
-
-def traces(shop: Path, *features: str) -> list[str]:
-    """The files with a trace of one of these features."""
-    pattern = re.compile("|".join(TRACES[feature] for feature in features), re.IGNORECASE)
-    found = []
-    for path in files(shop):
-        name = os.fspath(path.relative_to(shop))
-        if name not in NOT_SEARCHED:
-            found += [f"{name}: {trace[0]}" for trace in [pattern.search(name)] if trace]
-            found += [
-                f"{name}: {line}"
-                for line in path.read_text("utf-8").splitlines()
-                if pattern.search(line)
-            ]
-    return found
+    assert traces(shop, *(other for other in features() if other != feature)) == []
+    own = [folder for folder in OWN_TESTS if (shop / folder).is_dir()]
+    run([str(everything / ".venv/bin/lint-imports"), "--no-logo"], shop)
+    tested = [str(path) for folder in own for path in (shop / folder).rglob("test_*.py")]
+    assert bool(tested) == (feature not in UNTESTED)
+    if tested:
+        done = of_render(everything).run(*PYTEST, *tested, cwd=shop, env=os.environ)
+        assert re.search(r"\b\d+ passed", done.stdout), done.stdout
+        assert done.returncode == 0, done.stdout

@@ -10,30 +10,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "template"
+from tests.conftest import ROOT
+from tests.rendered.gates import TEMPLATE, residue, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
-
-
-def run(command: list[str], directory: Path) -> str:
-    """Run a command and return what it printed; fail with all of it."""
-    done = subprocess.run(
-        command,
-        cwd=directory,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        env=os.environ | {"COLUMNS": "100"},
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def files(project: Path) -> list[Path]:
-    """The project's own files: what its first commit holds."""
-    return [project / name for name in run(["git", "ls-files"], project).splitlines()]
+pytestmark = pytest.mark.slow
 
 
 def test_make_check_passes(project: Path) -> None:
@@ -86,10 +66,7 @@ def test_a_migration_is_written_from_the_models(project: Path) -> None:
 
 def test_the_template_type_checks_in_place(everything: Path) -> None:
     mypy = str(everything / ".venv/bin/mypy")
-    run(
-        [mypy, "--config-file", str(everything / "pyproject.toml"), "--cache-dir=/dev/null"],
-        TEMPLATE,
-    )
+    run([mypy, "--config-file", str(everything / "pyproject.toml")], TEMPLATE)
 
 
 def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:
@@ -98,11 +75,7 @@ def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:
 
 
 def test_nothing_of_the_template_is_left_in_a_render(project: Path) -> None:
-    for path in files(project):
-        text = path.read_text("utf-8")
-        assert path.name == "__init__.py" or text.strip(), f"{path} is empty"
-        assert not re.search(r"\{[{%]", text), f"{path} still has Jinja in it"
-        assert str(ROOT) not in text, f"{path} knows where it was rendered"
+    assert residue(project) == []
 
 
 def test_a_render_stays_small(project: Path) -> None:

@@ -17,7 +17,7 @@ from tests.rendered.conftest import on_every_database
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import running_redis, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 BEGUN = "SELECT count(*) FROM outbox WHERE attempts = 1"

@@ -16,7 +16,7 @@ from tests.rendered.conftest import on_every_server
 from tests.rendered.processes import Backend, create_profile
 from tests.rendered.servers import SqlServer, engine_of, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 TABLE = "profiles"
 HALF = 500_000

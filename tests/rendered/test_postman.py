@@ -17,7 +17,7 @@ from tests.conftest import rendered, unavailable
 from tests.rendered.processes import Backend
 from tests.rendered.servers import program
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 NEWMAN = "newman@6.2.2"
 SCOPES = ("--scope", "profiles:read", "--scope", "profiles:write")

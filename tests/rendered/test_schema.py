@@ -16,7 +16,7 @@ from tests.rendered.processes import Backend, create_profile, picture, upload
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 
 def key_for_everything(backend: Backend) -> str:

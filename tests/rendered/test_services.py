@@ -15,7 +15,7 @@ from bootstrap.machine import pins
 from tests.conftest import headstart, rendered
 from tests.rendered.servers import SqlServer, engine_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 ANSWERS = [("postgresql", "postgresql"), ("mysql", "mariadb")]
 

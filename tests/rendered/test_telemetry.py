@@ -13,7 +13,7 @@ import yaml
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import Server, free_port, program, running, running_redis, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 REQUESTS = "sum by (status) (http_request_duration_seconds_count{route='/v1/profiles'})"
 JOBS = "sum(job_duration_seconds_count{actor='profiles.make_thumbnail', outcome='done'})"

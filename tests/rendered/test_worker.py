@@ -21,7 +21,7 @@ import pytest
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import free_port, running_redis, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
+pytestmark = pytest.mark.slow
 
 BEGUN = "SELECT count(*) FROM outbox WHERE began_at IS NOT NULL"
 TICKS = "SELECT count(*) FROM outbox WHERE actor = 'trial.tick'"

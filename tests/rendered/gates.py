@@ -1,0 +1,154 @@
+"""The gates of a render: what is true of every one, whatever was answered.
+
+The cheap ones take no environment of the render's own: all run in that of the render with
+everything, with mypy's cache shared, so that a render costs what is new in it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
+from tests.rendered.processes import of_render
+
+TEMPLATE = ROOT / "template"
+# What tools call their caches is the same for all, and locks have tests of their own.
+NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
+# What would betray a feature where it was not chosen: in a file's name or its text.
+TRACES = {
+    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs",
+    "idempotency": r"idempoten",
+    "telemetry": r"telemetry|prometheus|otel",
+    "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
+    "github": r"\.github/|workflows|github actions",
+    "postman": r"postman|newman|http_client",
+    "pycharm": r"pycharm|\.run/|\.idea",
+    "vscode": r"vscode|vs code",
+    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
+}
+JINJA = re.compile(r"(?<!\$)\{\{|\{%")  # ${{ }} is GitHub's
+# Up, compared, all the way down and up again: by Alembic's own commands, in one process.
+MIGRATED = """
+from alembic.config import main
+for command in ("upgrade head", "check", "downgrade base", "upgrade head", "check"):
+    main(argv=command.split())
+"""
+IMPORTED = """
+import importlib, pkgutil, app
+for each in pkgutil.walk_packages(app.__path__, "app."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
+"""
+
+
+# The tests of a render, in a process that has imported a plug-in's package before pytest came.
+PYTEST = ("-m", "pytest", "-q", "-W", "ignore:Module already imported:pytest.PytestWarning")
+
+
+def run(command: list[str], directory: Path, **settings: str) -> str:
+    """Run a command and return what it printed; fail with all of it."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"} | settings,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def files(project: Path) -> list[Path]:
+    """The project's own files: what its first commit holds."""
+    return [project / name for name in run(["git", "ls-files"], project).splitlines()]
+
+
+def traces(shop: Path, *features: str) -> list[str]:
+    """The files with a trace of one of these features."""
+    if not features:
+        return []
+    pattern = re.compile("|".join(TRACES[feature] for feature in features), re.IGNORECASE)
+    found = []
+    for path in files(shop):
+        name = os.fspath(path.relative_to(shop))
+        if name not in NOT_SEARCHED:
+            lines = [name, *path.read_text("utf-8").splitlines()]
+            found += [f"{name}: {line}" for line in lines if pattern.search(line)]
+    return found
+
+
+def residue(shop: Path) -> list[str]:
+    """What a template leaves behind: empty files, Jinja, the place it was rendered from."""
+    rendered = {path.name.removesuffix(".jinja") for path in TEMPLATE.rglob("*.jinja")}
+    found = []
+    for path in files(shop):
+        text = path.read_text("utf-8")
+        wrong = {
+            "is empty": path.name != "__init__.py" and not text.strip(),
+            "still has Jinja in it": path.name in rendered and re.search(JINJA, text),
+            "knows where it was rendered": str(ROOT) in text,
+        }
+        found += [f"{path.relative_to(shop)} {what}" for what, is_so in wrong.items() if is_so]
+    return found
+
+
+def undeclared(shop: Path, everything: Path) -> set[str]:
+    """Packages that the project's code imports, and its own pyproject.toml does not ask for."""
+    project = tomllib.loads((shop / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = {canonicalize_name(Requirement(each).name) for each in project["dependencies"]}
+    known = distributions(everything)
+    imported = {name for path in sources(shop) for name in imports(path)} & known.keys()
+    return {name for name in imported if not known[name] & (asked | INDIRECT)}
+
+
+# Imported, and brought by what is asked for: FastAPI, Dramatiq, Pydantic.
+INDIRECT = {"anyio", "pydantic-core", "redis", "starlette"}
+
+
+def sources(shop: Path) -> Iterator[Path]:
+    """The code that runs in production."""
+    for folder in ("app", "migrate"):
+        yield from (shop / folder).rglob("*.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The top-level names that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def distributions(everything: Path) -> dict[str, set[str]]:
+    """Which packages bring an import name, as the environment with everything has them."""
+    program = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
+    told: dict[str, list[str]] = json.loads(
+        of_render(everything).run("-c", program, cwd=everything, env=os.environ).stdout
+    )
+    return {name: {canonicalize_name(each) for each in brought} for name, brought in told.items()}
+
+
+def pass_cheap_gates(shop: Path, everything: Path, cache: Path) -> None:
+    """Lint, format, types, contracts; migrations on SQLite; every import; tests are collected."""
+    assert residue(shop) == []
+    assert undeclared(shop, everything) == set()
+    venv = f"VENV={everything / '.venv'}"
+    run(["make", "check", venv], shop, MYPY_CACHE_DIR=str(cache / "mypy"), RUFF_NO_CACHE="true")
+    settings = {"DATABASE_URL": f"sqlite:///{shop / 'gate.db'}", "LOG_LEVEL": "WARNING"}
+    for program in (["-c", MIGRATED], ["-c", IMPORTED], [*PYTEST, "--collect-only"]):
+        environment = os.environ | settings
+        done = of_render(everything).run(*program, cwd=shop, env=environment, merged=True)
+        assert done.returncode == 0, done.stdout
