@@ -121,14 +121,15 @@ async def rolled_back(url: str) -> AsyncIterator[Database]:
 async def unreachable(folder: Path) -> AsyncIterator[Database]:
     """Yield a database that cannot be opened, because there is no such folder in `folder`."""
     database = Database(f"sqlite:///{folder / 'nowhere' / 'app.db'}")
+    others = set(threading.enumerate())
     yield database
     await database.close()
-    await asyncio.to_thread(_let_drivers_end)
+    await asyncio.to_thread(_let_drivers_end, others)
 
 
-def _let_drivers_end() -> None:
+def _let_drivers_end(others: set[threading.Thread]) -> None:
     """Wait for threads of connections that failed: they report to the event loop, if it lives."""
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if "_connection_worker_thread" in thread.name:
             thread.join(timeout=5)
 

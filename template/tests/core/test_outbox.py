@@ -32,7 +32,7 @@ class Effects:
 def effects() -> Iterator[Effects]:
     effects = Effects()
 
-    @actor("test.note", max_attempts=3, time_limit=timedelta(milliseconds=200))
+    @actor("test.note", max_attempts=3)
     async def note(attempt: Attempt, what: UUID, times: int = 1) -> None:
         if effects.fail_times > 0:
             effects.fail_times -= 1
@@ -173,13 +173,16 @@ async def test_a_job_that_takes_too_long_counts_as_failed(database: Database) ->
 async def test_a_running_job_renews_its_lease(database: Database) -> None:
     @actor("test.long")
     async def long(attempt: Attempt) -> None:
-        await asyncio.sleep(0.3)
+        due = (await rows(database))[0].due_at
+        async with asyncio.timeout(60):
+            while (await rows(database))[0].due_at == due:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
         assert not await outbox.any_due(attempt.reads)
 
     try:
         async with database.writes() as session:
             await outbox.enqueue(session, "test.long")
-        await actors.run(database, await make_due(database), lease=timedelta(milliseconds=150))
+        await actors.run(database, await make_due(database), lease=timedelta(seconds=1))
     finally:
         del ACTORS["test.long"]
     assert await rows(database) == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -56,10 +58,13 @@ async def test_others_have_their_own(limits: Limits) -> None:
 async def test_it_is_refilled_evenly(limits: Limits) -> None:
     for _ in range(5):
         await limits.spend("patient")
+    began = time.monotonic()
     await asyncio.sleep(0.45)
-    await limits.spend("patient")
-    with pytest.raises(TooMany):
-        await limits.spend("patient")
+    spent = 0
+    with suppress(TooMany):
+        while await limits.spend("patient"):
+            spent += 1
+    assert 1 <= spent <= 1 + (time.monotonic() - began) / RATE.interval
 
 
 async def test_all_processes_share_one_bucket(redis_url: str) -> None:
