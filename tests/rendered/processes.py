@@ -34,6 +34,14 @@ LIBRARIES = (
     *("sqlalchemy.ext.asyncio", "structlog", "uvicorn", "uvicorn.loops.auto"),
     "uvicorn.protocols.http.auto",
 )
+WORKER = """
+import runpy, sys
+from app.commands.worker import command_line
+from app.settings import Settings
+
+sys.argv[:] = [*command_line(Settings())[2:], *sys.argv[1:]]
+runpy.run_module("dramatiq", run_name="__main__", alter_sys=True)
+"""
 
 
 def of_render(project: Path) -> ForkServer:
@@ -97,9 +105,16 @@ class Backend:
 
     def start(self, *command: str, **settings: str) -> Forked:
         """Start `python -m app COMMAND` as the leader of a process group of its own."""
+        return self._fork("-m", "app", *command, **settings)
+
+    def start_worker(self, *options: str, **settings: str) -> Forked:
+        """Start what `python -m app worker` becomes, without a new interpreter for it."""
+        return self._fork("-c", WORKER, *options, **settings)
+
+    def _fork(self, *command: str, **settings: str) -> Forked:
         environment = self.environment | settings
         forked = of_render(self.project).start(
-            "-m", "app", *command, cwd=self.project, env=environment, stdout=None, session=True
+            *command, cwd=self.project, env=environment, stdout=None, session=True
         )
         self.processes.append(forked)
         return forked
@@ -119,7 +134,7 @@ class Backend:
         """Start an api on a free port, and wait until it is ready."""
         port = free_port()
         process = self.start("api", PORT=str(port), **settings)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE)
         self.clients.append(client)
 
         def ready() -> bool:

@@ -19,6 +19,7 @@ from tests.rendered.conftest import on_every_server, on_postgresql
 from tests.rendered.load import Outcomes, crowd, writers
 from tests.rendered.processes import Backend, create_profile, draft_of, picture, upload
 from tests.rendered.servers import (
+    DEADLINE,
     SqlServer,
     free_port,
     listens,
@@ -33,7 +34,6 @@ pytestmark = pytest.mark.slow
 
 SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 CLIENTS = 6
-LONGEST_WAIT = 30  # seconds; on a quiet machine the slowest answer takes less than two
 
 
 def assert_the_database_holds_what_clients_were_told(backend: Backend, told: Outcomes) -> None:
@@ -71,14 +71,14 @@ def test_a_database_that_restarts_under_load_loses_nothing(
     fast = server.ends_by if how is signal.SIGTERM else how
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url, **SHORT_LEASE)
-        backend.start("worker", REDIS_URL=url, **SHORT_LEASE)
+        backend.start_worker(REDIS_URL=url, **SHORT_LEASE)
         with writers(client.base_url, CLIENTS) as told:
             for _ in range(2):
-                wait_for_more(told, 40)
+                wait_for_more(told, 25)
                 server.end(fast)
                 time.sleep(0.5)
                 server.start()
-            wait_for_more(told, 40)
+            wait_for_more(told, 25)
         assert told.unknown, "nobody noticed the restarts: this has proved nothing"
         assert_the_database_holds_what_clients_were_told(backend, told)
         assert_every_upload_took_effect_once(backend, told)
@@ -92,7 +92,7 @@ def wait_for_more(told: Outcomes, number: int) -> None:
 def test_a_redis_that_is_killed_and_forgets_loses_no_job(backend: Backend, tmp_path: Path) -> None:
     with running(redis_server(tmp_path)) as redis:
         _, client = backend.start_api(REDIS_URL=redis.url, **SHORT_LEASE)
-        backend.start("worker", REDIS_URL=redis.url, **SHORT_LEASE)
+        backend.start_worker(REDIS_URL=redis.url, **SHORT_LEASE)
         with writers(client.base_url, CLIENTS) as told:
             for _ in range(2):
                 wait_for_more(told, 30)
@@ -107,10 +107,10 @@ def test_a_redis_that_is_killed_and_forgets_loses_no_job(backend: Backend, tmp_p
 def test_a_redis_that_comes_late_finds_every_job_waiting(backend: Backend, tmp_path: Path) -> None:
     redis = redis_server(tmp_path)
     _, client = backend.start_api(REDIS_URL=redis.url, **SHORT_LEASE)
-    worker = backend.start("worker", REDIS_URL=redis.url, **SHORT_LEASE)
+    worker = backend.start_worker(REDIS_URL=redis.url, **SHORT_LEASE)
     for number in range(5):
         upload(client, create_profile(client, number), picture())
-    time.sleep(4)
+    time.sleep(2)
     assert worker.poll() is None, "the worker has ended instead of waiting"
     assert backend.count("SELECT count(*) FROM outbox") == 5
     with running(redis):
@@ -123,7 +123,7 @@ def test_two_relays_and_two_workers_do_each_job_once(backend: Backend, tmp_path:
     with running_redis(tmp_path) as (url, _):
         clients = [backend.start_api(REDIS_URL=url, JOB_POLL="PT0.02S")[1] for _ in range(2)]
         for _ in range(2):
-            backend.start("worker", REDIS_URL=url, JOB_POLL="PT0.02S")
+            backend.start_worker(REDIS_URL=url, JOB_POLL="PT0.02S")
         first, second = (client.base_url for client in clients)
         with writers(first, 3) as one, writers(second, 3, prefix="M") as other:
             wait_for_more(one, 40)
@@ -166,7 +166,7 @@ def test_workers_an_hour_apart_do_each_job_once(backend: Backend, tmp_path: Path
             worker = [program("faketime"), "-f", offset, backend.python, "-m", "app", "worker"]
             backend.spawn(worker, REDIS_URL=url, **SHORT_LEASE)
         with writers(client.base_url, 3) as told:
-            wait_for_more(told, 40)
+            wait_for_more(told, 25)
         assert not told.unknown
         assert_every_upload_took_effect_once(backend, told)
 
@@ -174,14 +174,13 @@ def test_workers_an_hour_apart_do_each_job_once(backend: Backend, tmp_path: Path
 @pytest.mark.parametrize("clients", [64, 400])
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_many_clients_of_one_process_are_all_answered(backend: Backend, clients: int) -> None:
-    # Nobody is to be sent away: that all are answered, and how late, is what is counted here.
-    _, client = backend.start_api(DATABASE_WAIT=f"PT{LONGEST_WAIT}S")
+    # Nobody is to be sent away: that all are answered is what is counted here.
+    _, client = backend.start_api(DATABASE_WAIT=f"PT{DEADLINE:.0f}S")
     paths = [create_profile(client, number) for number in range(20)]
     reads = [request("GET", "/v1/profiles"), request("GET", paths[0])]
     writes = [request("POST", "/v1/profiles", draft_of(f"C-{n}")) for n in range(clients)]
-    seen = crowd(client.base_url, clients, [*reads * clients, *writes])
-    assert seen.statuses == {200: 2 * clients, 201: clients}
-    assert seen.slowest < LONGEST_WAIT
+    statuses = crowd(client.base_url, clients, [*reads * clients, *writes])
+    assert statuses == {200: 2 * clients, 201: clients}
     assert backend.count("SELECT count(*) FROM profiles") == 20 + clients
 
 
@@ -201,7 +200,7 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(
     try:
         for number, method in enumerate(["GET", "POST", "GET", "POST"]):
             body = draft_of(f"E-{number}") if method == "POST" else None
-            answer = client.request(method, "/v1/profiles", json=body, timeout=10)
+            answer = client.request(method, "/v1/profiles", json=body)
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) > 0
             assert "nothing was changed" in answer.json()["detail"]
@@ -249,7 +248,7 @@ def test_a_server_that_never_says_a_word_is_a_503(unmigrated: Backend, kind: str
         port = free_port()
         api = unmigrated.start("api", PORT=str(port), DATABASE_WAIT="PT1S")
         wait_until(lambda: listens(port), "the api to listen")
-        answer = httpx.get(f"http://127.0.0.1:{port}/v1/profiles", timeout=20)
+        answer = httpx.get(f"http://127.0.0.1:{port}/v1/profiles", timeout=DEADLINE)
         unmigrated.kill(api)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0

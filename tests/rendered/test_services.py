@@ -17,7 +17,7 @@ from tests.rendered.servers import SqlServer, engine_of
 
 pytestmark = pytest.mark.slow
 
-ANSWERS = [("postgresql", "postgresql"), ("mysql", "mariadb")]
+ANSWERS = [("postgresql", "postgresql"), ("mysql", "mariadb"), ("mysql", "mysql")]
 
 
 def up(shop: Path, state: Path) -> tuple[str, list[str]]:

@@ -55,7 +55,7 @@ def test_prometheus_sees_the_requests_of_the_api_and_the_jobs_of_the_worker(
 ) -> None:
     port = free_port()
     with running_redis(tmp_path) as (redis, _):
-        backend.start("worker", REDIS_URL=redis, METRICS="true", METRICS_PORT=str(port))
+        backend.start_worker(REDIS_URL=redis, METRICS="true", METRICS_PORT=str(port))
         _, client = backend.start_api(REDIS_URL=redis, METRICS="true")
         api = client.base_url.port
         assert api is not None
