@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests import forkserver
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,16 +50,9 @@ def remount(at: Path, options: str) -> None:
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
     """Run the public command; return what it printed, fail with all of it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_STATE_DIR": str(state)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_STATE_DIR": str(state)}
+    command = ("-m", "bootstrap", *arguments)
+    done = forkserver.of_headstart().run(*command, cwd=cwd, env=environment, merged=True)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

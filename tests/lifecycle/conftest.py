@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import forkserver
 from tests.project.conftest import REPOSITORY, Run, git, home, move_in
 
 __all__ = ["home"]
@@ -43,15 +42,7 @@ class Package:
     modes: dict[str, int] = field(default_factory=dict)
 
     def headstart(self, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "bootstrap", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(self.root), **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return self._run("bootstrap", *arguments, cwd=cwd, **environment)
 
     def told(self, *arguments: str | Path, cwd: Path, code: int = 0) -> dict[str, Any]:
         """Run a command with --json, which must end with `code`; the document that it prints."""
@@ -85,14 +76,11 @@ class Package:
         return self.make_release(version, *options)
 
     def make_release(self, *arguments: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "bootstrap.project.release", *arguments],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return self._run("bootstrap.project.release", *arguments, cwd=self.root)
+
+    def _run(self, module: str, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
+        env = {**os.environ, "PYTHONPATH": str(self.root), **environment}
+        return forkserver.of_headstart().run("-m", module, *arguments, cwd=cwd, env=env)
 
     def new(self, folder: Path, version: str, *data: str) -> Path:
         """A project, rendered from a released version."""

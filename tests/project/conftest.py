@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import forkserver
+
 REPOSITORY = Path(__file__).parents[2]
 
 Run = subprocess.CompletedProcess[str]
@@ -38,14 +40,9 @@ def move_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def headstart(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Run:
     """Run the public command with no terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "bootstrap", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+    command = ("-m", "bootstrap", *arguments)
+    return forkserver.of_headstart().run(
+        *command, cwd=cwd, env={**os.environ, **(environment or {})}
     )
 
 
