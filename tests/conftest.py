@@ -17,6 +17,7 @@ from tests import forkserver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ("tests.ordering",)
 ROOT = Path(__file__).parents[1]
 
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forkserver
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
 from tests.project.conftest import Run, git
 
@@ -186,14 +186,9 @@ class Pair:
         return self.package.headstart("update", "--data", data, cwd=self.ours)
 
     def by_copier(self, data: str = "mail=true", **environment: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "copier", "update", "--defaults", "--data", data],
-            cwd=self.plain,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = ("-m", "copier", "update", "--defaults", "--data", data)
+        env = {**os.environ, **environment}
+        return forkserver.of_headstart().run(*command, cwd=self.plain, env=env)
 
     @property
     def _source(self) -> Path:
