@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests import forkserver
+from tests.shared import keep_in, shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +60,15 @@ def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _places(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What workers share is in this run's folder, and so are the folders of runs inside of it."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    keep_in(run / "shared")
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("inside"))
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The minimal project with the default answers, rendered, brought up and proven."""
@@ -69,10 +80,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(folder: Path, *answers: str) -> Path:
-    """Render a project into `folder`, and bring up nothing for it."""
-    data = [word for answer in answers for word in ("--data", answer)]
-    headstart("new", "shop", *data, "--defaults", cwd=folder, state=folder / "state")
-    return folder / "shop"
+    """A project in `folder`, for which nothing is brought up; the same answers are rendered once."""
+
+    def render(at: Path) -> None:
+        data = [word for answer in answers for word in ("--data", answer)]
+        headstart("new", "shop", *data, "--defaults", cwd=at, state=at / "state")
+
+    settings = [os.environ.get(name) for name in ("HOME", "PYENV_ROOT", "GIT_CONFIG_GLOBAL")]
+    made = shared(("rendered", answers, settings), render)
+    return Path(shutil.copytree(made / "shop", folder / "shop", symlinks=True))
 
 
 def package_index() -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests import forkserver
 from tests.project.conftest import REPOSITORY, Run, git, home, move_in
+from tests.shared import shared
 
 __all__ = ["home"]
 
@@ -82,6 +84,23 @@ class Package:
         env = {**os.environ, "PYTHONPATH": str(self.root), **environment}
         return forkserver.of_headstart().run("-m", module, *arguments, cwd=cwd, env=env)
 
+    def begun(self, shop: Path, make: Callable[[Package, Path], object], *stated: object) -> Path:
+        """Let `make` release templates and put a project into `shop`, as `stated` for it.
+
+        It is done for all tests that want the same, by the first; each has a copy.
+        """
+
+        def both(at: Path) -> None:
+            package = bare(at / "headstart")
+            make(package, at / "shop")
+            (at / "package").write_text(repr(vars(package) | {"root": None}))
+
+        made = shared((make.__module__, make.__qualname__, stated), both)
+        vars(self).update(ast.literal_eval((made / "package").read_text()) | {"root": self.root})
+        shutil.rmtree(self.root)
+        shutil.copytree(made / "headstart", self.root, symlinks=True)
+        return Path(shutil.copytree(made / "shop", shop, symlinks=True))
+
     def new(self, folder: Path, version: str, *data: str) -> Path:
         """A project, rendered from a released version."""
         words = [word for each in data for word in ("--data", each)]
@@ -114,8 +133,8 @@ def commit(project: Path, message: str = "Mine") -> str:
 
 
 @pytest.fixture(autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path_factory.getbasetemp() / "state"))
+def _state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(shared("state", lambda _: None)))
 
 
 @pytest.fixture

@@ -16,40 +16,17 @@ import yaml
 
 from tests.conftest import disk, remount
 from tests.lifecycle.conftest import NAME, Package, commit, write
-from tests.lifecycle.test_update import COLOUR, MINE, ONE, TEN, TWO, fingerprint
+from tests.lifecycle.test_update import COLOUR, TEN, TWO, edited, fingerprint
 from tests.project.conftest import git, tree
 
 BRANCH = "headstart/update-2.0.0"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a package with two releases and a project of the first are kept, to be copied."""
-    return tmp_path_factory.mktemp("world") / "made"
-
-
 @pytest.fixture
-def first(package: Package, world: Path, tmp_path: Path) -> Path:
+def first(package: Package, tmp_path: Path) -> Path:
     """A project of 1.0.0 that has an edit, where 2.0.0 is to be had; alone in its folder."""
-    if not world.exists():
-        _make(package, tmp_path / "code")
-        for name in ("headstart", "code"):
-            shutil.copytree(tmp_path / name, world / name, symlinks=True)
-    for name in ("headstart", "code"):
-        shutil.rmtree(tmp_path / name, ignore_errors=True)
-        shutil.copytree(world / name, tmp_path / name, symlinks=True)
-    package.files = {name: content for name, content in TWO.items() if content is not None}
-    package.files["deep/c.txt"] = ONE["deep/c.txt"] or ""
-    return tmp_path / "code/a"
-
-
-def _make(package: Package, code: Path) -> None:
-    package.release("1.0.0", ONE)
-    code.mkdir()
-    shop = package.new(code / "a", "1.0.0")
-    write(shop / "a.txt", MINE)
-    commit(shop)
-    package.release("2.0.0", TWO)
+    (tmp_path / "code").mkdir()
+    return edited(package, tmp_path / "code/a", TWO)
 
 
 def another(first: Path, name: str) -> Path:

@@ -26,12 +26,15 @@ MINE = TEN.replace("9\n", "mine\n")
 
 def edited(package: Package, folder: Path, two: Files) -> Path:
     """A project of 1.0.0 with an edit, where 2.0.0 is to be had."""
-    package.release("1.0.0", ONE)
-    shop = package.new(folder, "1.0.0")
-    write(shop / "a.txt", MINE)
-    commit(shop)
-    package.release("2.0.0", two)
-    return shop
+
+    def make(package: Package, shop: Path) -> None:
+        package.release("1.0.0", ONE)
+        package.new(shop, "1.0.0")
+        write(shop / "a.txt", MINE)
+        commit(shop)
+        package.release("2.0.0", two)
+
+    return package.begun(folder, make, two)
 
 
 @pytest.fixture
@@ -424,9 +427,13 @@ _exclude:
 @pytest.fixture
 def plain(package: Package, tmp_path: Path) -> Path:
     """A project without features, of a template that has them."""
-    package.questions, package.options = NAME + FEATURES, EXCLUDED
-    package.release("1.0.0", {**ONE, "mail/m.txt": TEN, "list.txt.jinja": "{{ features }}\n"})
-    return package.new(tmp_path / "shop", "1.0.0")
+
+    def make(package: Package, shop: Path) -> None:
+        package.questions, package.options = NAME + FEATURES, EXCLUDED
+        package.release("1.0.0", {**ONE, "mail/m.txt": TEN, "list.txt.jinja": "{{ features }}\n"})
+        package.new(shop, "1.0.0")
+
+    return package.begun(tmp_path / "shop", make)
 
 
 def test_a_feature_comes_goes_and_comes_back_the_same(package: Package, plain: Path) -> None:
