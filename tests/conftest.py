@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.ordering",)
 ROOT = Path(__file__).parents[1]
 
+# As people have it: what a command imports was compiled for the first one.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -80,7 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(folder: Path, *answers: str) -> Path:
-    """A project in `folder`, for which nothing is brought up; the same answers are rendered once."""
+    """A project in `folder`, and nothing brought up for it; the same answers are rendered once."""
 
     def render(at: Path) -> None:
         data = [word for answer in answers for word in ("--data", answer)]

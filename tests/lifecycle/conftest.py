@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import compileall
 import json
 import os
 import shutil
@@ -145,8 +146,13 @@ def package(tmp_path: Path) -> Package:
 
 def bare(root: Path) -> Package:
     """A package at `root` with no release yet."""
-    ignored = shutil.ignore_patterns("*.pyc.*", "template.bundle", "machine")
+    shutil.copytree(shared("package", _compiled), root, symlinks=True)
+    return Package(root)
+
+
+def _compiled(root: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
+    compileall.compile_dir(root, quiet=1)
     # What the commands of the machine half need stays where it is.
     (root / "bootstrap/machine").symlink_to(REPOSITORY / "bootstrap/machine")
-    return Package(root)

@@ -621,31 +621,21 @@ def test_a_repository_with_a_submodule_and_a_link(
 # -- killed ----------------------------------------------------------------------------------------
 
 KILLER = """\
-#!{python}
-import os, signal, subprocess, sys, time
-
-arguments = sys.argv[1:]
-with open({log!r}, "a") as file:
-    file.write(" ".join(arguments) + "\\n")
-with open({log!r}) as file:
-    count = len(file.readlines())
-if count != {at}:
-    os.execv({git!r}, ["git", *arguments])
-if {inside}:
-    child = subprocess.Popen([{git!r}, *arguments])
-    time.sleep({inside})
-    child.kill()
-    child.wait()
-os.kill(os.getppid(), signal.SIGKILL)
+#!/bin/sh
+echo "$*" >> "{log}"
+[ "$(wc -l < "{log}")" -eq {at} ] || exec {git} "$@"
+{inside}
+kill -KILL "$PPID"
 """
+INSIDE = '{git} "$@" & sleep {seconds}; kill -KILL $!; wait'
 
 
 def killed(package: Package, shop: Path, folder: Path, at: int, inside: float = 0) -> list[str]:
     """Run an update that is killed at its git process number `at`; those that it has run."""
     log, real = folder / "log", shutil.which("git")
     log.write_text("")
-    text = KILLER.format(python=sys.executable, log=str(log), git=real, at=at, inside=inside)
-    write(folder / "bin/git", text)
+    middle = INSIDE.format(git=real, seconds=inside) if inside else ""
+    write(folder / "bin/git", KILLER.format(log=log, git=real, at=at, inside=middle))
     (folder / "bin/git").chmod(0o755)
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     package.headstart("update", cwd=shop, PATH=path)
