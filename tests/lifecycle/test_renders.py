@@ -56,11 +56,10 @@ def copy_of(project: Path, name: str) -> Path:
 
 
 def starts_copier(package: Package, *command: str, cwd: Path) -> bool:
-    environment = {"PYTHONPATH": str(package.root), "PYTHONPROFILEIMPORTTIME": "1"}
     run = subprocess.run(
-        [sys.executable, "-m", "bootstrap", *command],
+        [sys.executable, "-X", "importtime", "-m", "bootstrap", *command],
         cwd=cwd,
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONPATH": str(package.root)},
         capture_output=True,
         text=True,
         check=False,
