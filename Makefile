@@ -1,7 +1,7 @@
 # The environment is .venv, built from a lock and rebuilt when the lock changes.
 #   make demo      render a project into ./demo, bring this machine up for it, prove it
 #   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
-#   make nightly   the tests of random edits and updates, with thousands of them (CASES=3000)
+#   make nightly   what takes too long for every run (CASES=3000 random cases); a release needs its record
 #   make install   put headstart into $(PREFIX)/bin
 #   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
 #   make check     ruff and mypy over the package, its tests and the template
@@ -33,11 +33,12 @@ demo: .venv/runtime.stamp
 	else .venv/bin/headstart new demo --preset minimal --defaults --up; fi
 
 test: .venv/test.stamp
-	@.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
+# Writes tests/nightly.json, for a release of this tree: commit it (tests/README.md).
 CASES ?= 3000
 nightly: .venv/test.stamp
-	@HEADSTART_CASES=$(CASES) .venv/bin/python -m pytest -n auto tests/lifecycle/test_anything.py $(ARGS)
+	@HEADSTART_CASES=$(CASES) .venv/bin/python -m tests.nightly run $(ARGS)
 
 # One project is rendered and brought up for all of it, and the other workers get a venv beside it.
 ROUNDS ?= 3
@@ -80,6 +81,7 @@ lock: .venv/test.stamp
 
 # What CHANGELOG.md describes becomes a version in bootstrap/template.bundle, and the package's own.
 release: .venv/runtime.stamp
+	@.venv/bin/python -m tests.nightly check $(if $(FROM),--from $(FROM))
 	@.venv/bin/python -m bootstrap.project.release $(VERSION) $(if $(FROM),--from $(FROM)) $(if $(AGAIN),--again)
 
 clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,11 +13,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests import forkserver
+from tests.shared import keep_in, shared
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ("tests.ordering",)
 ROOT = Path(__file__).parents[1]
 
+# As people have it: what a command imports was compiled for the first one.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -48,18 +55,20 @@ def remount(at: Path, options: str) -> None:
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
     """Run the public command; return what it printed, fail with all of it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bootstrap", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_STATE_DIR": str(state)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_STATE_DIR": str(state)}
+    command = ("-m", "bootstrap", *arguments)
+    done = forkserver.of_headstart().run(*command, cwd=cwd, env=environment, merged=True)
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _places(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What workers share is in this run's folder, and so are the folders of runs inside of it."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    keep_in(run / "shared")
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("inside"))
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +82,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(folder: Path, *answers: str) -> Path:
-    """Render a project into `folder`, and bring up nothing for it."""
-    data = [word for answer in answers for word in ("--data", answer)]
-    headstart("new", "shop", *data, "--defaults", cwd=folder, state=folder / "state")
-    return folder / "shop"
+    """A project in `folder`, and nothing brought up for it; the same answers are rendered once."""
+
+    def render(at: Path) -> None:
+        data = [word for answer in answers for word in ("--data", answer)]
+        headstart("new", "shop", *data, "--defaults", cwd=at, state=at / "state")
+
+    settings = [os.environ.get(name) for name in ("HOME", "PYENV_ROOT", "GIT_CONFIG_GLOBAL")]
+    made = shared(("rendered", answers, settings), render)
+    return Path(shutil.copytree(made / "shop", folder / "shop", symlinks=True))
 
 
 def package_index() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,8 +31,9 @@ PIPE = subprocess.PIPE
 STDOUT = subprocess.STDOUT
 # What Headstart's commands import, all but Headstart itself: which one, PYTHONPATH says.
 OF_HEADSTART = (
-    *("copier", "jinja2", "packaging.requirements", "platformdirs", "questionary", "rich.console"),
-    *("typer", "virtualenv", "yaml"),
+    *("copier", "jinja2", "jinja2_ansible_filters", "packaging.requirements", "platformdirs"),
+    *("questionary", "rich.console", "typer", "virtualenv", "yaml"),
+    *("gzip", "statistics", "tarfile", "tomllib"),
 )
 
 
@@ -104,7 +107,8 @@ class ForkServer:
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="forkserver-")))
 
     def __post_init__(self) -> None:
-        """Start it; the first command waits until it listens."""
+        """Start it, and wait until it listens."""
+        self.settings = _settings(os.environ)
         self.process = subprocess.Popen(
             [self.python, str(PROGRAM), str(self.address), *self.modules],
             stdin=subprocess.PIPE,
@@ -125,19 +129,32 @@ class ForkServer:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(
         self,
         *arguments: str | Path,
         cwd: Path,
         env: Mapping[str, str],
+        given: str = "",
         merged: bool = False,
         timeout: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run `python ARGUMENTS` to whatever end; `merged` puts errors among the output."""
-        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            files = (output, output if merged else errors)
-            code = self._fork(arguments, cwd, env, files).wait(timeout)
+        with ExitStack() as open_files:
+            told, output, errors = (
+                open_files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3)
+            )
+            told.write(given)
+            told.seek(0)
+            files = (told, output, output if merged else errors)
+            forked = self._fork(arguments, cwd, env, files)
+            try:
+                code = forked.wait(timeout)
+            except BaseException:
+                forked.kill()
+                forked.wait()
+                raise
             words = [_text(file) for file in (output, errors)]
         return subprocess.CompletedProcess(list(map(str, arguments)), code, *words)
 
@@ -155,7 +172,8 @@ class ForkServer:
             return self._fork(arguments, cwd, env, (1, 2), session=session)
         reads, writes = os.pipe()
         errors: tuple[int, int] | None = os.pipe() if stderr == PIPE else None
-        files = (writes, errors[1] if errors else writes)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        files = (nothing, writes, errors[1] if errors else writes)
         forked = self._fork(arguments, cwd, env, files, session=session)
         forked.stdout = os.fdopen(reads)
         forked.stderr = os.fdopen(errors[0]) if errors else None
@@ -168,10 +186,11 @@ class ForkServer:
         arguments: Sequence[str | Path],
         cwd: Path,
         env: Mapping[str, str],
-        files: tuple[int | IO[str], int | IO[str]],
+        files: Sequence[int | IO[str]],
         *,
         session: bool = False,
     ) -> Forked:
+        assert _settings(env) == self.settings, "Python reads these only when it starts"
         words = list(map(str, arguments))
         request = {"argv": words, "cwd": str(cwd), "env": dict(env), "session": session}
         connection = socket.socket(socket.AF_UNIX)
@@ -180,6 +199,12 @@ class ForkServer:
         socket.send_fds(connection, [b"!"], descriptors)
         connection.sendall(json.dumps(request).encode() + b"\n")
         return Forked(words, int(_line(connection)), connection, None, None)
+
+
+def _settings(env: Mapping[str, str]) -> dict[str, str]:
+    """What an interpreter reads from its environment once, at its start; PYTHON_… is pyenv's."""
+    read = {name: value for name, value in env.items() if name.startswith("PYTHON")}
+    return {name: read[name] for name in read if not name.startswith(("PYTHONPATH", "PYTHON_"))}
 
 
 def _line(connection: socket.socket) -> bytes:

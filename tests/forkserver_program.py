@@ -2,7 +2,7 @@
 
     python forkserver_program.py SOCKET MODULE…
 
-A request is one connection: two descriptors (standard output, standard error), then a line of
+A request is one connection: three descriptors (standard input, output and error), then a line of
 JSON. Two lines answer it: the process number at once, the exit code in the end. Standard library
 only, for it is run by the interpreters of rendered projects; it stops when its standard input ends.
 """
@@ -20,6 +20,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -71,7 +72,7 @@ class Server:
     def accept(self) -> Request | None:
         """Fork for one request; None in this process, the request in the child."""
         connection, _ = self.listening.accept()
-        _, files, _, _ = socket.recv_fds(connection, 1, 2)
+        _, files, _, _ = socket.recv_fds(connection, 1, 3)
         with connection.makefile("rb") as lines:
             request: Request = json.loads(lines.readline())
         pid = os.fork()
@@ -94,11 +95,10 @@ class Server:
             each.close()
         for pipe in (self.woken, self.wakes):
             os.close(pipe)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (files[0], 1), (files[1], 2)):
-            os.dup2(source, target)
-        for descriptor in {nothing, *files}:
-            os.close(descriptor)
+        for target, file in enumerate(files):
+            os.dup2(file, target)
+        for file in files:
+            os.close(file)
 
 
 def enter(request: Request) -> list[str]:
@@ -111,9 +111,11 @@ def enter(request: Request) -> list[str]:
     time.tzset()
     if request["session"]:
         os.setsid()
+    tempfile.tempdir = None
     if "plumbum" in sys.modules:  # it keeps a copy of the environment from when it was imported
         local = sys.modules["plumbum"].local
         local.env._curr = os.environ.copy()
+        local.env._update_path()
         local.cwd.chdir(request["cwd"])
     own = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [str(request["cwd"]), *own, *PATH]
@@ -130,6 +132,7 @@ def run(argv: list[str]) -> None:
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
     elif argv[0] == "-c":
         sys.argv[:] = ["-c", *argv[2:]]
+        sys.path[0] = ""
         main = types.ModuleType("__main__")
         sys.modules["__main__"] = main
         exec(compile(argv[1], "<string>", "exec"), main.__dict__)  # noqa: S102 - as -c does

@@ -20,6 +20,11 @@ from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.project import changelog, git, releases, template
 
 RECORD = "tests/lifecycle/released.txt"
+# The files that state the package's version: after the group.
+STATED = {
+    "bootstrap/__init__.py": r'(__version__ = ")[^"]*',
+    "bootstrap/install.sh": r"(\{HEADSTART_VERSION:-)[^}]*",
+}
 _AUTHOR = {
     f"GIT_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -44,8 +49,8 @@ def release(root: Path, version: str, *, commit: str | None, again: bool) -> rel
         made = releases.Release(number, _commit(history, sources, version, before[-1:]))
         _write_bundle(history, [*before, made], package / releases.BUNDLE)
     _record(root, [*before, made])
-    _state(package / "__init__.py", r'(__version__ = ")[^"]*', version)
-    _state(package / "install.sh", r"(\{HEADSTART_VERSION:-)[^}]*", version)
+    for file, place in STATED.items():
+        _state(root / file, place, version)
     return made
 
 
@@ -105,7 +110,7 @@ def _record(root: Path, kept: list[releases.Release]) -> None:
 
 
 def _state(path: Path, place: str, version: str) -> None:
-    """Write the version where a file states it: after the group of the pattern `place`."""
+    """Write the version where a file states it."""
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(place, rf"\g<1>{version}", text), encoding="utf-8")
 

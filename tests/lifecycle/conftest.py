@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import compileall
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests import forkserver
 from tests.project.conftest import REPOSITORY, Run, git, home, move_in
+from tests.shared import shared
 
 __all__ = ["home"]
 
@@ -43,15 +45,7 @@ class Package:
     modes: dict[str, int] = field(default_factory=dict)
 
     def headstart(self, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "bootstrap", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(self.root), **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return self._run("bootstrap", *arguments, cwd=cwd, **environment)
 
     def told(self, *arguments: str | Path, cwd: Path, code: int = 0) -> dict[str, Any]:
         """Run a command with --json, which must end with `code`; the document that it prints."""
@@ -85,14 +79,28 @@ class Package:
         return self.make_release(version, *options)
 
     def make_release(self, *arguments: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "bootstrap.project.release", *arguments],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return self._run("bootstrap.project.release", *arguments, cwd=self.root)
+
+    def _run(self, module: str, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
+        env = {**os.environ, "PYTHONPATH": str(self.root), **environment}
+        return forkserver.of_headstart().run("-m", module, *arguments, cwd=cwd, env=env)
+
+    def begun(self, shop: Path, make: Callable[[Package, Path], object], *stated: object) -> Path:
+        """Let `make` release templates and put a project into `shop`, as `stated` for it.
+
+        It is done for all tests that want the same, by the first; each has a copy.
+        """
+
+        def both(at: Path) -> None:
+            package = bare(at / "headstart")
+            make(package, at / "shop")
+            (at / "package").write_text(repr(vars(package) | {"root": None}))
+
+        made = shared((make.__module__, make.__qualname__, stated), both)
+        vars(self).update(ast.literal_eval((made / "package").read_text()) | {"root": self.root})
+        shutil.rmtree(self.root)
+        shutil.copytree(made / "headstart", self.root, symlinks=True)
+        return Path(shutil.copytree(made / "shop", shop, symlinks=True))
 
     def new(self, folder: Path, version: str, *data: str) -> Path:
         """A project, rendered from a released version."""
@@ -126,8 +134,8 @@ def commit(project: Path, message: str = "Mine") -> str:
 
 
 @pytest.fixture(autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path_factory.getbasetemp() / "state"))
+def _state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(shared("state", lambda _: None)))
 
 
 @pytest.fixture
@@ -138,8 +146,13 @@ def package(tmp_path: Path) -> Package:
 
 def bare(root: Path) -> Package:
     """A package at `root` with no release yet."""
-    ignored = shutil.ignore_patterns("*.pyc.*", "template.bundle", "machine")
+    shutil.copytree(shared("package", _compiled), root, symlinks=True)
+    return Package(root)
+
+
+def _compiled(root: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
+    compileall.compile_dir(root, quiet=1)
     # What the commands of the machine half need stays where it is.
     (root / "bootstrap/machine").symlink_to(REPOSITORY / "bootstrap/machine")
-    return Package(root)

@@ -92,6 +92,7 @@ def marks(files: Files, who: str) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.cases
 @settings(
     max_examples=CASES,
     deadline=None,
@@ -108,6 +109,7 @@ def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[E
 
 
 @pytest.mark.slow
+@pytest.mark.cases
 @settings(
     max_examples=max(CASES // 10, 1),
     deadline=None,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forkserver
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
 from tests.project.conftest import Run, git
 
@@ -186,14 +185,9 @@ class Pair:
         return self.package.headstart("update", "--data", data, cwd=self.ours)
 
     def by_copier(self, data: str = "mail=true", **environment: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "copier", "update", "--defaults", "--data", data],
-            cwd=self.plain,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = ("-m", "copier", "update", "--defaults", "--data", data)
+        env = {**os.environ, **environment}
+        return forkserver.of_headstart().run(*command, cwd=self.plain, env=env)
 
     @property
     def _source(self) -> Path:
@@ -256,13 +250,9 @@ def test_copier_believes_a_version_that_was_edited_and_headstart_does_not(pair: 
 
 
 KILLER = """\
-#!{python}
-import os, signal, sys
-
-if sys.argv[1:2] and "apply" in sys.argv:
-    os.kill(os.getppid(), signal.SIGKILL)
-    sys.exit(1)
-os.execv({git!r}, ["git", *sys.argv[1:]])
+#!/bin/sh
+case " $* " in *" apply "*) kill -KILL "$PPID"; exit 1;; esac
+exec {git} "$@"
 """
 
 
@@ -273,7 +263,7 @@ def test_copier_that_is_killed_leaves_the_template_s_files_for_yours(
     pair.begin({"a.txt": ten("a")}, {"a.txt": mine("a")})
     pair.release({"a.txt": theirs("a")})
     killer = tmp_path / "bin/git"
-    write(killer, KILLER.format(python=sys.executable, git=shutil.which("git")))
+    write(killer, KILLER.format(git=shutil.which("git")))
     killer.chmod(0o755)
     done = pair.by_copier(PATH=f"{killer.parent}:{os.environ['PATH']}")
     assert done.returncode == -9

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +13,11 @@ import pytest
 import bootstrap
 from bootstrap.project import questions, releases, template
 from bootstrap.project.recorded import SOURCE
-from tests.project.conftest import REPOSITORY, git, headstart, tree
+from tests import forkserver
+from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
+from tests.shared import copied
+
+__all__ = ["checkout"]
 
 VERSIONS = [each.version for each in releases.released()]
 # What a project was begun with, and what is answered when it is updated.
@@ -35,13 +37,22 @@ ANSWERS = {
 }
 
 
-def new(folder: Path, *data: str, version: str | None = None) -> Path:
-    folder.mkdir()
-    words = [word for each in data for word in ("--data", each)]
-    of = ("--version", version) if version else ()
-    run = headstart("new", "shop", "--defaults", *of, *words, cwd=folder)
-    assert run.returncode == 0, run.stderr
-    return folder / "shop"
+@pytest.fixture
+def here(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The template as it is here: a commit, of which the same answers are rendered once."""
+    monkeypatch.setenv("PYTHONPATH", str(checkout))
+    return git("rev-parse", "HEAD", cwd=checkout)
+
+
+def new(folder: Path, version: str, *data: str) -> Path:
+    """A new project; the same one is made once."""
+
+    def make(at: Path) -> None:
+        words = [word for each in data for word in ("--data", each)]
+        run = headstart("new", "shop", "--defaults", "--version", version, *words, cwd=at)
+        assert run.returncode == 0, run.stderr
+
+    return copied(("new", version, data), make, folder) / "shop"
 
 
 def brought(shop: Path, *arguments: str) -> dict[str, object]:
@@ -55,14 +66,14 @@ def brought(shop: Path, *arguments: str) -> dict[str, object]:
 @pytest.mark.parametrize("answers", ANSWERS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_updated_project_is_what_a_new_one_would_be(
-    tmp_path: Path, version: str, answers: str
+    tmp_path: Path, here: str, version: str, answers: str
 ) -> None:
     first, later = ANSWERS[answers]
-    shop = new(tmp_path / "old", *first, version=version)
+    shop = new(tmp_path / "old", version, *first)
     words = [word for each in later for word in ("--data", each)]
-    brought(shop, "update", "--to", "HEAD", *words)
-    assert tree(shop) == tree(new(tmp_path / "new", *first, *later))
-    assert brought(shop, "update", "--to", "HEAD")["applied"] is False
+    brought(shop, "update", "--to", here, *words)
+    assert tree(shop) == tree(new(tmp_path / "new", here, *first, *later))
+    assert brought(shop, "update", "--to", here)["applied"] is False
     assert git("status", "--porcelain", cwd=shop) == ""
 
 
@@ -77,11 +88,12 @@ def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str) ->
         "GIT_CONFIG_VALUE_0": "https://github.com/headstart-dev/headstart.git",
         "COPIER_CACHE_DIR": str(tmp_path / "cache"),
     }
-    ours = new(tmp_path / "ours", version=version)
+    ours = new(tmp_path / "ours", version)
     plain = shutil.copytree(ours, tmp_path / "plain/shop")
     brought(ours, "update")
-    command = (sys.executable, "-m", "copier", "update", "--defaults", "--quiet")
-    subprocess.run(command, cwd=plain, env={**os.environ, **published}, check=True)
+    command = ("-m", "copier", "update", "--defaults", "--quiet")
+    run = forkserver.of_headstart().run(*command, cwd=plain, env={**os.environ, **published})
+    assert run.returncode == 0, run.stderr
     assert tree(plain) == tree(ours)
     git("add", "--all", cwd=plain)
     git("commit", "--quiet", "--message", "Updated by Copier", cwd=plain)
@@ -89,8 +101,8 @@ def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str) ->
 
 
 @pytest.mark.slow
-def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path) -> None:
-    shop = new(tmp_path / "shops")
+def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path, here: str) -> None:
+    shop = new(tmp_path / "shops", here)
     (offered,) = (
         question.choices
         for question in questions.load(REPOSITORY / "copier.yml").questions

@@ -16,40 +16,17 @@ import yaml
 
 from tests.conftest import disk, remount
 from tests.lifecycle.conftest import NAME, Package, commit, write
-from tests.lifecycle.test_update import COLOUR, MINE, ONE, TEN, TWO, fingerprint
+from tests.lifecycle.test_update import COLOUR, TEN, TWO, edited, fingerprint
 from tests.project.conftest import git, tree
 
 BRANCH = "headstart/update-2.0.0"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a package with two releases and a project of the first are kept, to be copied."""
-    return tmp_path_factory.mktemp("world") / "made"
-
-
 @pytest.fixture
-def first(package: Package, world: Path, tmp_path: Path) -> Path:
+def first(package: Package, tmp_path: Path) -> Path:
     """A project of 1.0.0 that has an edit, where 2.0.0 is to be had; alone in its folder."""
-    if not world.exists():
-        _make(package, tmp_path / "code")
-        for name in ("headstart", "code"):
-            shutil.copytree(tmp_path / name, world / name, symlinks=True)
-    for name in ("headstart", "code"):
-        shutil.rmtree(tmp_path / name, ignore_errors=True)
-        shutil.copytree(world / name, tmp_path / name, symlinks=True)
-    package.files = {name: content for name, content in TWO.items() if content is not None}
-    package.files["deep/c.txt"] = ONE["deep/c.txt"] or ""
-    return tmp_path / "code/a"
-
-
-def _make(package: Package, code: Path) -> None:
-    package.release("1.0.0", ONE)
-    code.mkdir()
-    shop = package.new(code / "a", "1.0.0")
-    write(shop / "a.txt", MINE)
-    commit(shop)
-    package.release("2.0.0", TWO)
+    (tmp_path / "code").mkdir()
+    return edited(package, tmp_path / "code/a", TWO)
 
 
 def another(first: Path, name: str) -> Path:
@@ -459,26 +436,18 @@ def test_a_repository_that_cannot_be_written(package: Package, first: Path) -> N
 # -- interrupted -----------------------------------------------------------------------------------
 
 PAUSE = """\
-#!{python}
-import os, signal, sys, time
-if {when!r} in sys.argv and os.path.basename(os.getcwd()) == {where!r}:
-    open({sign!r}, "w").close()
-    {what}
-os.execv({git!r}, ["git", *sys.argv[1:]])
+#!/bin/sh
+case " $* " in *" {when} "*)
+    if [ "$(basename "$PWD")" = "{where}" ]; then : > "{sign}"; {what}; fi
+esac
+exec {git} "$@"
 """
 
 
 def git_that(folder: Path, what: str, *, when: str, where: str) -> dict[str, str]:
     """The environment in which git does something first, at one command in one folder."""
-    text = PAUSE.format(
-        python=sys.executable,
-        git=shutil.which("git"),
-        sign=str(folder / "sign"),
-        what=what,
-        when=when,
-        where=where,
-    )
-    write(folder / "bin/git", text)
+    real, sign = shutil.which("git"), folder / "sign"
+    write(folder / "bin/git", PAUSE.format(git=real, sign=sign, what=what, when=when, where=where))
     (folder / "bin/git").chmod(0o755)
     return {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
 
@@ -507,7 +476,7 @@ def test_a_worker_that_dies_takes_one_project_with_it(
 ) -> None:
     for name in ("b", "c", "d"):
         another(first, name)
-    crash = "os.kill(os.getppid(), signal.SIGKILL)"
+    crash = 'kill -KILL "$PPID"'
     environment = git_that(tmp_path, crash, when="merge-tree", where="b")
     run = started(package, first.parent, environment)
     out, _ = run.communicate()
@@ -525,7 +494,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_command(
     for shop in shops:
         write(shop / "untracked.txt", "mine\n")
     before = [state(shop) for shop in shops]
-    run = started(package, first.parent, git_that(tmp_path, "time.sleep(60)", when=when, where="b"))
+    run = started(package, first.parent, git_that(tmp_path, "exec sleep 600", when=when, where="b"))
     wait_for(tmp_path / "sign")
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
@@ -542,7 +511,7 @@ def test_workers_end_with_a_fleet_that_is_killed(
     package: Package, first: Path, tmp_path: Path
 ) -> None:
     another(first, "b")
-    pause = "time.sleep(1)"
+    pause = "sleep 1"
     run = started(package, first.parent, git_that(tmp_path, pause, when="merge-tree", where="b"))
     wait_for(tmp_path / "sign")
     run.kill()
@@ -553,7 +522,7 @@ def test_ctrl_c_ends_all_at_once(package: Package, first: Path, tmp_path: Path) 
     another(first, "b")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    paused = git_that(tmp_path, "time.sleep(60)", when="merge-tree", where="b")
+    paused = git_that(tmp_path, "exec sleep 600", when="merge-tree", where="b")
     run = started(package, first.parent, {"TMPDIR": str(temporary), **paused})
     wait_for(tmp_path / "sign")
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them

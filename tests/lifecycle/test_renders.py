@@ -56,7 +56,14 @@ def copy_of(project: Path, name: str) -> Path:
 
 
 def starts_copier(package: Package, *command: str, cwd: Path) -> bool:
-    run = package.headstart(*command, cwd=cwd, PYTHONPROFILEIMPORTTIME="1")
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bootstrap", *command],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(package.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "bootstrap.project.renders" in run.stderr
     return "copier._main" in run.stderr
 

@@ -26,12 +26,15 @@ MINE = TEN.replace("9\n", "mine\n")
 
 def edited(package: Package, folder: Path, two: Files) -> Path:
     """A project of 1.0.0 with an edit, where 2.0.0 is to be had."""
-    package.release("1.0.0", ONE)
-    shop = package.new(folder, "1.0.0")
-    write(shop / "a.txt", MINE)
-    commit(shop)
-    package.release("2.0.0", two)
-    return shop
+
+    def make(package: Package, shop: Path) -> None:
+        package.release("1.0.0", ONE)
+        package.new(shop, "1.0.0")
+        write(shop / "a.txt", MINE)
+        commit(shop)
+        package.release("2.0.0", two)
+
+    return package.begun(folder, make, two)
 
 
 @pytest.fixture
@@ -424,9 +427,13 @@ _exclude:
 @pytest.fixture
 def plain(package: Package, tmp_path: Path) -> Path:
     """A project without features, of a template that has them."""
-    package.questions, package.options = NAME + FEATURES, EXCLUDED
-    package.release("1.0.0", {**ONE, "mail/m.txt": TEN, "list.txt.jinja": "{{ features }}\n"})
-    return package.new(tmp_path / "shop", "1.0.0")
+
+    def make(package: Package, shop: Path) -> None:
+        package.questions, package.options = NAME + FEATURES, EXCLUDED
+        package.release("1.0.0", {**ONE, "mail/m.txt": TEN, "list.txt.jinja": "{{ features }}\n"})
+        package.new(shop, "1.0.0")
+
+    return package.begun(tmp_path / "shop", make)
 
 
 def test_a_feature_comes_goes_and_comes_back_the_same(package: Package, plain: Path) -> None:
@@ -614,31 +621,21 @@ def test_a_repository_with_a_submodule_and_a_link(
 # -- killed ----------------------------------------------------------------------------------------
 
 KILLER = """\
-#!{python}
-import os, signal, subprocess, sys, time
-
-arguments = sys.argv[1:]
-with open({log!r}, "a") as file:
-    file.write(" ".join(arguments) + "\\n")
-with open({log!r}) as file:
-    count = len(file.readlines())
-if count != {at}:
-    os.execv({git!r}, ["git", *arguments])
-if {inside}:
-    child = subprocess.Popen([{git!r}, *arguments])
-    time.sleep({inside})
-    child.kill()
-    child.wait()
-os.kill(os.getppid(), signal.SIGKILL)
+#!/bin/sh
+echo "$*" >> "{log}"
+[ "$(wc -l < "{log}")" -eq {at} ] || exec {git} "$@"
+{inside}
+kill -KILL "$PPID"
 """
+INSIDE = '{git} "$@" & sleep {seconds}; kill -KILL $!; wait'
 
 
 def killed(package: Package, shop: Path, folder: Path, at: int, inside: float = 0) -> list[str]:
     """Run an update that is killed at its git process number `at`; those that it has run."""
     log, real = folder / "log", shutil.which("git")
     log.write_text("")
-    text = KILLER.format(python=sys.executable, log=str(log), git=real, at=at, inside=inside)
-    write(folder / "bin/git", text)
+    middle = INSIDE.format(git=real, seconds=inside) if inside else ""
+    write(folder / "bin/git", KILLER.format(log=log, git=real, at=at, inside=middle))
     (folder / "bin/git").chmod(0o755)
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     package.headstart("update", cwd=shop, PATH=path)

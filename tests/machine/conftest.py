@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
+from tests import forkserver
 from tests.conftest import unavailable
 
 if TYPE_CHECKING:
@@ -71,15 +72,9 @@ class Shop:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def headstart(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(*arguments),
-            cwd=self.root,
-            env=self.environment(variables),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        command = ("-m", "bootstrap", *arguments)
+        environment = self.environment(variables)
+        return forkserver.of_headstart().run(*command, cwd=self.root, env=environment, timeout=600)
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -73,6 +73,7 @@ def foundry(shop: Shop, tmp_path: Path, pytestconfig: pytest.Config) -> Foundry:
     return Foundry(shop, root / "versions" / cpython.VERSION, temporary, variables)
 
 
+@pytest.mark.nightly
 def test_killed_while_it_compiles_the_same_command_builds_a_python_that_works(
     foundry: Foundry,
 ) -> None:

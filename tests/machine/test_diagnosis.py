@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import yaml
 from bootstrap.machine.diagnosis.causes import UNKNOWN, all_causes
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
 from bootstrap.machine.diagnosis.log import parse, read
+from tests import forkserver
+from tests.conftest import ROOT
 
 LOGS = Path(__file__).parent / "data" / "build-logs"
 TAILS = Path(__file__).parent / "data" / "tails.yml"
@@ -289,8 +291,8 @@ def test_every_cause_says_what_to_do() -> None:
 
 
 def explain(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "bootstrap", "explain", *arguments]
-    return subprocess.run(argv, input=given, capture_output=True, text=True, check=False)
+    command = ("-m", "bootstrap", "explain", *arguments)
+    return forkserver.of_headstart().run(*command, cwd=ROOT, env=os.environ, given=given)
 
 
 def test_explain_reads_a_file_a_folder_and_what_is_pasted(logs: Path) -> None:

@@ -1,5 +1,6 @@
 """The world of these tests: a home, a git identity and a pyenv of their own."""
 
+import compileall
 import json
 import os
 import shutil
@@ -11,7 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import forkserver
+from tests.shared import shared
+
 REPOSITORY = Path(__file__).parents[2]
+# What is downloaded is kept where the real home has it.
+CACHES = {f"{each.upper()}_CACHE_DIR": str(Path.home() / ".cache" / each) for each in ("pip", "uv")}
 
 Run = subprocess.CompletedProcess[str]
 
@@ -34,18 +40,15 @@ def move_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("COPIER_SETTINGS_PATH", str(folder / "copier-settings.yml"))
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    for name, kept in CACHES.items():
+        monkeypatch.setenv(name, os.environ.get(name, kept))
 
 
 def headstart(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Run:
     """Run the public command with no terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "bootstrap", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+    command = ("-m", "bootstrap", *arguments)
+    return forkserver.of_headstart().run(
+        *command, cwd=cwd, env={**os.environ, **(environment or {})}
     )
 
 
@@ -92,13 +95,17 @@ def tree(folder: Path) -> dict[str, tuple[bool, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean clone of this repository as it is in the working tree."""
-    clone = tmp_path_factory.mktemp("checkout") / "headstart"
+def checkout() -> Path:
+    """A clean clone of this repository as it is in the working tree; not to be changed."""
+    return shared("checkout", _check_out) / "headstart"
+
+
+def _check_out(folder: Path) -> None:
+    clone = folder / "headstart"
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=REPOSITORY)
     _copy([name for name in listed.split("\0") if (REPOSITORY / name).is_file()], clone)
     commit_all(clone)
-    return clone
+    compileall.compile_dir(clone / "bootstrap", quiet=1)
 
 
 def commit_all(folder: Path) -> None:

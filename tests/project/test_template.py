@@ -1,5 +1,6 @@
 """The template that belongs to this package, and plain Copier's view of it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 
 from bootstrap.errors import HeadstartError
 from bootstrap.project import template
+from tests import forkserver
 from tests.project.conftest import Run, commit_all, git, made, tree
 
 ANSWERS = ("--data", "python_version=3.13.0")
@@ -28,15 +30,14 @@ def run(*command: str | Path, cwd: Path) -> Run:
 def copy_with_copier(checkout: Path, destination: Path, *data: str) -> None:
     """Render as someone does who only knows Copier, and does not trust us."""
     options = ("--defaults", "--quiet", "--vcs-ref", "HEAD", *ANSWERS, *data)
-    run(
-        sys.executable, "-m", "copier", "copy", *options, checkout, destination, cwd=checkout.parent
-    )
+    command = ("-m", "copier", "copy", *options, str(checkout), str(destination))
+    done = forkserver.of_headstart().run(*command, cwd=checkout.parent, env=os.environ)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
 def clone(checkout: Path, tmp_path: Path) -> Path:
-    run("git", "clone", "--quiet", checkout, tmp_path / "clone", cwd=tmp_path)
-    return tmp_path / "clone"
+    return Path(shutil.copytree(checkout, tmp_path / "clone", symlinks=True))
 
 
 @pytest.mark.parametrize(
