@@ -168,11 +168,13 @@ class ForkServer:
         session: bool = False,
     ) -> Forked:
         """Start `python ARGUMENTS`, its output in a pipe or (None) ours; `session`: as a leader."""
+        nothing = os.open(os.devnull, os.O_RDONLY)
         if stdout is None:
-            return self._fork(arguments, cwd, env, (1, 2), session=session)
+            forked = self._fork(arguments, cwd, env, (nothing, 1, 2), session=session)
+            os.close(nothing)
+            return forked
         reads, writes = os.pipe()
         errors: tuple[int, int] | None = os.pipe() if stderr == PIPE else None
-        nothing = os.open(os.devnull, os.O_RDONLY)
         files = (nothing, writes, errors[1] if errors else writes)
         forked = self._fork(arguments, cwd, env, files, session=session)
         forked.stdout = os.fdopen(reads)
