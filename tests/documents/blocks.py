@@ -31,9 +31,10 @@ def blocks(text: str) -> list[Block]:
 
 def _block(match: re.Match[str]) -> Block:
     kind, _, reason = match["tag"].partition(":")
-    assert not match["tag"] or (kind == "no-run" and reason.strip()), match["tag"]
+    reason = reason.strip()
+    assert not match["tag"] or (kind == "no-run" and reason and "`" not in reason), match["tag"]
     commands = (line for line in _CONTINUED.split(match["commands"].strip()) if line.strip())
-    return Block(tuple(commands), reason.strip() or None)
+    return Block(tuple(commands), reason or None)
 
 
 @dataclass
