@@ -7,7 +7,6 @@ history.
 
 import re
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import bootstrap
 from bootstrap import state
 from bootstrap.errors import HeadstartError
-from bootstrap.project import git
+from bootstrap.project import archive, git
 
 BUNDLE = "template.bundle"
 _TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
@@ -86,8 +85,7 @@ def _extract(source: Path, commit: str, draft: Path) -> None:
         repository = draft / "git"
         git.run("init", "--quiet", "--bare", str(repository), cwd=draft)
         git.run("fetch", "--quiet", str(source), "refs/tags/*:refs/tags/*", cwd=repository)
-    archive = draft / "archive.tar"
+    packed = draft / "archive.tar"
     paths = ("copier.yml", "template")
-    git.run("archive", "--output", str(archive), commit, *paths, cwd=repository)
-    with tarfile.open(archive) as content:
-        content.extractall(draft / "files", filter="data")
+    git.run("archive", "--output", str(packed), commit, *paths, cwd=repository)
+    archive.unpack(packed, draft / "files")

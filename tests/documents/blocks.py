@@ -1,0 +1,82 @@
+"""What a document tells its reader to type, and typing it: each command, in its order.
+
+A block that cannot be run here says why, after the language: ```sh no-run: it needs a Mac
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(r"^ *```sh\b *(?P<tag>.*)\n(?P<commands>(?:.*\n)*?) *```$", re.MULTILINE)
+_CONTINUED = re.compile(r"(?<!\\)\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    """The commands of one fenced block, and why it is not run, where it is not."""
+
+    commands: tuple[str, ...]
+    not_run: str | None
+
+
+def blocks(text: str) -> list[Block]:
+    """The blocks of shell in a document. A tag that is none of ours is a mistake."""
+    return [_block(match) for match in _BLOCK.finditer(text)]
+
+
+def _block(match: re.Match[str]) -> Block:
+    kind, _, reason = match["tag"].partition(":")
+    reason = reason.strip()
+    assert not match["tag"] or (kind == "no-run" and reason and "`" not in reason), match["tag"]
+    commands = (line for line in _CONTINUED.split(match["commands"].strip()) if line.strip())
+    return Block(tuple(commands), reason or None)
+
+
+@dataclass
+class Reader:
+    """Somebody who follows a document, block by block; a shell each, as they come back to it."""
+
+    remaining: Iterator[Block]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of(cls, document: Path, environment: Mapping[str, str]) -> Reader:
+        """A reader at the beginning of a document."""
+        found = blocks(document.read_text("utf-8"))
+        return cls(iter([block for block in found if block.not_run is None]), environment)
+
+    def follow(self, cwd: Path, ends: Mapping[str, int] | None = None) -> str:
+        """Run the next block, and return what was said.
+
+        Every command must end with 0, but those that begin like a key of `ends`.
+        """
+        commands = next(self.remaining).commands
+        script = "".join(_held_to(command, ends or {}) for command in commands)
+        done = subprocess.run(
+            ["/bin/sh", "-c", script],
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def has_read_all(self) -> bool:
+        """Whether no block is left."""
+        return next(self.remaining, None) is None
+
+
+def _held_to(command: str, ends: Mapping[str, int]) -> str:
+    """The command, and the end of the shell where it ends otherwise than it should."""
+    code = next((ends[begin] for begin in ends if command.startswith(begin)), 0)
+    told = shlex.quote(f"should end with {code}: {command}")
+    return f"{command}\n[ $? -eq {code} ] || {{ echo {told}; exit 1; }}\n"

@@ -1,0 +1,46 @@
+"""The fast tests of the CLI pass on the oldest Python and on the newest, from the wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.installed.conftest import on_both_ends, with_wheel
+
+pytestmark = [pytest.mark.slow, on_both_ends]
+
+SUITES = ("tests/machine", "tests/project")
+# What they are about is not the command: a checkout, with its template, its locks, its script.
+ELSEWHERE = (
+    "tests/machine/test_install_script.py",
+    "tests/project/test_locks.py",
+    "tests/project/test_rendered_locks.py",
+    "tests/project/test_template.py",
+    "tests/project/test_template_lint.py",
+    "tests/project/test_answers.py::test_copier_answers_the_templates_questions_alike",
+    "tests/machine/test_diagnosis.py::test_the_cause_of_a_real_failure_is_named",
+    "tests/project/test_new.py::test_features_are_recorded_as_a_list_and_bring_their_files",
+    "tests/project/test_new.py::test_revisions_are_one_chain_whichever_features_are_there",
+    # From a wheel git unpacks the template; a checkout has it lying there.
+    "tests/project/test_new.py::test_without_git_the_project_is_made_all_the_same",
+)
+
+
+def test_the_fast_tests_pass(python: Path, wheel: Path, tmp_path: Path) -> None:
+    """Only the tests are copied, so that `bootstrap` can come from nowhere but the wheel."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    own = with_wheel(tmp_path, wheel, python, ROOT / "tests" / "requirements.lock")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PYTHON"))}
+    suite = [str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *SUITES]
+    without = [f"--deselect={each}" if "::" in each else f"--ignore={each}" for each in ELSEWHERE]
+    done = subprocess.run(
+        [*suite, *without], cwd=tmp_path, env=inherited, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
