@@ -81,6 +81,7 @@ def test_servers_listen_on_this_machine_only_and_are_where_the_settings_look(
     assert re.search(r"^# REDIS_URL=redis://127\.0\.0\.1:6379/0$", example, re.MULTILINE)
 
 
+@pytest.mark.xdist_group("project")
 def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Path) -> None:
     assert not (project / "compose.yaml").exists()
     assert [path.name for path in (project / "app/features").iterdir() if path.suffix] == [

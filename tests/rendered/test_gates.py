@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.rendered.gates import TEMPLATE, residue, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 
 def test_make_check_passes(project: Path) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, rendered
+from tests.conftest import ROOT, install, rendered
 from tests.rendered import matrix
-from tests.rendered.gates import TEMPLATE, TRACES, files, pass_cheap_gates, traces
+from tests.rendered.conftest import on_every_server
+from tests.rendered.gates import TEMPLATE, TRACES, files, pass_cheap_gates, run, traces
 from tests.rendered.matrix import Row
 
 pytestmark = pytest.mark.slow
+
+of_every_row = pytest.mark.parametrize(
+    "row", matrix.rows(), ids=lambda row: "-".join(matrix.chosen(row)) or "no"
+)
 
 
 def test_every_pair_of_answers_is_in_a_row() -> None:
@@ -33,7 +39,7 @@ def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
     assert set(matrix.features()) == TRACES.keys(), "a feature is not searched for"
 
 
-@pytest.mark.parametrize("row", matrix.rows(), ids=lambda row: "-".join(matrix.chosen(row)) or "no")
+@of_every_row
 def test_a_row_passes_the_cheap_gates(
     row: Row, everything: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -50,6 +56,26 @@ def test_a_row_passes_the_cheap_gates(
         pass_cheap_gates(shop, everything, passed)
     content.touch()
     known.touch()
+
+
+@pytest.mark.nightly
+@of_every_row
+def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) -> None:
+    shop = rendered(tmp_path, *matrix.data(row))
+    install(shop, shop / "requirements-dev.lock")
+    run(["make", "check", "VENV=.venv"], shop)
+    assert re.search(r"\b\d+ passed", run(["make", "test", "VENV=.venv"], shop))
+
+
+@pytest.mark.nightly
+@of_every_row
+@on_every_server
+def test_a_row_passes_its_tests_on_every_server(
+    row: Row, everything: Path, database_url: str, tmp_path: Path
+) -> None:
+    shop = rendered(tmp_path, *matrix.data(row))
+    suite = [str(everything / ".venv/bin/python"), "-m", "pytest", "-q"]
+    assert re.search(r"\b\d+ passed", run(suite, shop, TEST_DATABASE_URL=database_url))
 
 
 def inputs() -> set[bytes]:

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from tests.conftest import headstart
 from tests.rendered.servers import SqlServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
 FILE = ".github/workflows/check.yml"
 
