@@ -51,7 +51,7 @@ async def enqueue(database: Database, number: int) -> Sequence[Job]:
 async def relaying(relay: Relay, recorder: Recorder, until: int) -> None:
     """Relay until so many jobs were sent."""
     task = asyncio.create_task(relay.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await recorder.has_sent(until)
     relay.stop()
     await task
@@ -80,7 +80,7 @@ async def test_two_relays_at_once_send_no_job_twice(
         for database, transport in zip((committing, other), transports, strict=True)
     ]
     tasks = [asyncio.create_task(relay.run()) for relay in relays]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while sum(len(transport.sent) for transport in transports) < 500:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     for relay in relays:
@@ -109,7 +109,7 @@ async def test_what_is_handed_over_is_sent_at_once_and_once(database: Database) 
     task = asyncio.create_task(relay.run())
     await asyncio.sleep(0.1)
     relay.hand_over(await enqueue(database, 1))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await transport.has_sent(1)
     await asyncio.sleep(0.1)
     relay.look()

@@ -47,7 +47,7 @@ async def becomes(watch: Watch, state: State) -> None:
 
 
 async def holds(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not condition():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 

@@ -116,7 +116,7 @@ async def test_jobs_and_the_relay_are_counted_by_how_they_ended(
     async with database.writes() as session:
         await outbox.enqueue(session, "test.fails")
         await outbox.enqueue(session, "test.nobody_knows")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while (after := await scraped(client))["outbox_jobs", (("state", "dead"),)] < 2:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     grown = Grown(before, after)
@@ -195,7 +195,7 @@ async def test_a_worker_serves_its_metrics_on_a_port_of_its_own(
 
 async def fetched(port: int) -> Samples:
     def fetch() -> str:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as answer:
             return str(answer.read().decode())
 
     return read(await asyncio.to_thread(fetch))
