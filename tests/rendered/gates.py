@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 from tests.rendered.processes import of_render
 
 TEMPLATE = ROOT / "template"
+# Types of packages are looked up once, not for each render; workers do not write at once.
+TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # What tools call their caches is the same for all, and locks have tests of their own.
 NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
@@ -64,7 +66,7 @@ def run(command: list[str], directory: Path, **settings: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        env=os.environ | {"COLUMNS": "100"} | settings,
+        env=os.environ | {"COLUMNS": "100", "MYPY_CACHE_DIR": str(TYPES)} | settings,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -141,12 +143,12 @@ def distributions(everything: Path) -> dict[str, set[str]]:
     return {name: {canonicalize_name(each) for each in brought} for name, brought in told.items()}
 
 
-def pass_cheap_gates(shop: Path, everything: Path, cache: Path) -> None:
+def pass_cheap_gates(shop: Path, everything: Path) -> None:
     """Lint, format, types, contracts; migrations on SQLite; every import; tests are collected."""
     assert residue(shop) == []
     assert undeclared(shop, everything) == set()
     venv = f"VENV={everything / '.venv'}"
-    run(["make", "check", venv], shop, MYPY_CACHE_DIR=str(cache / "mypy"), RUFF_NO_CACHE="true")
+    run(["make", "check", venv], shop, RUFF_NO_CACHE="true")
     settings = {"DATABASE_URL": f"sqlite:///{shop / 'gate.db'}", "LOG_LEVEL": "WARNING"}
     for program in (["-c", MIGRATED], ["-c", IMPORTED], [*PYTEST, "--collect-only"]):
         environment = os.environ | settings

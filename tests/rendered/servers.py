@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from tests import debian
 from tests.conftest import unavailable
 
-DEADLINE = 120.0  # seconds, after which something is taken to hang
+DEADLINE = 300.0  # seconds, after which something is taken to hang
 MEMORY = Path("/dev/shm")  # noqa: S108 - the one place that Linux has for this
 ROOM = 2 * 2**30  # bytes, for the data of all servers of a worker
 DRIVERS = {
