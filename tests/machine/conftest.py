@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,7 +188,42 @@ def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    root = tmp_path / "ein schöner Ordner" / "shop"
+    """A new project, for which nothing is brought up."""
+    yield from _lent(_new(tmp_path))
+
+
+@pytest.fixture
+def ready(_kept: Path) -> Iterator[Shop]:
+    """The same project as `up` leaves it, always in one place, for environments cannot be moved."""
+    now = _kept.with_name("now")
+    shutil.rmtree(now, ignore_errors=True)
+    subprocess.run(["/bin/cp", "-a", str(_kept), str(now)], check=True)
+    yield from _lent(_at(now))
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ready")
+    _new(folder / "now").up()
+    return (folder / "now").rename(folder / "kept")
+
+
+def _at(folder: Path) -> Shop:
+    return Shop(folder / "ein schöner Ordner" / "shop", folder / "state")
+
+
+def _lent(shop: Shop) -> Iterator[Shop]:
+    yield shop
+    shop.release_the_proof()
+    for process in shop.started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=600)
+
+
+def _new(folder: Path) -> Shop:
+    shop = _at(folder)
+    root = shop.root
     (root / "migrate" / "versions").mkdir(parents=True)
     (root / ".python-version").write_text(f"{PYTHON}\n")
     (root / "toolchain.yml").write_text(TOOLCHAIN.format(pip="26.3"))
@@ -201,10 +237,4 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         'revision = "0002"\ndown_revision = "0001"\n'
     )
     (root / "prove.py").write_text(PROVE)
-    shop = Shop(root, tmp_path / "state")
-    yield shop
-    shop.release_the_proof()
-    for process in shop.started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+    return shop

@@ -63,11 +63,10 @@ def changes(path: Path) -> tuple[Callable[[Path], None], ...]:
 
 
 @pytest.fixture
-def ready(shop: Shop) -> Shop:
-    """Up, on an interpreter whose files are its own to break."""
-    shop.up()
-    assert shop.headstart("check").returncode == 0
-    return shop
+def ready(ready: Shop) -> Shop:
+    """Up, and looked at, on an interpreter whose files are its own to break."""
+    assert ready.headstart("check").returncode == 0
+    return ready
 
 
 def own(shop: Shop) -> list[Path]:

@@ -54,6 +54,7 @@ class Machine:
     def install(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         own = {
+            "PIP_NO_COMPILE": "1",  # most of it is never run here
             "PATH": str(self.bin),
             "HOME": str(self.folder),
             "HEADSTART_WAIT": "0",
