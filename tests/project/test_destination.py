@@ -181,7 +181,7 @@ def start(name: str, cwd: Path) -> forkserver.Forked:
 
 
 def wait_for_workshop(parent: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not [*parent.glob(".shop.*"), *parent.glob("shop/.shop.*")]:
         assert time.monotonic() < deadline
         time.sleep(0.002)
