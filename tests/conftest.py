@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tests import forkserver
 from tests.shared import keep_in, shared
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parents[1]
 
 # As people have it: what a command imports was compiled for the first one.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# No test fails for being slow; what else is set here, or by CI, holds.
+settings.register_profile("unhurried", settings(deadline=None))
+settings.load_profile("unhurried")
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -14,7 +14,7 @@ from bootstrap.project.repository import Repository
 THEIRS = "refs/headstart/update"  # keeps the update's commits from git's clean-up
 _NOTE = "update.json"
 _LOCKED = ("index", "HEAD", "ORIG_HEAD", "CHERRY_PICK_HEAD", "AUTO_MERGE", "MERGE_MSG")
-_PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
+PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
 
 
 class Stage(StrEnum):
@@ -94,7 +94,7 @@ def clear_locks(repository: Repository) -> None:
 def clear(repository: Repository, *locked: str) -> None:
     """Remove the locks on files and refs of git's; a git that still runs is given time to end."""
     words = ("rev-parse", "--path-format=absolute", "--git-path")
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
         while lock.exists() and time.monotonic() < end:
             time.sleep(0.05)

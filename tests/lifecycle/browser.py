@@ -158,7 +158,7 @@ def _close(process: subprocess.Popen[bytes], to: BinaryIO) -> None:
         to.write(b'{"id": 0, "method": "Browser.close"}\0')
         to.flush()
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=600)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -25,7 +25,7 @@ from bootstrap.project.repository import of_project
 from bootstrap.project.trees import workbench
 from tests.conftest import headstart
 
-CASES = int(os.environ.get("HEADSTART_CASES", "200"))  # make nightly: thousands
+CASES = int(os.environ.get("HEADSTART_CASES", "60"))  # make nightly: thousands
 LINES = 14
 Files = dict[str, list[str]]
 START: Files = {

@@ -465,7 +465,7 @@ def started(package: Package, folder: Path, environment: dict[str, str]) -> subp
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while not path.exists():
         assert time.monotonic() < deadline, f"no {path}"
         time.sleep(0.01)
@@ -494,7 +494,9 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_command(
     for shop in shops:
         write(shop / "untracked.txt", "mine\n")
     before = [state(shop) for shop in shops]
-    run = started(package, first.parent, git_that(tmp_path, "exec sleep 600", when=when, where="b"))
+    run = started(
+        package, first.parent, git_that(tmp_path, "exec sleep 3600", when=when, where="b")
+    )
     wait_for(tmp_path / "sign")
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
@@ -515,18 +517,18 @@ def test_workers_end_with_a_fleet_that_is_killed(
     run = started(package, first.parent, git_that(tmp_path, pause, when="merge-tree", where="b"))
     wait_for(tmp_path / "sign")
     run.kill()
-    assert run.communicate(timeout=60)[0] == "", "ends with the last process that can write there"
+    assert run.communicate(timeout=600)[0] == "", "ends with the last process that can write there"
 
 
 def test_ctrl_c_ends_all_at_once(package: Package, first: Path, tmp_path: Path) -> None:
     another(first, "b")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    paused = git_that(tmp_path, "exec sleep 600", when="merge-tree", where="b")
+    paused = git_that(tmp_path, "exec sleep 3600", when="merge-tree", where="b")
     run = started(package, first.parent, {"TMPDIR": str(temporary), **paused})
     wait_for(tmp_path / "sign")
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
-    out, err = run.communicate(timeout=20)
+    out, err = run.communicate(timeout=600)
     assert run.returncode == 130
     assert "Interrupted" in err
     assert "Traceback" not in out + err

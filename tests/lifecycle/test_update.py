@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bootstrap.project import rollback, underway
+from bootstrap.project.repository import of_project
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
 from tests.project.conftest import git, tree
 from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER, Terminal
@@ -719,14 +720,27 @@ def test_an_update_whose_git_was_killed_before_it_wrote_the_answers_can_be_taken
     assert state(torn) == old
 
 
-def test_git_s_lock_that_outlived_it_is_not_in_the_way_of_taking_back(
-    package: Package, torn: Path
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_git_s_locks_that_outlived_it_are_waited_for_once_and_then_not_in_the_way(
+    package: Package, torn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = state(torn)
+    old, clock = state(torn), Clock()
     package.told("update", cwd=torn, code=1)
     for name in ("index", "MERGE_MSG", "CHERRY_PICK_HEAD", "refs/heads/main"):
         (torn / f".git/{name}.lock").touch()
-    began = time.monotonic()
-    package.told("update", "--abort", cwd=torn)
+    monkeypatch.setattr(underway, "time", clock)
+    rollback.abort(of_project(torn))
     assert state(torn) == old
-    assert time.monotonic() - began < 10
+    assert underway.PATIENCE <= clock.now < 2 * underway.PATIENCE

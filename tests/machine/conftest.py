@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from compileall import compile_dir
 from dataclasses import dataclass, field
 from pathlib import Path
+from py_compile import PycInvalidationMode
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +22,7 @@ import pytest
 from bootstrap import pyenv
 from tests import forkserver
 from tests.conftest import unavailable
+from tests.shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
 PYTHON = platform.python_version()
+PIP = "26.3"
 POETRY = "poetry==2.5.1"
 
 TOOLCHAIN = """\
@@ -94,6 +100,7 @@ class Shop:
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "NO_COLOR"}}
         own = {"HEADSTART_STATE_DIR": str(self.state), "PYTHONPATH": str(REPOSITORY)}
+        own["VIRTUALENV_OVERRIDE_APP_DATA"] = str(shared("app-data", _seed))
         # A pyenv that is not on this machine's PATH is a step more, and has tests of its own.
         own["PATH"] = f"{os.environ['PATH']}:{pyenv.root(os.environ) / 'bin'}"
         return inherited | own | more
@@ -134,11 +141,22 @@ class Shop:
         (self.root / "wait").unlink(missing_ok=True)
 
 
+def _seed(app_data: Path) -> None:
+    """Let virtualenv keep the pip of these projects, compiled: each environment begins with it."""
+    environment = os.environ | {"VIRTUALENV_OVERRIDE_APP_DATA": str(app_data)}
+    seeds = ("--no-periodic-update", "--pip", PIP, "--no-setuptools")
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "virtualenv", "--quiet", *seeds, folder]
+        subprocess.run(command, env=environment, check=True)
+    unchecked = PycInvalidationMode.UNCHECKED_HASH  # virtualenv copies them with new times
+    compile_dir(app_data, quiet=1, invalidation_mode=unchecked)
+
+
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -187,10 +205,45 @@ def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    root = tmp_path / "ein schöner Ordner" / "shop"
+    """A new project, for which nothing is brought up."""
+    yield from _lent(_new(tmp_path))
+
+
+@pytest.fixture
+def ready(_kept: Path) -> Iterator[Shop]:
+    """The same project as `up` leaves it, always in one place, for environments cannot be moved."""
+    now = _kept.with_name("now")
+    shutil.rmtree(now, ignore_errors=True)
+    subprocess.run(["/bin/cp", "-a", str(_kept), str(now)], check=True)
+    yield from _lent(_at(now))
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ready")
+    _new(folder / "now").up()
+    return (folder / "now").rename(folder / "kept")
+
+
+def _at(folder: Path) -> Shop:
+    return Shop(folder / "ein schöner Ordner" / "shop", folder / "state")
+
+
+def _lent(shop: Shop) -> Iterator[Shop]:
+    yield shop
+    shop.release_the_proof()
+    for process in shop.started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=600)
+
+
+def _new(folder: Path) -> Shop:
+    shop = _at(folder)
+    root = shop.root
     (root / "migrate" / "versions").mkdir(parents=True)
     (root / ".python-version").write_text(f"{PYTHON}\n")
-    (root / "toolchain.yml").write_text(TOOLCHAIN.format(pip="26.3"))
+    (root / "toolchain.yml").write_text(TOOLCHAIN.format(pip=PIP))
     (root / "requirements-dev.lock").write_text(LOCK.read_text())
     (root / ".env.example").write_text("SECRET_KEY=\nDATABASE_URL=sqlite:///./shop.db\n")
     (root / "migrate" / "run.py").write_text(MIGRATE)
@@ -201,10 +254,4 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         'revision = "0002"\ndown_revision = "0001"\n'
     )
     (root / "prove.py").write_text(PROVE)
-    shop = Shop(root, tmp_path / "state")
-    yield shop
-    shop.release_the_proof()
-    for process in shop.started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+    return shop

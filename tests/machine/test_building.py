@@ -233,7 +233,7 @@ def test_a_disk_that_changes_under_a_build_is_told(
         now = os.statvfs(root)
         remount(root, change.format(used=(now.f_blocks - now.f_bfree) * now.f_frsize))
         (workshop.record / "go").touch()
-        told, _ = running.communicate(timeout=60)
+        told, _ = running.communicate(timeout=600)
         assert running.returncode == 1
         assert json.loads(told.splitlines()[-1])["error"]["cause"] == cause
         remount(root, "rw,size=600m")

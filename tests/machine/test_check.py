@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,10 @@ def changes(path: Path) -> tuple[Callable[[Path], None], ...]:
 
 
 @pytest.fixture
-def ready(shop: Shop) -> Shop:
-    """Up, on an interpreter whose files are its own to break."""
-    shop.up()
-    assert shop.headstart("check").returncode == 0
-    return shop
+def ready(ready: Shop) -> Shop:
+    """Up, and looked at, on an interpreter whose files are its own to break."""
+    assert ready.headstart("check").returncode == 0
+    return ready
 
 
 def own(shop: Shop) -> list[Path]:
@@ -127,12 +126,9 @@ def test_an_interrupted_environment_is_never_as_pinned(ready: Shop) -> None:
     assert not ask_stub(read(ready.root))
 
 
-def test_the_stub_answers_within_milliseconds(ready: Shop) -> None:
-    stub = stub_path(read(ready.root))
-
-    def once() -> float:
-        started = time.perf_counter()
-        subprocess.run([stub], check=True)
-        return time.perf_counter() - started
-
-    assert min(once() for _ in range(30)) < 0.02
+def test_the_stub_starts_one_process_and_no_python(ready: Shop) -> None:
+    """That is why it answers in milliseconds; how many, the benchmark of the machine half tells."""
+    traced = ["/bin/sh", "-x", str(stub_path(read(ready.root)))]
+    done = subprocess.run(traced, capture_output=True, text=True, check=True)
+    commands = re.findall(r"(?m)^\++ (\S+)", done.stderr)
+    assert [each for each in commands if each != "["] == [shutil.which("stat")]

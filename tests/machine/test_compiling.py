@@ -127,7 +127,7 @@ def test_a_disk_that_fills_up_is_told_and_cleared(foundry: Foundry, tmp_path: Pa
         running = foundry.start(phase="configure", TMPDIR=str(small))
         used = os.statvfs(small)
         remount(small, f"size={(used.f_blocks - used.f_bfree) * used.f_frsize}")
-        told, _ = running.communicate(timeout=120)
+        told, _ = running.communicate(timeout=600)
         assert running.returncode == 1
         assert json.loads(told.splitlines()[-1])["error"]["cause"] == "disk-full"
         assert list(small.iterdir()) == []

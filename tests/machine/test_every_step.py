@@ -6,13 +6,13 @@ import hashlib
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bootstrap.machine.steps import all_steps
+from tests import forkserver
 from tests.machine.conftest import Shop, newest
 from tests.machine.simulated_mac import Mac, new_mac
 from tests.rendered.servers import free_port, program
@@ -98,16 +98,9 @@ def mac(shop: Shop, tmp_path: Path) -> Iterator[Mac]:
 def killed(mac: Mac, step: str, seconds: str) -> bool:
     """Run `up` and kill it so far into the step; False where the step had nothing to do."""
     before = len(mac.shop.journal())
-    argv = [sys.executable, "-m", "tests.machine.killing", step, seconds, "up", "--yes"]
-    done = subprocess.run(
-        argv,
-        cwd=mac.shop.root,
-        env=mac.shop.environment(mac.variables),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    command = ("-m", "tests.machine.killing", step, seconds, "up", "--yes")
+    environment = mac.shop.environment(mac.variables)
+    done = forkserver.of_headstart().run(*command, cwd=mac.shop.root, env=environment)
     assert done.returncode in {0, -signal.SIGKILL}, done.stdout + done.stderr
     begun = [
         each["step"] for each in mac.shop.journal()[before:] if each["event"] == "step-started"

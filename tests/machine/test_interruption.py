@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import forkserver
 from tests.conftest import disk, remount
 from tests.machine.conftest import Shop, is_alive, other_python, wait_until
 
@@ -58,71 +58,71 @@ def test_killed_again_and_again_it_still_arrives(shop: Shop, stride: int) -> Non
     assert_converged(shop)
 
 
-@pytest.mark.parametrize("delay", [0.5, 1.0, 2.0, 3.0])
-def test_killed_in_the_middle_of_a_replacement_it_arrives(shop: Shop, delay: float) -> None:
-    shop.up()
-    (shop.root / ".python-version").write_text(f"{other_python()}\n")
-    before = lines(shop)
-    began = time.monotonic()
-    kill_when(shop, lambda: lines(shop) > before and time.monotonic() > began + delay)
-    assert_converged(shop)
+@pytest.mark.parametrize("step", ["venv", "packages"])
+@pytest.mark.parametrize("seconds", ["0.1", "3600"])
+def test_killed_in_the_middle_of_a_replacement_it_arrives(
+    ready: Shop, step: str, seconds: str
+) -> None:
+    """So far into a step, or at its end, before the journal knows of it."""
+    (ready.root / ".python-version").write_text(f"{other_python()}\n")
+    command = ("-m", "tests.machine.killing", step, seconds, "up")
+    environment = ready.environment({})
+    killed = forkserver.of_headstart().run(*command, cwd=ready.root, env=environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_converged(ready)
 
 
-def test_a_command_that_outlives_a_killed_run_is_ended_by_the_next(shop: Shop) -> None:
-    shop.up()
-    running, proof = shop.block_the_proof()
+def test_a_command_that_outlives_a_killed_run_is_ended_by_the_next(ready: Shop) -> None:
+    running, proof = ready.block_the_proof()
     running.kill()
     running.communicate()
     assert is_alive(proof)
-    proving = shop.root / "proving"
+    proving = ready.root / "proving"
     proving.unlink()
-    second = shop.start("up")
+    second = ready.start("up")
     wait_until(proving.exists)
     assert not is_alive(proof)
-    shop.release_the_proof()
-    _, progress = second.communicate(timeout=60)
+    ready.release_the_proof()
+    _, progress = second.communicate(timeout=600)
     assert "The previous run was interrupted during the step proof" in progress
-    assert_converged(shop)
+    assert_converged(ready)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_leaves_nothing_running(shop: Shop, number: signal.Signals) -> None:
-    shop.up()
-    running, proof = shop.block_the_proof()
+def test_an_interrupted_run_leaves_nothing_running(ready: Shop, number: signal.Signals) -> None:
+    running, proof = ready.block_the_proof()
     running.send_signal(number)
-    _, told = running.communicate(timeout=30)
+    _, told = running.communicate(timeout=600)
     assert running.returncode == 130
     assert "Interrupted" in told
     assert "Traceback" not in told
     assert not is_alive(proof)
-    assert shop.journal()[-1]["ending"] == "interrupted"
-    shop.release_the_proof()
-    assert_converged(shop)
+    assert ready.journal()[-1]["ending"] == "interrupted"
+    ready.release_the_proof()
+    assert_converged(ready)
 
 
-def test_even_a_grandchild_that_ignores_ctrl_c_is_ended(shop: Shop) -> None:
-    shop.up()
-    (shop.root / "prove.py").write_text(
+def test_even_a_grandchild_that_ignores_ctrl_c_is_ended(ready: Shop) -> None:
+    (ready.root / "prove.py").write_text(
         "import os, pathlib, subprocess, sys\n"
-        "child = subprocess.Popen(['sh', '-c', 'trap \"\" INT TERM; sleep 100; sleep 100'])\n"
+        "child = subprocess.Popen(['sh', '-c', 'trap \"\" INT TERM; sleep 3600; sleep 3600'])\n"
         "pathlib.Path('proving').write_text(str(child.pid))\n"
         "child.wait()\n"
     )
-    running, grandchild = shop.block_the_proof()
+    running, grandchild = ready.block_the_proof()
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
-    wait_until(lambda: not is_alive(grandchild), seconds=5)
-    shop.release_the_proof()
+    running.communicate(timeout=600)
+    wait_until(lambda: not is_alive(grandchild))
+    ready.release_the_proof()
 
 
-def test_a_second_run_is_refused_and_told_who_the_first_is(shop: Shop) -> None:
-    shop.up()
-    running, _ = shop.block_the_proof()
-    second = shop.headstart("up", "--prove")
+def test_a_second_run_is_refused_and_told_who_the_first_is(ready: Shop) -> None:
+    running, _ = ready.block_the_proof()
+    second = ready.headstart("up", "--prove")
     assert second.returncode == 4
     assert f"process {running.pid}" in second.stderr
-    shop.release_the_proof()
-    running.communicate(timeout=60)
+    ready.release_the_proof()
+    running.communicate(timeout=600)
     assert running.returncode == 0
 
 
@@ -146,15 +146,14 @@ def test_a_disk_that_fills_up_is_told_and_roomier_it_arrives(
         assert_converged(moved)
 
 
-def test_a_half_installed_package_is_made_whole(shop: Shop) -> None:
+def test_a_half_installed_package_is_made_whole(ready: Shop) -> None:
     """What a killed pip leaves: files and metadata, but no RECORD."""
-    shop.up()
-    (folder,) = shop.root.glob(".venv/lib/*/site-packages/pluggy-*.dist-info")
+    (folder,) = ready.root.glob(".venv/lib/*/site-packages/pluggy-*.dist-info")
     (folder / "RECORD").unlink()
-    (shop.root / ".venv" / "headstart-packages.json").unlink()
-    shop.up()
+    (ready.root / ".venv" / "headstart-packages.json").unlink()
+    ready.up()
     assert (folder / "RECORD").exists()
-    assert_converged(shop)
+    assert_converged(ready)
 
 
 def test_a_creation_that_was_killed_is_redone(shop: Shop) -> None:

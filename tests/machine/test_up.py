@@ -61,24 +61,22 @@ def test_settings_are_made_once_with_a_secret_nobody_saw(shop: Shop) -> None:
     assert "DATABASE_URL" in findings[0]["problem"]
 
 
-def test_a_wrong_python_is_replaced_and_the_old_one_kept_until_all_works(shop: Shop) -> None:
-    shop.up()
-    (shop.root / ".python-version").write_text(f"{other_python()}\n")
-    (shop.root / "prove.py").write_text("raise SystemExit('not yet')\n")
-    failed = shop.headstart("up")
+def test_a_wrong_python_is_replaced_and_the_old_one_kept_until_all_works(ready: Shop) -> None:
+    (ready.root / ".python-version").write_text(f"{other_python()}\n")
+    (ready.root / "prove.py").write_text("raise SystemExit('not yet')\n")
+    failed = ready.headstart("up")
     assert failed.returncode == 1
     assert "not yet" in failed.stderr
-    assert len(asides(shop)) == 1
-    (shop.root / "prove.py").write_text("import pluggy\n")
-    assert steps(shop.up()) == ["proof", "cleanup"]
-    assert asides(shop) == []
-    assert shop.findings() == []
+    assert len(asides(ready)) == 1
+    (ready.root / "prove.py").write_text("import pluggy\n")
+    assert steps(ready.up()) == ["proof", "cleanup"]
+    assert asides(ready) == []
+    assert ready.findings() == []
 
 
 def test_a_replacement_that_cannot_be_made_gives_the_old_one_back(
-    shop: Shop, tmp_path: Path
+    ready: Shop, tmp_path: Path
 ) -> None:
-    shop.up()
     version = "3.11.99"
     fake = tmp_path / "pyenv" / "versions" / version / "bin" / "python3.11"
     fake.parent.mkdir(parents=True)
@@ -88,12 +86,12 @@ def test_a_replacement_that_cannot_be_made_gives_the_old_one_back(
         f'#!/bin/sh\n[ "$1" = -I ] && echo \'{told} "framework": ""}}\' && exit\nexit 1\n'
     )
     fake.chmod(0o755)
-    (shop.root / ".python-version").write_text(f"{version}\n")
-    failed = shop.headstart("up", PYENV_ROOT=str(tmp_path / "pyenv"))
+    (ready.root / ".python-version").write_text(f"{version}\n")
+    failed = ready.headstart("up", PYENV_ROOT=str(tmp_path / "pyenv"))
     assert failed.returncode == 1, failed.stderr
-    assert asides(shop) == []
-    (shop.root / ".python-version").write_text(f"{PYTHON}\n")
-    assert steps(shop.up()) == []
+    assert asides(ready) == []
+    (ready.root / ".python-version").write_text(f"{PYTHON}\n")
+    assert steps(ready.up()) == []
 
 
 def test_a_python_that_is_not_there_is_refused_with_the_way_to_get_it(shop: Shop) -> None:
@@ -113,43 +111,39 @@ def test_a_foreign_folder_is_refused_and_left_alone(shop: Shop) -> None:
     assert [at.name for at in (shop.root / ".venv").iterdir()] == ["thesis.txt"]
 
 
-def test_another_pip_is_installed_in_place(shop: Shop) -> None:
-    shop.up()
-    shop.edit("toolchain.yml", "26.3", "25.1")
-    assert steps(shop.up()) == ["pip", "proof"]
-    assert shop.findings() == []
+def test_another_pip_is_installed_in_place(ready: Shop) -> None:
+    ready.edit("toolchain.yml", "26.3", "25.1")
+    assert steps(ready.up()) == ["pip", "proof"]
+    assert ready.findings() == []
 
 
-def test_a_broken_pip_is_replaced(shop: Shop) -> None:
-    shop.up()
-    (package,) = shop.root.glob(".venv/lib/*/site-packages/pip")
+def test_a_broken_pip_is_replaced(ready: Shop) -> None:
+    (package,) = ready.root.glob(".venv/lib/*/site-packages/pip")
     shutil.rmtree(package)
-    assert [each["step"] for each in shop.findings()] == ["pip", "packages"]
-    (record,) = shop.root.glob(".venv/lib/*/site-packages/pip-*.dist-info/RECORD")
+    assert [each["step"] for each in ready.findings()] == ["pip", "packages"]
+    (record,) = ready.root.glob(".venv/lib/*/site-packages/pip-*.dist-info/RECORD")
     record.unlink()
-    assert steps(shop.up()) == ["pip"]
-    assert shop.findings() == []
+    assert steps(ready.up()) == ["pip"]
+    assert ready.findings() == []
 
 
-def test_a_changed_lock_removes_only_what_a_lock_brought(shop: Shop) -> None:
-    shop.up()
-    pip = [str(shop.root / ".venv" / "bin" / "python"), "-m", "pip", "install", "-q", "toml"]
+def test_a_changed_lock_removes_only_what_a_lock_brought(ready: Shop) -> None:
+    pip = [str(ready.root / ".venv" / "bin" / "python"), "-m", "pip", "install", "-q", "toml"]
 
     subprocess.run(pip, check=True)
-    assert steps(shop.up()) == []
-    lock = shop.root / "requirements-dev.lock"
+    assert steps(ready.up()) == []
+    lock = ready.root / "requirements-dev.lock"
     lock.write_text(lock.read_text().partition("pluggy")[0])
-    (shop.root / "prove.py").write_text("import iniconfig, toml\n")
-    assert steps(shop.up()) == ["packages", "proof"]
-    assert installed(shop) == {"pip", "iniconfig", "toml"}
+    (ready.root / "prove.py").write_text("import iniconfig, toml\n")
+    assert steps(ready.up()) == ["packages", "proof"]
+    assert installed(ready) == {"pip", "iniconfig", "toml"}
 
 
-def test_a_package_that_somebody_removed_comes_back(shop: Shop) -> None:
-    shop.up()
-    (folder,) = shop.root.glob(".venv/lib/*/site-packages/pluggy-*.dist-info")
+def test_a_package_that_somebody_removed_comes_back(ready: Shop) -> None:
+    (folder,) = ready.root.glob(".venv/lib/*/site-packages/pluggy-*.dist-info")
     shutil.rmtree(folder)
-    assert steps(shop.up()) == ["packages"]
-    assert shop.findings() == []
+    assert steps(ready.up()) == ["packages"]
+    assert ready.findings() == []
 
 
 def test_a_wrong_hash_stops_the_run_and_says_so(shop: Shop) -> None:
@@ -172,22 +166,20 @@ def test_one_step_alone_needs_those_before_it(shop: Shop) -> None:
     assert steps(shop.up("--only", "packages")) == ["packages"]
 
 
-def test_a_proof_is_repeated_only_when_asked_for_or_something_changed(shop: Shop) -> None:
-    shop.up()
-    assert steps(shop.up("--prove")) == ["proof"]
-    shop.edit("toolchain.yml", "  - python prove.py", "  - python prove.py\n  - python -V")
-    assert steps(shop.up()) == ["proof"]
+def test_a_proof_is_repeated_only_when_asked_for_or_something_changed(ready: Shop) -> None:
+    assert steps(ready.up("--prove")) == ["proof"]
+    ready.edit("toolchain.yml", "  - python prove.py", "  - python prove.py\n  - python -V")
+    assert steps(ready.up()) == ["proof"]
 
 
-def test_a_new_migration_is_applied(shop: Shop) -> None:
-    shop.up()
-    revision = shop.root / "migrate" / "versions" / "0003_c.py"
+def test_a_new_migration_is_applied(ready: Shop) -> None:
+    revision = ready.root / "migrate" / "versions" / "0003_c.py"
     revision.write_text('revision = "0003"\ndown_revision = "0002"\n')
-    failed = shop.headstart("up")
+    failed = ready.headstart("up")
     assert failed.returncode == 1
     assert "the database is at 0002, the code is at 0003" in failed.stderr
-    shop.edit("migrate/run.py", "0002", "0003")
-    assert steps(shop.up()) == ["migrations", "proof"]
+    ready.edit("migrate/run.py", "0002", "0003")
+    assert steps(ready.up()) == ["migrations", "proof"]
 
 
 def test_a_shared_environment_lives_outside_the_project(shop: Shop, tmp_path: Path) -> None:
@@ -199,7 +191,7 @@ def test_a_shared_environment_lives_outside_the_project(shop: Shop, tmp_path: Pa
 
 
 def test_a_foreign_shell_environment_does_not_matter(shop: Shop, tmp_path: Path) -> None:
-    done = shop.headstart(
+    running = shop.start(
         "up",
         VIRTUAL_ENV="/nowhere",
         PYTHONHOME="",
@@ -207,7 +199,8 @@ def test_a_foreign_shell_environment_does_not_matter(shop: Shop, tmp_path: Path)
         PIP_TARGET=str(tmp_path / "target"),
         CONDA_PREFIX="/nowhere",
     )
-    assert done.returncode == 0, done.stderr
+    _, errors = running.communicate()
+    assert running.returncode == 0, errors
     assert not (tmp_path / "target").exists()
 
 
@@ -226,11 +219,10 @@ def test_an_unreachable_index_is_named_as_the_cause(shop: Shop, tmp_path: Path) 
     assert "cannot be reached" in done.stderr
 
 
-def test_doctor_repairs_what_a_quick_look_does_not_see(shop: Shop) -> None:
-    shop.up()
-    (package,) = shop.root.glob(".venv/lib/*/site-packages/pip")
+def test_doctor_repairs_what_a_quick_look_does_not_see(ready: Shop) -> None:
+    (package,) = ready.root.glob(".venv/lib/*/site-packages/pip")
     shutil.rmtree(package)
-    assert steps(shop.up()) == []
-    done = shop.headstart("doctor", "--fix")
+    assert steps(ready.up()) == []
+    done = ready.headstart("doctor", "--fix")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert shop.findings() == []
+    assert ready.findings() == []

@@ -13,6 +13,8 @@ import pytest
 
 from bootstrap.errors import Refused
 from bootstrap.project.destination import acceptable, move_into_place, workshop
+from tests import forkserver
+from tests.forkserver import PIPE
 from tests.project.conftest import headstart, made, tree
 
 
@@ -173,18 +175,13 @@ def folder(path: Path) -> Path:
     return path
 
 
-def start(name: str, cwd: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "bootstrap", "new", name, "--defaults"],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def start(name: str, cwd: Path) -> forkserver.Forked:
+    command = ("-m", "bootstrap", "new", name, "--defaults")
+    return forkserver.of_headstart().start(*command, cwd=cwd, env=os.environ, stderr=PIPE)
 
 
 def wait_for_workshop(parent: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not [*parent.glob(".shop.*"), *parent.glob("shop/.shop.*")]:
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -45,7 +45,7 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """Wait until `text` has appeared since the last text that was waited for."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 600
         while text not in self.seen:
             assert time.monotonic() < deadline, f"no {text!r} in:\n{self.seen}"
             assert self._read(), f"ended without {text!r}:\n{self.seen}"
@@ -59,7 +59,7 @@ class Terminal:
         """Wait for the command to end and return its exit code."""
         while self._read():
             pass
-        return self._process.wait(30)
+        return self._process.wait(600)
 
     def close(self) -> None:
         """Leave nothing running."""
@@ -68,7 +68,7 @@ class Terminal:
         os.close(self._master)
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], 30)
+        ready, _, _ = select.select([self._master], [], [], 600)
         try:
             data = os.read(self._master, 65536) if ready else b""
         except OSError:  # Linux's way of saying that the other side is closed
