@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from tests.forkserver import Forked, ForkServer, fork_server
 from tests.rendered.servers import engine_of
 
 REVISION = '''"""{message}
@@ -41,8 +42,17 @@ def downgrade() -> None:
     """Bring the database back to the revision before."""
 {down}
 '''
-# Every command of one driver in one process each, forked from one that has imported everything.
 Done = subprocess.CompletedProcess[str]
+DEADLINE = 300.0
+# What `python -m migrate` and `python -m alembic` import of others, with what the models need.
+OF_A_MIGRATION = (
+    *("alembic.command", "alembic.config", "alembic.autogenerate", "alembic.ddl.postgresql"),
+    *("sqlalchemy.orm", "sqlalchemy.ext.asyncio", "sqlalchemy.dialects.sqlite.aiosqlite"),
+    *("sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.dialects.mysql.asyncmy"),
+    *("psycopg", "pymysql", "cryptography.hazmat.primitives.serialization"),
+    *("fastapi", "pydantic_settings", "email_validator", "structlog", "orjson", "redis.asyncio"),
+    *("opentelemetry.trace", "rich.console", "cronsim"),
+)
 
 
 @dataclass
@@ -55,7 +65,9 @@ class Kit:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.folder)}
+        """What every command gets; what a test edits twice in a second must be read twice."""
+        own = {"DATABASE_URL": self.url, "PYTHONPATH": str(self.folder)}
+        return os.environ | own | {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def write(self, id_: str, parent: str | None, up: str, down: str = "pass") -> Path:
         """Write a revision with these bodies, and the file HEAD."""
@@ -66,22 +78,21 @@ class Kit:
         (self.folder / "migrate/HEAD").write_text(f"{id_}\n")
         return path
 
-    def start(self, *command: str, **settings: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [self.python, "-m", *command],
-            cwd=self.folder,
-            env=self.environment | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    @property
+    def interpreter(self) -> ForkServer:
+        return fork_server(self.python, OF_A_MIGRATION)
+
+    def start(self, *command: str, **settings: str) -> Forked:
+        """Start `python -m COMMAND`, with its errors among its output."""
+        environment = self.environment | settings
+        return self.interpreter.start("-m", *command, cwd=self.folder, env=environment)
 
     def run(self, *command: str, **settings: str) -> Done:
-        """Run `python -m COMMAND` to whatever end."""
-        process = self.start(*command, **settings)
-        output, _ = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(command, process.returncode, output)
+        """Run `python -m COMMAND` to whatever end, with its errors among its output."""
+        environment = self.environment | settings
+        return self.interpreter.run(
+            "-m", *command, cwd=self.folder, env=environment, merged=True, timeout=DEADLINE
+        )
 
     def migrate(self, *arguments: str, code: int = 0, **settings: str) -> str:
         """Run `python -m migrate ARGUMENTS`, which must end with that code; return its words."""
@@ -97,15 +108,10 @@ class Kit:
 
     def program(self, text: str, **settings: str) -> str:
         """Run a program of the test's own among the project's packages; return its output."""
-        done = subprocess.run(
-            [self.python, "-c", textwrap.dedent(text)],
-            cwd=self.folder,
-            env=self.environment | settings,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        environment = self.environment | settings
+        words = ("-c", textwrap.dedent(text))
+        done = self.interpreter.run(*words, cwd=self.folder, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
@@ -143,8 +149,7 @@ def copy_of(project: Path, folder: Path, url: str) -> Kit:
 def whole_copy_of(project: Path, folder: Path, url: str) -> Kit:
     """Copy the project's code with its revisions."""
     for name in ("app", "migrate"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(project / name, folder / name, ignore=ignored)
+        shutil.copytree(project / name, folder / name)
     for name in ("alembic.ini", "pyproject.toml"):
         shutil.copy(project / name, folder)
     return Kit(folder, str(project / ".venv/bin/python"), url)
