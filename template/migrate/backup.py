@@ -16,7 +16,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, MetaData, make_url, text
+from sqlalchemy import URL, inspect, make_url, text
 
 from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
@@ -127,10 +127,9 @@ def _empty(url: str) -> None:
     with engine.begin() as connection:
         if engine.dialect.name in MYSQL:
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
-            metadata = MetaData()
-            metadata.reflect(connection)
-            for table in metadata.tables:
-                connection.execute(text(f"DROP TABLE {table}"))
+            quoted = engine.dialect.identifier_preparer.quote
+            for table in inspect(connection).get_table_names():
+                connection.execute(text(f"DROP TABLE {quoted(table)}"))
         else:
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))
