@@ -92,9 +92,7 @@ def test_api_and_worker_refuse_to_start_behind_the_code(
     unmigrated: Backend, tmp_path: Path
 ) -> None:
     with running_redis(tmp_path) as (url, _):
-        both = [
-            unmigrated.start(command, REDIS_URL=url, PORT="0") for command in ("api", "worker")
-        ]
+        both = [unmigrated.start(command, REDIS_URL=url, PORT="0") for command in ("api", "worker")]
         assert all(process.wait(60) != 0 for process in both)
 
 
