@@ -46,7 +46,6 @@ def downgrade() -> None:
 '''
 CODE = ("app", "migrate")
 Done = subprocess.CompletedProcess[str]
-DEADLINE = 300.0
 
 
 @dataclass
@@ -89,7 +88,7 @@ class Kit:
         """Run `python -m COMMAND` to whatever end, with its errors among its output."""
         environment = self.environment | settings
         return self.interpreter.run(
-            "-m", *command, cwd=self.folder, env=environment, merged=True, timeout=DEADLINE
+            "-m", *command, cwd=self.folder, env=environment, merged=True, timeout=300
         )
 
     def migrate(self, *arguments: str, code: int = 0, **settings: str) -> str:
