@@ -160,7 +160,7 @@ def _empty(url: str) -> None:
     with engine.begin() as connection:
         if engine.dialect.name in MYSQL:
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
-            quoted = engine.dialect.identifier_preparer.quote
+            quoted = engine.dialect.identifier_preparer.quote_identifier
             for table in inspect(connection).get_table_names():
                 connection.execute(text(f"DROP TABLE {quoted(table)}"))
         else:
