@@ -206,7 +206,9 @@ class ForkServer:
 def _settings(env: Mapping[str, str]) -> dict[str, str]:
     """What an interpreter reads from its environment once, at its start; PYTHON_… is pyenv's."""
     read = {name: value for name, value in env.items() if name.startswith("PYTHON")}
-    return {name: read[name] for name in read if not name.startswith(("PYTHONPATH", "PYTHON_"))}
+    # Each command is given these two by the program itself.
+    others = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHON_")
+    return {name: read[name] for name in read if not name.startswith(others)}
 
 
 def _line(connection: socket.socket) -> bytes:

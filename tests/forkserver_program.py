@@ -109,6 +109,7 @@ def enter(request: Request) -> list[str]:
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     if request["session"]:
         os.setsid()
     tempfile.tempdir = None

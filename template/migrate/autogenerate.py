@@ -102,6 +102,7 @@ def plain_default(text: str | None, type_: TypeEngine[object]) -> str | None:
     while value.startswith("(") and value.endswith(")"):
         value = value[1:-1].strip()
     value = re.sub(r"::[\w\s\[\]\"().]+$", "", value)
+    value = re.sub(r"\b_utf8mb4(?=')", "", value)  # MySQL says so of every text in an expression
     if re.fullmatch(r"(now|current_timestamp|localtimestamp)(\(\d*\))?", value, re.IGNORECASE):
         return "now"
     if value[:1] in ("'", '"') and value[-1:] == value[:1]:

@@ -16,14 +16,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, MetaData, make_url, text
+from sqlalchemy import URL, inspect, make_url, text
 
 from migrate.engine import make_engine
-from migrate.errors import MigrationUnsafe
+from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.project import ROOT
 from migrate.statements import MYSQL
 
 FOLDER = ROOT / "var" / "backups"
+GENERATED = """
+SELECT table_name FROM information_schema.columns
+WHERE table_schema = database() AND generation_expression <> '' ORDER BY table_name
+"""
 ENDINGS = {"sqlite": "db", "postgresql": "dump", "mysql": "sql", "mariadb": "sql"}
 
 
@@ -34,12 +38,16 @@ def backup(url: str, version: str, folder: Path = FOLDER) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(parsed.database or "database").stem
     file = folder / f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}_{version}.{ENDINGS[kind]}"
-    if own := os.environ.get("MIGRATE_BACKUP_COMMAND"):
-        _run(["/bin/sh", "-c", own], {"DATABASE_URL": url, "BACKUP_FILE": str(file)})
-    elif kind == "sqlite":
-        _copy_sqlite(Path(str(parsed.database)), file)
-    else:
-        _run(_dump(parsed, file), _secrets(parsed))
+    try:
+        if own := os.environ.get("MIGRATE_BACKUP_COMMAND"):
+            _run(["/bin/sh", "-c", own], {"DATABASE_URL": url, "BACKUP_FILE": str(file)})
+        elif kind == "sqlite":
+            _copy_sqlite(Path(str(parsed.database)), file)
+        else:
+            _run(_dump(parsed, file), _secrets(parsed))
+    except _ProgramFailed as error:
+        message = f"{error}\nNothing else was changed."
+        raise MigrationUnsafe(message) from error
     return file
 
 
@@ -50,14 +58,24 @@ def restore(url: str, file: Path) -> None:
     if kind == "sqlite":
         _copy_sqlite(file, Path(str(parsed.database)))
         return
-    _empty(url)
     if kind == "postgresql":
         command = [_program("pg_restore"), "--no-owner", *_postgresql(parsed), str(file)]
-        _run(command, _secrets(parsed))
-        return
-    with file.open("rb") as dump:
+    else:
         command = [_program("mariadb", "mysql"), *_mysql(parsed), str(parsed.database)]
-        _run(command, _secrets(parsed), dump.fileno())
+    _empty(url)
+    try:
+        with file.open("rb") as dump:
+            _run(command, _secrets(parsed), dump.fileno())
+    except _ProgramFailed as error:
+        message = (
+            f"{error}\nThe database was emptied for the copy, and holds a part of it at most: "
+            "restore it again when the cause is gone."
+        )
+        raise MigrationFailed(message) from error
+
+
+class _ProgramFailed(Exception):
+    """A program of the server's did not come to a good end."""
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
@@ -70,7 +88,24 @@ def _dump(url: URL, file: Path) -> list[str]:
         options = ["--format=custom", f"--file={file}"]
         return [_program("pg_dump"), *options, *_postgresql(url)]
     options = ["--single-transaction", "--routines", "--triggers", f"--result-file={file}"]
-    return [_program("mariadb-dump", "mysqldump"), *_mysql(url), *options, str(url.database)]
+    return [_mysqldump(url), *_mysql(url), *options, str(url.database)]
+
+
+def _mysqldump(url: URL) -> str:
+    """Return the program whose copies this server takes back."""
+    with make_engine(url.render_as_string(hide_password=False)).connect() as connection:
+        if getattr(connection.dialect, "is_mariadb", False):
+            return _program("mariadb-dump", "mysqldump")
+        program = _program("mysqldump", "mariadb-dump")
+        generated = connection.execute(text(GENERATED)).scalars().first()
+    if generated is not None and b"MariaDB" in subprocess.check_output([program, "--version"]):
+        message = (
+            f"{generated} has generated columns, and {program}, which is MariaDB's, makes copies "
+            "of them that MySQL does not take back: a backup needs MySQL's own mysqldump first on "
+            "PATH, or MIGRATE_BACKUP_COMMAND. Nothing was changed; --no-backup does without."
+        )
+        raise MigrationUnsafe(message)
+    return program
 
 
 def _postgresql(url: URL) -> list[str]:
@@ -116,10 +151,8 @@ def _run(
         check=False,
     )
     if done.returncode:
-        message = (
-            f"{Path(command[0]).name} failed: {done.stderr.strip()}\nNothing else was changed."
-        )
-        raise MigrationUnsafe(message)
+        message = f"{Path(command[0]).name} failed: {done.stderr.strip()}"
+        raise _ProgramFailed(message)
 
 
 def _empty(url: str) -> None:
@@ -127,10 +160,9 @@ def _empty(url: str) -> None:
     with engine.begin() as connection:
         if engine.dialect.name in MYSQL:
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
-            metadata = MetaData()
-            metadata.reflect(connection)
-            for table in metadata.tables:
-                connection.execute(text(f"DROP TABLE {table}"))
+            quoted = engine.dialect.identifier_preparer.quote_identifier
+            for table in inspect(connection).get_table_names():
+                connection.execute(text(f"DROP TABLE {quoted(table)}"))
         else:
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))

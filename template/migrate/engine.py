@@ -16,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate.errors import MigrationFailed
+from migrate.limits import limit_statements
 from migrate.statements import BEGIN, MYSQL
 
 DRIVERS = {
@@ -73,6 +74,8 @@ def make_engine(url: str, options: Options | None = None) -> Engine:
 
     if name == "sqlite":
         event.listen(engine, "begin", _begin_immediately)
+    if name in MYSQL and options is not None and options.statement_timeout:
+        limit_statements(engine, options.statement_timeout)
     return engine
 
 
@@ -114,7 +117,7 @@ def settings_of(name: str, options: Options) -> tuple[str, ...]:
     assert name in MYSQL, name  # noqa: S101 - DRIVERS knows no other
     whole = max(1, int(options.lock_timeout))
     waits = [f"SET SESSION {variable}_wait_timeout={whole}" for variable in ("lock", "innodb_lock")]
-    # Only MariaDB can limit DDL; to MySQL, which does not know the variable, it is a comment.
+    # To MySQL, which does not know the variable, it is a comment: `limit_statements` does it there.
     own = f"/*M! , SESSION max_statement_time={options.statement_timeout} */"
     limit = f"SET @migrating=1 {own}"
     return (*waits, limit) if options.statement_timeout else tuple(waits)

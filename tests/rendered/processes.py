@@ -19,7 +19,8 @@ from tests.rendered.servers import DEADLINE, engine_of, free_port, wait_until
 
 # What a render with everything imports of others; what is its own is imported by each command.
 LIBRARIES = (
-    *("aiosqlite", "alembic.command", "alembic.config", "asyncmy", "asyncpg", "cryptography"),
+    *("aiosqlite", "alembic.autogenerate", "alembic.command", "alembic.config", "asyncmy"),
+    *("alembic.ddl.postgresql", "asyncpg", "cronsim", "cryptography"),
     *("dramatiq", "email_validator", "fastapi", "fastapi.openapi.docs", "httpx", "joserfc", "mako"),
     *("opentelemetry.sdk.trace", "orjson", "PIL.Image", "PIL.PngImagePlugin", "prometheus_client"),
     *(

@@ -8,6 +8,9 @@ import pytest
 
 from tests.rendered.migrate.kit import Kit, copy_of
 
+# Where DDL commits by itself, so that a revision can stay half applied.
+where_ddl_stays = pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
+
 
 @pytest.fixture
 def kit(everything: Path, tmp_path: Path, database_url: str) -> Kit:

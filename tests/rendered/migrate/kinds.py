@@ -1,4 +1,4 @@
-"""Twenty-four kinds of columns, each as it is and as it is changed to; run inside a render."""
+"""Twenty-five kinds of columns, each as it is and as it is changed to; run inside a render."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ KINDS: dict[str, tuple[object, dict[str, object], object, dict[str, object]]] = 
     "blob": (sa.LargeBinary(), {}, sa.LargeBinary(), {"nullable": False}),
     "body": (sa.JSON(), {}, sa.JSON(), {"nullable": False}),
     "settings": (sa.JSON(), {"server_default": "{}"}, sa.JSON(), {}),
+    "options": (sa.JSON(), {"server_default": sa.text("('{}')")}, sa.JSON(), {}),
     "double": (sa.Integer(), {"computed": "number * 2"}, sa.Integer(), {"computed": "number * 2"}),
     "state": (enum("new", "old", name="state"), {}, enum("new", "old", "gone", name="state"), {}),
     "level": (
@@ -68,12 +69,15 @@ KINDS: dict[str, tuple[object, dict[str, object], object, dict[str, object]]] = 
     ),
 }
 UNCHANGEABLE = frozenset({"double"})
+# MySQL takes a default of JSON as an expression only.
+NOT_ON_MYSQL = frozenset({"settings"})
 
 
-def table(metadata: sa.MetaData, changed: frozenset[str]) -> sa.Table:
-    """Return the table with these columns changed."""
+def table(metadata: sa.MetaData, changed: frozenset[str], missing: frozenset[str]) -> sa.Table:
+    """Return the table with these columns changed, and those missing."""
     columns = []
-    for name, (kind, options, new_kind, new_options) in KINDS.items():
+    for name in [name for name in KINDS if name not in missing]:
+        kind, options, new_kind, new_options = KINDS[name]
         settings = dict(new_options if name in changed else options)
         computed = settings.pop("computed", None)
         extra = [sa.Computed(str(computed))] if computed else []

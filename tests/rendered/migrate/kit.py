@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from tests.forkserver import Forked, ForkServer, fork_server
+from tests.rendered.processes import LIBRARIES
 from tests.rendered.servers import engine_of
 
 REVISION = '''"""{message}
@@ -41,7 +44,7 @@ def downgrade() -> None:
     """Bring the database back to the revision before."""
 {down}
 '''
-# Every command of one driver in one process each, forked from one that has imported everything.
+CODE = ("app", "migrate")
 Done = subprocess.CompletedProcess[str]
 
 
@@ -55,7 +58,13 @@ class Kit:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"DATABASE_URL": self.url, "PYTHONPATH": str(self.folder)}
+        """What every command gets."""
+        own = {"DATABASE_URL": self.url, "PYTHONPATH": str(self.folder)}
+        # What a test edits twice in a second must be read twice.
+        own |= {"PYTHONDONTWRITEBYTECODE": "1"}
+        # PyMySQL reads all authorities of the machine for each connection, 40 ms of CPU.
+        own |= {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+        return os.environ | own
 
     def write(self, id_: str, parent: str | None, up: str, down: str = "pass") -> Path:
         """Write a revision with these bodies, and the file HEAD."""
@@ -66,22 +75,21 @@ class Kit:
         (self.folder / "migrate/HEAD").write_text(f"{id_}\n")
         return path
 
-    def start(self, *command: str, **settings: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [self.python, "-m", *command],
-            cwd=self.folder,
-            env=self.environment | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    @property
+    def interpreter(self) -> ForkServer:
+        return fork_server(self.python, LIBRARIES)
+
+    def start(self, *command: str, **settings: str) -> Forked:
+        """Start `python -m COMMAND`, with its errors among its output."""
+        environment = self.environment | settings
+        return self.interpreter.start("-m", *command, cwd=self.folder, env=environment)
 
     def run(self, *command: str, **settings: str) -> Done:
-        """Run `python -m COMMAND` to whatever end."""
-        process = self.start(*command, **settings)
-        output, _ = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(command, process.returncode, output)
+        """Run `python -m COMMAND` to whatever end, with its errors among its output."""
+        environment = self.environment | settings
+        return self.interpreter.run(
+            "-m", *command, cwd=self.folder, env=environment, merged=True, timeout=300
+        )
 
     def migrate(self, *arguments: str, code: int = 0, **settings: str) -> str:
         """Run `python -m migrate ARGUMENTS`, which must end with that code; return its words."""
@@ -97,15 +105,10 @@ class Kit:
 
     def program(self, text: str, **settings: str) -> str:
         """Run a program of the test's own among the project's packages; return its output."""
-        done = subprocess.run(
-            [self.python, "-c", textwrap.dedent(text)],
-            cwd=self.folder,
-            env=self.environment | settings,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        environment = self.environment | settings
+        words = ("-c", textwrap.dedent(text))
+        done = self.interpreter.run(*words, cwd=self.folder, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
@@ -135,19 +138,26 @@ class Kit:
 def copy_of(project: Path, folder: Path, url: str) -> Kit:
     """Copy the project's code without its revisions, to be run by its own environment."""
     kit = whole_copy_of(project, folder, url)
-    for path in (folder / "migrate/versions").iterdir():
-        path.unlink()
+    shutil.rmtree(folder / "migrate/versions")
+    (folder / "migrate/versions").mkdir()
     return kit
 
 
 def whole_copy_of(project: Path, folder: Path, url: str) -> Kit:
-    """Copy the project's code with its revisions."""
-    for name in ("app", "migrate"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(project / name, folder / name, ignore=ignored)
+    """Copy the project's code with its revisions, all of it compiled."""
+    compiled(project)
+    for name in CODE:
+        shutil.copytree(project / name, folder / name)
     for name in ("alembic.ini", "pyproject.toml"):
         shutil.copy(project / name, folder)
     return Kit(folder, str(project / ".venv/bin/python"), url)
+
+
+@cache
+def compiled(project: Path) -> None:
+    """Compile the project's code once, for all that are forked with a copy of it."""
+    folders = [str(project / name) for name in CODE]
+    subprocess.run([project / ".venv/bin/python", "-m", "compileall", "-q", *folders], check=True)
 
 
 def _indented(body: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 
@@ -87,7 +86,7 @@ def test_merge_joins_what_shared_databases_have_both(branched: Kit) -> None:
         ("HEAD", "0002", "<<<<<<< ours\n0002", "a conflict of git"),
     ],
 )
-def test_check_finds_each_fault_without_a_database_in_two_seconds(
+def test_check_finds_each_fault_without_a_database(
     kit: Kit, file: str, old: str, new: str, fault: str
 ) -> None:
     kit.write("0001", None, "pass")
@@ -96,6 +95,4 @@ def test_check_finds_each_fault_without_a_database_in_two_seconds(
     path = kit.folder / "migrate" / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
-    begun = time.process_time(), time.monotonic()
     assert fault in kit.migrate("check", code=2, DATABASE_URL="postgresql://nobody@127.0.0.1:1/x")
-    assert time.monotonic() - begun[1] < 2 * 3, "on a machine that others use, too"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import on_every_database, on_every_server
 from tests.rendered.migrate.kit import Kit
+from tests.rendered.servers import program
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
@@ -44,6 +45,25 @@ def test_a_backup_is_put_back(filled: Kit) -> None:
     assert filled.value("select count(*) from users") == 1000
     assert filled.version() == {"0001"}
     assert "0001" in filled.migrate("status")
+
+
+@on_every_server
+def test_a_copy_that_is_no_copy_is_told_to_have_emptied_the_database(filled: Kit) -> None:
+    damaged = filled.folder / "damaged"
+    damaged.write_text("nonsense")
+    words = filled.migrate("restore", str(damaged), "--yes", code=1)
+    assert "The database was emptied for the copy" in words
+
+
+@pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
+def test_a_copy_that_mysql_would_not_take_back_is_not_made(filled: Kit) -> None:
+    filled.execute("alter table users add column doubled integer as (n * 2)")
+    of_mariadb = filled.folder / "programs"
+    of_mariadb.mkdir()
+    (of_mariadb / "mariadb-dump").symlink_to(program("mariadb-dump"))
+    words = filled.migrate("backup", code=3, PATH=str(of_mariadb))
+    assert "users has generated columns" in words
+    assert not list((filled.folder / "var/backups").iterdir())
 
 
 @on_every_database

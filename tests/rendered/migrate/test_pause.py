@@ -13,23 +13,25 @@ from tests.rendered.servers import running_redis, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
-LONG_LEASE = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S"}
+QUICK = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S", "JOB_POLL": "PT0.2S"}
 PAUSED = "SELECT count(*) FROM job_runners WHERE state = 'paused'"
 RUNNERS = "SELECT count(*) FROM job_runners"
-# Long enough to look at what happens meanwhile; nothing is locked before its end.
+# Run (as_sql: only read), it lasts until the test has looked at what happens meanwhile; nothing is
+# locked before its end.
 SLOW = """
-import time
-time.sleep({seconds})
+import pathlib, time
+while not (op.get_context().as_sql or pathlib.Path("go").exists()):
+    time.sleep(0.02)
 op.create_table("later", sa.Column("id", sa.Integer, primary_key=True))
 """
 
 
 @pytest.fixture
 def kit(backend: Backend, tmp_path: Path) -> Kit:
-    """The project's own kit, with a slow revision more."""
+    """The project's own kit, with a revision more that waits for a file."""
     kit = whole_copy_of(backend.project, tmp_path / "kit", backend.url)
     (head,) = kit.version()
-    kit.write("9999", str(head), SLOW.format(seconds=4))
+    kit.write("9999", str(head), SLOW)
     return kit
 
 
@@ -38,10 +40,12 @@ def kit(backend: Backend, tmp_path: Path) -> Kit:
 def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
     backend: Backend, kit: Kit, tmp_path: Path, *, killed: bool
 ) -> None:
+    if killed:  # nobody resumes the jobs then: their pause ends by itself
+        shorten_pause(kit)
     with running_redis(tmp_path) as (url, _):
-        _, client = backend.start_api(REDIS_URL=url, **LONG_LEASE)
         for _ in range(2):
-            backend.start("worker", REDIS_URL=url, **LONG_LEASE)
+            backend.start("worker", REDIS_URL=url, **QUICK)
+        _, client = backend.start_api(REDIS_URL=url, **QUICK)
         wait_until(lambda: backend.count(RUNNERS) == 2, "both workers")
         for number in range(8):
             upload(client, create_profile(client, number), picture(1200))
@@ -51,6 +55,8 @@ def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
         upload(client, create_profile(client, 8), picture(100))
         if killed:
             migration.kill()
+        else:
+            (kit.folder / "go").touch()
         words, _ = migration.communicate(timeout=120)
         if not killed:
             assert migration.returncode == 0, words
@@ -62,6 +68,14 @@ def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
         backend.assert_each_job_took_effect_once(9)
 
 
+def shorten_pause(kit: Kit) -> None:
+    """Let the pause of whoever dies last four seconds, not a minute."""
+    draining = kit.folder / "app/features/operations/draining.py"
+    text = draining.read_text("utf-8")
+    assert "LASTING = timedelta(seconds=60)" in text
+    draining.write_text(text.replace("(seconds=60)", "(seconds=4)"), "utf-8")
+
+
 def test_jobs_that_do_not_end_keep_the_migration_from_beginning(backend: Backend, kit: Kit) -> None:
     now = "datetime('now', '+2 seconds')"
     columns = "(id, name, state, running, seen_at)"
@@ -69,8 +83,8 @@ def test_jobs_that_do_not_end_keep_the_migration_from_beginning(backend: Backend
         "('00000000000000000000000000000001', 'host:1', 'draining', 3, datetime('now', '+1 hour'))"
     )
     backend.execute(f"INSERT INTO job_runners {columns} VALUES {values}")  # noqa: S608
-    words = kit.migrate("upgrade", "--pause-workers", "--drain-timeout", "1", code=4)
-    assert "still at work after 1 s: host:1 (3 jobs)" in words
+    words = kit.migrate("upgrade", "--pause-workers", "--drain-timeout", "0.2", code=4)
+    assert "still at work after 0.2 s: host:1 (3 jobs)" in words
     assert "9999" not in kit.version()
     assert backend.count(f"SELECT count(*) FROM leases WHERE until > {now}") == 0  # noqa: S608
 
@@ -79,12 +93,12 @@ def test_api_and_worker_refuse_to_start_behind_the_code(
     unmigrated: Backend, tmp_path: Path
 ) -> None:
     with running_redis(tmp_path) as (url, _):
-        for command in ("api", "worker"):
-            process = unmigrated.start(command, REDIS_URL=url, PORT="0")
-            assert process.wait(60) != 0, command
+        both = [unmigrated.start(command, REDIS_URL=url, PORT="0") for command in ("api", "worker")]
+        assert all(process.wait(60) != 0 for process in both)
 
 
 def test_without_a_seam_for_jobs_the_option_is_refused(kit: Kit) -> None:
+    (kit.folder / "go").touch()
     shutil.rmtree(kit.folder / "app/features/operations")
     assert "no jobs that can be paused" in kit.migrate("upgrade", "--pause-workers", code=3)
     kit.migrate("upgrade")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.rendered.conftest import on_every_database, on_postgresql
+from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
-
-on_mariadb = pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 
 BASE = """
 op.create_table(
@@ -75,7 +74,7 @@ def test_where_ddl_is_transactional_a_failure_takes_everything_back(kit: Kit) ->
     assert kit.value("select count(*) from alembic_journal") == 0
 
 
-@on_mariadb
+@where_ddl_stays
 def test_status_and_every_other_command_say_what_is_partly_applied(failed: Kit) -> None:
     status = failed.migrate("status")
     assert "partly upgraded: 0002" in status
@@ -87,7 +86,7 @@ def test_status_and_every_other_command_say_what_is_partly_applied(failed: Kit) 
     assert failed.version() == {"0001"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_resume_goes_on_when_the_cause_is_gone(failed: Kit) -> None:
     assert "failed at statement 5" in failed.migrate("resume", code=1)
     failed.execute(DIFFERENT_NAMES)
@@ -98,7 +97,7 @@ def test_resume_goes_on_when_the_cause_is_gone(failed: Kit) -> None:
     assert failed.columns("users") == {"id", "name", "age"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_what_comes_after_the_executed_part_may_be_edited(failed: Kit) -> None:
     unique = 'op.create_unique_constraint("uq_users_full_name", "users", ["full_name"])'
     failed.write("0002", "0001", UP.replace(unique, f"op.execute({DIFFERENT_NAMES!r})\n{unique}"))
@@ -106,7 +105,7 @@ def test_what_comes_after_the_executed_part_may_be_edited(failed: Kit) -> None:
     assert failed.version() == {"0002"}
 
 
-@on_mariadb
+@where_ddl_stays
 @pytest.mark.parametrize("command", ["upgrade", "resume"])
 def test_an_executed_statement_cannot_be_edited_or_removed(failed: Kit, command: str) -> None:
     failed.write("0002", "0001", UP.replace('"nick"', '"surname"'))
@@ -120,7 +119,7 @@ def test_an_executed_statement_cannot_be_edited_or_removed(failed: Kit, command:
     assert failed.version() == {"0001"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_undo_takes_back_only_what_was_executed(failed: Kit) -> None:
     plan = failed.migrate("undo")
     assert "nothing was changed" in plan
@@ -140,7 +139,7 @@ def test_undo_takes_back_only_what_was_executed(failed: Kit) -> None:
     assert failed.version() == {"0002"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_undo_refuses_what_it_cannot_take_back(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     drop = 'op.drop_column("users", "age")\n'
@@ -154,7 +153,7 @@ def test_undo_refuses_what_it_cannot_take_back(kit: Kit) -> None:
     assert kit.columns("users") == {"id", "name"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_a_killed_undo_goes_on(failed: Kit) -> None:
     program = """
         import os, signal
@@ -178,7 +177,7 @@ def test_a_killed_undo_goes_on(failed: Kit) -> None:
     assert failed.value("select count(*) from alembic_journal") == 0
 
 
-@on_mariadb
+@where_ddl_stays
 def test_split_makes_two_revisions_and_the_rest_keeps_the_id(failed: Kit) -> None:
     assert "nothing was written" in failed.migrate("split")
     failed.migrate("split", "--write")
@@ -201,7 +200,7 @@ def test_split_makes_two_revisions_and_the_rest_keeps_the_id(failed: Kit) -> Non
     assert failed.columns("users") == {"id", "name", "age"}
 
 
-@on_mariadb
+@where_ddl_stays
 def test_split_refuses_a_cut_inside_a_loop(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     loop = """
@@ -213,7 +212,7 @@ for name in ("first", "second", "id"):
     assert "part of it was executed" in kit.migrate("split", code=3)
 
 
-@on_mariadb
+@where_ddl_stays
 def test_a_statement_whose_outcome_nothing_tells_is_resolved_by_a_person(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     kit.write("0002", "0001", 'op.execute("analyze table users")')
@@ -256,7 +255,7 @@ with op.get_context().autocommit_block():
     assert kit.value("select indisvalid from pg_index where indexrelid = 'uq'::regclass") is True
 
 
-@on_mariadb
+@where_ddl_stays
 def test_a_partial_downgrade_is_finished_or_taken_back(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     kit.write("0002", "0001", UP.replace('["full_name"])', '["age"])'), DOWN + DOWN)

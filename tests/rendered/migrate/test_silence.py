@@ -85,7 +85,7 @@ def test_a_session_that_joins_the_transaction_is_welcome(kit: Kit) -> None:
 
 
 @on_every_server
-def test_what_another_process_leaves_open_is_named_and_waited_for_a_while(kit: Kit) -> None:
+def test_what_another_connection_leaves_open_is_named_and_waited_for_a_while(kit: Kit) -> None:
     kit.write("0001", None, BASE)
     kit.migrate("upgrade")
     kit.write("0002", "0001", 'op.add_column("a", sa.Column("x", sa.Integer))')
@@ -98,7 +98,7 @@ def test_what_another_process_leaves_open_is_named_and_waited_for_a_while(kit: K
             connection.execute(sa.text("select * from a")).all()
             if connection.dialect.name != "postgresql":
                 connection.execute(sa.text("insert into a values (5)"))
-            sys.exit(main(["upgrade", "--retries", "1", "--lock-timeout", "1"]) != 4)
+            sys.exit(main(["upgrade", "--retries", "0", "--lock-timeout", "1"]) != 4)
     """
     words = kit.program(idle)
     assert "in the way may be session" in words

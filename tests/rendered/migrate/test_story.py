@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit, whole_copy_of
 from tests.rendered.migrate.test_branches import commit, git
 
@@ -63,7 +64,7 @@ STAGES: dict[str, Callable[[Kit], None]] = {
 }
 
 
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+@where_ddl_stays
 def test_every_command_of_the_document_works_where_it_stands(
     everything: Path, tmp_path: Path, database_url: str
 ) -> None:
