@@ -170,6 +170,13 @@ def test_all_unusable_answers_are_named_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_make_cannot_use_is_refused(tmp_path: Path) -> None:
+    shared = ("--preset", "custom", "--data", "venv_layout=shared", "--data", "venv_root=~/my envs")
+    run = headstart("new", "shop", "--defaults", *shared, cwd=tmp_path)
+    assert run.returncode == 64
+    assert "without blanks, quotes or colons" in run.stderr
+
+
 def test_without_a_terminal_open_questions_are_listed_with_the_flags_to_give(
     tmp_path: Path,
 ) -> None:
