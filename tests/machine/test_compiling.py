@@ -94,7 +94,11 @@ def test_killed_while_it_compiles_the_same_command_builds_a_python_that_works(
 
 
 @pytest.mark.parametrize(
-    ("library", "cause"), [("-lssl", "openssl-missing"), ("-lz", "zlib-missing")]
+    ("library", "cause"),
+    [
+        ("-lssl", "openssl-missing"),
+        pytest.param("-lz", "zlib-missing", marks=pytest.mark.nightly),  # the same, once more
+    ],
 )
 def test_a_library_that_cannot_be_linked_is_told_by_configure(
     foundry: Foundry, tmp_path: Path, library: str, cause: str
