@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=late)
         items[:] = [item for item in items if item not in late]
     if hasattr(config, "workerinput"):
-        seconds: dict[str, float] = json.loads(DURATIONS.read_text())
-        items.sort(key=lambda item: -seconds.get(unit(item.nodeid), 0))
+        named = {item.nodeid: item for item in items}
+        items[:] = [named[name] for name in longest_first(named, json.loads(DURATIONS.read_text()))]
 
 
 def _asks_for_nightly(config: pytest.Config) -> bool:
     return "nightly" in config.option.markexpr or any("::" in each for each in config.args)
+
+
+def longest_first(tests: Iterable[str], seconds: Mapping[str, float]) -> list[str]:
+    """The tests of a group stay together, for a group takes its time as a whole."""
+    return sorted(tests, key=lambda test: -seconds.get(unit(test), 0))
 
 
 def unit(test: str) -> str:

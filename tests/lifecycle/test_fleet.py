@@ -471,6 +471,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_takes_one_project_with_it(
     package: Package, first: Path, tmp_path: Path
 ) -> None:
@@ -486,6 +487,7 @@ def test_a_worker_that_dies_takes_one_project_with_it(
     assert fleet(package, first.parent, "update").counts == {"branched": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["merge-tree", "update-ref"])
 def test_killed_in_the_middle_it_goes_on_with_the_same_command(
     package: Package, first: Path, tmp_path: Path, when: str
@@ -509,6 +511,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_command(
         git("fsck", "--strict", cwd=shop)
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_fleet_that_is_killed(
     package: Package, first: Path, tmp_path: Path
 ) -> None:
@@ -520,6 +523,7 @@ def test_workers_end_with_a_fleet_that_is_killed(
     assert run.communicate(timeout=600)[0] == "", "ends with the last process that can write there"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_at_once(package: Package, first: Path, tmp_path: Path) -> None:
     another(first, "b")
     temporary = tmp_path / "tmp"
@@ -536,6 +540,7 @@ def test_ctrl_c_ends_all_at_once(package: Package, first: Path, tmp_path: Path) 
     assert not branched(first.parent / "b")
 
 
+@pytest.mark.slow
 def test_two_fleets_at_once_do_not_mix(package: Package, first: Path) -> None:
     shops = [first, *(another(first, name) for name in ("b", "c"))]
     both = [started(package, first.parent, {}) for _ in range(2)]

@@ -40,6 +40,7 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(checkout, tmp_path / "clone", symlinks=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answers",
     [
