@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.project import changelog, dependencies, parsing
+from bootstrap.errors import UsageError
+from bootstrap.project import changelog, dependencies, drift, parsing
 
 PYPROJECT = '[project]\nname = "shop"\ndependencies = ["a>=1", "b>=1"]\n[tool.ruff]\nx = 1\n'
 
@@ -77,3 +78,25 @@ def test_what_lies_between_two_versions_is_told(
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{sections}")
     found = changelog.between(before, after, tmp_path)
     assert tuple(section.version for section in found) == told
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("path: a.txt\n", "it must be a list"),
+        ("- [\n", "while parsing"),
+        ("- a.txt\n", "entry 1 does not say path and reason"),
+        ("- {path: a.txt, reason: ours}\n- {path: b.txt}\n", "entry 2 does not say"),
+        ("- {path: a.txt, reason: ours, unless: x}\n", "entry 1 has what nobody knows: unless"),
+        ("- {path: a.txt, reason: ours, until: soon}\n", "entry 1: until is not a date"),
+    ],
+)
+def test_accepted_drift_is_written_as_it_is_read(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
+    (tmp_path / ".headstart").mkdir()
+    (tmp_path / drift.EXCEPTIONS).write_text(content)
+    with pytest.raises(UsageError) as refused:
+        drift.exemptions(tmp_path)
+    assert complaint in refused.value.why[0]
+    assert refused.value.next[0].startswith("write: - {path: ")

@@ -68,6 +68,12 @@ def test_a_valid_file_is_recalled_and_a_changed_one_read_anew(shop: Shop) -> Non
     assert pins.read(shop.root).project == "store"
 
 
+def test_a_file_that_is_no_text_is_named(shop: Shop) -> None:
+    (shop.root / ".python-version").write_bytes(b"3.13.\xff")
+    with pytest.raises(UsageError, match=r"\.python-version cannot be read"):
+        pins.read(shop.root)
+
+
 def test_a_folder_without_toolchain_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no Headstart project") as caught:
         pins.read(tmp_path)

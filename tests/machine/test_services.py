@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bootstrap.machine.facts.services import parse
+from tests import forkserver
 from tests.machine.conftest import Shop
 from tests.rendered.servers import (
     SqlServer,
@@ -79,6 +80,25 @@ def test_homebrew_starts_what_is_silent(shop: Shop, tmp_path: Path) -> None:
     finally:
         end = ["/usr/bin/redis-cli", "-p", str(port), "shutdown", "nosave"]
         subprocess.run(end, check=False, capture_output=True)
+
+
+IMPATIENT = """\
+from bootstrap import cli
+from bootstrap.machine.steps import services
+services._SECONDS = 0
+cli.main()
+"""
+
+
+def test_what_stays_silent_after_it_was_started_is_told(shop: Shop, tmp_path: Path) -> None:
+    port = free_port()
+    pin(shop, f"redis://127.0.0.1:{port}/0")
+    (tmp_path / "brew").symlink_to("/bin/true")
+    environment = shop.environment({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    command = ("-c", IMPATIENT, "up")
+    failed = forkserver.of_headstart().run(*command, cwd=shop.root, env=environment)
+    assert failed.returncode == 1
+    assert f"Started, but silent: redis on 127.0.0.1:{port}." in failed.stderr
 
 
 def test_a_password_is_never_told(shop: Shop) -> None:

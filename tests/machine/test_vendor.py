@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.machine.conftest import PIP, Shop
 from tests.machine.test_building import Workshop, workshop  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def test_a_machine_without_a_network_comes_up_from_the_folder(
     assert shop.findings() == [] or workshop.prefix.exists()
 
 
-def test_a_folder_that_was_changed_is_refused(workshop: Workshop) -> None:  # noqa: F811
+def test_a_folder_that_was_changed_or_is_for_other_pins_is_refused(workshop: Workshop) -> None:  # noqa: F811
     shop, here = workshop.shop, workshop.variables
     assert shop.headstart("up", "--offline", **here).returncode == 64
     options = {"PYTHON_CONFIGURE_OPTS": "--with-behaviour=ok"}
@@ -66,3 +67,23 @@ def test_a_folder_that_was_changed_is_refused(workshop: Workshop) -> None:  # no
     refused = shop.headstart("up", "--offline", **here)
     assert refused.returncode == 4
     assert wheel.name in refused.stderr
+    shop.edit("toolchain.yml", PIP, "26.2")
+    refused = shop.headstart("up", "--offline", **here)
+    assert refused.returncode == 64
+    assert "is for other pins" in refused.stderr
+    assert f"pip {PIP}" in refused.stderr
+
+
+def test_what_cannot_be_downloaded_is_told_and_what_poetry_keeps_is_not_asked_for(
+    ready: Shop, tmp_path: Path
+) -> None:
+    failed = ready.headstart("vendor", **unreachable(tmp_path))
+    assert failed.returncode == 1
+    assert "Not everything could be downloaded." in failed.stderr
+    assert "next: headstart vendor, to go on" in failed.stderr
+    ready.edit("toolchain.yml", "installer: pip", "installer: poetry")
+    ready.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
+    (ready.root / "poetry.lock").write_text("")
+    refused = ready.headstart("vendor")
+    assert refused.returncode == 4
+    assert "it has no folder to install from" in refused.stderr
