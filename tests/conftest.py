@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.ordering",)
 ROOT = Path(__file__).parents[1]
 
+# What `make test` was told is not meant for the make of a test.
+for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+    os.environ.pop(name, None)
 # As people have it: what a command imports was compiled for the first one.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # No test fails for being slow; what else is set here, or by CI, holds.
