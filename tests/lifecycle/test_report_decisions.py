@@ -7,6 +7,7 @@ import pytest
 from bootstrap.project.diffs import Patch
 from bootstrap.reports import hunks, panels, prose
 from bootstrap.reports.visible import visible
+from bootstrap.table import Column, Row, Table, lines
 
 
 def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
@@ -138,3 +139,31 @@ def test_a_changelog_is_words_and_no_markup() -> None:
 )
 def test_a_character_that_would_act_is_told_by_its_number(text: str, shown: str) -> None:
     assert visible(text, kept="\t") == shown
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+COLUMNS = (Column("project", gives_way=True), Column("behind", numbers=True), Column("why"))
+
+
+def table(*rows: tuple[str, ...]) -> Table:
+    return Table({}, COLUMNS, [Row("plain", cells) for cells in rows], ())
+
+
+def test_columns_are_aligned_whatever_letters_are_in_them() -> None:
+    told = lines(table(("shop", "2", "new"), ("商店", "10", "cafe\u0301")), None)
+    assert told == (
+        "project  behind  why",
+        "shop          2  new",
+        "商店         10  cafe\u0301",
+    )
+
+
+def test_where_there_is_little_room_a_path_keeps_its_end() -> None:
+    told = lines(table(("/home/ada/code/shop", "2", "new"), ("/home/ada/店/cart", "1", "new")), 30)
+    assert told == (
+        "project            behind  why",
+        "…me/ada/code/shop       2  new",
+        "/home/ada/店/cart       1  new",
+    )
+    assert all(len(line) > 5 for line in lines(table(("/home/ada/code/shop", "2", "new")), 5))

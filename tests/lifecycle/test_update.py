@@ -313,6 +313,18 @@ def test_nothing_underway_is_said(package: Package, shop: Path, option: str) -> 
     assert "No update is underway" in run.stderr
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--continue", "--abort"), ("--preview", "--rollback"), ("--diff", "a.txt", "--abort")],
+)
+def test_one_thing_is_done_at_a_time(
+    package: Package, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    run = package.headstart("update", *options, cwd=tmp_path)
+    assert run.returncode == 64
+    assert "exclude each other" in run.stderr
+
+
 # -- answers ---------------------------------------------------------------------------------------
 
 COLOUR = "colour: {type: str, help: 'Which colour?', default: red, ask: true}\n"

@@ -78,6 +78,10 @@ def test_a_plan_shows_commands_to_people(shop: Shop) -> None:
     assert "\033[" not in told
 
 
+def test_where_nothing_has_run_the_journal_says_so(shop: Shop) -> None:
+    assert shop.headstart("journal").stdout == "`headstart up` has not run here yet.\n"
+
+
 def test_doctor_names_a_repair_for_each_finding(shop: Shop) -> None:
     told = shop.headstart("doctor", "--json")
     document = json.loads(told.stdout)

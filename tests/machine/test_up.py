@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.machine.conftest import PYTHON, Shop, other_python
+from tests.machine.conftest import PIP, PYTHON, Shop, other_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,3 +226,22 @@ def test_doctor_repairs_what_a_quick_look_does_not_see(ready: Shop) -> None:
     done = ready.headstart("doctor", "--fix")
     assert done.returncode == 0, done.stdout + done.stderr
     assert ready.findings() == []
+
+
+def test_what_has_run_and_that_nothing_is_to_do_is_told_to_people(ready: Shop) -> None:
+    assert "shop is up: nothing to do." in ready.headstart("plan").stdout
+    assert "done: venv, packages, environment, migrations, proof" in (
+        ready.headstart("journal").stdout
+    )
+    told = ready.headstart("capture").stdout
+    assert f"shop Python {PYTHON} · pip {PIP}" in told
+    assert "Nothing was changed." in told
+
+
+def test_settings_without_an_example_are_for_a_person(ready: Shop) -> None:
+    for name in (".env", ".env.example"):
+        (ready.root / name).unlink()
+    failed = ready.headstart("up")
+    assert failed.returncode == 1
+    assert ".env cannot be created: there is no .env.example" in failed.stderr
+    assert "write .env yourself" in failed.stderr

@@ -173,3 +173,9 @@ def test_leaving_the_questionnaire_makes_nothing(
     assert terminal.end() == 130
     assert tree(tmp_path) == {}
     assert not list(tmp_path.iterdir())
+
+
+def test_explain_waits_for_nobody_to_type_a_log(terminals: list[Terminal], tmp_path: Path) -> None:
+    terminal = open_terminal(terminals, "explain", cwd=tmp_path)
+    terminal.expect("There is nothing to explain.")
+    assert terminal.end() == 64
