@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import sys
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from bootstrap.project.releases import BUNDLE
 from tests.conftest import ROOT, install, rendered
+from tests.installed import pythons
+from tests.nightly import tree
 from tests.rendered import matrix
 from tests.rendered.conftest import on_every_server
 from tests.rendered.gates import TEMPLATE, TRACES, files, pass_cheap_gates, run, traces
 from tests.rendered.matrix import Row
 
 pytestmark = pytest.mark.slow
+TESTS = ROOT / "tests"
 
 of_every_row = pytest.mark.parametrize(
     "row", matrix.rows(), ids=lambda row: "-".join(matrix.chosen(row)) or "no"
@@ -39,17 +47,32 @@ def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
     assert set(matrix.features()) == TRACES.keys(), "a feature is not searched for"
 
 
+def test_what_a_row_has_passed_is_asked_again_after_any_change_of_files(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("1")
+    asked = [of_files(tmp_path, [one])]
+    one.chmod(0o755)
+    asked.append(of_files(tmp_path, [one]))
+    one.rename(other)
+    asked.append(of_files(tmp_path, [other]))
+    other.write_text("2")
+    asked.append(of_files(tmp_path, [other]))
+    assert len(set(asked)) == len(asked)
+    assert {TESTS / "conftest.py", TESTS / "rendered/processes.py", Path(__file__)} <= judges()
+
+
 @of_every_row
 def test_a_row_passes_the_cheap_gates(
     row: Row, everything: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     assert request.config.cache
     passed = request.config.cache.mkdir("gates")
-    known = passed / digest(*sorted(inputs()), repr(row).encode())
+    known = passed / digest(inputs().encode(), repr(row).encode())
     if known.exists():
         return
     shop = rendered(tmp_path, *matrix.data(row))
-    content = passed / digest(*(path.read_bytes() for path in files(shop)), *sorted(judges()))
+    judged = (of_files(shop, files(shop)), of_files(ROOT, judges()), sys.version, repr(row))
+    content = passed / digest(*(each.encode() for each in judged))
     if not content.exists():
         others = [name for name in matrix.features() if name not in matrix.chosen(row)]
         assert traces(shop, *others) == []
@@ -62,7 +85,7 @@ def test_a_row_passes_the_cheap_gates(
 @of_every_row
 def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) -> None:
     shop = rendered(tmp_path, *matrix.data(row))
-    install(shop, shop / "requirements-dev.lock")
+    install(shop, shop / "requirements-dev.lock", python_of(row))
     run(["make", "check", "VENV=.venv"], shop)
     assert re.search(r"\b\d+ passed", run(["make", "test", "VENV=.venv"], shop))
 
@@ -78,18 +101,31 @@ def test_a_row_passes_its_tests_on_every_server(
     assert re.search(r"\b\d+ passed", run(suite, shop, TEST_DATABASE_URL=database_url))
 
 
-def inputs() -> set[bytes]:
+def python_of(row: Row) -> Path:
+    """An interpreter of the series that the row's project is for."""
+    minor = str(row["python_version"]).rpartition(".")[0]
+    return pythons.newest() if minor == pythons.NEWEST else pythons.of(minor)
+
+
+@cache
+def inputs() -> str:
     """What a render is made of and judged by: where nothing of it changes, nor does the outcome."""
-    made_of = [ROOT / "copier.yml", *(path for path in TEMPLATE.rglob("*") if path.is_file())]
-    made_of += (ROOT / "bootstrap").rglob("*.py")
-    return judges() | {path.read_bytes() for path in made_of if "cache" not in path.parent.name}
+    bundle = ROOT / "bootstrap" / BUNDLE
+    return digest(tree(ROOT).encode(), of_files(ROOT, filter(Path.is_file, [bundle])).encode())
 
 
-def judges() -> set[bytes]:
-    """What renders are judged by."""
-    here = Path(__file__).parent
-    judges = [here / "gates.py", here / "matrix.py", TEMPLATE / "requirements-dev.lock"]
-    return {path.read_bytes() for path in judges}
+def judges() -> set[Path]:
+    """What renders are judged by: the tests and their helpers, and the packages they come with."""
+    locks = {TEMPLATE / "requirements-dev.lock", TESTS / "requirements.lock"}
+    return {*TESTS.glob("*.py"), *TESTS.glob("rendered/*.py"), *locks}
+
+
+def of_files(root: Path, paths: Iterable[Path]) -> str:
+    """A digest of files: their names, modes and contents."""
+    told = ((path.relative_to(root), os.access(path, os.X_OK), path) for path in sorted(paths))
+    return digest(
+        *(f"{name} {mode} {digest(path.read_bytes())}".encode() for name, mode, path in told)
+    )
 
 
 def digest(*contents: bytes) -> str:
