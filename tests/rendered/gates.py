@@ -28,17 +28,29 @@ TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
-    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs",
+    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs|"
+    r"the worker answers /livez",
     "idempotency": r"idempoten",
-    "telemetry": r"telemetry|prometheus|otel",
+    "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
     "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
-    "postman": r"postman|newman|http_client",
-    "pycharm": r"pycharm|\.run/|\.idea",
-    "vscode": r"vscode|vs code",
-    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read",
+    "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
+    "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
+    "vscode": r"vscode|vs code|recommended extensions",
+    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
+    r"(features|docs).security|(commands.|_)clients\.py|token_(issuer|audience)",
 }
-JINJA = re.compile(r"(?<!\$)\{\{|\{%")  # ${{ }} is GitHub's
+# What several bring, each of them, and none of the others.
+TRACES_OF_ANY = {
+    ("pycharm", "vscode"): r"^## in an ide|^ide:",
+    ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
+}
+# Lines that features add and that tell nothing: the newest revision, which migrations are held to,
+# and the beginning of a contract whose other lines tell.
+NO_TRACES = re.compile(r"\d{4}|source_modules = .*|[\s\]\[{}(),]*")
+JINJA = re.compile(r"(?<!\$)\{\{|\{%|\{#")  # ${{ }} is GitHub's
+# What only looks like it: braces that an f-string doubles.
+NO_JINJA = {"app/features/security/keys.py": re.compile(r"\{\{0,8\}\}|\{\{43\}\}")}
 # Up, compared, all the way down and up again: by Alembic's own commands, in one process.
 MIGRATED = """
 from alembic.config import main
@@ -78,10 +90,10 @@ def files(project: Path) -> list[Path]:
 
 
 def traces(shop: Path, *features: str) -> list[str]:
-    """The files with a trace of one of these features."""
+    """The lines with a trace of one of these features."""
     if not features:
         return []
-    pattern = re.compile("|".join(TRACES[feature] for feature in features), re.IGNORECASE)
+    pattern = pattern_of(*features)
     found = []
     for path in files(shop):
         name = os.fspath(path.relative_to(shop))
@@ -91,19 +103,62 @@ def traces(shop: Path, *features: str) -> list[str]:
     return found
 
 
+def pattern_of(*features: str) -> re.Pattern[str]:
+    """What is in no line of a project that has none of these features."""
+    of_any = [told for group, told in TRACES_OF_ANY.items() if set(group) <= set(features)]
+    return re.compile("|".join([*map(TRACES.__getitem__, features), *of_any]), re.IGNORECASE)
+
+
+def untraceable(minimal: Path, shop: Path, *features: str) -> list[str]:
+    """Lines that these features add to files that are always there, and no pattern would find."""
+    pattern = pattern_of(*features)
+    found = []
+    for name in sorted(names(minimal) & names(shop) - NOT_SEARCHED):
+        before = set((minimal / name).read_text("utf-8").splitlines())
+        added = [
+            line for line in (shop / name).read_text("utf-8").splitlines() if line not in before
+        ]
+        told = (line for line in added if not pattern.search(line))
+        found += [f"{name}: {line}" for line in told if not NO_TRACES.fullmatch(line)]
+    return found
+
+
+def names(shop: Path) -> set[str]:
+    """The names of the project's own files."""
+    return {os.fspath(path.relative_to(shop)) for path in files(shop)}
+
+
 def residue(shop: Path) -> list[str]:
     """What a template leaves behind: empty files, Jinja, the place it was rendered from."""
-    rendered = {path.name.removesuffix(".jinja") for path in TEMPLATE.rglob("*.jinja")}
     found = []
-    for path in files(shop):
-        text = path.read_text("utf-8")
+    for name in sorted(names(shop)):
+        text = (shop / name).read_text("utf-8")
+        own = NO_JINJA[name].sub("", text) if name in NO_JINJA else text
         wrong = {
-            "is empty": path.name != "__init__.py" and not text.strip(),
-            "still has Jinja in it": path.name in rendered and re.search(JINJA, text),
+            "is empty": Path(name).name != "__init__.py" and not text.strip(),
+            "still has Jinja in it": JINJA.search(own) or JINJA.search(name),
             "knows where it was rendered": str(ROOT) in text,
         }
-        found += [f"{path.relative_to(shop)} {what}" for what, is_so in wrong.items() if is_so]
+        found += [f"{name} {what}" for what, is_so in wrong.items() if is_so]
     return found
+
+
+def settings_shown(shop: Path) -> list[str]:
+    """The settings that the example shows."""
+    example = (shop / ".env.example").read_text("utf-8")
+    return re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE)
+
+
+def settings_missing(shop: Path) -> list[str]:
+    """Those of them that do not exist."""
+    sources = "".join(path.read_text("utf-8") for path in shop.glob("app/**/settings.py"))
+    return [name for name in settings_shown(shop) if f"    {name.lower()}:" not in sources]
+
+
+def documents_mistaken(shop: Path) -> set[str]:
+    """Documents that the README names and that are not there, and the other way round."""
+    named = set(re.findall(r"docs/\w+\.md", (shop / "README.md").read_text("utf-8")))
+    return named ^ {f"docs/{path.name}" for path in (shop / "docs").iterdir()}
 
 
 def undeclared(shop: Path, everything: Path) -> set[str]:
@@ -146,6 +201,8 @@ def distributions(everything: Path) -> dict[str, set[str]]:
 def pass_cheap_gates(shop: Path, everything: Path) -> None:
     """Lint, format, types, contracts; migrations on SQLite; every import; tests are collected."""
     assert residue(shop) == []
+    assert settings_missing(shop) == []
+    assert documents_mistaken(shop) == set()
     assert undeclared(shop, everything) == set()
     venv = f"VENV={everything / '.venv'}"
     run(["make", "check", venv], shop, RUFF_NO_CACHE="true")

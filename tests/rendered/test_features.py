@@ -10,7 +10,17 @@ import pytest
 import yaml
 
 from tests.conftest import rendered
-from tests.rendered.gates import PYTEST, run, traces
+from tests.rendered.gates import (
+    PYTEST,
+    TRACES_OF_ANY,
+    documents_mistaken,
+    names,
+    run,
+    settings_missing,
+    settings_shown,
+    traces,
+    untraceable,
+)
 from tests.rendered.matrix import features
 from tests.rendered.processes import of_render
 
@@ -18,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
 OWN_TESTS = ("tests/features", "tests/postman")
+NONE = "features=[]"
 UNTESTED = {"github", "pycharm", "vscode"}
 
 
@@ -34,17 +45,23 @@ def test_a_render_with_everything_does_its_jobs(everything: Path, tmp_path: Path
 
 
 def test_every_setting_that_the_example_shows_exists(everything: Path) -> None:
-    sources = "".join(path.read_text("utf-8") for path in everything.glob("app/**/settings.py"))
-    example = (everything / ".env.example").read_text("utf-8")
-    names = re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE)
-    assert {"DATABASE_URL", "METRICS", "CACHE_TIMEOUT", "AUTH_REQUIRED"} <= set(names)
-    assert [name for name in names if f"    {name.lower()}:" not in sources] == []
+    some = {"DATABASE_URL", "METRICS", "CACHE_TIMEOUT", "AUTH_REQUIRED"}
+    assert some <= set(settings_shown(everything))
+    assert settings_missing(everything) == []
 
 
 def test_every_document_is_named_in_the_readme_and_there(everything: Path) -> None:
-    named = set(re.findall(r"docs/\w+\.md", (everything / "README.md").read_text("utf-8")))
-    there = {f"docs/{path.name}" for path in (everything / "docs").iterdir()}
-    assert named == there
+    assert documents_mistaken(everything) == set()
+
+
+def test_a_setting_or_a_document_that_is_left_over_is_found(tmp_path: Path) -> None:
+    shop = rendered(tmp_path, NONE)
+    assert (settings_missing(shop), documents_mistaken(shop)) == ([], set())
+    for name, more in ((".env.example", "# METRICS=true\n"), ("README.md", "docs/security.md\n")):
+        with (shop / name).open("a", encoding="utf-8") as file:
+            file.write(more)
+    assert settings_missing(shop) == ["METRICS"]
+    assert documents_mistaken(shop) == {"docs/security.md"}
 
 
 def test_what_documents_show_of_the_project_exists(everything: Path) -> None:
@@ -89,6 +106,21 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
     ]
     assert not (project / "tests/features").exists()
     assert traces(project, *features()) == []
+
+
+@pytest.mark.parametrize("feature", features())
+def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
+    tmp_path: Path, feature: str
+) -> None:
+    for folder in ("none", "one"):
+        (tmp_path / folder).mkdir()
+    minimal = rendered(tmp_path / "none", NONE)
+    shop = rendered(tmp_path / "one", f"features={feature}")
+    together = {each for group in TRACES_OF_ANY if feature in group for each in group} | {feature}
+    assert untraceable(minimal, shop, *together) == []
+    told = {line.partition(":")[0] for line in traces(shop, *together)}
+    brought = {name for name in names(shop) - names(minimal) if (shop / name).read_text("utf-8")}
+    assert brought <= told
 
 
 @pytest.mark.parametrize("feature", features())

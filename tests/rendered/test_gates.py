@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, rendered
 from tests.rendered.gates import TEMPLATE, residue, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
@@ -76,6 +76,17 @@ def test_the_render_lints_by_the_rules_of_the_template_in_place() -> None:
 
 def test_nothing_of_the_template_is_left_in_a_render(project: Path) -> None:
     assert residue(project) == []
+
+
+@pytest.mark.parametrize("left", ["{{ project_name }}", "{% if features %}", "{# why #}"])
+def test_what_the_template_leaves_is_found_in_any_file(tmp_path: Path, left: str) -> None:
+    shop = rendered(tmp_path, "features=[security, github]")
+    assert residue(shop) == []
+    planted = ("app/main.py", "app/features/security/keys.py", "docs/security.md", "README.md")
+    for name in planted:
+        with (shop / name).open("a", encoding="utf-8") as file:
+            file.write(f"# {left}\n")
+    assert residue(shop) == sorted(f"{name} still has Jinja in it" for name in planted)
 
 
 def test_a_render_stays_small(project: Path) -> None:
