@@ -6,18 +6,20 @@ first commit. What has no choices needs samples here; without them there is no m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from itertools import combinations, product
 from typing import Final
 
-import jinja2
+import jinja2.meta
 from allpairspy import AllPairs
 
-from bootstrap.project.questions import Question, load
+from bootstrap.project.expressions import Expressions
+from bootstrap.project.questions import Question, Questionnaire, Value, load
 from tests.conftest import ROOT
 
-Answer = str | bool | None
+Answer = str | bool | float | None
 Row = dict[str, Answer]
 Pair = frozenset[tuple[str, Answer]]
 
@@ -33,54 +35,140 @@ FEATURE: Final = "features."
 NOT_ASKED: Final = None
 
 
-@cache
-def asked() -> tuple[Question, ...]:
-    """The questions that somebody can answer."""
-    questions = load(ROOT / "copier.yml").questions
-    return tuple(question for question in questions if question.when is not False)
+@dataclass(frozen=True)
+class Matrix:
+    """The rows of a questionnaire, whose texts are answered with samples."""
+
+    questionnaire: Questionnaire
+    samples: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
+
+    @cached_property
+    def factors(self) -> dict[str, tuple[Answer, ...]]:
+        """What can be answered to what: each feature is a question of its own, yes or no."""
+        found: dict[str, tuple[Answer, ...]] = {}
+        for question in self.questionnaire.questions:
+            if question.when is False:
+                continue
+            if question.multiselect:
+                found |= dict.fromkeys(_features(question), (True, False))
+            else:
+                not_asked = () if question.when is True else (NOT_ASKED,)
+                found[question.name] = (*self._offered(question), *not_asked)
+        return found
+
+    def _offered(self, question: Question) -> Sequence[Answer]:
+        if question.choices:
+            return tuple(_typed(question, choice.value) for choice in question.choices)
+        if question.name in self.samples:
+            return self.samples[question.name]
+        here = f"copier.yml asks {question.name}: give it samples in tests/rendered/matrix.py"
+        assert question.type == "bool", here
+        return (True, False)
+
+    def is_possible(self, answers: Row) -> bool:
+        """Whether no condition is broken: a question that is not asked has no answer.
+
+        A condition on an answer that is not among these is not broken.
+        """
+        known = self._known(answers)
+        asked = (each for each in self.questionnaire.questions if each.name in answers)
+        return all(self._is_kept(question, known, answers) for question in asked)
+
+    def _is_kept(self, question: Question, known: Mapping[str, Value], answers: Row) -> bool:
+        when = question.when
+        if isinstance(when, str) and not _variables(when) <= known.keys():
+            return True
+        return self._expressions.holds(when, known) == (answers[question.name] is not NOT_ASKED)
+
+    def _known(self, answers: Row) -> dict[str, Value]:
+        """What conditions see: the chosen once all is chosen, and defaults of what is not asked."""
+        known: dict[str, Value] = {}
+        for question in self.questionnaire.questions:
+            name, told = question.name, answers.get(question.name)
+            if question.when is False or (name in answers and told is NOT_ASKED):
+                known |= self._default(question, known)
+            elif name in answers:
+                known[name] = told
+            elif question.multiselect and answers.keys() >= _features(question).keys():
+                chosen = (value for key, value in _features(question).items() if answers[key])
+                known[name] = list(chosen)
+        return known
+
+    def _default(self, question: Question, known: Mapping[str, Value]) -> dict[str, Value]:
+        """The default by name; nothing where it follows from what is not known."""
+        default = question.default
+        if not isinstance(default, str):
+            return {question.name: default}
+        if question.type != "str" or not _variables(default) <= known.keys():
+            return {}
+        return {question.name: self._expressions.render(default, known)}
+
+    @cached_property
+    def _expressions(self) -> Expressions:
+        return Expressions(self.questionnaire.jinja_options)
+
+    def completed(self, answers: Row) -> Row | None:
+        """A whole row with these answers; None: they cannot be given together."""
+        if not self.is_possible(answers):
+            return None
+        name = next((name for name in self.factors if name not in answers), None)
+        if name is None:
+            return answers
+        tries = (self.completed({**answers, name: answer}) for answer in self.factors[name])
+        return next((row for row in tries if row is not None), None)
+
+    @cached_property
+    def pairs(self) -> frozenset[Pair]:
+        """Every pair of answers that can be given together."""
+        found: set[Pair] = set()
+        for one, other in combinations(self.factors.items(), 2):
+            for first, second in product(one[1], other[1]):
+                row = {one[0]: first, other[0]: second}
+                told = pairs_of(row) - found
+                found |= told if told and self.completed(row) is not None else set()
+        return frozenset(found)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Few rows that have every pair."""
+        found = [{name: row[name] for name in self.factors} for row in self._few()]
+        covered = {pair for row in found for pair in pairs_of(row)}
+        for pair in sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair))):
+            # What the few could not reach, past the conditions.
+            row = None if pair in covered else self.completed(dict(pair))
+            if row is not None:
+                found.append({name: row[name] for name in self.factors})
+                covered |= pairs_of(row)
+        return tuple(found)
+
+    def _few(self) -> Iterator[Row]:
+        """The questions with most answers first make them fewest."""
+        longest_first = dict(sorted(self.factors.items(), key=lambda factor: -len(factor[1])))
+
+        def named(answers: Sequence[Answer]) -> Row:
+            return dict(zip(longest_first, answers, strict=False))
+
+        values = list(longest_first.values())
+        made = AllPairs(values, filter_func=lambda row: self.is_possible(named(row)))
+        return (named(row) for row in made)
 
 
 @cache
-def features() -> tuple[str, ...]:
-    """Every feature that is offered, in the order of the questionnaire."""
-    (question,) = (question for question in asked() if question.multiselect)
-    return tuple(str(choice.value) for choice in question.choices)
+def _variables(text: str) -> frozenset[str]:
+    """The names that an expression needs a value for."""
+    environment = jinja2.Environment(autoescape=True)
+    return frozenset(jinja2.meta.find_undeclared_variables(environment.parse(text)))
 
 
-@cache
-def factors() -> dict[str, tuple[Answer, ...]]:
-    """What can be answered to what: each feature is a question of its own, answered yes or no."""
-    found: dict[str, tuple[Answer, ...]] = {}
-    for question in asked():
-        if question.multiselect:
-            found |= {f"{FEATURE}{choice.value}": (True, False) for choice in question.choices}
-        elif question.choices:
-            found[question.name] = tuple(str(choice.value) for choice in question.choices)
-        else:
-            found[question.name] = SAMPLES[question.name]
-        if condition(question.name):
-            found[question.name] += (NOT_ASKED,)
-    return found
+def _features(question: Question) -> dict[str, Value]:
+    """The choices of a question that takes several, by the names they have as questions."""
+    return {f"{FEATURE}{choice.value}": choice.value for choice in question.choices}
 
 
-@cache
-def condition(name: str) -> jinja2.Template | None:
-    """When a question is asked; None: always."""
-    (when,) = {question.when for question in asked() if question.name == name} or {True}
-    return None if when is True else jinja2.Template(str(when), undefined=jinja2.StrictUndefined)
-
-
-def is_possible(answers: Row) -> bool:
-    """Whether these can be answers of one project: a question that is not asked has none."""
-    return all(_is_possible(name, answers) for name in answers)
-
-
-def _is_possible(name: str, answers: Row) -> bool:
-    when = condition(name)
-    try:
-        return when is None or (when.render(answers) == "True") == (answers[name] is not NOT_ASKED)
-    except jinja2.UndefinedError:  # it depends on an answer that is not among these
-        return True
+def _typed(question: Question, value: Value) -> Answer:
+    if question.type in ("bool", "int", "float") and isinstance(value, bool | int | float):
+        return value
+    return str(value)
 
 
 def pairs_of(row: Row) -> set[Pair]:
@@ -90,26 +178,15 @@ def pairs_of(row: Row) -> set[Pair]:
 
 
 @cache
-def pairs() -> frozenset[Pair]:
-    """Every pair of answers that can be given together."""
-    found: set[Pair] = set()
-    for one, other in combinations(factors().items(), 2):
-        for first, second in product(one[1], other[1]):
-            row = {one[0]: first, other[0]: second}
-            found |= pairs_of(row) if is_possible(row) else set()
-    return frozenset(found)
+def ours() -> Matrix:
+    """The matrix of `copier.yml`."""
+    return Matrix(load(ROOT / "copier.yml"), SAMPLES)
 
 
-@cache
-def rows() -> tuple[Row, ...]:
-    """Few rows that have every pair; the questions with most answers first make them fewest."""
-    longest_first = dict(sorted(factors().items(), key=lambda factor: -len(factor[1])))
-
-    def named(answers: Sequence[Answer]) -> Row:
-        return dict(zip(longest_first, answers, strict=False))
-
-    made = AllPairs(list(longest_first.values()), filter_func=lambda row: is_possible(named(row)))
-    return tuple({name: named(row)[name] for name in factors()} for row in made)
+def features() -> tuple[str, ...]:
+    """Every feature that is offered, in the order of the questionnaire."""
+    (question,) = (each for each in ours().questionnaire.questions if each.multiselect)
+    return tuple(str(choice.value) for choice in question.choices)
 
 
 def chosen(row: Row) -> tuple[str, ...]:

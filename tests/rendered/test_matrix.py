@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.project.questions import Value, parse
 from bootstrap.project.releases import BUNDLE
 from tests.conftest import ROOT, install, rendered
 from tests.installed import pythons
@@ -19,27 +20,28 @@ from tests.nightly import tree
 from tests.rendered import matrix
 from tests.rendered.conftest import on_every_server
 from tests.rendered.gates import TEMPLATE, TRACES, files, pass_cheap_gates, run, traces
-from tests.rendered.matrix import Row
+from tests.rendered.matrix import Matrix, Row
 
 pytestmark = pytest.mark.slow
 TESTS = ROOT / "tests"
+OURS = matrix.ours()
 
 of_every_row = pytest.mark.parametrize(
-    "row", matrix.rows(), ids=lambda row: "-".join(matrix.chosen(row)) or "no"
+    "row", OURS.rows, ids=lambda row: "-".join(matrix.chosen(row)) or "no"
 )
 
 
 def test_every_pair_of_answers_is_in_a_row() -> None:
-    covered = {pair for row in matrix.rows() for pair in matrix.pairs_of(row)}
-    assert matrix.pairs() <= covered
-    assert all(map(matrix.is_possible, matrix.rows()))
+    covered = {pair for row in OURS.rows for pair in matrix.pairs_of(row)}
+    assert OURS.pairs <= covered
+    assert all(map(OURS.is_possible, OURS.rows))
 
 
 def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
-    answers = {answer for pair in matrix.pairs() for answer in pair}
+    answers = {answer for pair in OURS.pairs for answer in pair}
     offered = {
         (name, answer)
-        for name, choices in matrix.factors().items()
+        for name, choices in OURS.factors.items()
         for answer in choices
         if answer is not matrix.NOT_ASKED
     }
@@ -59,6 +61,44 @@ def test_what_a_row_has_passed_is_asked_again_after_any_change_of_files(tmp_path
     asked.append(of_files(tmp_path, [other]))
     assert len(set(asked)) == len(asked)
     assert {TESTS / "conftest.py", TESTS / "rendered/processes.py", Path(__file__)} <= judges()
+
+
+def small(**asked: dict[str, Value]) -> Matrix:
+    """A matrix of a few questions; the first one takes several answers."""
+    first: dict[str, Value] = {"type": "str", "default": [], "choices": ["cache", "api"]}
+    questions = {"features": {**first, "multiselect": True}, **asked}
+    return Matrix(parse({name: {"help": "", **each} for name, each in questions.items()}))
+
+
+def test_a_condition_sees_the_chosen_features_and_is_true_like_copiers() -> None:
+    flag: dict[str, Value] = {"type": "bool", "default": False}
+    when = "{{ 'yes' if 'cache' in features | default(['cache']) else 'no' }}"
+    made = small(flag=flag, sized={**flag, "when": when})
+    assert made.factors["flag"] == (True, False)
+    assert made.factors["sized"] == (True, False, matrix.NOT_ASKED)
+    asked = {(row["features.cache"], row["sized"] is not matrix.NOT_ASKED) for row in made.rows}
+    assert asked == {(True, True), (False, False)}
+    assert frozenset({("features.cache", False), ("sized", True)}) not in made.pairs
+
+
+def test_a_pair_that_no_whole_row_has_is_not_demanded_and_each_other_one_is_there() -> None:
+    flag: dict[str, Value] = {"type": "bool", "default": False}
+    made = small(
+        one={**flag, "when": "{{ 'cache' in features and 'api' in features }}"},
+        other={**flag, "when": "{{ one }}"},
+        third={**flag, "when": "{{ not one }}"},
+    )
+    assert frozenset({("other", True), ("features.api", False)}) not in made.pairs
+    assert frozenset({("third", True), ("other", True)}) not in made.pairs
+    assert frozenset({("third", True), ("features.api", False)}) in made.pairs
+    assert made.pairs == {pair for row in made.rows for pair in matrix.pairs_of(row)}
+    assert all(map(made.is_possible, made.rows))
+
+
+def test_a_text_without_samples_says_where_they_belong() -> None:
+    made = small(motto={"type": "str", "default": ""})
+    with pytest.raises(AssertionError, match="asks motto: give it samples in tests/rendered/"):
+        assert made.rows
 
 
 @of_every_row
