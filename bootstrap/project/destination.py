@@ -10,8 +10,8 @@ import errno
 import glob
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +43,9 @@ def home(path: Path) -> Path:
 @contextmanager
 def workshop(path: Path) -> Iterator[Path]:
     """A hidden folder to prepare the project in, gone afterwards whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{_prefix(path)}{os.getpid()}-", dir=home(path)))
-    try:
+    folder = home(path) / f"{_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
+    try:  # from before it is there, or an interruption in between would leave it
+        folder.mkdir(mode=0o700)
         yield folder
     finally:
         _remove(folder, path)

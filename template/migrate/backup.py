@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import URL, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
@@ -62,16 +64,24 @@ def restore(url: str, file: Path) -> None:
         command = [_program("pg_restore"), "--no-owner", *_postgresql(parsed), str(file)]
     else:
         command = [_program("mariadb", "mysql"), *_mysql(parsed), str(parsed.database)]
-    _empty(url)
+    with _opened(file) as copy:
+        try:
+            _empty(url)
+            _run(command, _secrets(parsed), copy.fileno())
+        except (_ProgramFailed, DBAPIError) as error:
+            message = (
+                f"{error}\nThe database was being emptied for the copy: what it held is gone, "
+                "wholly or in part. Restore it again when the cause is gone."
+            )
+            raise MigrationFailed(message) from error
+
+
+def _opened(file: Path) -> BinaryIO:
     try:
-        with file.open("rb") as dump:
-            _run(command, _secrets(parsed), dump.fileno())
-    except _ProgramFailed as error:
-        message = (
-            f"{error}\nThe database was emptied for the copy, and holds a part of it at most: "
-            "restore it again when the cause is gone."
-        )
-        raise MigrationFailed(message) from error
+        return file.open("rb")
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror}. Nothing was changed."
+        raise MigrationUnsafe(message) from error
 
 
 class _ProgramFailed(Exception):
@@ -162,7 +172,7 @@ def _empty(url: str) -> None:
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
             quoted = engine.dialect.identifier_preparer.quote_identifier
             for table in inspect(connection).get_table_names():
-                connection.execute(text(f"DROP TABLE {quoted(table)}"))
+                connection.exec_driver_sql(f"DROP TABLE {quoted(table)}")
         else:
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))

@@ -24,6 +24,7 @@ ELSEWHERE = (
     "tests/project/test_template_lint.py",
     "tests/project/test_answers.py::test_copier_answers_the_templates_questions_alike",
     "tests/machine/test_diagnosis.py::test_the_cause_of_a_real_failure_is_named",
+    "tests/project/test_new.py::test_a_folder_that_make_cannot_use_is_refused",
     "tests/project/test_new.py::test_features_are_recorded_as_a_list_and_bring_their_files",
     "tests/project/test_new.py::test_revisions_are_one_chain_whichever_features_are_there",
     # From a wheel git unpacks the template; a checkout has it lying there.

@@ -170,11 +170,12 @@ def test_all_unusable_answers_are_named_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_make_cannot_use_is_refused(tmp_path: Path) -> None:
-    shared = ("--preset", "custom", "--data", "venv_layout=shared", "--data", "venv_root=~/my envs")
+@pytest.mark.parametrize("root", ["~/my envs", "/opt/$HOME/v", "/opt/a#b", "/opt/a;id", "/opt/v\n"])
+def test_a_folder_that_make_cannot_use_is_refused(tmp_path: Path, root: str) -> None:
+    shared = ("--preset", "custom", "--data", "venv_layout=shared", "--data", f"venv_root={root}")
     run = headstart("new", "shop", "--defaults", *shared, cwd=tmp_path)
     assert run.returncode == 64
-    assert "without blanks, quotes or colons" in run.stderr
+    assert "venv_root must be a folder that starts with ~/ or /" in run.stderr
 
 
 def test_without_a_terminal_open_questions_are_listed_with_the_flags_to_give(

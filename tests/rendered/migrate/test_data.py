@@ -52,7 +52,33 @@ def test_a_copy_that_is_no_copy_is_told_to_have_emptied_the_database(filled: Kit
     damaged = filled.folder / "damaged"
     damaged.write_text("nonsense")
     words = filled.migrate("restore", str(damaged), "--yes", code=1)
-    assert "The database was emptied for the copy" in words
+    assert "The database was being emptied for the copy" in words
+
+
+@pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
+def test_tables_with_any_name_go_before_the_copy_comes(filled: Kit) -> None:
+    (event,) = filled.events("backup")
+    filled.execute("create table `rate_100%%` (id integer)", "create table `select` (id integer)")
+    filled.migrate("restore", str(event["path"]), "--yes")
+    assert not {"rate_100%", "select"} & filled.tables()
+    assert filled.value("select count(*) from users") == 1000
+
+
+@on_every_server
+def test_a_copy_that_cannot_be_read_changes_nothing(filled: Kit) -> None:
+    said = filled.program("""
+        import os
+        from pathlib import Path
+        from migrate.backup import restore
+        from migrate.errors import MigrationUnsafe
+
+        try:
+            restore(os.environ["DATABASE_URL"], Path("nowhere"))
+        except MigrationUnsafe as error:
+            print(error)
+    """)
+    assert "cannot be read: No such file or directory. Nothing was changed." in said
+    assert filled.value("select count(*) from users") == 1000
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)

@@ -94,7 +94,8 @@ def test_a_statement_that_takes_too_long_is_ended(kit: Kit) -> None:
     )
     for statement in endless:
         kit.write("0002", "0001", f"op.execute({statement!r})")
-        assert "Nothing of it stays" in kit.migrate("upgrade", "--statement-timeout", "1", code=1)
+        words = kit.migrate("upgrade", "--statement-timeout", "1", code=1)
+        assert "Nothing of it stays" in words, words
     assert kit.tables() == {"alembic_version", "alembic_journal", "users"}
 
 
