@@ -151,7 +151,8 @@ def python_of(row: Row) -> Path:
 def inputs() -> str:
     """What a render is made of and judged by: where nothing of it changes, nor does the outcome."""
     bundle = ROOT / "bootstrap" / BUNDLE
-    return digest(tree(ROOT).encode(), of_files(ROOT, filter(Path.is_file, [bundle])).encode())
+    bundled = of_files(ROOT, filter(Path.is_file, [bundle]))
+    return digest(*(each.encode() for each in (tree(ROOT), bundled, sys.version)))
 
 
 def judges() -> set[Path]:
