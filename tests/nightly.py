@@ -2,7 +2,7 @@
 
     python -m tests.nightly run [ARG…]             run it; where all has passed, write the record
     python -m tests.nightly check                  refuse where that is not of this tree
-    python -m tests.nightly check --from COMMIT    the same, of the tree of a commit
+    python -m tests.nightly check --from COMMIT    the same, of the tree of a commit; prints its hash
 
 The record names the tree by a digest of what it tested. Not part of that are documents, what only
 tells about the tests, and what a release itself writes: so the record can be committed, a release
@@ -65,13 +65,7 @@ def _tree_of(root: Path, commit: str) -> Iterator[Path]:
     """A work tree with what a commit has."""
     with TemporaryDirectory(prefix="headstart-") as folder:
         git.run("clone", "--quiet", "--no-checkout", "--shared", str(root), folder, cwd=root)
-        git.run(
-            "checkout",
-            "--quiet",
-            "--detach",
-            git.run("rev-parse", commit, cwd=root),
-            cwd=Path(folder),
-        )
+        git.run("checkout", "--quiet", "--detach", commit, cwd=Path(folder))
         yield Path(folder)
 
 
@@ -140,8 +134,10 @@ def main() -> int:
         if given.command == "run":
             run(Path.cwd(), more)
         elif given.commit:
-            with _tree_of(Path.cwd(), given.commit) as root:
+            commit = release.commit_of(Path.cwd(), given.commit)
+            with _tree_of(Path.cwd(), commit) as root:
                 check(root)
+            sys.stdout.write(f"{commit}\n")
         else:
             check(Path.cwd())
     except HeadstartError as error:

@@ -93,6 +93,27 @@ def test_the_nightly_of_a_commit_is_asked_for_where_that_is_released(package: Pa
     assert released(package)
 
 
+@pytest.mark.parametrize("name", ["HEAD", "short", "full"])
+def test_a_commit_is_released_without_what_lies_in_the_working_tree(
+    package: Package, name: str
+) -> None:
+    recorded(package.root)
+    full = commit(package.root)
+    names = {"HEAD": "HEAD", "short": git("describe", "--always", cwd=package.root), "full": full}
+    write(package.root / "template/a.txt", "two\n")
+    run = make(package, "release", "VERSION=1.0.0", f"FROM={names[name]}")
+    assert run.returncode == 0, run.stderr
+    git("clone", "--quiet", "-b", "v1.0.0", "bootstrap/template.bundle", "out", cwd=package.root)
+    assert (package.root / "out/template/a.txt").read_text() == "one\n"
+
+
+def test_what_is_no_commit_is_refused(package: Package) -> None:
+    run = make(package, "release", "VERSION=1.0.0", "FROM=nothing")
+    assert run.returncode != 0
+    assert "nothing is no commit of this repository." in run.stderr
+    assert not released(package)
+
+
 @pytest.mark.parametrize(
     ("figures", "complaint"),
     [({"skipped": 2}, "skipped 2 tests"), ({"cases": 10}, "10 cases of 3000")],
