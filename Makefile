@@ -80,9 +80,10 @@ lock: .venv/test.stamp
 	$(COMPILE) --group build --group test --constraint $(RUNTIME_LOCK) --output-file $(TEST_LOCK)
 
 # What CHANGELOG.md describes becomes a version in bootstrap/template.bundle, and the package's own.
+# The check says which commit FROM is, so that no other one is released.
 release: .venv/runtime.stamp
-	@.venv/bin/python -m tests.nightly check $(if $(FROM),--from $(FROM))
-	@.venv/bin/python -m bootstrap.project.release $(VERSION) $(if $(FROM),--from $(FROM)) $(if $(AGAIN),--again)
+	@commit=$$(.venv/bin/python -m tests.nightly check $(if $(FROM),--from '$(FROM)')) && \
+	.venv/bin/python -m bootstrap.project.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

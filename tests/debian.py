@@ -30,6 +30,8 @@ def unpacked(suite: str, package: str) -> Path:
     root.parent.mkdir(parents=True, exist_ok=True)
     with root.with_name(f"{package}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in root.parent.glob(f"{_draft(package)}*"):  # by one that was killed
+            shutil.rmtree(left)
         if not root.is_dir():
             _unpack(suite, package, root)
     return root
@@ -47,8 +49,13 @@ def loader(root: Path) -> Path:
     return found[0]
 
 
+def _draft(package: str) -> str:
+    """How a root begins that is not complete: no package has a name like it."""
+    return f"{package}_"
+
+
 def _unpack(suite: str, package: str, root: Path) -> None:
-    with TemporaryDirectory(dir=root.parent, prefix=f"{package}-") as name:
+    with TemporaryDirectory(dir=root.parent, prefix=_draft(package)) as name:
         own = Path(name)
         (own / "status").touch()
         (own / "sources.list").write_text(_sources(suite))

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Forked:
     stdout: IO[str] | None
     stderr: IO[str] | None
     returncode: int | None = None
+    read: dict[str, str] = field(default_factory=dict)
+    drains: list[threading.Thread] = field(default_factory=list)
 
     def poll(self) -> int | None:
         try:
@@ -66,26 +69,29 @@ class Forked:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Read all that it prints to its end, and wait for that."""
-        pipes = (self.stdout, self.stderr)
-        read = ["" for _ in pipes]
-
-        def drain(number: int, pipe: IO[str]) -> None:
-            read[number] = pipe.read()
-
-        drains = [
-            threading.Thread(target=drain, args=(number, pipe), daemon=True)
-            for number, pipe in enumerate(pipes)
-            if pipe and not pipe.closed
-        ]
-        for each in drains:
-            each.start()
+        """Read all that it prints to its end, and wait for that: also of children it leaves."""
+        until = None if timeout is None else time.monotonic() + timeout
+        if not self.drains:
+            self._drain()
         self.wait(timeout)
-        for each in drains:
-            each.join(timeout)
-        for pipe in filter(None, pipes):
+        for each in self.drains:
+            each.join(None if until is None else max(until - time.monotonic(), 0))
+            if each.is_alive():
+                raise subprocess.TimeoutExpired(list(self.args), timeout or 0)
+        for pipe in filter(None, (self.stdout, self.stderr)):
             pipe.close()
-        return read[0], read[1]
+        return self.read.get("stdout", ""), self.read.get("stderr", "")
+
+    def _drain(self) -> None:
+        """Begin to read its output, so that it never waits for us."""
+
+        def drain(name: str, pipe: IO[str]) -> None:
+            self.read[name] = pipe.read()
+
+        for name, pipe in (("stdout", self.stdout), ("stderr", self.stderr)):
+            if pipe and not pipe.closed:
+                self.drains.append(threading.Thread(target=drain, args=(name, pipe), daemon=True))
+                self.drains[-1].start()
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:

@@ -72,17 +72,19 @@ class Server:
     def accept(self) -> Request | None:
         """Fork for one request; None in this process, the request in the child."""
         connection, _ = self.listening.accept()
-        _, files, _, _ = socket.recv_fds(connection, 1, 3)
-        with connection.makefile("rb") as lines:
-            request: Request = json.loads(lines.readline())
-        pid = os.fork()
-        if pid == 0:
+        files, line = heard(connection)
+        if not line.endswith(b"\n"):  # whoever asked has gone
+            connection.close()
+        elif (pid := os.fork()) == 0:
             self.leave(connection, files)
+            request: Request = json.loads(line)
             return request
+        else:
+            self.waiting[pid] = connection
+            with contextlib.suppress(OSError):
+                connection.sendall(b"%d\n" % pid)
         for file in files:
             os.close(file)
-        self.waiting[pid] = connection
-        connection.sendall(b"%d\n" % pid)
         return None
 
     def leave(self, connection: socket.socket, files: list[int]) -> None:
@@ -99,6 +101,15 @@ class Server:
             os.dup2(file, target)
         for file in files:
             os.close(file)
+
+
+def heard(connection: socket.socket) -> tuple[list[int], bytes]:
+    """What a client sends: descriptors, and a line, which is cut off where the client goes."""
+    files: list[int] = []
+    with contextlib.suppress(ConnectionError), connection.makefile("rb") as lines:
+        _, files, _, _ = socket.recv_fds(connection, 1, 3)
+        return files, lines.readline()
+    return files, b""
 
 
 def enter(request: Request) -> list[str]:

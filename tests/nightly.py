@@ -2,7 +2,7 @@
 
     python -m tests.nightly run [ARG…]             run it; where all has passed, write the record
     python -m tests.nightly check                  refuse where that is not of this tree
-    python -m tests.nightly check --from COMMIT    the same, of the tree of a commit
+    python -m tests.nightly check --from COMMIT    the same of a commit, whose hash it prints
 
 The record names the tree by a digest of what it tested. Not part of that are documents, what only
 tells about the tests, and what a release itself writes: so the record can be committed, a release
@@ -33,7 +33,14 @@ RECORD = "tests/nightly.json"
 ENOUGH = 3000  # random cases
 PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder")
 _WRITTEN = {f"bootstrap/{releases.BUNDLE}", release.RECORD, RECORD, "tests/durations.json"}
-_NEXT = ("make nightly, which takes a while", f"commit {RECORD}, then run this again")
+NIGHTLY = ("-m", "nightly or cases")
+_DROPPED = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS"}  # they could ask for less
+_FIGURES = {"tree": str, "date": str, "passed": int, "skipped": int, "cases": int}
+_HERE = ("make nightly, which takes a while", f"commit {RECORD}, then run this again")
+_THERE = (
+    f"a nightly counts where its {RECORD} is in the commit that is released",
+    "name the one that has it, FROM=…; or check this one out, make nightly, and commit the record",
+)
 
 
 def tree(root: Path) -> str:
@@ -65,36 +72,38 @@ def _tree_of(root: Path, commit: str) -> Iterator[Path]:
     """A work tree with what a commit has."""
     with TemporaryDirectory(prefix="headstart-") as folder:
         git.run("clone", "--quiet", "--no-checkout", "--shared", str(root), folder, cwd=root)
-        git.run(
-            "checkout",
-            "--quiet",
-            "--detach",
-            git.run("rev-parse", commit, cwd=root),
-            cwd=Path(folder),
-        )
+        git.run("checkout", "--quiet", "--detach", commit, cwd=Path(folder))
         yield Path(folder)
 
 
-def check(root: Path) -> None:
+def check(root: Path, following: Sequence[str] = _HERE) -> None:
     """Refuse where not all of the nightly has passed on the tree that is here."""
     record = _read(root / RECORD)
     if not record:
-        _refuse("No nightly has passed on this tree.", f"there is no {RECORD}")
+        _refuse("No", f"there is no {RECORD} that make nightly has written", following)
     if record["tree"] != tree(root):
-        why = f"what it tests has changed since the one of {record['date']}"
-        _refuse("No nightly has passed on this tree.", why)
-    if record["skipped"] or record["cases"] < ENOUGH:
-        why = f"it skipped {record['skipped']} tests, and ran {record['cases']} cases of {ENOUGH}"
-        _refuse("Not all of the nightly has passed on this tree.", why)
+        _refuse("No", f"what it tests has changed since the one of {record['date']}", following)
+    if record["skipped"] or record["passed"] < 1 or record["cases"] < ENOUGH:
+        ran = f"{record['passed']} tests passed and {record['skipped']} were skipped"
+        why = f"{ran}, with {record['cases']} random cases of {ENOUGH}"
+        _refuse("Not all of the", why, following)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return record
+    """The record; empty where there is none, or one that was cut off or is not ours."""
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    known = isinstance(record, dict) and all(
+        isinstance(record.get(name), kind) for name, kind in _FIGURES.items()
+    )
+    return record if known else {}
 
 
-def _refuse(what: str, why: str) -> NoReturn:
-    raise Refused(what, why=(why,), next=_NEXT)
+def _refuse(how_much: str, why: str, following: Sequence[str]) -> NoReturn:
+    what = f"{how_much} nightly has passed on this tree."
+    raise Refused(what, why=(why,), next=tuple(following))
 
 
 def run(root: Path, arguments: Sequence[str]) -> None:
@@ -102,17 +111,34 @@ def run(root: Path, arguments: Sequence[str]) -> None:
     before, cases = tree(root), int(os.environ.setdefault("HEADSTART_CASES", str(ENOUGH)))
     with TemporaryDirectory() as folder:
         report = Path(folder, "junit.xml")
-        asked = ("-m", "nightly or cases", "--junit-xml", str(report), *arguments)
-        if subprocess.run([sys.executable, *PYTEST, *asked], cwd=root, check=False).returncode:
+        asked = (*PYTEST, *NIGHTLY, "--junit-xml", str(report), *arguments)
+        command = [sys.executable, *asked]
+        if subprocess.run(command, cwd=root, env=_environment(), check=False).returncode:
             raise HeadstartError("The nightly has failed, so there is no record of it.")
         (suite,) = ET.parse(report).iter("testsuite")  # noqa: S314 - written by ourselves
-    if arguments:
+    if arguments or int(suite.attrib["tests"]) != _collected(root):
         raise HeadstartError("That was not all of the nightly, so there is no record of it.")
     if tree(root) != before:
         raise HeadstartError(
             "The tree has changed meanwhile, so there is no record of the nightly."
         )
     _write(root / RECORD, before, cases, suite.attrib)
+
+
+def _environment() -> dict[str, str]:
+    """All of the nightly runs, whatever the shell says; what a test needs is there, or it fails."""
+    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    return {**kept, "CI": "true"}
+
+
+def _collected(root: Path) -> int:
+    """How many tests a nightly has."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *NIGHTLY]
+    told = subprocess.run(
+        command, cwd=root, env=_environment(), stdout=subprocess.PIPE, text=True, check=False
+    )
+    tests, _, _ = told.stdout.partition("\n\n")
+    return sum("::" in line for line in tests.splitlines())
 
 
 def _write(path: Path, tree: str, cases: int, counted: Mapping[str, str]) -> None:
@@ -140,8 +166,10 @@ def main() -> int:
         if given.command == "run":
             run(Path.cwd(), more)
         elif given.commit:
-            with _tree_of(Path.cwd(), given.commit) as root:
-                check(root)
+            commit = release.commit_of(Path.cwd(), given.commit)
+            with _tree_of(Path.cwd(), commit) as root:
+                check(root, _THERE)
+            sys.stdout.write(f"{commit}\n")
         else:
             check(Path.cwd())
     except HeadstartError as error:

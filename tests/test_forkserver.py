@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,34 @@ def test_one_that_takes_too_long_is_ended(server: ForkServer, tmp_path: Path) ->
         server.run("-c", program, cwd=tmp_path, env=os.environ, timeout=1)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_child_that_outlives_its_command_is_waited_for(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    program = "import os; os.system('(read line < go; echo late) &'); print('here')"
+    os.mkfifo(tmp_path / "go")
+    running = server.start("-c", program, cwd=tmp_path, env=os.environ)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.communicate(timeout=0.5)
+    assert running.wait() == 0
+    (tmp_path / "go").write_text("go\n")
+    assert running.communicate()[0].split() == ["here", "late"]
+
+
+REQUEST = '!{"argv": ["-c", ""], "cwd": "/", "env": {}, "session": false}\n'
+
+
+@pytest.mark.parametrize("sent", ["", "!", REQUEST[:9], REQUEST], ids=len)
+def test_a_client_that_goes_away_ends_no_server(
+    server: ForkServer, tmp_path: Path, sent: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as client, (tmp_path / "file").open("w") as file:
+        client.connect(str(server.address))
+        if sent:
+            socket.send_fds(client, [b"!"], [file.fileno()] * 3)
+            client.sendall(sent[1:].encode())
+    assert server.run("-c", "print('here')", cwd=tmp_path, env=os.environ).stdout == "here\n"
 
 
 def test_what_only_a_start_can_change_is_refused(server: ForkServer, tmp_path: Path) -> None:

@@ -72,11 +72,28 @@ def _acceptable(package: Path, version: str, *, again: bool) -> tuple[int, ...]:
 
 
 def _copy_sources(root: Path, commit: str | None, folder: Path) -> None:
-    source = template.find(commit, root / "bootstrap") if commit else template.from_checkout(root)
+    source = _committed(root, commit) if commit else template.from_checkout(root)
     for file in source.files or template.all_files(source.root):
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source.root / file, target)
+
+
+def _committed(root: Path, name: str) -> template.Template:
+    """The template of a commit, also of the one that is checked out: not the working tree."""
+    commit = commit_of(root, name)
+    return template.Template(releases.unpack(commit, root), commit, released=False)
+
+
+def commit_of(root: Path, name: str) -> str:
+    """The full hash of the commit that a name stands for."""
+    found = git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=root)
+    if found.code != 0:
+        raise UsageError(
+            f"{name} is no commit of this repository.",
+            next=("name one that it has: git log shows them",),
+        )
+    return found.out.strip()
 
 
 def _begin_history(history: Path, bundle: Path) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(r"^ *```sh\b *(?P<tag>.*)\n(?P<commands>(?:.*\n)*?) *```$", re.MULTILINE)
+_FENCE = re.compile(r"(?P<before>(?:[\s>]|[-*+]\s|\d+[.)]\s)*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
+_NO_COMMANDS = {"python", "text", "yaml"}
 _CONTINUED = re.compile(r"(?<!\\)\n")
 
 
@@ -35,6 +37,34 @@ def _block(match: re.Match[str]) -> Block:
     assert not match["tag"] or (kind == "no-run" and reason and "`" not in reason), match["tag"]
     commands = (line for line in _CONTINUED.split(match["commands"].strip()) if line.strip())
     return Block(tuple(commands), reason or None)
+
+
+def hidden(text: str) -> list[str]:
+    """The fences behind which there may be commands that `blocks` does not see.
+
+    What is no command is of a language that has none; what is one begins with ```sh.
+    """
+    found, opened = [], None
+    for line in text.splitlines():
+        fence = _FENCE.match(line)
+        if fence is None or (fence["fence"][0] == "`" and "`" in fence["info"]):
+            continue
+        if opened is None:
+            opened = fence
+            found += [] if _is_plain(fence) else [line]
+        elif _closes(fence, opened):
+            opened = None
+    return found if opened is None else [*found, opened.string]
+
+
+def _is_plain(fence: re.Match[str]) -> bool:
+    language = (fence["info"].split() or [""])[0]
+    read = fence["fence"] == "```" and not fence["before"].strip(" ")
+    return language in _NO_COMMANDS or (language == "sh" and read and fence["info"][0] == "s")
+
+
+def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
+    return fence["fence"].startswith(opened["fence"]) and not fence["info"].strip()
 
 
 @dataclass

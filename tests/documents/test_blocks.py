@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import ROOT
-from tests.documents.blocks import blocks
+from tests.documents.blocks import blocks, hidden
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "template/README.md.jinja", *ROOT.glob("template/docs/*"))
 # Who follows which document.
@@ -23,6 +25,29 @@ def test_every_document_with_commands_has_a_reader() -> None:
     assert {path.name for path in DOCUMENTS if blocks(path.read_text("utf-8"))} == set(READERS)
     for name, test in READERS.items():
         assert name.removesuffix(".jinja") in (ROOT / test).read_text("utf-8"), name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_hides_commands(path: Path) -> None:
+    assert hidden(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        *("```", "```bash", "```console", "```shell", "```Sh", "``` sh", "```sh-session"),
+        *("~~~sh", "~~~", "````sh", "- ```sh", "1. ```bash", "> ```sh", "   ```zsh", "\t```sh"),
+        "```{.sh}",
+    ],
+)
+def test_a_fence_that_may_hide_commands_is_found(opening: str) -> None:
+    assert hidden(f"```sh\none\n```\n{opening}\nmake\n")[0] == opening
+
+
+def test_other_fences_hide_nothing() -> None:
+    assert hidden("```sh no-run: a Mac\n~~~\n```\n  ```sh\nx\n  ```\n```` x ````\n") == []
+    assert hidden("````text\n```bash\nx\n```\n````\n- ~~~yaml\n  a: 1\n  ~~~\n") == []
+    assert hidden("```python\nnever closed\n") == ["```python"]
 
 
 def test_one_block_is_not_run() -> None:

@@ -42,7 +42,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     install(shop, shop / "requirements-dev.lock", pythons.of("3.13"))
     shorten_the_suite(shop / "pyproject.toml")
-    Reader.of(shop / "README.md", environment(shop)).follow(shop)
+    newcomer = reader(shop, "README.md")
+    newcomer.follow(shop)
+    assert newcomer.has_read_all()
     return shop
 
 

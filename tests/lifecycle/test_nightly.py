@@ -25,7 +25,7 @@ def package(package: Package) -> Package:
     package.template({"a.txt": "one\n", "README.md": "of the project\n"})
     write(package.root / "CHANGELOG.md", "# Changelog\n\n## 1.0.0\n\nAll of it.\n")
     write(package.root / "README.md", "of Headstart\n")
-    write(package.root / ".gitignore", "__pycache__/\n.venv\n.pytest_cache/\n")
+    write(package.root / ".gitignore", "cases\n__pycache__/\n.venv\n.pytest_cache/\n")
     for name in ("Makefile", "pyproject.toml", "tests/__init__.py", "tests/nightly.py"):
         write(package.root / name, (REPOSITORY / name).read_text())
     (package.root / ".venv").symlink_to(sys.prefix)
@@ -86,16 +86,44 @@ def test_the_nightly_of_a_commit_is_asked_for_where_that_is_released(package: Pa
     passed = commit(package.root)
     write(package.root / "template/a.txt", "two\n")
     other = commit(package.root)
-    assert make(package, "release", "VERSION=1.0.0", f"FROM={other}").returncode != 0
+    run = make(package, "release", "VERSION=1.0.0", f"FROM={other}")
+    assert run.returncode != 0
+    assert "name the one that has it, FROM=" in run.stderr
+    assert "run this again" not in run.stderr
     assert not released(package)
     run = make(package, "release", "VERSION=1.0.0", f"FROM={passed}")
     assert run.returncode == 0, run.stderr
     assert released(package)
 
 
+@pytest.mark.parametrize("name", ["HEAD", "short", "full"])
+def test_a_commit_is_released_without_what_lies_in_the_working_tree(
+    package: Package, name: str
+) -> None:
+    recorded(package.root)
+    full = commit(package.root)
+    names = {"HEAD": "HEAD", "short": git("describe", "--always", cwd=package.root), "full": full}
+    write(package.root / "template/a.txt", "two\n")
+    run = make(package, "release", "VERSION=1.0.0", f"FROM={names[name]}")
+    assert run.returncode == 0, run.stderr
+    git("clone", "--quiet", "-b", "v1.0.0", "bootstrap/template.bundle", "out", cwd=package.root)
+    assert (package.root / "out/template/a.txt").read_text() == "one\n"
+
+
+def test_what_is_no_commit_is_refused(package: Package) -> None:
+    run = make(package, "release", "VERSION=1.0.0", "FROM=nothing")
+    assert run.returncode != 0
+    assert "nothing is no commit of this repository." in run.stderr
+    assert not released(package)
+
+
 @pytest.mark.parametrize(
     ("figures", "complaint"),
-    [({"skipped": 2}, "skipped 2 tests"), ({"cases": 10}, "10 cases of 3000")],
+    [
+        ({"skipped": 2}, "2 were skipped"),
+        ({"passed": 0}, "0 tests passed"),
+        ({"cases": 10}, "10 random cases of 3000"),
+    ],
 )
 def test_half_a_nightly_is_none(
     package: Package, figures: dict[str, object], complaint: str
@@ -104,6 +132,14 @@ def test_half_a_nightly_is_none(
     with pytest.raises(Refused) as refused:
         nightly.check(package.root)
     assert complaint in refused.value.why[0]
+
+
+@pytest.mark.parametrize("text", ["", '{"tree": "12', "[]", '{"tree": "1234"}', '{"passed": "x"}'])
+def test_a_record_that_is_cut_off_or_foreign_is_none(package: Package, text: str) -> None:
+    write(package.root / nightly.RECORD, text)
+    with pytest.raises(Refused) as refused:
+        nightly.check(package.root)
+    assert "there is no tests/nightly.json" in refused.value.why[0]
 
 
 def _executable(root: Path) -> None:
@@ -156,7 +192,6 @@ ENDS = {
 def test_a_nightly_that_passes_on_one_tree_is_recorded(package: Package, end: str) -> None:
     suite, complaint = ENDS[end]
     write(package.root / "tests/test_it.py", suite)
-    write(package.root / ".gitignore", "cases\n__pycache__/\n.venv\n.pytest_cache/\n")
     run = make(package, "nightly", "CASES=3001")
     assert (run.returncode == 0) == (end == "passes"), run.stdout + run.stderr
     assert complaint in run.stderr
@@ -176,3 +211,32 @@ def test_a_part_of_it_is_not_recorded(package: Package) -> None:
     assert run.returncode != 0
     assert "was not all" in run.stderr
     assert not (package.root / nightly.RECORD).exists()
+
+
+FEWER = """\
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):
+        del items[1:]
+"""
+
+
+@pytest.mark.slow
+def test_tests_that_were_left_out_on_the_way_are_missed(package: Package) -> None:
+    write(package.root / "tests/test_it.py", PASSES)
+    write(package.root / "tests/conftest.py", FEWER)
+    run = make(package, "nightly")
+    assert run.returncode != 0
+    assert "was not all" in run.stderr
+    assert not (package.root / nightly.RECORD).exists()
+
+
+@pytest.mark.slow
+def test_what_the_shell_tells_pytest_makes_no_less_of_it(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k one")
+    monkeypatch.delenv("CI", raising=False)
+    write(package.root / "tests/test_it.py", PASSES.replace("pass\n", 'assert os.environ["CI"]\n'))
+    run = make(package, "nightly")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert json.loads((package.root / nightly.RECORD).read_text())["passed"] == 2

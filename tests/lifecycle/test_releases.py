@@ -12,8 +12,8 @@ import yaml
 
 import bootstrap
 from bootstrap.project import changelog, releases
-from tests.lifecycle.conftest import Package
-from tests.project.conftest import REPOSITORY, headstart, tree
+from tests.lifecycle.conftest import Package, commit, write
+from tests.project.conftest import REPOSITORY, git, headstart, tree
 
 RECORDED = (REPOSITORY / "tests/lifecycle/released.txt").read_text().splitlines()
 VERSIONS = [each.version for each in releases.released()]
@@ -125,7 +125,20 @@ def test_a_package_without_releases_says_so(package: Package, tmp_path: Path) ->
     assert "reinstall it" in run.stderr
 
 
+def test_the_commit_that_is_checked_out_is_released_as_it_is(package: Package) -> None:
+    package.release("0.9.0", {"a.txt": "one\n"})
+    git("init", "--quiet", cwd=package.root)
+    commit(package.root)
+    write(package.root / "template/a.txt", "two\n")
+    made = package.make_release("0.9.0", "--again", "--from", "HEAD")
+    assert made.returncode == 0, made.stderr
+    (release,) = releases.released(package.root / "bootstrap")
+    unpacked = releases.unpack(release.commit, package.root / "bootstrap/template.bundle")
+    assert (unpacked / "template/a.txt").read_text() == "one\n"
+
+
 def test_the_maintainers_command_is_one_line() -> None:
     dry = ["make", "--dry-run", "release", "VERSION=9.9.9", "AGAIN=1", "FROM=abc"]
     said = subprocess.run(dry, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
-    assert "bootstrap.project.release 9.9.9 --from abc --again" in said
+    assert "tests.nightly check --from 'abc'" in said
+    assert "bootstrap.project.release 9.9.9 ${commit:+--from $commit} --again" in said
