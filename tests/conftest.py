@@ -18,7 +18,7 @@ from tests import forkserver
 from tests.shared import keep_in, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 pytest_plugins = ("tests.ordering",)
 ROOT = Path(__file__).parents[1]
@@ -66,6 +66,24 @@ def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:
     command = ("-m", "bootstrap", *arguments)
     done = forkserver.of_headstart().run(*command, cwd=cwd, env=environment, merged=True)
     assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def said(
+    command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str], code: int = 0
+) -> str:
+    """Run a command that must end with `code`; return all that it said, fail with it."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout
     return done.stdout
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.conftest import said
 
 _BLOCK = re.compile(r"^ *```sh\b *(?P<tag>.*)\n(?P<commands>(?:.*\n)*?) *```$", re.MULTILINE)
 _FENCE = re.compile(r"(?P<before>(?:[\s>]|[-*+]\s|\d+[.)]\s)*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
@@ -87,18 +88,7 @@ class Reader:
         """
         commands = next(self.remaining).commands
         script = "".join(_held_to(command, ends or {}) for command in commands)
-        done = subprocess.run(
-            ["/bin/sh", "-c", script],
-            cwd=cwd,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        return said(["/bin/sh", "-c", script], cwd, self.environment)
 
     def has_read_all(self) -> bool:
         """Whether no block is left."""

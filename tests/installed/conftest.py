@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, install, unavailable
+from tests.conftest import ROOT, install, said, unavailable
 from tests.installed import pythons
 
 EVERY_END = {"oldest": pythons.oldest, "newest": pythons.newest}
@@ -55,18 +55,7 @@ class Machine:
         return self._said([str(self.command), *arguments], cwd, 0)
 
     def _said(self, command: list[str], cwd: Path | None, code: int) -> str:
-        done = subprocess.run(
-            command,
-            cwd=cwd or self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
+        return said(command, cwd or self.folder, self.environment, code)
 
 
 @pytest.fixture(scope="session")
