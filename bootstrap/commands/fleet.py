@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bootstrap.console import Format
-    from bootstrap.project.fleet import Standing, Work
+    from bootstrap.project.fleet import ProjectStatus, Work
 
 fleet = typer.Typer(help="Look after many projects at once.", rich_markup_mode=None)
 app = typer.Typer()
@@ -142,14 +142,14 @@ def _shown(folders: "Sequence[Path] | None") -> str:
     return "".join(f" {shlex.quote(str(folder))}" for folder in folders or ())
 
 
-def _worked(works: "Sequence[Work]", jobs: int | None, form: "Format") -> "list[Standing]":
+def _worked(works: "Sequence[Work]", jobs: int | None, form: "Format") -> "list[ProjectStatus]":
     """Do all of it, and tell meanwhile how far it has come; by path at the end."""
     from bootstrap import console
     from bootstrap.project import fleet, workers
 
     done = []
     with console.counting(len(works), form) as count:
-        for standing in fleet.standings(works, jobs or workers.cores()):
+        for standing in fleet.project_statuses(works, jobs or workers.cores()):
             done.append(standing)
             count(f"{standing.path.name}: {standing.ending}")
     return sorted(done, key=lambda each: each.path)

@@ -72,7 +72,7 @@ Examples:
 
 An update is verified: each changed file is valid, one revision is the newest, the lock fits (else
 `make lock` makes it anew, as a commit of its own); then, when you agree or with --verify, this
-machine is brought to the new pins, and `make check` and `make test` run. Your database is not
+machine is applied to the new pins, and `make check` and `make test` run. Your database is not
 migrated by that. A failure offers to take the update back; interrupted, the same command goes on.
 
 \b
@@ -190,8 +190,8 @@ def drift(
     opened = _opened(project)
     shown = _shown(("drift",), html, Wish(None, as_json))
     today = datetime.now(UTC).date()
-    with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
-        read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
+    with drift.measured(opened, update.target(opened, None, []), today) as (scratch, found):
+        read = partial(diffs.between, scratch.git, found.before, found.now, "--diff-filter=a")
         shown.show(reports.of_drift(found), lambda: pages.of_drift(opened, found, read()))
     if fail and found.unaccepted:
         raise typer.Exit(ExitCode.DRIFT)
@@ -244,9 +244,9 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
     from bootstrap.project import diffs, update
     from bootstrap.reports import pages
 
-    with update.prepared(opened, to, ask=False) as (bench, proposed):
+    with update.prepared(opened, to, ask=False) as (scratch, proposed):
         report = reports.of_preview(proposed, opened.repository, shown.command)
-        read = partial(diffs.of_update, bench.git, proposed.proposal)
+        read = partial(diffs.of_update, scratch.git, proposed.proposal)
         shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
@@ -259,17 +259,17 @@ def _make(opened: "Opened", to: "Target", shown: _Shown) -> None:
     from bootstrap.reports import pages
 
     repository = opened.repository
-    brought = update.bring(opened, to, diffs.of_update if shown.html else diffs.unread)
+    applied = update.bring(opened, to, diffs.of_update if shown.html else diffs.unread)
 
     def show(report: "Report") -> None:
-        shown.show(report, lambda: pages.of_update(opened, brought))
+        shown.show(report, lambda: pages.of_update(opened, applied))
 
-    report = reports.of_update(brought, repository)
-    if brought.update.proposal.conflicts:
+    report = reports.of_update(applied, repository)
+    if applied.update.proposal.conflicts:
         show(report)
         raise typer.Exit(ExitCode.FAILED)
     if shown.wish.verify or due.pending(repository):
-        conclude(repository, brought.update.after, shown.wish, report, show)
+        conclude(repository, applied.update.after, shown.wish, report, show)
     else:
         show(report)
 

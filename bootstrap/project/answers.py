@@ -15,15 +15,15 @@ from bootstrap.project.questions import Question, Questionnaire, Value
 from bootstrap.project.values import NotAValue, read, show
 
 
-class Sourced(NamedTuple):
+class SourcedValue(NamedTuple):
     """A value as it was given or found, and where it comes from, in words."""
 
     value: Value
     source: str
 
 
-Given = Mapping[str, Sourced]
-Candidates = Mapping[str, Sequence[Sourced]]
+ProvidedAnswers = Mapping[str, SourcedValue]
+Candidates = Mapping[str, Sequence[SourcedValue]]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Answers:
 
 def resolve(
     questionnaire: Questionnaire,
-    given: Given,
+    given: ProvidedAnswers,
     *,
     folder_name: str,
     candidates: Candidates | None = None,
@@ -124,7 +124,7 @@ def resolve(
     return Answers(tuple(answers), tuple(problems))
 
 
-def _unknown(names: Sequence[str], given: Given) -> list[Problem]:
+def _unknown(names: Sequence[str], given: ProvidedAnswers) -> list[Problem]:
     problems = []
     for name in given:
         if name not in names:
@@ -142,7 +142,7 @@ class _Asking:
     expressions: Expressions
     before: Context
 
-    def answer(self, given: Sourced | None) -> Answer | None:
+    def answer(self, given: SourcedValue | None) -> Answer | None:
         """The given value as the answer, None where nothing was given."""
         if given is None:
             return None
@@ -153,7 +153,7 @@ class _Asking:
             raise NotAValue(f"{broken} (given: {show(value)})")
         return Answer(self.question, value, given.source)
 
-    def default(self, candidates: Sequence[Sourced]) -> Answer:
+    def default(self, candidates: Sequence[SourcedValue]) -> Answer:
         """What the question is answered with while nobody answers it."""
         applies = self._holds(self.question.when)
         is_open = applies and self._holds(self.question.ask)

@@ -10,13 +10,13 @@ from pathlib import Path
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import backups, due, history
 from bootstrap.project.merge import Proposal
-from bootstrap.project.repository import Repository, check_clear
+from bootstrap.project.repository import Repository, require_clean_paths
 from bootstrap.project.rollback import restore
-from bootstrap.project.trees import MERGING, Workbench
+from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.underway import (
-    THEIRS,
+    UPDATE_REF,
     Stage,
-    Underway,
+    UpdateState,
     forget,
     names,
     stage,
@@ -32,19 +32,19 @@ _QUIET = (
 )
 
 
-def apply(bench: Workbench, proposal: Proposal, before: str, after: str) -> Underway:
+def apply(scratch: ScratchRepository, proposal: Proposal, before: str, after: str) -> UpdateState:
     """Make the update a commit, or leave its conflicts for a person to settle."""
-    repository = bench.repository
-    check_clear(repository, proposal.touched)
-    bench.keep(proposal.theirs, proposal.head)
+    repository = scratch.repository
+    require_clean_paths(repository, proposal.touched)
+    scratch.keep(proposal.theirs, proposal.head)
     backup = backups.name(before, proposal.head)
     touched = tuple(sorted(proposal.touched))
-    started = Underway(before, after, proposal.head, proposal.theirs, backup, touched)
+    started = UpdateState(before, after, proposal.head, proposal.theirs, backup, touched)
     write(repository, started)
     due.note(repository, started)
     repository.git("update-ref", backup, proposal.head)
-    repository.git("update-ref", THEIRS, proposal.theirs)
-    _pick(bench, proposal, started)
+    repository.git("update-ref", UPDATE_REF, proposal.theirs)
+    _pick(scratch, proposal, started)
     if not proposal.conflicts:
         _verify(repository, proposal, started)
         forget(repository)
@@ -83,10 +83,10 @@ def unsettled(repository: Repository) -> tuple[str, ...]:
     return tuple(sorted(unmerged | marked))
 
 
-def _pick(bench: Workbench, proposal: Proposal, started: Underway) -> None:
-    repository = bench.repository
+def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) -> None:
+    repository = scratch.repository
     who, _ = history.identity(repository.top)
-    options = (*who, *_QUIET, *MERGING, *bench.attributes(proposal.unmergeable))
+    options = (*who, *_QUIET, *MERGING, *scratch.attributes(proposal.unmergeable))
     try:
         repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
     except HeadstartError:
@@ -97,7 +97,7 @@ def _pick(bench: Workbench, proposal: Proposal, started: Underway) -> None:
             repository.git(*options, "cherry-pick", "--continue")
 
 
-def _verify(repository: Repository, proposal: Proposal, started: Underway) -> None:
+def _verify(repository: Repository, proposal: Proposal, started: UpdateState) -> None:
     """What was shown is what was done; where git has done anything else, it is taken back."""
     if repository.git("rev-parse", "HEAD^{tree}") == proposal.merged:
         return

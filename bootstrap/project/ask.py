@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Callable
 
 from bootstrap.errors import UsageError
-from bootstrap.project.answers import Answer, Answers, Given, Sourced
+from bootstrap.project.answers import Answer, Answers, ProvidedAnswers, SourcedValue
 from bootstrap.project.questions import Value
 from bootstrap.project.values import show
 
-Resolve = Callable[[Given], Answers]
+Resolve = Callable[[ProvidedAnswers], Answers]
 Validate = Callable[[Value], bool | str]
 Prompt = Callable[[Answer, Validate], Value]
 
@@ -26,22 +26,22 @@ def refuse_open(answers: Answers) -> Answers:
     )
 
 
-def ask_open(resolve: Resolve, given: Given, prompt: Prompt) -> Answers:
+def ask_open(resolve: Resolve, given: ProvidedAnswers, prompt: Prompt) -> Answers:
     """Ask one question after the other, each in the light of the answers before it."""
     answers = resolve(given)
     while answers.open and not answers.problems:
         answer = answers.open[0]
         value = prompt(answer, _validation(resolve, given, _name(answer)))
-        given = {**given, _name(answer): Sourced(value, "asked")}
+        given = {**given, _name(answer): SourcedValue(value, "asked")}
         answers = resolve(given)
     return answers
 
 
-def _validation(resolve: Resolve, given: Given, name: str) -> Validate:
+def _validation(resolve: Resolve, given: ProvidedAnswers, name: str) -> Validate:
     """True for a good answer, else the rule that it breaks (the form questionary wants)."""
 
     def validate(value: Value) -> bool | str:
-        problems = resolve({**given, name: Sourced(value, "asked")}).problems
+        problems = resolve({**given, name: SourcedValue(value, "asked")}).problems
         return next((rule for broken, rule in problems if broken == name), True)
 
     return validate

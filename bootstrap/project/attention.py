@@ -14,7 +14,7 @@ import yaml
 
 from bootstrap.project import environment, locks, revisions
 from bootstrap.project.locks import PackageChange
-from bootstrap.project.trees import Change, Tree, Workbench
+from bootstrap.project.trees import Change, ScratchRepository, Tree
 from bootstrap.revision import parse_revision
 
 
@@ -51,16 +51,16 @@ class Attention:
         return bool(self.pins or self.packages or self.migrations)
 
 
-def between(bench: Workbench, before: str, after: str) -> Attention:
+def between(scratch: ScratchRepository, before: str, after: str) -> Attention:
     """What differs for people between two commits or trees of the project."""
-    repository = bench.repository
+    repository = scratch.repository
     mine = tuple(
         Change(each.kind, repository.path(each.old), repository.path(each.new))
-        for each in bench.changes(before, after)
+        for each in scratch.changes(before, after)
         if each.new.startswith(repository.prefix)
     )
     paths = {path for each in mine for path in (each.old, each.new)} | {*_PINS}
-    texts = (_reader(bench, bench.of_commit(side), paths) for side in (before, after))
+    texts = (_reader(scratch, scratch.tree(side), paths) for side in (before, after))
     return of_changes(mine, *texts)
 
 
@@ -86,11 +86,11 @@ def of_changes(changes: tuple[Change, ...], before: Read, after: Read) -> Attent
     )
 
 
-def _reader(bench: Workbench, tree: Tree, paths: Iterable[str]) -> Read:
+def _reader(scratch: ScratchRepository, tree: Tree, paths: Iterable[str]) -> Read:
     """A reader of those files, which are fetched at once."""
-    found = {path: tree.get(bench.repository.prefix + path) for path in paths}
+    found = {path: tree.get(scratch.repository.prefix + path) for path in paths}
     blobs = {path: entry.blob for path, entry in found.items() if entry and entry.is_plain}
-    texts = bench.contents(blobs.values())
+    texts = scratch.contents(blobs.values())
     return lambda path: texts[blobs[path]].decode("utf-8", "replace") if path in blobs else ""
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from bootstrap.errors import Refused
 from bootstrap.project import due, git, revisions, rollback, tampering
-from bootstrap.project.repository import Repository, check_clear, check_settled
-from bootstrap.project.underway import Underway, names, write
+from bootstrap.project.repository import Repository, require_clean_index, require_clean_paths
+from bootstrap.project.underway import UpdateState, names, write
 
 BACKUPS = "refs/headstart/backup"
 KEPT = 10
@@ -59,8 +59,8 @@ def go_back(repository: Repository) -> Returned:
 
     Every other file stays as it is, whether it is committed or not.
     """
-    rollback.check_finished(repository)
-    check_settled(repository)
+    rollback.require_finished(repository)
+    require_clean_index(repository)
     ref = newest(repository)
     if not ref:
         raise Refused(
@@ -69,10 +69,10 @@ def go_back(repository: Repository) -> Returned:
     _check_alone(repository, ref)
     words = ("diff", "--name-only", "--no-renames", "-z")
     touched = names(repository.git(*words, ref, "HEAD"))
-    check_clear(repository, touched)
+    require_clean_paths(repository, touched)
     gone = names(repository.git(*words, "--diff-filter=A", ref, "HEAD"))
     left = repository.head()
-    started = Underway(
+    started = UpdateState(
         *("", "", repository.git("rev-parse", ref), left),
         backup=ref,
         touched=tuple(sorted(touched)),

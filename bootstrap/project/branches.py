@@ -14,7 +14,7 @@ from bootstrap.errors import Refused, UsageError
 from bootstrap.project import git, history
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository
-from bootstrap.project.trees import Workbench
+from bootstrap.project.trees import ScratchRepository
 from bootstrap.project.underway import clear
 
 
@@ -55,29 +55,29 @@ def checked_out(repository: Repository) -> str:
     return found.out.strip() or repository.head()[:10]
 
 
-def make(bench: Workbench, proposal: Proposal, message: str, name: str) -> Branch:
+def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str) -> Branch:
     """Put a clean update on the new branch `name`, or find that it is there."""
-    repository = bench.repository
+    repository = scratch.repository
     clear(repository, f"refs/heads/{name}")
-    if there := _there(bench, proposal, name):
+    if there := _there(scratch, proposal, name):
         return there
     who, _ = history.identity(repository.top)
-    commit = bench.commit(proposal.merged, message, proposal.head, who=who)
+    commit = scratch.commit(proposal.merged, message, proposal.head, who=who)
     with _undisturbed():
-        bench.keep(commit, proposal.head)
+        scratch.keep(commit, proposal.head)
         why = ("--create-reflog", "-m", "headstart fleet update")
         repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
     return Branch(name, commit, made=True)
 
 
-def _there(bench: Workbench, proposal: Proposal, name: str) -> Branch | None:
+def _there(scratch: ScratchRepository, proposal: Proposal, name: str) -> Branch | None:
     """The branch, where it begins with this very update of what is checked out."""
     ref = f"refs/heads/{name}"
-    known = git.call("rev-parse", "--verify", "--quiet", ref, cwd=bench.repository.top)
+    known = git.call("rev-parse", "--verify", "--quiet", ref, cwd=scratch.repository.top)
     if known.code != 0:
         return None
     words = ("rev-list", "--first-parent", "--reverse", "--no-commit-header", "--format=%H %T %P")
-    commits = bench.git(*words, f"{proposal.head}..{ref}").splitlines()
+    commits = scratch.git(*words, f"{proposal.head}..{ref}").splitlines()
     update = f"{proposal.merged} {proposal.head}"
     if commits and commits[0].partition(" ")[2] == update:
         return Branch(name, commits[0].partition(" ")[0], made=False, on_top=len(commits) - 1)

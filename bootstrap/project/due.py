@@ -2,17 +2,17 @@
 
 from bootstrap.project import git, underway
 from bootstrap.project.repository import Repository
-from bootstrap.project.underway import Underway
+from bootstrap.project.underway import UpdateState
 
 _NOTE = "unverified.json"
 
 
-def note(repository: Repository, started: Underway) -> None:
+def note(repository: Repository, started: UpdateState) -> None:
     """Its verification is due once it is done."""
     underway.save(repository.notes / _NOTE, started)
 
 
-def pending(repository: Repository) -> Underway | None:
+def pending(repository: Repository) -> UpdateState | None:
     """The update that is done here and was not verified to the end, whatever has come since."""
     noted = underway.load(repository.notes / _NOTE)
     if noted is None or repository.head() == noted.head:

@@ -2,7 +2,7 @@
 
 from bootstrap.errors import UsageError
 from bootstrap.project import questions, template
-from bootstrap.project.answers import Sourced
+from bootstrap.project.answers import SourcedValue
 from bootstrap.project.questions import Value
 from bootstrap.project.update import Project, Target
 
@@ -24,7 +24,7 @@ def removed(project: Project, name: str) -> Target:
 
 def _target(project: Project, names: list[Value], title: str) -> Target:
     found = template.find(project.recorded.version)
-    return Target(found, {_QUESTION: Sourced(names, "feature")}, title)
+    return Target(found, {_QUESTION: SourcedValue(names, "feature")}, title)
 
 
 def _offered(project: Project) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ProjectStatus:
     """What is told of one project. `behind` are the versions it has not got yet."""
 
     path: Path
@@ -62,13 +62,13 @@ class Standing:
     trouble: Trouble | None = None
 
 
-def standings(works: Sequence[Work], jobs: int) -> Iterator[Standing]:
+def project_statuses(works: Sequence[Work], jobs: int) -> Iterator[ProjectStatus]:
     """How each stands, in the order in which they are done; `jobs` of them at once."""
     for work, done in workers.each(_looked_at, works, jobs=jobs, apart=_apart):
         yield _crashed(work, done) if isinstance(done, Crash) else done
 
 
-def _looked_at(work: Work) -> Standing:
+def _looked_at(work: Work) -> ProjectStatus:
     """In a worker."""
     from bootstrap.project.standing import of_project  # noqa: PLC0415 - heavy: copier
 
@@ -80,8 +80,8 @@ def _apart(work: Work) -> Path:
     return checkouts.repository_of(work.path) if work.on_branch else work.path
 
 
-def _crashed(work: Work, crash: Crash) -> Standing:
+def _crashed(work: Work, crash: Crash) -> ProjectStatus:
     how = signal.Signals(-crash.code).name if crash.code < 0 else f"exit code {crash.code}"
     what = f"The process that worked on it died: {how}."
     again = ("run the same command again: what is done is done",)
-    return Standing(work.path, trouble=Trouble(what, (), again))
+    return ProjectStatus(work.path, trouble=Trouble(what, (), again))

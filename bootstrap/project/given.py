@@ -6,21 +6,21 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
-from bootstrap.project.answers import Given, Sourced
+from bootstrap.project.answers import ProvidedAnswers, SourcedValue
 from bootstrap.project.questions import Value
 
 # An answers file of another project will do as a data file: these two are Copier's own notes in it.
 _COPIERS_OWN = frozenset({"_commit", "_src_path"})
 
 
-def collect(*, data: Sequence[str], data_file: Path | None, preset: str | None) -> Given:
+def collect(*, data: Sequence[str], data_file: Path | None, preset: str | None) -> ProvidedAnswers:
     """All given answers: `--data` (the last one wins) before `--preset` before the data file."""
     from_file = read_file(data_file) if data_file else {}
-    from_preset = {"preset": Sourced(preset, "--preset")} if preset else {}
+    from_preset = {"preset": SourcedValue(preset, "--preset")} if preset else {}
     return {**from_file, **from_preset, **parse_pairs(data)}
 
 
-def parse_pairs(pairs: Sequence[str]) -> dict[str, Sourced]:
+def parse_pairs(pairs: Sequence[str]) -> dict[str, SourcedValue]:
     """The answers in `name=value` arguments."""
     malformed = tuple(pair for pair in pairs if not pair.partition("=")[0] or "=" not in pair)
     if malformed:
@@ -30,14 +30,14 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, Sourced]:
             next=("for example: --data project_name=shop",),
         )
     split = (pair.partition("=") for pair in pairs)
-    return {name.strip(): Sourced(value, "--data") for name, _, value in split}
+    return {name.strip(): SourcedValue(value, "--data") for name, _, value in split}
 
 
-def read_file(path: Path) -> dict[str, Sourced]:
+def read_file(path: Path) -> dict[str, SourcedValue]:
     """The answers in a YAML file, such as the `.copier-answers.yml` of another project."""
     content = _load(path)
     return {
-        str(name): Sourced(value, path.name)
+        str(name): SourcedValue(value, path.name)
         for name, value in content.items()
         if name not in _COPIERS_OWN
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bootstrap.project.trees import Change, Entry, Tree
+from bootstrap.project.trees import Change, Tree, TreeEntry
 
 
 class Kept(StrEnum):
@@ -33,7 +33,7 @@ class Masks:
     ignored: frozenset[str] = frozenset()
     locks: frozenset[str] = frozenset()
     dependencies_edited: bool = False
-    formatted: Mapping[str, Entry] = field(default_factory=dict)
+    formatted: Mapping[str, TreeEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,6 @@ def _taken(base: Tree, theirs: Tree, ours: Tree, masks: Masks) -> frozenset[str]
     return frozenset({masks.answers} | changed)
 
 
-def _with(tree: Tree, entries: Mapping[str, Entry | None]) -> Tree:
+def _with(tree: Tree, entries: Mapping[str, TreeEntry | None]) -> Tree:
     changed = {**tree, **entries}
     return {path: entry for path, entry in changed.items() if entry is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bootstrap.project import dependencies, formatting, history, parsing, revisions
 from bootstrap.project.masks import Masks, Settled, settle
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
-from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
+from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree, TreeEntry
 
 ANSWERS = ".copier-answers.yml"
 
@@ -81,18 +81,18 @@ class _Commits:
     ours: str
 
 
-def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
+def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
     """Merge what changed between the renders into what is checked out."""
-    repository = bench.repository
+    repository = scratch.repository
     head = repository.head()
-    offered = _offered(bench, head, renders)
-    settled = _settle(bench, head, offered, renders.seeded)
-    commits = _commits(bench, head, settled, message)
-    merged, complaints = _merge(bench, commits, offered.ours, settled.theirs)
-    result = bench.changes(commits.ours, merged.tree)
+    offered = _offered(scratch, head, renders)
+    settled = _settle(scratch, head, offered, renders.seeded)
+    commits = _commits(scratch, head, settled, message)
+    merged, complaints = _merge(scratch, commits, offered.ours, settled.theirs)
+    result = scratch.changes(commits.ours, merged.tree)
     sides = Sides(
-        template=bench.changes(commits.base, commits.theirs),
-        yours=bench.changes(commits.base, commits.ours),
+        template=scratch.changes(commits.base, commits.theirs),
+        yours=scratch.changes(commits.base, commits.ours),
         result=result,
         conflicts=merged.conflicts,
         kept=settled.kept,
@@ -116,9 +116,9 @@ def _paths(changes: Iterable[Change]) -> frozenset[str]:
     return frozenset(path for change in changes for path in (change.old, change.new))
 
 
-def rendered_tree(bench: Workbench, files: Tree, outside: Tree) -> Tree:
+def rendered_tree(scratch: ScratchRepository, files: Tree, outside: Tree) -> Tree:
     """A render at its place in the repository, with everything outside the project as it is."""
-    prefix = bench.repository.prefix
+    prefix = scratch.repository.prefix
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
@@ -127,26 +127,28 @@ def outside_of(prefix: str, tree: Tree) -> Tree:
     return {path: entry for path, entry in tree.items() if not path.startswith(prefix)}
 
 
-def _offered(bench: Workbench, head: str, renders: Renders) -> _Offered:
-    ours = bench.of_commit(head)
-    outside = outside_of(bench.repository.prefix, ours)
-    base = rendered_tree(bench, renders.base, outside)
-    theirs = rendered_tree(bench, renders.theirs, outside)
-    base, theirs = _with_revisions(bench, base, theirs, ours)
-    return _Offered(base, theirs, ours, bench.write(base), bench.write(theirs))
+def _offered(scratch: ScratchRepository, head: str, renders: Renders) -> _Offered:
+    ours = scratch.tree(head)
+    outside = outside_of(scratch.repository.prefix, ours)
+    base = rendered_tree(scratch, renders.base, outside)
+    theirs = rendered_tree(scratch, renders.theirs, outside)
+    base, theirs = _with_revisions(scratch, base, theirs, ours)
+    return _Offered(base, theirs, ours, scratch.write(base), scratch.write(theirs))
 
 
-def _settle(bench: Workbench, head: str, offered: _Offered, seeded: frozenset[str]) -> Settled:
-    prefix = bench.repository.prefix
+def _settle(
+    scratch: ScratchRepository, head: str, offered: _Offered, seeded: frozenset[str]
+) -> Settled:
+    prefix = scratch.repository.prefix
     base, theirs, ours = offered.base, offered.theirs, offered.ours
-    template, yours = (bench.changes(offered.before, side) for side in (offered.after, head))
+    template, yours = (scratch.changes(offered.before, side) for side in (offered.after, head))
     masks = Masks(
         answers=prefix + ANSWERS,
         seeded=frozenset(prefix + path for path in seeded),
-        ignored=bench.ignored({*base, *theirs} - ours.keys()),
+        ignored=scratch.ignored({*base, *theirs} - ours.keys()),
         locks=frozenset(prefix + name for name in dependencies.LOCKS),
-        dependencies_edited=_dependencies_edited(bench, base, ours),
-        formatted=_formatted(bench, base, ours, _of_both(template, yours)),
+        dependencies_edited=_dependencies_edited(scratch, base, ours),
+        formatted=_formatted(scratch, base, ours, _of_both(template, yours)),
     )
     return settle(base, theirs, ours, masks, template=template, yours=yours)
 
@@ -158,17 +160,17 @@ def _of_both(template: Iterable[Change], yours: Iterable[Change]) -> list[Change
 
 
 def _formatted(
-    bench: Workbench, base: Tree, ours: Tree, changes: Iterable[Change]
-) -> dict[str, Entry]:
+    scratch: ScratchRepository, base: Tree, ours: Tree, changes: Iterable[Change]
+) -> dict[str, TreeEntry]:
     """Those of the files that differ in formatting alone: base with the text of ours."""
     return {
         change.old: base[change.old]._replace(blob=ours[change.new].blob)
-        for change in formatted_only(bench, changes, base, ours)
+        for change in formatted_only(scratch, changes, base, ours)
     }
 
 
 def formatted_only(
-    bench: Workbench, changes: Iterable[Change], before: Tree, after: Tree
+    scratch: ScratchRepository, changes: Iterable[Change], before: Tree, after: Tree
 ) -> frozenset[Change]:
     """Those after which a file has another text, which says the same."""
     pairs = {change: (before[change.old], after[change.new]) for change in changes}
@@ -177,7 +179,7 @@ def formatted_only(
         for change, (one, other) in pairs.items()
         if one.is_plain and other.is_plain and one.blob != other.blob
     }
-    texts = bench.contents(blob for blobs in plain.values() for blob in blobs)
+    texts = scratch.contents(blob for blobs in plain.values() for blob in blobs)
     return frozenset(
         change
         for change, (one, other) in plain.items()
@@ -185,32 +187,34 @@ def formatted_only(
     )
 
 
-def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> tuple[Tree, Tree]:
+def _with_revisions(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, ours: Tree
+) -> tuple[Tree, Tree]:
     """Base and theirs, with the template's revisions at their places in the project."""
-    prefix = bench.repository.prefix
+    prefix = scratch.repository.prefix
     head = prefix + revisions.HEAD
-    texts = revision_texts(bench, base, theirs, ours)
+    texts = revision_texts(scratch, base, theirs, ours)
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
     changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
     as_ours = {path: ours[path] for path in found.as_ours}
     placed = {
-        path: bench.file(text, like=theirs.get(path) or ours[path])
+        path: scratch.file(text, like=theirs.get(path) or ours[path])
         for path, text in changed.items()
     }
-    newest = bench.file(f"{found.head}\n", like=ours[head])
+    newest = scratch.file(f"{found.head}\n", like=ours[head])
     # Where base is as ours is, nobody but the template has a change.
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def revision_texts(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
+def revision_texts(scratch: ScratchRepository, *trees: Tree) -> list[dict[str, str]]:
     """The texts of each tree's revisions, by their paths."""
-    place = re.compile(re.escape(bench.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
+    place = re.compile(re.escape(scratch.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
     found = [
         {path: each.blob for path, each in tree.items() if place.fullmatch(path)} for tree in trees
     ]
-    contents = bench.contents(blob for files in found for blob in files.values())
+    contents = scratch.contents(blob for files in found for blob in files.values())
     texts = {
         blob: content.decode("utf-8", "replace").replace("\r\n", "\n")
         for blob, content in contents.items()
@@ -218,52 +222,54 @@ def revision_texts(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
     return [{path: texts[blob] for path, blob in files.items()} for files in found]
 
 
-def _dependencies_edited(bench: Workbench, base: Tree, ours: Tree) -> bool:
-    name = f"{bench.repository.prefix}pyproject.toml"
+def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> bool:
+    name = f"{scratch.repository.prefix}pyproject.toml"
     before, now = base.get(name), ours.get(name)
     if before is None or now is None:
         return before != now
-    return before != now and dependencies.edited(bench.read(before.blob), bench.read(now.blob))
+    return before != now and dependencies.edited(scratch.read(before.blob), scratch.read(now.blob))
 
 
-def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Commits:
-    who, _ = history.identity(bench.repository.top)  # a cherry-pick keeps its author
-    base = bench.commit(bench.write(settled.base), "The template as it was")
-    theirs = bench.commit(bench.write(settled.theirs), message, base, who=who)
-    return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
+def _commits(scratch: ScratchRepository, head: str, settled: Settled, message: str) -> _Commits:
+    who, _ = history.identity(scratch.repository.top)  # a cherry-pick keeps its author
+    base = scratch.commit(scratch.write(settled.base), "The template as it was")
+    theirs = scratch.commit(scratch.write(settled.theirs), message, base, who=who)
+    return _Commits(base, theirs, scratch.commit(f"{head}^{{tree}}", "The project", base))
 
 
 def _merge(
-    bench: Workbench, commits: _Commits, ours: Tree, theirs: Tree
+    scratch: ScratchRepository, commits: _Commits, ours: Tree, theirs: Tree
 ) -> tuple[Merged, Mapping[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
-    merged = bench.merge(commits.ours, commits.theirs)
-    complaints = _complaints(bench, ours, theirs, merged)
+    merged = scratch.merge(commits.ours, commits.theirs)
+    complaints = _complaints(scratch, ours, theirs, merged)
     if complaints:
-        merged = bench.merge(commits.ours, commits.theirs, complaints)
+        merged = scratch.merge(commits.ours, commits.theirs, complaints)
     return merged, complaints
 
 
-def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> dict[str, str]:
+def _complaints(
+    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
+) -> dict[str, str]:
     """What is wrong with texts that merged cleanly, where both sides had a valid one."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
-        for path, entry in bench.of_commit(merged.tree).items()
+        for path, entry in scratch.tree(merged.tree).items()
         if entry not in sides and path not in merged.conflicts
     }
-    found = invalid(bench, mixed)
+    found = invalid(scratch, mixed)
     return {
         path: said
         for path, said in found.items()
-        if not any(invalid(bench, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
+        if not any(invalid(scratch, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
     }
 
 
-def invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
+def invalid(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
     """What is wrong with each file that is not valid."""
     plain = {path: each.blob for path, each in tree.items() if each.is_plain}
     known = {path: blob for path, blob in plain.items() if parsing.is_known(path)}
-    texts = bench.contents(known.values())
+    texts = scratch.contents(known.values())
     told = {path: parsing.complaint(path, texts[blob]) for path, blob in known.items()}
     return {path: said for path, said in told.items() if said}

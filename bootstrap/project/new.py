@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bootstrap import pyenv
-from bootstrap.project.answers import Answers, Candidates, Given, Sourced, resolve
+from bootstrap.project.answers import Answers, Candidates, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.ask import Resolve, ask_open, refuse_open
 from bootstrap.project.questions import Questionnaire
 
@@ -24,13 +24,13 @@ def on_this_machine(environ: Mapping[str, str]) -> Candidates:
     built = pyenv.final_versions(pyenv.root(environ))
     return {
         "python_version": (
-            *(Sourced(version, "newest in pyenv") for version in built),
-            Sourced(platform.python_version(), "the Python that runs headstart"),
+            *(SourcedValue(version, "newest in pyenv") for version in built),
+            SourcedValue(platform.python_version(), "the Python that runs headstart"),
         )
     }
 
 
-def settle(resolve_given: Resolve, given: Given, *, defaults: bool) -> Answers:
+def settle(resolve_given: Resolve, given: ProvidedAnswers, *, defaults: bool) -> Answers:
     """The final answers: `defaults` asks nothing, and without a terminal nothing can be asked."""
     answers = resolve_given(given)
     if answers.problems or defaults:

@@ -8,7 +8,7 @@ import yaml
 
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project import git, releases
-from bootstrap.project.answers import Answers, Given, Sourced, resolve
+from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.merge import ANSWERS
 from bootstrap.project.questions import Questionnaire, Value
 from bootstrap.project.repository import Repository
@@ -18,7 +18,7 @@ _MARKERS = ("<<<<<<<", ">>>>>>>")
 
 
 @dataclass(frozen=True)
-class Recorded:
+class AnswersFile:
     """The version of the template that a project came from, and the answers."""
 
     version: str
@@ -29,9 +29,9 @@ class Recorded:
         """Its number, where it is a release."""
         return releases.number(self.version)
 
-    def given(self) -> dict[str, Sourced]:
+    def given(self) -> dict[str, SourcedValue]:
         """The answers, as what was given once."""
-        return {name: Sourced(value, "recorded") for name, value in self.answers.items()}
+        return {name: SourcedValue(value, "recorded") for name, value in self.answers.items()}
 
 
 def locate(folder: Path) -> Path:
@@ -56,7 +56,7 @@ def _committed(folder: Path) -> bool:
     return git.call("cat-file", "-e", f"HEAD:./{ANSWERS}", cwd=folder).code == 0
 
 
-def read(repository: Repository) -> Recorded:
+def read(repository: Repository) -> AnswersFile:
     """What the checked-out commit records; a change that is not committed is refused."""
     name = repository.prefix + ANSWERS
     shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
@@ -74,7 +74,7 @@ def read(repository: Repository) -> Recorded:
     return parse(shown.out)
 
 
-def parse(text: str) -> Recorded:
+def parse(text: str) -> AnswersFile:
     """The content of an answers file."""
     if any(line.startswith(_MARKERS) for line in text.splitlines()):
         raise _unusable(
@@ -93,10 +93,10 @@ def parse(text: str) -> Recorded:
             "Headstart updates what Headstart has rendered",
         )
     answers = {name: value for name, value in content.items() if not name.startswith("_")}
-    return Recorded(content["_commit"], answers)
+    return AnswersFile(content["_commit"], answers)
 
 
-def of_base(recorded: Recorded, questions: Questionnaire, folder_name: str) -> Answers:
+def of_base(recorded: AnswersFile, questions: Questionnaire, folder_name: str) -> Answers:
     """The answers to the questions of the template that the project came from."""
     answers = resolve(questions, recorded.given(), folder_name=folder_name)
     if answers.problems:
@@ -105,8 +105,8 @@ def of_base(recorded: Recorded, questions: Questionnaire, folder_name: str) -> A
 
 
 def still_asked(
-    recorded: Recorded, questions: Questionnaire, data: Given, folder_name: str
-) -> tuple[Given, tuple[str, ...]]:
+    recorded: AnswersFile, questions: Questionnaire, data: ProvidedAnswers, folder_name: str
+) -> tuple[ProvidedAnswers, tuple[str, ...]]:
     """What is given to newer questions, and the names of recorded answers they no longer ask."""
     kept = {name: each for name, each in recorded.given().items() if name in questions.names}
     resolved = resolve(questions, {**kept, **data}, folder_name=folder_name)

@@ -12,8 +12,8 @@ from pathlib import Path
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git, history, locks, running, tampering
 from bootstrap.project.locks import PackageChange
-from bootstrap.project.repository import Repository, check_clear
-from bootstrap.project.trees import Tree, Workbench, workbench
+from bootstrap.project.repository import Repository, require_clean_paths
+from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.project.underway import clear_locks
 
 _REF = "refs/headstart/lock"  # the commit that is being taken over
@@ -43,20 +43,20 @@ class Relocked:
 def relock(repository: Repository, tools: Tools, version: str, log: Path) -> Relocked:
     """Lock anew what is committed; raises HeadstartError where `make lock` fails."""
     head = repository.head()
-    with workbench(repository) as bench:
-        tree = bench.of_commit(head)
+    with scratch_repository(repository) as scratch:
+        tree = scratch.tree(head)
         paths = {repository.prefix + name for name in locks.GROUPS} & tree.keys()
-        check_clear(repository, frozenset({*paths, f"{repository.prefix}pyproject.toml"}))
-        made = _locked(bench, tools, log)
-        before = {path: bench.read(tree[path].blob).decode() for path in paths}
+        require_clean_paths(repository, frozenset({*paths, f"{repository.prefix}pyproject.toml"}))
+        made = _locked(scratch, tools, log)
+        before = {path: scratch.read(tree[path].blob).decode() for path in paths}
         after = {path: made[path.removeprefix(repository.prefix)] for path in paths}
         told = _told(before, after)
         if before == after:
             return Relocked("", told)
-        new: Tree = {**tree, **{path: bench.file(after[path], tree[path]) for path in paths}}
+        new: Tree = {**tree, **{path: scratch.file(after[path], tree[path]) for path in paths}}
         who, _ = history.identity(repository.top)
-        commit = bench.commit(bench.write(new), _message(version, told), head, who=who)
-        bench.keep(commit, head)
+        commit = scratch.commit(scratch.write(new), _message(version, told), head, who=who)
+        scratch.keep(commit, head)
     repository.git("update-ref", _REF, commit)
     finish(repository)
     return Relocked(commit, told)
@@ -87,9 +87,9 @@ def _edited(repository: Repository, ready: str, paths: list[str]) -> bool:
     return False
 
 
-def _locked(bench: Workbench, tools: Tools, log: Path) -> Mapping[str, str]:
+def _locked(scratch: ScratchRepository, tools: Tools, log: Path) -> Mapping[str, str]:
     """The locks that `make lock` makes of a copy of the project."""
-    repository = bench.repository
+    repository = scratch.repository
     with tempfile.TemporaryDirectory(prefix="headstart-lock-") as folder:
         copy = Path(folder, "project")
         environ = {"GIT_INDEX_FILE": str(Path(folder, "index"))}

@@ -17,40 +17,40 @@ from pathlib import Path
 from bootstrap import state
 from bootstrap.project.answers import Answers
 from bootstrap.project.template import Template
-from bootstrap.project.trees import Entry, Pack, Tree, Workbench
+from bootstrap.project.trees import Pack, ScratchRepository, Tree, TreeEntry
 
 KEPT = 200  # renders, of some 200 kB each; a fleet of half as many projects finds all of its own
 _FORM = 1  # of the files in the cache; another number where they or `render` change
 
 
-def rendered(bench: Workbench, source: Template, answers: Answers) -> Tree:
-    """A render, with what its files hold in the workbench."""
+def rendered(scratch: ScratchRepository, source: Template, answers: Answers) -> Tree:
+    """A render, with what its files hold in the scratch_repository."""
     if not source.digest:
-        return _render(bench, source, answers)
-    key = _key(source, answers, bench.repository.hashing)
-    return _known(bench, key) or _kept(bench, key, _render(bench, source, answers))
+        return _render(scratch, source, answers)
+    key = _key(source, answers, scratch.repository.hashing)
+    return _known(scratch, key) or _kept(scratch, key, _render(scratch, source, answers))
 
 
-def _known(bench: Workbench, key: str) -> Tree | None:
+def _known(scratch: ScratchRepository, key: str) -> Tree | None:
     found = _read(state.cache_of("renders") / key)
     if found is None:
         return None
     tree, pack = found
-    bench.take(key, pack)
+    scratch.take(key, pack)
     return tree
 
 
-def _kept(bench: Workbench, key: str, tree: Tree) -> Tree:
-    _write(state.cache_of("renders") / key, tree, bench.pack(tree))
+def _kept(scratch: ScratchRepository, key: str, tree: Tree) -> Tree:
+    _write(state.cache_of("renders") / key, tree, scratch.pack(tree))
     return tree
 
 
-def _render(bench: Workbench, source: Template, answers: Answers) -> Tree:
+def _render(scratch: ScratchRepository, source: Template, answers: Answers) -> Tree:
     from bootstrap.project.render import render  # noqa: PLC0415  (heavy: copier)
 
-    with tempfile.TemporaryDirectory(prefix="render-", dir=bench.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="render-", dir=scratch.folder) as folder:
         render(source, answers, Path(folder, "project"))
-        return bench.of_folder(Path(folder, "project"))
+        return scratch.import_folder(Path(folder, "project"))
 
 
 def _key(source: Template, answers: Answers, hashing: str) -> str:
@@ -80,7 +80,7 @@ def _read(place: Path) -> tuple[Tree, Pack] | None:
         os.utime(place)  # used now, so it is dropped last
     about, _, packed = content.partition(b"\n")
     files, size = json.loads(about)
-    tree = {path: Entry(*entry) for path, entry in files.items()}
+    tree = {path: TreeEntry(*entry) for path, entry in files.items()}
     return tree, Pack(packed[:size], packed[size:])
 
 

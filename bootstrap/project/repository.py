@@ -79,7 +79,7 @@ def of_project(project: Path) -> Repository:
     )
 
 
-def check_idle(repository: Repository) -> None:
+def require_idle(repository: Repository) -> None:
     """Refuse while git is in the middle of something."""
     for name, what in _UNDERWAY.items():
         if (repository.git_dir / name).exists():
@@ -88,9 +88,9 @@ def check_idle(repository: Repository) -> None:
             )
 
 
-def check_settled(repository: Repository) -> None:
+def require_clean_index(repository: Repository) -> None:
     """Refuse while git is in the middle of something, or something is staged."""
-    check_idle(repository)
+    require_idle(repository)
     if staged := repository.git("diff", "--cached", "--name-only"):
         raise Refused(
             "There are staged changes.",
@@ -99,7 +99,7 @@ def check_settled(repository: Repository) -> None:
         )
 
 
-def check_clear(repository: Repository, touched: frozenset[str]) -> None:
+def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
     """Refuse when the work tree holds changes, or files of yours, where an update would write."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
     listed = repository.git("status", *options).split("\0")

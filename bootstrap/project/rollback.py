@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.project.repository import Repository
-from bootstrap.project.trees import NOBODY
+from bootstrap.project.trees import HEADSTART_IDENTITY
 from bootstrap.project.underway import (
     Stage,
-    Underway,
+    UpdateState,
     begun,
     clear_locks,
     forget,
@@ -38,7 +38,7 @@ def abort(repository: Repository) -> str:
     return restore(repository, unfinished)
 
 
-def check_finished(repository: Repository) -> None:
+def require_finished(repository: Repository) -> None:
     """Refuse while an update is unfinished; one that git has finished or undone is none."""
     unfinished = begun(repository)
     if unfinished is None or stage(repository, unfinished) is Stage.DONE:
@@ -52,13 +52,13 @@ def check_finished(repository: Repository) -> None:
 
 
 def clear_away(repository: Repository) -> None:
-    """Clear what an interrupted update has left, where `check_finished` finds it is none."""
+    """Clear what an interrupted update has left, where `require_finished` finds it is none."""
     if begun(repository):
         clear_locks(repository)
         forget(repository)
 
 
-def restore(repository: Repository, unfinished: Underway) -> str:
+def restore(repository: Repository, unfinished: UpdateState) -> str:
     clear_locks(repository)
     rescue = _rescue(repository, unfinished)
     touched = _touched(repository, unfinished)
@@ -74,12 +74,12 @@ def restore(repository: Repository, unfinished: Underway) -> str:
     return rescue
 
 
-def _touched(repository: Repository, unfinished: Underway) -> frozenset[str]:
+def _touched(repository: Repository, unfinished: UpdateState) -> frozenset[str]:
     words = ("diff", "--cached", "--name-only", "--no-renames", "-z", unfinished.head)
     return frozenset(unfinished.touched) | names(repository.git(*words))
 
 
-def _rescue(repository: Repository, unfinished: Underway) -> str:
+def _rescue(repository: Repository, unfinished: UpdateState) -> str:
     """Keep what the touched files hold now, which may be half of a person's work."""
     tree = _rescued_tree(repository, unfinished)
     if not tree:
@@ -87,11 +87,11 @@ def _rescue(repository: Repository, unfinished: Underway) -> str:
     message = "What the files held when an update was taken back"
     words = ("commit-tree", "--no-gpg-sign", tree, "-p", unfinished.head, "-m", message)
     ref = f"{RESCUES}/{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    repository.git("update-ref", ref, repository.git(*NOBODY, *words))
+    repository.git("update-ref", ref, repository.git(*HEADSTART_IDENTITY, *words))
     return ref
 
 
-def _rescued_tree(repository: Repository, unfinished: Underway) -> str:
+def _rescued_tree(repository: Repository, unfinished: UpdateState) -> str:
     """The tree with the touched files as they are on disk; empty where that is as before."""
     index = {"GIT_INDEX_FILE": str(repository.notes / "rescue-index")}
     files = [path for path in _touched(repository, unfinished) if not _is_folder(repository, path)]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import branches, releases, update
-from bootstrap.project.fleet import Ending, Standing, Trouble, Work
+from bootstrap.project.fleet import Ending, ProjectStatus, Trouble, Work
 from bootstrap.project.merge import ANSWERS
-from bootstrap.project.repository import check_idle, locked
+from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
 
 
-def of_project(work: Work) -> Standing:
+def of_project(work: Work) -> ProjectStatus:
     """How one project stands after the work. Whatever fails is told, not raised."""
-    known = Standing(work.path)
+    known = ProjectStatus(work.path)
     try:
         _check_project(work.path)
         opened = update.open_project(work.path)
@@ -44,27 +44,27 @@ def _target(project: Project, to: str | None) -> Target | None:
     return update.target(project, to, [])
 
 
-def _looked_at(known: Standing, project: Project, to: Target) -> Standing:
+def _looked_at(known: ProjectStatus, project: Project, to: Target) -> ProjectStatus:
     with update.prepared(project, to, ask=False) as (_, found):
         return _told(known, found, project)
 
 
-def _branched(known: Standing, project: Project, to: Target, name: str) -> Standing:
+def _branched(known: ProjectStatus, project: Project, to: Target, name: str) -> ProjectStatus:
     if project.recorded.number and known.version == known.to:
         return replace(known, ending=Ending.CURRENT)
     repository = project.repository
     with locked(repository):
-        check_idle(repository)
-        with update.prepared(project, to, ask=False) as (bench, found):
+        require_idle(repository)
+        with update.prepared(project, to, ask=False) as (scratch, found):
             told = _told(known, found, project)
             if told.ending is not Ending.CLEAN:
                 return told
             name = branches.name_in(repository, name)
-            branch = branches.make(bench, found.proposal, to.message, name)
+            branch = branches.make(scratch, found.proposal, to.message, name)
             return replace(told, ending=Ending.BRANCHED, branch=branch)
 
 
-def _told(known: Standing, found: Update, project: Project) -> Standing:
+def _told(known: ProjectStatus, found: Update, project: Project) -> ProjectStatus:
     conflicts = tuple(project.repository.path(each.path) for each in found.proposal.conflicts)
     return replace(
         known,
@@ -93,7 +93,7 @@ def _check_project(path: Path) -> None:
         )
 
 
-def _failed(known: Standing, error: HeadstartError) -> Standing:
+def _failed(known: ProjectStatus, error: HeadstartError) -> ProjectStatus:
     closer = f"look closer: headstart status --debug --project {shlex.quote(str(known.path))}"
     trouble = Trouble(error.what, error.why, error.next or (closer,))
     return replace(known, ending=Ending.FAILED, trouble=trouble)

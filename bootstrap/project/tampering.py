@@ -10,23 +10,26 @@ from collections.abc import Callable
 from bootstrap.errors import Refused
 from bootstrap.project import git, recorded
 from bootstrap.project.merge import ANSWERS
-from bootstrap.project.recorded import Recorded
+from bootstrap.project.recorded import AnswersFile
 from bootstrap.project.repository import Repository
-from bootstrap.project.trees import Tree, Workbench
+from bootstrap.project.trees import ScratchRepository, Tree
 
 TRAILER = "Headstart-Template"
 
 
 def check(
-    bench: Workbench, now: Recorded, is_now: Tree, rendered: Callable[[Recorded], Tree]
+    scratch: ScratchRepository,
+    now: AnswersFile,
+    is_now: Tree,
+    rendered: Callable[[AnswersFile], Tree],
 ) -> None:
     """Refuse answers that were edited by hand; `is_now` is what they render now."""
-    repository = bench.repository
+    repository = scratch.repository
     commit = _changed_by_hand(repository)
     before = _before(repository, commit) if commit else None
     if before is None or before == now:
         return
-    files = _project(bench)
+    files = _project(scratch)
     was = rendered(before)
     told_apart = {path for path in is_now.keys() | was.keys() if is_now.get(path) != was.get(path)}
     told_apart.discard(ANSWERS)
@@ -44,7 +47,7 @@ def _changed_by_hand(repository: Repository) -> str:
     return "" if by_update.strip() else commit
 
 
-def _before(repository: Repository, commit: str) -> Recorded | None:
+def _before(repository: Repository, commit: str) -> AnswersFile | None:
     name = repository.prefix + ANSWERS
     shown = git.call("show", f"{commit}^:{name}", cwd=repository.top)
     if shown.code != 0:  # the commit that made the project
@@ -55,13 +58,13 @@ def _before(repository: Repository, commit: str) -> Recorded | None:
         return None
 
 
-def _project(bench: Workbench) -> Tree:
-    prefix = bench.repository.prefix
-    files = bench.of_commit("HEAD")
+def _project(scratch: ScratchRepository) -> Tree:
+    prefix = scratch.repository.prefix
+    files = scratch.tree("HEAD")
     return {path.removeprefix(prefix): files[path] for path in files if path.startswith(prefix)}
 
 
-def _edited(before: Recorded, now: Recorded, commit: str, like_before: int) -> Refused:
+def _edited(before: AnswersFile, now: AnswersFile, commit: str, like_before: int) -> Refused:
     old, new = ({"_commit": each.version, **each.answers} for each in (before, now))
     names = [name for name in (*old, *(new.keys() - old.keys())) if old.get(name) != new.get(name)]
     given = [f"--data {name}={new[name]}" for name in names if name in new and name != "_commit"]

@@ -19,7 +19,7 @@ from bootstrap.project import git
 from bootstrap.project.repository import Repository
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """One file of a tree: its mode in git's words, and the id of its content."""
 
     mode: str
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
         return self.mode in {"100644", "100755"}
 
 
-Tree = Mapping[str, Entry]
+Tree = Mapping[str, TreeEntry]
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ _AS_RENDERED = (
     *("-c", "core.symlinks=true"),
     *("-c", "core.sparseCheckout=false"),
 )
-NOBODY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
+HEADSTART_IDENTITY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
 
 
 @dataclass(frozen=True)
-class Workbench:
+class ScratchRepository:
     """Where trees are made and merged for one repository."""
 
     repository: Repository
     folder: Path
     _count: list[int] = field(default_factory=lambda: [0])
-    _written: dict[frozenset[tuple[str, Entry]], str] = field(default_factory=dict)
+    _written: dict[frozenset[tuple[str, TreeEntry]], str] = field(default_factory=dict)
 
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
@@ -98,7 +98,7 @@ class Workbench:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.repository.objects),
         }
 
-    def of_folder(self, folder: Path) -> Tree:
+    def import_folder(self, folder: Path) -> Tree:
         """Every file in a folder, ignored or not, as any repository has it that is set up alike."""
         own = self.folder / "git"
         hashing = f"--object-format={self.repository.hashing}"
@@ -111,7 +111,7 @@ class Workbench:
         return dict(_staged(line) for line in listed.split("\0") if line)
 
     def pack(self, tree: Tree) -> Pack:
-        """What all files of a tree hold, to `take` it into another workbench."""
+        """What all files of a tree hold, to `take` it into another scratch_repository."""
         blobs = "".join(f"{entry.blob}\n" for entry in tree.values())
         name = self.git("pack-objects", "--quiet", str(self.folder / "packed"), given=blobs)
         objects = self.folder / f"packed-{name}.pack"
@@ -124,19 +124,19 @@ class Workbench:
         (folder / f"pack-{name}.pack").write_bytes(pack.objects)
         (folder / f"pack-{name}.idx").write_bytes(pack.index)
 
-    def of_commit(self, commit: str) -> Tree:
+    def tree(self, commit: str) -> Tree:
         """Every file of a commit or tree."""
         listed = self.git("ls-tree", "-r", "-z", "--full-tree", commit)
         return dict(_listed(line) for line in listed.split("\0") if line)
 
-    def of_work_tree(self) -> Tree:
+    def work_tree(self) -> Tree:
         """Every file that git tracks here, as it is on disk now."""
         index = self._index()
         if (self.repository.git_dir / "index").exists():
             shutil.copyfile(self.repository.git_dir / "index", index)
         self.git("add", "--update", ".", environ={"GIT_INDEX_FILE": index})
         tree = self.git("write-tree", environ={"GIT_INDEX_FILE": index})
-        return self.of_commit(tree)
+        return self.tree(tree)
 
     def write(self, tree: Tree) -> str:
         """The id of a tree; it is written once."""
@@ -146,7 +146,9 @@ class Workbench:
             self._written[files] = self.git("write-tree", environ=index)
         return self._written[files]
 
-    def commit(self, tree: str, message: str, *parents: str, who: tuple[str, ...] = NOBODY) -> str:
+    def commit(
+        self, tree: str, message: str, *parents: str, who: tuple[str, ...] = HEADSTART_IDENTITY
+    ) -> str:
         """The id of a commit of a tree; `who` are the options that say by whom."""
         above = [word for parent in parents for word in ("-p", parent)]
         return self.git(*who, "commit-tree", "--no-gpg-sign", tree, *above, given=message)
@@ -187,9 +189,9 @@ class Workbench:
         told = self.git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in wanted))
         return dict(_contents(told.encode("utf-8", "surrogateescape")))
 
-    def file(self, text: str, like: Entry) -> Entry:
+    def file(self, text: str, like: TreeEntry) -> TreeEntry:
         """A file with that content, and the mode of another."""
-        return Entry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
+        return TreeEntry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
 
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths that the project's own rules tell git to ignore."""
@@ -228,11 +230,11 @@ class Workbench:
 
 
 @contextmanager
-def workbench(repository: Repository) -> Iterator[Workbench]:
-    """A workbench that is gone afterwards."""
+def scratch_repository(repository: Repository) -> Iterator[ScratchRepository]:
+    """A scratch_repository that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
         Path(folder, "objects").mkdir()
-        yield Workbench(repository, Path(folder))
+        yield ScratchRepository(repository, Path(folder))
 
 
 def _quoted(name: str) -> str:
@@ -241,16 +243,16 @@ def _quoted(name: str) -> str:
     return json.dumps(literal, ensure_ascii=False)
 
 
-def _staged(line: str) -> tuple[str, Entry]:
+def _staged(line: str) -> tuple[str, TreeEntry]:
     about, _, path = line.partition("\t")
     mode, blob, _ = about.split(" ")
-    return path, Entry(mode, blob)
+    return path, TreeEntry(mode, blob)
 
 
-def _listed(line: str) -> tuple[str, Entry]:
+def _listed(line: str) -> tuple[str, TreeEntry]:
     about, _, path = line.partition("\t")
     mode, _, blob = about.split(" ")
-    return path, Entry(mode, blob)
+    return path, TreeEntry(mode, blob)
 
 
 def _contents(told: bytes) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from bootstrap.errors import Refused
 from bootstrap.project import git
 from bootstrap.project.repository import Repository
 
-THEIRS = "refs/headstart/update"  # keeps the update's commits from git's clean-up
+UPDATE_REF = "refs/headstart/update"  # keeps the update's commits from git's clean-up
 _NOTE = "update.json"
 _LOCKED = ("index", "HEAD", "ORIG_HEAD", "CHERRY_PICK_HEAD", "AUTO_MERGE", "MERGE_MSG")
 PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
@@ -26,7 +26,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Underway:
+class UpdateState:
     """An update that was begun: from where, to what, and which files it may have touched."""
 
     before: str
@@ -37,19 +37,19 @@ class Underway:
     touched: tuple[str, ...]
 
 
-def begun(repository: Repository) -> Underway | None:
+def begun(repository: Repository) -> UpdateState | None:
     """The update that was begun last, if it is not known to be finished."""
     return load(repository.notes / _NOTE)
 
 
-def unfinished_here(repository: Repository) -> Underway:
+def unfinished_here(repository: Repository) -> UpdateState:
     unfinished = begun(repository)
     if unfinished is None:
         raise Refused("No update is underway here.", next=("begin one: headstart update",))
     return unfinished
 
 
-def stage(repository: Repository, unfinished: Underway) -> Stage:
+def stage(repository: Repository, unfinished: UpdateState) -> Stage:
     """How far it has come, by what git says."""
     picking = repository.git_dir / "CHERRY_PICK_HEAD"
     if picking.exists():
@@ -57,20 +57,20 @@ def stage(repository: Repository, unfinished: Underway) -> Stage:
     return Stage.BEGUN if repository.head() == unfinished.head else Stage.DONE
 
 
-def write(repository: Repository, started: Underway) -> None:
+def write(repository: Repository, started: UpdateState) -> None:
     save(repository.notes / _NOTE, started)
 
 
-def load(path: Path) -> Underway | None:
+def load(path: Path) -> UpdateState | None:
     """What a note says, where there is one."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return Underway(**{**noted, "touched": tuple(noted["touched"])})
+    return UpdateState(**{**noted, "touched": tuple(noted["touched"])})
 
 
-def save(path: Path, noted: Underway) -> None:
+def save(path: Path, noted: UpdateState) -> None:
     """Write a note: complete, or not at all."""
     draft = path.with_name(f"{path.name}.draft")
     with draft.open("w", encoding="utf-8") as file:
@@ -82,13 +82,13 @@ def save(path: Path, noted: Underway) -> None:
 
 def forget(repository: Repository) -> None:
     (repository.notes / _NOTE).unlink(missing_ok=True)
-    repository.git("update-ref", "-d", THEIRS)
+    repository.git("update-ref", "-d", UPDATE_REF)
 
 
 def clear_locks(repository: Repository) -> None:
     """Remove the locks of a git that was killed in the middle of an update."""
     branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
-    clear(repository, *filter(None, (*_LOCKED, THEIRS, branch)))
+    clear(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch)))
 
 
 def clear(repository: Repository, *locked: str) -> None:

@@ -23,17 +23,17 @@ from bootstrap.project import (
     tampering,
     template,
 )
-from bootstrap.project.answers import Answer, Answers, Given, resolve
+from bootstrap.project.answers import Answer, Answers, ProvidedAnswers, resolve
 from bootstrap.project.ask import ask_open
 from bootstrap.project.attention import Attention
 from bootstrap.project.changelog import Section
 from bootstrap.project.diffs import UNREAD, Diffs, Reader, unread
 from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
-from bootstrap.project.recorded import Recorded
-from bootstrap.project.repository import Repository, check_settled, locked, of_project
+from bootstrap.project.recorded import AnswersFile
+from bootstrap.project.repository import Repository, locked, of_project, require_clean_index
 from bootstrap.project.template import Template
-from bootstrap.project.trees import Tree, Workbench, workbench
+from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Target:
     """Where an update leads: a template, and answers; `title` is the subject of its commit."""
 
     template: Template
-    data: Given
+    data: ProvidedAnswers
     title: str
 
     @property
@@ -75,13 +75,13 @@ class Project:
 
     path: Path
     repository: Repository
-    recorded: Recorded
+    recorded: AnswersFile
 
 
 def open_project(path: Path) -> Project:
     """The project at `path`, if it is one that can be updated."""
     repository = of_project(path)
-    rollback.check_finished(repository)
+    rollback.require_finished(repository)
     return Project(path, repository, recorded.read(repository))
 
 
@@ -108,29 +108,31 @@ def target(project: Project, to: str | None, data: list[str]) -> Target:
 
 
 @contextmanager
-def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workbench, Update]]:
-    """The update, with the workbench that holds its commits."""
+def prepared(
+    project: Project, to: Target, *, ask: bool
+) -> Iterator[tuple[ScratchRepository, Update]]:
+    """The update, with the scratch_repository that holds its commits."""
     answers, dropped = _answers(project, to, ask=ask)
-    with workbench(project.repository) as bench:
-        base = rendered_base(bench, project)
-        tampering.check(bench, project.recorded, base, _rendering(bench, project))
-        sides = Renders(base, renders.rendered(bench, to.template, answers))
-        proposal = propose(bench, seeds.marked(bench, sides, to.template), to.message)
+    with scratch_repository(project.repository) as scratch:
+        base = rendered_base(scratch, project)
+        tampering.check(scratch, project.recorded, base, _rendering(scratch, project))
+        sides = Renders(base, renders.rendered(scratch, to.template, answers))
+        proposal = propose(scratch, seeds.marked(scratch, sides, to.template), to.message)
         update = Update(
             before=project.recorded.version,
             after=to.template.version,
             sections=changelog.between(project.recorded.version, to.template.version),
             new_answers=_fresh(project.recorded, answers),
             dropped=dropped,
-            settings=environment.changed(*_examples(bench, sides)),
-            attention=attention.between(bench, proposal.head, proposal.merged),
+            settings=environment.changed(*_examples(scratch, sides)),
+            attention=attention.between(scratch, proposal.head, proposal.merged),
             proposal=proposal,
         )
-        yield bench, update
+        yield scratch, update
 
 
 @dataclass(frozen=True)
-class Brought:
+class AppliedUpdate:
     """An update that was applied: its commit, empty while conflicts are open, and its backup."""
 
     update: Update
@@ -139,51 +141,51 @@ class Brought:
     diffs: Diffs = UNREAD
 
 
-def bring(project: Project, to: Target, read: Reader = unread) -> Brought:
+def bring(project: Project, to: Target, read: Reader = unread) -> AppliedUpdate:
     """Apply an update: one commit, or conflicts to settle; `read` reads its diffs first."""
     repository = project.repository
     with locked(repository):
-        rollback.check_finished(repository)
+        rollback.require_finished(repository)
         rollback.clear_away(repository)
         relock.finish(repository)
-        check_settled(repository)
-        with prepared(project, to, ask=True) as (bench, update):
+        require_clean_index(repository)
+        with prepared(project, to, ask=True) as (scratch, update):
             if update.proposal.empty:
-                return Brought(update)
-            diffs = read(bench.git, update.proposal)
-            begun = apply.apply(bench, update.proposal, update.before, update.after)
+                return AppliedUpdate(update)
+            diffs = read(scratch.git, update.proposal)
+            begun = apply.apply(scratch, update.proposal, update.before, update.after)
         commit = "" if update.proposal.conflicts else repository.head()
-        return Brought(update, commit, begun.backup, diffs)
+        return AppliedUpdate(update, commit, begun.backup, diffs)
 
 
 def difference(project: Project, to: Target, path: str) -> str:
     """What an update would do to one file, as a diff."""
     name = project.repository.prefix + path
-    with prepared(project, to, ask=False) as (bench, update):
+    with prepared(project, to, ask=False) as (scratch, update):
         words = ("diff-tree", "-r", "-p", "-M", update.proposal.head, update.proposal.merged)
-        return bench.git(*words, "--", name)
+        return scratch.git(*words, "--", name)
 
 
-def _rendering(bench: Workbench, project: Project) -> Callable[[Recorded], Tree]:
-    return lambda earlier: rendered_base(bench, replace(project, recorded=earlier))
+def _rendering(scratch: ScratchRepository, project: Project) -> Callable[[AnswersFile], Tree]:
+    return lambda earlier: rendered_base(scratch, replace(project, recorded=earlier))
 
 
-def rendered_base(bench: Workbench, project: Project) -> Tree:
+def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
     """What the project was rendered as."""
     origin = _origin(project)
     asked = questions.load(origin.config)
     answers = recorded.of_base(project.recorded, asked, project.path.name)
-    return renders.rendered(bench, origin, answers)
+    return renders.rendered(scratch, origin, answers)
 
 
-def _fresh(known: Recorded, answers: Answers) -> tuple[Answer, ...]:
+def _fresh(known: AnswersFile, answers: Answers) -> tuple[Answer, ...]:
     return tuple(each for each in answers.shown if each.question.name not in known.answers)
 
 
-def rendered_target(bench: Workbench, project: Project, to: Target) -> Tree:
+def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """What it would be rendered as."""
     answers, _ = _answers(project, to, ask=False)
-    return renders.rendered(bench, to.template, answers)
+    return renders.rendered(scratch, to.template, answers)
 
 
 def _origin(project: Project) -> Template:
@@ -204,7 +206,7 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     name = project.path.name
     stated, dropped = recorded.still_asked(project.recorded, asked, to.data, name)
 
-    def resolved(now_given: Given) -> Answers:
+    def resolved(now_given: ProvidedAnswers) -> Answers:
         return resolve(asked, now_given, folder_name=name)
 
     answers = resolved(stated)
@@ -215,8 +217,8 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     return answers.usable(), dropped
 
 
-def _examples(bench: Workbench, sides: Renders) -> Iterator[str]:
+def _examples(scratch: ScratchRepository, sides: Renders) -> Iterator[str]:
     """The `.env.example` of each render; empty where it has none."""
     found = [tree.get(environment.EXAMPLE) for tree in (sides.base, sides.theirs)]
-    texts = bench.contents(each.blob for each in found if each)
+    texts = scratch.contents(each.blob for each in found if each)
     return (texts[each.blob].decode("utf-8", "replace") if each else "" for each in found)

@@ -16,7 +16,7 @@ from bootstrap.project import dependencies, locks, relock, revisions, running
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import Tools
 from bootstrap.project.repository import Repository, locked
-from bootstrap.project.trees import Tree, Workbench, workbench
+from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
 ENVIRONMENT = "environment"
@@ -103,12 +103,12 @@ def run(steps: Iterable[Step], watcher: Watcher) -> Verdict:
 
 def files(repository: Repository, since: str) -> Check | None:
     """Whether every file that differs since that commit is still what its name says."""
-    with workbench(repository) as bench:
-        before, now = bench.of_commit(since), bench.of_commit("HEAD")
+    with scratch_repository(repository) as scratch:
+        before, now = scratch.tree(since), scratch.tree("HEAD")
         mine = {path: each for path, each in now.items() if path.startswith(repository.prefix)}
         changed = {path: each for path, each in mine.items() if each != before.get(path)}
-        was = invalid(bench, {path: before[path] for path in changed.keys() & before.keys()})
-        is_now = invalid(bench, changed)
+        was = invalid(scratch, {path: before[path] for path in changed.keys() & before.keys()})
+        is_now = invalid(scratch, changed)
     broken = tuple(
         f"{repository.path(path)}: {said}" for path, said in is_now.items() if path not in was
     )
@@ -119,10 +119,10 @@ def files(repository: Repository, since: str) -> Check | None:
 
 def heads(repository: Repository) -> Check | None:
     """Whether exactly one revision is the newest, and `migrate/HEAD` names it."""
-    with workbench(repository) as bench:
-        tree = bench.of_commit("HEAD")
-        (texts,) = revision_texts(bench, tree)
-        stated = _text(bench, tree, revisions.HEAD).strip()
+    with scratch_repository(repository) as scratch:
+        tree = scratch.tree("HEAD")
+        (texts,) = revision_texts(scratch, tree)
+        stated = _text(scratch, tree, revisions.HEAD).strip()
     return judged_heads(texts, stated) if texts else None
 
 
@@ -144,9 +144,9 @@ def judged_heads(texts: dict[str, str], stated: str) -> Check:
     return Check("revisions", Ending.PASSED, f"one line of them, up to {newest[0]}")
 
 
-def _text(bench: Workbench, tree: Tree, name: str) -> str:
-    entry = tree.get(bench.repository.prefix + name)
-    return bench.read(entry.blob).decode("utf-8", "replace") if entry else ""
+def _text(scratch: ScratchRepository, tree: Tree, name: str) -> str:
+    entry = tree.get(scratch.repository.prefix + name)
+    return scratch.read(entry.blob).decode("utf-8", "replace") if entry else ""
 
 
 # -- the lock --------------------------------------------------------------------------------------
@@ -186,15 +186,15 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
 
 def _gaps(repository: Repository, since: str) -> tuple[str, ...] | None:
     """What is wrong with the locks; None where there are none that can be understood."""
-    with workbench(repository) as bench:
-        before, now = bench.of_commit(since), bench.of_commit("HEAD")
+    with scratch_repository(repository) as scratch:
+        before, now = scratch.tree(since), scratch.tree("HEAD")
         names = [name for name in locks.GROUPS if repository.prefix + name in now]
-        project = _text(bench, now, "pyproject.toml")
+        project = _text(scratch, now, "pyproject.toml")
         if not names or not project:
             return None
-        texts = {name: _text(bench, now, name) for name in names}
-        were = {name: _text(bench, before, name) for name in names}
-        asked = _text(bench, before, "pyproject.toml")
+        texts = {name: _text(scratch, now, name) for name in names}
+        were = {name: _text(scratch, before, name) for name in names}
+        asked = _text(scratch, before, "pyproject.toml")
     try:
         return unmet(project, texts) + outdated(asked, project, were, texts)
     except ValueError as error:

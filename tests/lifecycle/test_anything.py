@@ -22,7 +22,7 @@ from bootstrap.project import apply, dependencies, releases, revisions, rollback
 from bootstrap.project.merge import ANSWERS, Proposal, Renders, propose
 from bootstrap.project.outcomes import Outcome
 from bootstrap.project.repository import of_project
-from bootstrap.project.trees import workbench
+from bootstrap.project.trees import scratch_repository
 from tests.conftest import headstart
 
 CASES = int(os.environ.get("HEADSTART_CASES", "60"))  # make nightly: thousands
@@ -189,11 +189,11 @@ def _check_conflicts(project: Path, proposal: Proposal) -> None:
 def _update(project: Path, base: Path, theirs: Path) -> Proposal:
     repository = of_project(project)
     repository.notes.mkdir(exist_ok=True)
-    with workbench(repository) as bench:
-        renders = Renders(bench.of_folder(base), bench.of_folder(theirs))
-        proposal = propose(bench, renders, "Update")
+    with scratch_repository(repository) as scratch:
+        renders = Renders(scratch.import_folder(base), scratch.import_folder(theirs))
+        proposal = propose(scratch, renders, "Update")
         if not proposal.empty:
-            apply.apply(bench, proposal, "v1", "v2")
+            apply.apply(scratch, proposal, "v1", "v2")
     return proposal
 
 
