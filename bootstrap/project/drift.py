@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
-from bootstrap.project.merge import formatted_only, outside_of, rendered_tree
+from bootstrap.project.merge import formatted_only, rendered_tree
 from bootstrap.project.trees import Change, ScratchRepository, Tree, scratch_repository
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
 
@@ -65,27 +65,27 @@ class Drift:
 def measured(
     project: Project, to: Target, today: date
 ) -> Iterator[tuple[ScratchRepository, Drift]]:
-    """The project's drift, and which of it the target changes too; with the scratch_repository it is on."""
+    """The project's drift, and which of it the target changes too; with its scratch repository."""
     accepted = exemptions(project.path)
     repository = project.repository
     with scratch_repository(repository) as scratch:
-        outside = outside_of(repository.prefix, scratch.tree("HEAD"))
-        base = rendered_tree(scratch, rendered_base(scratch, project), outside)
+        whole = scratch.tree("HEAD")
+        base = rendered_tree(scratch, rendered_base(scratch, project), whole)
         theirs = base
-        if to.template.version != project.recorded.version:
-            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), outside)
+        if to.template.version != project.version:
+            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), whole)
         here = scratch.work_tree()
         before, now = scratch.write(base), scratch.write(here)
-        changes, formatted = _told_apart(scratch, scratch.changes(before, now), base, here)
+        changes, formatted = _split_formatted(scratch, scratch.changes(before, now), base, here)
         moving = {change.old for change in scratch.changes(before, scratch.write(theirs))}
         files = tuple(
             _since(scratch, change, template_changes_it=change.old in moving) for change in changes
         )
         found = judged(files, accepted, today)
-        yield scratch, Drift(project.recorded.version, before, now, found, formatted)
+        yield scratch, Drift(project.version, before, now, found, formatted)
 
 
-def _told_apart(
+def _split_formatted(
     scratch: ScratchRepository, changes: Iterable[Change], base: Tree, here: Tree
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes of files of the template, and the paths where nothing but formatting is one."""
@@ -127,7 +127,7 @@ def _exemption(number: int, stated: object) -> Exemption:
     if not isinstance(stated, dict) or not {"path", "reason"} <= stated.keys():
         raise _unusable(f"entry {number} does not say path and reason")
     if unknown := stated.keys() - {"path", "reason", "until"}:
-        raise _unusable(f"entry {number} has what nobody knows: {', '.join(sorted(unknown))}")
+        raise _unusable(f"entry {number} has unknown keys: {', '.join(sorted(unknown))}")
     until = stated.get("until")
     if until is not None and not isinstance(until, date):
         raise _unusable(f"entry {number}: until is not a date such as 2027-03-31")

@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bootstrap.project import dependencies, formatting, history, parsing, revisions
-from bootstrap.project.masks import Masks, Settled, settle
+from bootstrap.project import git, locks, masks, revisions, syntax
+from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
-from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree, TreeEntry
-
-ANSWERS = ".copier-answers.yml"
+from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Proposal:
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
-        """The files that a person has to settle."""
+        """The files that a person has to resolve."""
         return tuple(each for each in self.files if each.outcome is Outcome.CONFLICT)
 
     @property
@@ -62,7 +61,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class _Offered:
+class _Placed:
     """The two renders at their place in the repository, the ids of those trees, and yours."""
 
     base: Tree
@@ -83,90 +82,69 @@ class _Commits:
 
 def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
     """Merge what changed between the renders into what is checked out."""
-    repository = scratch.repository
-    head = repository.head()
-    offered = _offered(scratch, head, renders)
-    settled = _settle(scratch, head, offered, renders.seeded)
-    commits = _commits(scratch, head, settled, message)
-    merged, complaints = _merge(scratch, commits, offered.ours, settled.theirs)
+    head = scratch.repository.head()
+    placed = _place(scratch, head, renders)
+    masked = _mask(scratch, head, placed, renders.seeded)
+    commits = _commit(scratch, head, masked, message)
+    merged, complaints = _merge(scratch, commits, placed.ours, masked.theirs)
     result = scratch.changes(commits.ours, merged.tree)
     sides = Sides(
         template=scratch.changes(commits.base, commits.theirs),
         yours=scratch.changes(commits.base, commits.ours),
         result=result,
         conflicts=merged.conflicts,
-        kept=settled.kept,
+        kept=masked.kept,
         complaints=complaints,
-        formatted=settled.formatted,
+        formatted=masked.formatted,
     )
+    changed = {path for change in result for path in (change.old, change.new)}
     return Proposal(
         head=head,
-        before=offered.before,
-        after=offered.after,
+        before=placed.before,
+        after=placed.after,
         theirs=commits.theirs,
         merged=merged.tree,
         files=outcomes(sides),
-        touched=_paths(result) | merged.conflicts.keys(),
+        touched=frozenset(changed | merged.conflicts.keys()),
         unmergeable=tuple(complaints),
         drifted=sum(change.kind != "A" for change in sides.yours),
     )
 
 
-def _paths(changes: Iterable[Change]) -> frozenset[str]:
-    return frozenset(path for change in changes for path in (change.old, change.new))
-
-
-def rendered_tree(scratch: ScratchRepository, files: Tree, outside: Tree) -> Tree:
+def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
     """A render at its place in the repository, with everything outside the project as it is."""
     prefix = scratch.repository.prefix
+    outside = {path: entry for path, entry in whole.items() if not path.startswith(prefix)}
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
-def outside_of(prefix: str, tree: Tree) -> Tree:
-    """What of a repository's tree is not the project's."""
-    return {path: entry for path, entry in tree.items() if not path.startswith(prefix)}
-
-
-def _offered(scratch: ScratchRepository, head: str, renders: Renders) -> _Offered:
+def _place(scratch: ScratchRepository, head: str, renders: Renders) -> _Placed:
     ours = scratch.tree(head)
-    outside = outside_of(scratch.repository.prefix, ours)
-    base = rendered_tree(scratch, renders.base, outside)
-    theirs = rendered_tree(scratch, renders.theirs, outside)
+    base, theirs = (rendered_tree(scratch, each, ours) for each in (renders.base, renders.theirs))
     base, theirs = _with_revisions(scratch, base, theirs, ours)
-    return _Offered(base, theirs, ours, scratch.write(base), scratch.write(theirs))
+    return _Placed(base, theirs, ours, scratch.write(base), scratch.write(theirs))
 
 
-def _settle(
-    scratch: ScratchRepository, head: str, offered: _Offered, seeded: frozenset[str]
-) -> Settled:
+def _mask(
+    scratch: ScratchRepository, head: str, placed: _Placed, seeded: frozenset[str]
+) -> MaskedSides:
     prefix = scratch.repository.prefix
-    base, theirs, ours = offered.base, offered.theirs, offered.ours
-    template, yours = (scratch.changes(offered.before, side) for side in (offered.after, head))
-    masks = Masks(
+    base, theirs, ours = placed.base, placed.theirs, placed.ours
+    template, yours = (scratch.changes(placed.before, side) for side in (placed.after, head))
+    changed = {change.old for change in template}
+    of_both = [each for each in yours if each.kind in "MR" and each.old in changed]
+    what = Masks(
         answers=prefix + ANSWERS,
         seeded=frozenset(prefix + path for path in seeded),
         ignored=scratch.ignored({*base, *theirs} - ours.keys()),
-        locks=frozenset(prefix + name for name in dependencies.LOCKS),
+        locks=frozenset(prefix + name for name in locks.LOCKS),
         dependencies_edited=_dependencies_edited(scratch, base, ours),
-        formatted=_formatted(scratch, base, ours, _of_both(template, yours)),
+        formatted={
+            change.old: base[change.old]._replace(blob=ours[change.new].blob)
+            for change in formatted_only(scratch, of_both, base, ours)
+        },
     )
-    return settle(base, theirs, ours, masks, template=template, yours=yours)
-
-
-def _of_both(template: Iterable[Change], yours: Iterable[Change]) -> list[Change]:
-    """Your changes of files that the template changes too."""
-    paths = {change.old for change in template}
-    return [change for change in yours if change.kind in "MR" and change.old in paths]
-
-
-def _formatted(
-    scratch: ScratchRepository, base: Tree, ours: Tree, changes: Iterable[Change]
-) -> dict[str, TreeEntry]:
-    """Those of the files that differ in formatting alone: base with the text of ours."""
-    return {
-        change.old: base[change.old]._replace(blob=ours[change.new].blob)
-        for change in formatted_only(scratch, changes, base, ours)
-    }
+    return masks.apply_masks(base, theirs, ours, what, template=template, yours=yours)
 
 
 def formatted_only(
@@ -183,7 +161,7 @@ def formatted_only(
     return frozenset(
         change
         for change, (one, other) in plain.items()
-        if formatting.same(change.new, texts[one], texts[other])
+        if syntax.same_content(change.new, texts[one], texts[other])
     )
 
 
@@ -191,9 +169,8 @@ def _with_revisions(
     scratch: ScratchRepository, base: Tree, theirs: Tree, ours: Tree
 ) -> tuple[Tree, Tree]:
     """Base and theirs, with the template's revisions at their places in the project."""
-    prefix = scratch.repository.prefix
-    head = prefix + revisions.HEAD
-    texts = revision_texts(scratch, base, theirs, ours)
+    head = scratch.repository.prefix + revisions.HEAD
+    texts = [revision_texts(scratch, tree) for tree in (base, theirs, ours)]
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
@@ -208,32 +185,25 @@ def _with_revisions(
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def revision_texts(scratch: ScratchRepository, *trees: Tree) -> list[dict[str, str]]:
-    """The texts of each tree's revisions, by their paths."""
+def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
+    """The texts of a tree's revisions, by their paths."""
     place = re.compile(re.escape(scratch.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
-    found = [
-        {path: each.blob for path, each in tree.items() if place.fullmatch(path)} for tree in trees
-    ]
-    contents = scratch.contents(blob for files in found for blob in files.values())
-    texts = {
-        blob: content.decode("utf-8", "replace").replace("\r\n", "\n")
-        for blob, content in contents.items()
-    }
-    return [{path: texts[blob] for path, blob in files.items()} for files in found]
+    texts = scratch.texts(tree, filter(place.fullmatch, tree))
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
 
 
 def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> bool:
     name = f"{scratch.repository.prefix}pyproject.toml"
-    before, now = base.get(name), ours.get(name)
-    if before is None or now is None:
-        return before != now
-    return before != now and dependencies.edited(scratch.read(before.blob), scratch.read(now.blob))
+    if base.get(name) == ours.get(name):
+        return False
+    before, now = (scratch.texts(tree, [name]).get(name) for tree in (base, ours))
+    return before is None or now is None or locks.dependencies_edited(before, now)
 
 
-def _commits(scratch: ScratchRepository, head: str, settled: Settled, message: str) -> _Commits:
-    who, _ = history.identity(scratch.repository.top)  # a cherry-pick keeps its author
-    base = scratch.commit(scratch.write(settled.base), "The template as it was")
-    theirs = scratch.commit(scratch.write(settled.theirs), message, base, who=who)
+def _commit(scratch: ScratchRepository, head: str, masked: MaskedSides, message: str) -> _Commits:
+    who = git.identity(scratch.repository.top)  # a cherry-pick keeps its author
+    base = scratch.commit(scratch.write(masked.base), "The template as it was")
+    theirs = scratch.commit(scratch.write(masked.theirs), message, base, who=who)
     return _Commits(base, theirs, scratch.commit(f"{head}^{{tree}}", "The project", base))
 
 
@@ -260,16 +230,15 @@ def _complaints(
     }
     found = invalid(scratch, mixed)
     return {
-        path: said
-        for path, said in found.items()
+        path: complaint
+        for path, complaint in found.items()
         if not any(invalid(scratch, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
     }
 
 
 def invalid(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
     """What is wrong with each file that is not valid."""
-    plain = {path: each.blob for path, each in tree.items() if each.is_plain}
-    known = {path: blob for path, blob in plain.items() if parsing.is_known(path)}
-    texts = scratch.contents(known.values())
-    told = {path: parsing.complaint(path, texts[blob]) for path, blob in known.items()}
-    return {path: said for path, said in told.items() if said}
+    known = {p: each.blob for p, each in tree.items() if each.is_plain and syntax.is_known(p)}
+    contents = scratch.contents(known.values())
+    complaints = {path: syntax.complaint(path, contents[blob]) for path, blob in known.items()}
+    return {path: complaint for path, complaint in complaints.items() if complaint}

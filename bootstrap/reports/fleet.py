@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from bootstrap.project.fleet import Ending
+from bootstrap.project.fleet import FleetEnding
 from bootstrap.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from bootstrap.table import Tone
 
 _MOST = 3  # of the files with conflicts, so many are named in the table
-_TONES: Mapping[Ending, Tone] = {
-    Ending.BRANCHED: "good",
-    Ending.CONFLICTS: "bad",
-    Ending.FAILED: "bad",
+_TONES: Mapping[FleetEnding, Tone] = {
+    FleetEnding.BRANCHED: "good",
+    FleetEnding.CONFLICTS: "bad",
+    FleetEnding.FAILED: "bad",
 }
 _SUMMARY = {
-    Ending.CURRENT: "up to date",
-    Ending.CLEAN: "can be updated",
-    Ending.BRANCHED: "on a branch",
-    Ending.CONFLICTS: "with conflicts",
-    Ending.FAILED: "failed",
+    FleetEnding.CURRENT: "up to date",
+    FleetEnding.CLEAN: "can be updated",
+    FleetEnding.BRANCHED: "on a branch",
+    FleetEnding.CONFLICTS: "with conflicts",
+    FleetEnding.FAILED: "failed",
 }
 
 
@@ -50,7 +50,7 @@ def of_status(standings: Sequence[ProjectStatus], here: Path, folders: str) -> T
         for each in standings
     ]
     ending = [_sum(standings)]
-    if any(each.ending is Ending.CLEAN for each in standings):
+    if any(each.ending is FleetEnding.CLEAN for each in standings):
         ending.append(f"Next, touching no work tree: headstart fleet update{folders}")
     return Table(_document(standings), columns, rows, [*ending, *_settling(standings)])
 
@@ -74,7 +74,7 @@ def of_update(standings: Sequence[ProjectStatus], here: Path, name: str) -> Tabl
     ]
     columns = (_PROJECT, _TEMPLATE, Column("checked out", gives_way=True), Column("the update"))
     ending = [_sum(standings), *_answered(standings)]
-    if any(each.ending is Ending.BRANCHED for each in standings):
+    if any(each.ending is FleetEnding.BRANCHED for each in standings):
         pull = f"git push --set-upstream origin {name}, and a pull request"
         verified = f"git merge {name} && headstart update --verify"
         ending += [f"Next, in each: {verified}", f"or: {pull}"]
@@ -111,14 +111,14 @@ def _way(each: ProjectStatus) -> str:
 
 def _would(each: ProjectStatus) -> str:
     """What an update would do, or why there is none to tell of."""
-    if each.ending is Ending.CLEAN:
+    if each.ending is FleetEnding.CLEAN:
         return f"merges: {_files(each)}"
     return _has(each)
 
 
 def _has(each: ProjectStatus) -> str:
     """What an update has come to."""
-    if each.ending is Ending.CONFLICTS:
+    if each.ending is FleetEnding.CONFLICTS:
         return f"{_count(len(each.conflicts), 'conflict')} in {_files(each)}"
     if each.branch is None:
         return _SUMMARY[each.ending]
@@ -139,7 +139,7 @@ def _answered(standings: Sequence[ProjectStatus]) -> list[str]:
     told = Counter(
         ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
         for each in standings
-        if each.new_answers and each.ending is not Ending.CONFLICTS
+        if each.new_answers and each.ending is not FleetEnding.CONFLICTS
     )
     return [f"New answers in {_count(number, 'project')}: {said}" for said, number in told.items()]
 
@@ -162,7 +162,7 @@ def _sum(standings: Sequence[ProjectStatus]) -> str:
 
 
 def _settling(standings: Sequence[ProjectStatus]) -> list[str]:
-    if any(each.ending is Ending.CONFLICTS for each in standings):
+    if any(each.ending is FleetEnding.CONFLICTS for each in standings):
         return ["Conflicts are settled by `headstart update` in that project."]
     return []
 

@@ -41,9 +41,9 @@ def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> 
     )
 
 
-def of_update(project: Project, applied: AppliedUpdate) -> Page:
+def of_update(project: Project, applied: AppliedUpdate, diffs: Diffs) -> Page:
     """What an update has done."""
-    update, diffs, commit = applied.update, applied.diffs, applied.commit[:10]
+    update, commit = applied.update, applied.commit[:10]
     if update.proposal.empty:
         return _up_to_date(project, update)
     if not commit:

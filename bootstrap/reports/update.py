@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bootstrap.project.backups import began
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.project.rollback import backup_time
 from bootstrap.reports.aftermath import attention_document, attention_facts
 from bootstrap.reports.kinds import KINDS, Kind
 from bootstrap.reports.report import Again, Diff, Files, Group, Pair, Report, Row, Totals
@@ -87,7 +87,7 @@ def of_status(update: Update, backups: Sequence[str], repository: Repository) ->
 
 
 def _backup(ref: str) -> str:
-    days = (datetime.now(UTC) - began(ref)).days
+    days = (datetime.now(UTC) - backup_time(ref)).days
     age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
     return f"Before an update, {age}: {ref}"
 
