@@ -51,8 +51,7 @@ def name_in(repository: Repository, name: str) -> str:
 def checked_out(repository: Repository) -> str:
     """The branch that is checked out, else its commit."""
     words = ("symbolic-ref", "--quiet", "--short", "HEAD")
-    found = git.call(*words, cwd=repository.top)
-    return found.out.strip() or repository.head()[:10]
+    return git.query(*words, cwd=repository.top) or repository.head()[:10]
 
 
 def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str) -> Branch:

@@ -91,14 +91,11 @@ def _split_formatted(
     """The changes of files of the template, and the paths where nothing but formatting is one."""
     repository = scratch.repository
     mine = [each for each in changes if each.kind != "A" and each.old.startswith(repository.prefix)]
-    edited = (each for each in mine if each.kind == "M" and _same_mode(each, base, here))
-    formatted = formatted_only(scratch, edited, base, here)
+    edited = (each for each in mine if each.kind == "M")
+    same_mode = (each for each in edited if base[each.old].mode == here[each.new].mode)
+    formatted = formatted_only(scratch, same_mode, base, here)
     paths = sorted(repository.path(change.new) for change in formatted)
     return tuple(change for change in mine if change not in formatted), tuple(paths)
-
-
-def _same_mode(change: Change, base: Tree, here: Tree) -> bool:
-    return base[change.old].mode == here[change.new].mode
 
 
 def judged(

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError
 
-# What Headstart does with git depends on no hook, ignore list, line-ending rule, colour or signing
-# key of this machine; and no background process of git outlives it.
+# What git prints depends on no setting of this machine.
+_PLAIN = ("-c", "color.ui=false", "-c", "log.showSignature=false")
+# What Headstart does with git depends on no hook, ignore list, line-ending rule or signing key of
+# this machine; and no background process of git outlives it.
 ISOLATED = (
-    *("-c", "color.ui=false"),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.excludesFile=/dev/null"),
     *("-c", "core.autocrlf=false"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
-    *("-c", "log.showSignature=false"),
     *("-c", "maintenance.auto=false"),
 )
 
@@ -48,11 +48,7 @@ class GitError(HeadstartError):
 
 def available() -> bool:
     """Whether there is a git that answers (Apple's placeholder without its tools does not)."""
-    try:
-        run("--version", cwd=Path("/"))
-    except GitError:
-        return False
-    return True
+    return bool(query("--version", cwd=Path("/")))
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def call(
     if executable is None:
         raise GitError("git is not installed.", next=("install git, then run this again",))
     finished = subprocess.run(
-        [executable, *arguments],
+        [executable, *_PLAIN, *arguments],
         cwd=cwd,
         env={**environment(os.environ), **(environ or {})},
         input=given.encode("utf-8", "surrogateescape"),
@@ -95,6 +91,14 @@ def call(
         check=False,
     )
     return GitResult(finished.returncode, _text(finished.stdout), _text(finished.stderr))
+
+
+def query(*arguments: str, cwd: Path) -> str:
+    """What git prints; empty where it fails, or is not there."""
+    try:
+        return run(*arguments, cwd=cwd)
+    except GitError:
+        return ""
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -105,34 +109,25 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def is_top_level(folder: Path) -> bool:
     """Whether `folder` itself, not a folder above it, is a git work tree."""
-    try:
-        top = run("rev-parse", "--show-toplevel", cwd=folder)
-    except GitError:
-        return False
-    return Path(top).resolve() == folder.resolve()
+    top = query("rev-parse", "--show-toplevel", cwd=folder)
+    return bool(top) and Path(top).resolve() == folder.resolve()
 
 
 def is_inside_work_tree(folder: Path) -> bool:
     """Whether git already looks after `folder`."""
-    try:
-        return run("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
-    except GitError:
-        return False
+    return query("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
 
 
 def commit_id(name: str, cwd: Path) -> str:
     """The id of the commit that a name stands for; empty where git knows none."""
-    return call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd).out.strip()
+    return query("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd)
 
 
 def identity(folder: Path) -> tuple[str, ...]:
     """The options that say who commits in `folder`: none where git knows the user."""
-    try:
-        for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-            run("-c", "user.useConfigOnly=true", "var", role, cwd=folder)
-    except GitError:
-        return HEADSTART_IDENTITY
-    return ()
+    words = ("-c", "user.useConfigOnly=true", "var")
+    roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
+    return () if all(query(*words, role, cwd=folder) for role in roles) else HEADSTART_IDENTITY
 
 
 def split_paths(output: str) -> frozenset[str]:

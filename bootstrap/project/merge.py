@@ -8,6 +8,7 @@ renames, binaries and modes does the rest. Nothing here touches the repository.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.project import git, locks, masks, revisions, syntax
 from bootstrap.project.answers_file import ANSWERS
@@ -60,37 +61,28 @@ class Proposal:
         return {str(kind): found.count(kind) for kind in Outcome if kind in found}
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """The two renders at their place in the repository, the ids of those trees, and yours."""
+class _Commit(NamedTuple):
+    """A commit, and its files."""
 
-    base: Tree
-    theirs: Tree
-    ours: Tree
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class _Commits:
-    """The three commits of a merge; ours is what is checked out, on top of base."""
-
-    base: str
-    theirs: str
-    ours: str
+    id: str
+    files: Tree
 
 
 def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
     """Merge what changed between the renders into what is checked out."""
     head = scratch.repository.head()
-    placed = _place(scratch, head, renders)
-    masked = _mask(scratch, head, placed, renders.seeded)
-    commits = _commit(scratch, head, masked, message)
-    merged, complaints = _merge(scratch, commits, placed.ours, masked.theirs)
-    result = scratch.changes(commits.ours, merged.tree)
+    here = _Commit(head, scratch.tree(head))
+    before, after = (
+        rendered_tree(scratch, files, here.files) for files in (renders.base, renders.theirs)
+    )
+    before, after = _with_revisions(scratch, before, after, here.files)
+    masked = _mask(scratch, before, after, here, renders.seeded)
+    base, theirs, ours = _commits(scratch, masked, here, message)
+    merged, complaints = _merge(scratch, ours, theirs)
+    result = scratch.changes(ours.id, merged.tree)
     sides = Sides(
-        template=scratch.changes(commits.base, commits.theirs),
-        yours=scratch.changes(commits.base, commits.ours),
+        template=scratch.changes(base.id, theirs.id),
+        yours=scratch.changes(base.id, ours.id),
         result=result,
         conflicts=merged.conflicts,
         kept=masked.kept,
@@ -100,9 +92,9 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     changed = {path for change in result for path in (change.old, change.new)}
     return Proposal(
         head=head,
-        before=placed.before,
-        after=placed.after,
-        theirs=commits.theirs,
+        before=scratch.write(before),
+        after=scratch.write(after),
+        theirs=theirs.id,
         merged=merged.tree,
         files=outcomes(sides),
         touched=frozenset(changed | merged.conflicts.keys()),
@@ -118,19 +110,17 @@ def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
-def _place(scratch: ScratchRepository, head: str, renders: Renders) -> _Placed:
-    ours = scratch.tree(head)
-    base, theirs = (rendered_tree(scratch, each, ours) for each in (renders.base, renders.theirs))
-    base, theirs = _with_revisions(scratch, base, theirs, ours)
-    return _Placed(base, theirs, ours, scratch.write(base), scratch.write(theirs))
-
-
 def _mask(
-    scratch: ScratchRepository, head: str, placed: _Placed, seeded: frozenset[str]
+    scratch: ScratchRepository,
+    base: Tree,
+    theirs: Tree,
+    here: _Commit,
+    seeded: frozenset[str],
 ) -> MaskedSides:
-    prefix = scratch.repository.prefix
-    base, theirs, ours = placed.base, placed.theirs, placed.ours
-    template, yours = (scratch.changes(placed.before, side) for side in (placed.after, head))
+    prefix, ours = scratch.repository.prefix, here.files
+    before = scratch.write(base)
+    template = scratch.changes(before, scratch.write(theirs))
+    yours = scratch.changes(before, here.id)
     changed = {change.old for change in template}
     of_both = [each for each in yours if each.kind in "MR" and each.old in changed]
     what = Masks(
@@ -200,21 +190,29 @@ def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> 
     return before is None or now is None or locks.dependencies_edited(before, now)
 
 
-def _commit(scratch: ScratchRepository, head: str, masked: MaskedSides, message: str) -> _Commits:
+def _commits(
+    scratch: ScratchRepository, masked: MaskedSides, here: _Commit, message: str
+) -> tuple[_Commit, _Commit, _Commit]:
+    """The commits of the merge: base, and theirs and ours on top of it."""
     who = git.identity(scratch.repository.top)  # a cherry-pick keeps its author
     base = scratch.commit(scratch.write(masked.base), "The template as it was")
     theirs = scratch.commit(scratch.write(masked.theirs), message, base, who=who)
-    return _Commits(base, theirs, scratch.commit(f"{head}^{{tree}}", "The project", base))
+    ours = scratch.commit(f"{here.id}^{{tree}}", "The project", base)
+    return (
+        _Commit(base, masked.base),
+        _Commit(theirs, masked.theirs),
+        _Commit(ours, here.files),
+    )
 
 
 def _merge(
-    scratch: ScratchRepository, commits: _Commits, ours: Tree, theirs: Tree
-) -> tuple[Merged, Mapping[str, str]]:
+    scratch: ScratchRepository, ours: _Commit, theirs: _Commit
+) -> tuple[Merged, dict[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
-    merged = scratch.merge(commits.ours, commits.theirs)
-    complaints = _complaints(scratch, ours, theirs, merged)
+    merged = scratch.merge(ours.id, theirs.id)
+    complaints = _complaints(scratch, ours.files, theirs.files, merged)
     if complaints:
-        merged = scratch.merge(commits.ours, commits.theirs, complaints)
+        merged = scratch.merge(ours.id, theirs.id, complaints)
     return merged, complaints
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 from bootstrap.project.answers import Answers
-from bootstrap.project.destination import acceptable, home, move_into_place, workshop
+from bootstrap.project.destination import acceptable, home, move_into_place, staging
 from bootstrap.project.renders import render
 from bootstrap.project.template import Template
 
@@ -40,7 +40,7 @@ def create(destination: Path, answers: Answers, template: Template) -> Created:
     """Render `template` with `answers` at `destination` and begin its history."""
     path = acceptable(destination)
     try:
-        with workshop(path) as folder:
+        with staging(path) as folder:
             project = folder / path.name
             render(template, answers, project)
             files = sum(not file.is_dir() for file in project.rglob("*"))

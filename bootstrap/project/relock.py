@@ -81,7 +81,7 @@ def finish(repository: Repository) -> None:
 def _edited(repository: Repository, ready: str, paths: Iterable[str]) -> bool:
     """Whether one of the files is neither as it was nor as it shall be."""
     for path in paths:
-        held = git.call("hash-object", "--", path, cwd=repository.top).out.strip()
+        held = git.query("hash-object", "--", path, cwd=repository.top)
         known = {repository.git("rev-parse", f"{side}:{path}") for side in (f"{ready}^", ready)}
         if held not in known:
             return True

@@ -25,7 +25,7 @@ class Template:
 
     `version` is what the project's answers record. `files`, relative to `root`, are those that
     belong to it where the folder may hold others (a checkout's caches); None means all of them.
-    `digest` stands for all that is in it, and is empty where that changes while a person works.
+    `digest` is that of all that is in it, and is empty where that changes while a person works.
     """
 
     root: Path
@@ -86,15 +86,10 @@ def from_checkout(root: Path) -> Template:
     """The working tree of a checkout, under the version that plain Copier records for it."""
     if not git.is_top_level(root):
         return Template(root, WORKING_TREE, released=False, files=None)
-    version = _describe(root)
-    is_release = bool(_RELEASE_TAG.fullmatch(version)) and not _changes(root)
+    version = git.query("describe", "--tags", "--always", cwd=root) or WORKING_TREE
+    changes = git.run("status", "--porcelain", "--", CONFIG, CONTENT, cwd=root)
+    is_release = bool(_RELEASE_TAG.fullmatch(version)) and not changes
     return Template(root, version, is_release, _files(root))
-
-
-def all_files(root: Path) -> tuple[Path, ...]:
-    """The template's files in a folder that holds nothing else."""
-    kept = (root / CONFIG, *(root / CONTENT).rglob("*"))
-    return tuple(sorted(path.relative_to(root) for path in kept if path.is_file()))
 
 
 def _unpacked(release: releases.Release, package: Path) -> Template:
@@ -104,23 +99,10 @@ def _unpacked(release: releases.Release, package: Path) -> Template:
 
 def _committed(root: Path, version: str) -> Template | None:
     """The template as it was at a commit of the checkout, unpacked once."""
-    if not git.is_top_level(root):
-        return None
-    commit = git.commit_id(version, root)
+    commit = git.commit_id(version, root) if git.is_top_level(root) else ""
     if not commit:
         return None
     return Template(releases.unpack(commit, root), version, released=False, digest=commit)
-
-
-def _describe(root: Path) -> str:
-    try:
-        return git.run("describe", "--tags", "--always", cwd=root)
-    except git.GitError:  # a repository before its first commit
-        return WORKING_TREE
-
-
-def _changes(root: Path) -> str:
-    return git.run("status", "--porcelain", "--", CONFIG, CONTENT, cwd=root)
 
 
 def _files(root: Path) -> tuple[Path, ...]:

@@ -94,7 +94,7 @@ def clear_unverified(repository: Repository) -> None:
 
 def clear_locks(repository: Repository) -> None:
     """Remove the locks of a git that was killed in the middle of an update."""
-    branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    branch = git.query("symbolic-ref", "--quiet", "HEAD", cwd=repository.top)
     remove_locks(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch)))
 
 
