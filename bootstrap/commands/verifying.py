@@ -119,14 +119,14 @@ def _steps(repository: "Repository", version: str, since: str, wish: Wish) -> It
 
 def _tools(project: Path) -> "Tools | None":
     """The project's tools; None where no pins say which they are."""
-    from bootstrap.machine import pins, process
+    from bootstrap.machine import pins, runner
     from bootstrap.project.relock import Tools
 
     try:
         pinned = pins.read(project)
     except HeadstartError:
         return None
-    return Tools(pinned.venv, process.clean_environment(os.environ, pinned))
+    return Tools(pinned.venv, runner.clean_environment(os.environ, pinned))
 
 
 def _bring_up(project: Path) -> Callable[[], None]:

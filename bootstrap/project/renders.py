@@ -9,12 +9,11 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from bootstrap import state
+from bootstrap import files, state
 from bootstrap.project.answers import Answers
 from bootstrap.project.template import Template
 from bootstrap.project.trees import Entry, Pack, Tree, Workbench
@@ -88,22 +87,11 @@ def _write(place: Path, tree: Tree, pack: Pack) -> None:
     """Keep a render, if there is room; of two that keep it at once both are right."""
     about = json.dumps([tree, len(pack.objects)]).encode()
     content = b"\n".join((about, pack.objects + pack.index))
-    with suppress(OSError), _draft(place.parent) as draft:
-        draft.write_bytes(b"\n".join((_digest(content), content)))
-        draft.replace(place)
+    with suppress(OSError):
+        with files.draft(place) as draft:
+            draft.write_bytes(b"\n".join((_digest(content), content)))
         for each in sorted(place.parent.iterdir(), key=_last_used)[:-KEPT]:
             each.unlink(missing_ok=True)
-
-
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """A file of this user's own; it is gone afterwards unless it has got another name."""
-    handle, name = tempfile.mkstemp(prefix="draft-", dir=folder)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _last_used(file: Path) -> float:

@@ -1,13 +1,13 @@
 """What is written down of an update while it is underway, and how far git has come with it."""
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import Refused
+from bootstrap.files import write_atomically
 from bootstrap.project import git
 from bootstrap.project.repository import Repository
 
@@ -72,12 +72,7 @@ def load(path: Path) -> Underway | None:
 
 def save(path: Path, noted: Underway) -> None:
     """Write a note: complete, or not at all."""
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(asdict(noted), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_atomically(path, json.dumps(asdict(noted)), mode=0o666)
 
 
 def forget(repository: Repository) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import dependencies, locks, relock, revisions, running
+from bootstrap.project import dependencies, locks, relock, revisions
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import Tools
 from bootstrap.project.repository import Repository, locked
@@ -20,6 +20,7 @@ from bootstrap.project.trees import Tree, Workbench, workbench
 from bootstrap.revision import heads_of, parse_revision
 
 ENVIRONMENT = "environment"
+_TAIL = 20
 
 
 class Ending(StrEnum):
@@ -245,9 +246,9 @@ def made(target: str, project: Path, tools: Tools, log: Path) -> Check:
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
     if not re.search(rf"^{target}\s*:(?!=)", text, re.MULTILINE):
         return Check(command, Ending.OPEN, f"there is no `{command}` here")
-    done = running.run(("make", target), project, tools.environ, log)
+    done = tools.run("make", target, cwd=project, log=log)
     if done.code:
-        details = (*done.tail, f"all of it: {log}")
+        details = (*done.tail(_TAIL), f"all of it: {log}")
         return Check(command, Ending.FAILED, "failed", details, command, done.seconds)
-    last = ("passed", *done.tail)[-1].strip("= ")  # pytest frames it
+    last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
     return Check(command, Ending.PASSED, last, seconds=done.seconds)
