@@ -65,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="session-") as folder:
         home = Path(folder)
         (home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
-        shown = Text("\n").join(_typed(home))
+        shown = Text("\n\n").join(_typed(home))
     PICTURE.write_text(drawn(shown), encoding="utf-8")
 
 
@@ -108,7 +108,7 @@ def on_terminal(command: str, folder: Path, environment: Mapping[str, str]) -> T
     )
     os.close(theirs)
     while chunk := _read(ours):
-        stream.feed(chunk)
+        stream.feed(chunk.replace(environment["HOME"].encode(), b"~"))  # wherever it really is
     os.close(ours)
     if process.wait() not in {0, 2}:
         sys.exit(f"`{command}` ended with {process.returncode}")
