@@ -88,7 +88,7 @@ lock: .venv/test.stamp
 # The check says which commit FROM is, so that no other one is released.
 release: .venv/runtime.stamp
 	@commit=$$(.venv/bin/python -m tests.nightly check $(if $(FROM),--from '$(FROM)')) && \
-	.venv/bin/python -m bootstrap.project.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
+	.venv/bin/python -m tests.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis
