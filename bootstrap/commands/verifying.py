@@ -121,14 +121,14 @@ def _steps(
 
 def _tools(project: Path) -> "ProjectTools | None":
     """The project's tools; None where no pins say which they are."""
-    from bootstrap.machine import pins, process
+    from bootstrap.machine import pins, runner
     from bootstrap.project.relock import ProjectTools
 
     try:
         pinned = pins.read(project)
     except HeadstartError:
         return None
-    return ProjectTools(pinned.venv, process.clean_environment(os.environ, pinned))
+    return ProjectTools(pinned.venv, runner.clean_environment(os.environ, pinned))
 
 
 def _bring_up(project: Path) -> Callable[[], None]:

@@ -3,13 +3,13 @@
 What pip reads is understood: a requirement with an exact version and its hashes on each line.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.requirements import Requirement
+
+from bootstrap.lockfile import normalize, requirements
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "poetry.lock", "uv.lock")
 # What `make lock` of a project locks: its own dependencies, and with a group the developer's.
@@ -36,7 +36,7 @@ def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...
     return tuple(
         str(wanted)
         for wanted in dict.fromkeys(_wanted(pyproject, group))
-        if not any(_fits(wanted, each) for each in locked.get(canonicalize_name(wanted.name), ()))
+        if not any(_fits(wanted, each) for each in locked.get(normalize(wanted.name), ()))
     )
 
 
@@ -75,13 +75,8 @@ def _fits(wanted: Requirement, locked: Requirement) -> bool:
 
 def _locked(lock: str) -> Locked:
     found: dict[str, list[Requirement]] = {}
-    for line in lock.splitlines():
-        stated = re.sub(r"\s+(--hash=.*|\\|#.*)$", "", line)
-        try:
-            requirement = Requirement(stated)
-        except InvalidRequirement:  # a comment, a hash, an option
-            continue
-        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    for requirement in requirements(lock):
+        found.setdefault(normalize(requirement.name), []).append(requirement)
     return {name: tuple(entries) for name, entries in found.items()}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import bootstrap
-from bootstrap import state
+from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 
@@ -41,8 +41,8 @@ class Release(NamedTuple):
 
 def number(version: str) -> tuple[int, ...] | None:
     """The number in 0.2.0 or v0.2.0; None where it is no release's."""
-    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", version)
-    return tuple(map(int, match.groups())) if match else None
+    found = versions.numbers(version.removeprefix("v"))
+    return found if len(found) == 3 else None  # noqa: PLR2004
 
 
 def released(package: Path = Path(bootstrap.__file__).parent) -> tuple[Release, ...]:

@@ -9,14 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bootstrap import processes
 from bootstrap.errors import HeadstartError
-from bootstrap.project import git, locks, running
+from bootstrap.processes import CommandResult
+from bootstrap.project import git, locks
 from bootstrap.project.locks import PackageChange
 from bootstrap.project.repository import TRAILER, Repository, require_clean_paths
 from bootstrap.project.trees import ScratchRepository, scratch_repository
 from bootstrap.project.update_state import clear_locks
 
 _REF = "refs/headstart/lock"  # the commit that is being taken over
+# What a make hands on to one below it, which this is not: it would announce its folders, for one.
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class ProjectTools:
     def there(self) -> bool:
         """Whether there is a venv at all."""
         return (self.venv / "bin/python").exists()
+
+    def run(self, *argv: str, cwd: Path, log: Path) -> CommandResult:
+        """Run a command of the project to its end."""
+        environ = {name: value for name, value in self.environ.items() if name not in _OF_MAKE}
+        return processes.run(argv, environ=environ, cwd=cwd, log=log)
 
 
 @dataclass(frozen=True)
@@ -97,12 +106,11 @@ def _locked(scratch: ScratchRepository, tools: ProjectTools, log: Path) -> Mappi
         repository.git("read-tree", f"HEAD:{repository.prefix}", environ=environ)
         words = ("checkout-index", "--all", f"--prefix={copy}{os.sep}")
         repository.git(*words, environ=environ)
-        argv = ("make", "lock", f"VENV={tools.venv}")
-        done = running.run(argv, copy, tools.environ, log)
+        done = tools.run("make", "lock", f"VENV={tools.venv}", cwd=copy, log=log)
         if done.code:
             raise HeadstartError(
                 "The project's own `make lock` failed.",
-                why=done.tail[-4:],
+                why=done.tail(4),
                 next=("make lock, then commit it",),
             )
         return {

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import jinja2
 
-from bootstrap import state
+from bootstrap import files, state
 from bootstrap.errors import HeadstartError
 from bootstrap.project.answers import Answers
 from bootstrap.project.template import Template
@@ -168,22 +168,11 @@ def _write(place: Path, tree: Tree, pack: Pack) -> None:
     """Keep a render, if there is room; of two that keep it at once both are right."""
     about = json.dumps([tree, len(pack.objects)]).encode()
     content = b"\n".join((about, pack.objects + pack.index))
-    with suppress(OSError), _draft(place.parent) as draft:
-        draft.write_bytes(b"\n".join((_digest(content), content)))
-        draft.replace(place)
+    with suppress(OSError):
+        with files.draft(place) as draft:
+            draft.write_bytes(b"\n".join((_digest(content), content)))
         for each in sorted(place.parent.iterdir(), key=_last_used)[:-KEPT]:
             each.unlink(missing_ok=True)
-
-
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """A file of this user's own; it is gone afterwards unless it has got another name."""
-    handle, name = tempfile.mkstemp(prefix="draft-", dir=folder)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _last_used(file: Path) -> float:

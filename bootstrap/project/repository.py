@@ -1,13 +1,14 @@
 """The git repository that a project lives in: its own, or one that holds it in a folder."""
 
-import fcntl
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from bootstrap.errors import Refused
+from bootstrap.files import exclusive
 from bootstrap.project import git
 
 OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
@@ -124,14 +125,12 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None
 def locked(repository: Repository) -> Iterator[None]:
     """Only one Headstart at a time changes this work tree; a dead one holds no lock."""
     repository.notes.mkdir(exist_ok=True)
-    with (repository.notes / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                "Another headstart is updating this project.", next=("wait until it is done",)
-            ) from None
+    with exclusive(repository.notes / "lock", _refuse):
         yield
+
+
+def _refuse(_holder: str) -> NoReturn:
+    raise Refused("Another headstart is updating this project.", next=("wait until it is done",))
 
 
 def _seems_kept(project: Path) -> bool:

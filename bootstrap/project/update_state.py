@@ -5,13 +5,13 @@ project was, and every file that may have been touched.
 """
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import Refused
+from bootstrap.files import write_atomically
 from bootstrap.project import git
 from bootstrap.project.repository import Repository
 
@@ -118,9 +118,4 @@ def _load(path: Path) -> UpdateState | None:
 
 def _save(path: Path, state: UpdateState) -> None:
     """Write the state: complete, or not at all."""
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(asdict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_atomically(path, json.dumps(asdict(state)), mode=0o666)

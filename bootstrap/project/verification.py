@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import locks, relock, revisions, running
+from bootstrap.project import locks, relock, revisions
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import ProjectTools
 from bootstrap.project.repository import Repository, locked
@@ -20,6 +20,7 @@ from bootstrap.project.trees import scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
 BRING_UP = "environment"  # as programs know it
+_TAIL = 20
 
 
 class CheckEnding(StrEnum):
@@ -239,9 +240,9 @@ def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
     if not re.search(rf"^{target}\s*:(?!=)", text, re.MULTILINE):
         return Check(command, CheckEnding.OPEN, f"there is no `{command}` here")
-    done = running.run(("make", target), project, tools.environ, log)
+    done = tools.run("make", target, cwd=project, log=log)
     if done.code:
-        details = (*done.tail, f"all of it: {log}")
+        details = (*done.tail(_TAIL), f"all of it: {log}")
         return Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
-    last = ("passed", *done.tail)[-1].strip("= ")  # pytest frames it
+    last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
     return Check(command, CheckEnding.PASSED, last, seconds=done.seconds)
