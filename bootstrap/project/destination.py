@@ -43,7 +43,7 @@ def home(path: Path) -> Path:
 
 @contextmanager
 def staging(path: Path) -> Iterator[Path]:
-    """A hidden folder to prepare the project in, gone afterwards whatever happens."""
+    """A hidden folder to prepare the project in; it is removed in any case."""
     folder = home(path) / f"{_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
     try:  # from before it is there, or an interruption in between would leave it
         folder.mkdir(mode=0o700)
@@ -117,7 +117,7 @@ def _prefix(path: Path) -> str:
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Remove the staging folders of runs that were killed; those of running ones are theirs."""
+    """Remove the staging folders of killed runs."""
     prefix = _prefix(path)
     pattern = f"{glob.escape(prefix)}*"
     for folder in (*path.parent.glob(pattern), *path.glob(pattern)):
@@ -144,12 +144,12 @@ def _remove(folder: Path, path: Path) -> None:
 
 
 def _record(folder: Path, names: list[str]) -> None:
-    """Write the list of what is being moved, in one piece."""
+    """Note what is being moved."""
     write_atomically(folder / _MOVED, json.dumps(names), mode=0o600)
 
 
 def _take_back(folder: Path, path: Path) -> None:
-    """Undo an unfinished move: what is on the list and not in the staging folder was moved."""
+    """Undo an unfinished move: listed entries that are not in the staging folder were moved."""
     record = folder / _MOVED
     if not record.is_file():
         return

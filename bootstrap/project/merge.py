@@ -19,7 +19,7 @@ from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 @dataclass(frozen=True)
 class Renders:
-    """The two renders, and which paths the template seeds once and never touches again."""
+    """The two renders, and the paths that the template seeds once."""
 
     base: Tree
     theirs: Tree
@@ -46,7 +46,6 @@ class Proposal:
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
-        """The files that a person has to resolve."""
         return tuple(each for each in self.files if each.outcome is Outcome.CONFLICT)
 
     @property
@@ -56,20 +55,18 @@ class Proposal:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many files each outcome has."""
+        """The number of files by outcome."""
         found = [each.outcome for each in self.files]
         return {str(kind): found.count(kind) for kind in Outcome if kind in found}
 
 
 class _Commit(NamedTuple):
-    """A commit, and its files."""
-
     id: str
     files: Tree
 
 
 def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
-    """Merge what changed between the renders into what is checked out."""
+    """Merge the changes between the renders into what is checked out."""
     head = scratch.repository.head()
     here = _Commit(head, scratch.tree(head))
     before, after = (
@@ -104,7 +101,7 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
 
 
 def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
-    """A render at its place in the repository, with everything outside the project as it is."""
+    """A render at its place in the repository, with all other files as they are."""
     prefix = scratch.repository.prefix
     outside = {path: entry for path, entry in whole.items() if not path.startswith(prefix)}
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
@@ -140,7 +137,7 @@ def _mask(
 def formatted_only(
     scratch: ScratchRepository, changes: Iterable[Change], before: Tree, after: Tree
 ) -> frozenset[Change]:
-    """Those after which a file has another text, which says the same."""
+    """The changes that alter a file's text, but not its meaning."""
     pairs = {change: (before[change.old], after[change.new]) for change in changes}
     plain = {
         change: (one.blob, other.blob)
@@ -176,7 +173,7 @@ def _with_revisions(
 
 
 def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
-    """The texts of a tree's revisions, by their paths."""
+    """The texts of a tree's revisions, by path."""
     place = re.compile(re.escape(scratch.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
     texts = scratch.texts(tree, filter(place.fullmatch, tree))
     return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
@@ -208,7 +205,7 @@ def _commits(
 def _merge(
     scratch: ScratchRepository, ours: _Commit, theirs: _Commit
 ) -> tuple[Merged, dict[str, str]]:
-    """The merge, made again without the files whose merged text would not be valid."""
+    """Merge; repeat it without the files whose merged text would be invalid."""
     merged = scratch.merge(ours.id, theirs.id)
     complaints = _complaints(scratch, ours.files, theirs.files, merged)
     if complaints:
@@ -219,7 +216,7 @@ def _merge(
 def _complaints(
     scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
 ) -> dict[str, str]:
-    """What is wrong with texts that merged cleanly, where both sides had a valid one."""
+    """What is wrong with merged texts that were valid on both sides."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
@@ -235,7 +232,7 @@ def _complaints(
 
 
 def invalid(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
-    """What is wrong with each file that is not valid."""
+    """What is wrong with the invalid files, by path."""
     known = {p: each.blob for p, each in tree.items() if each.is_plain and syntax.is_known(p)}
     contents = scratch.contents(known.values())
     complaints = {path: syntax.complaint(path, contents[blob]) for path, blob in known.items()}
