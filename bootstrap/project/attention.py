@@ -14,14 +14,13 @@ import yaml
 
 from bootstrap.project import locks, revisions
 from bootstrap.project.locks import PackageChange
+from bootstrap.project.revisions import Texts
 from bootstrap.project.trees import Change, ScratchRepository, Tree
 from bootstrap.revision import parse_revision
 
 _EXAMPLE = ".env.example"
 _PINS = (".python-version", "toolchain.yml")
 _SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
-
-Texts = Mapping[str, str]  # by path, as seen from the project
 
 
 class ValueChange(NamedTuple):

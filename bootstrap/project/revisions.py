@@ -15,7 +15,7 @@ from bootstrap.revision import Revision, heads_of, parse_revision
 VERSIONS = "migrate/versions/"
 HEAD = "migrate/HEAD"
 
-Texts = Mapping[str, str]
+Texts = Mapping[str, str]  # by path
 # On one line: what goes on below a bracket is not rewritten.
 _PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*[^(\[\s][ \t]*$", re.MULTILINE)
 _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
