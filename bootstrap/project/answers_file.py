@@ -95,7 +95,7 @@ def parse(text: str) -> AnswersFile:
         raise _unusable("it does not say which template the project came from")
     if content.get("_src_path") != SOURCE:
         raise _unusable(
-            f"the project is of another template: {content.get('_src_path')}",
+            f"the project was generated from another template: {content.get('_src_path')}",
             next="Headstart updates what Headstart has rendered",
         )
     answers = {name: value for name, value in content.items() if not name.startswith("_")}

@@ -51,13 +51,13 @@ def proceed(repository: Repository) -> str:
     if reached is Stage.BEGUN:
         raise Refused(
             "The update was interrupted before it had come to its conflicts.",
-            next=("take it back: headstart update --abort", "then run it again"),
+            next=("undo it: headstart update --abort", "then run it again"),
         )
     if open_paths := unresolved(repository):
         raise HeadstartError(
             "There are conflicts left.",
             why=tuple(repository.path(path) for path in open_paths),
-            next=("settle each, git add it, then: headstart update --continue",),
+            next=("resolve each, git add it, then: headstart update --continue",),
         )
     who = git.identity(repository.top)
     repository.git(*who, *_QUIET, "cherry-pick", "--continue")
@@ -93,7 +93,7 @@ def _require_as_proposed(repository: Repository, proposal: Proposal, started: Up
         return
     rollback.restore(repository, started)
     raise HeadstartError(
-        "git merged otherwise than it had foretold; the update was taken back.",
+        "git's merge differed from the preview; the update was undone.",
         next=("this is a mistake of Headstart: please report it",),
     )
 

@@ -125,7 +125,7 @@ def _require_closed(answers: Answers) -> None:
     defaults = [(a.question.name, a.shown_value, a.question.help) for a in answers.open]
     flags = " ".join(f"--data {name}={shlex.quote(value)}" for name, value, _ in defaults)
     raise UsageError(
-        "There are questions left, and no terminal to ask them at.",
+        "There are open questions, and no terminal to ask them on.",
         why=tuple(f"{name} (default: {value}): {text}" for name, value, text in defaults),
         next=("take the defaults: --defaults", f"or answer: {flags}"),
     )

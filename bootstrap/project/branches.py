@@ -36,7 +36,7 @@ def check_name(name: str) -> None:
     """Refuse a name that git does not accept for a branch."""
     if git.call("check-ref-format", "--branch", name, cwd=Path("/")).code != 0:
         raise UsageError(
-            f"git takes no branch of the name {name!r}.",
+            f"git does not accept the branch name {name!r}.",
             next=("headstart fleet update --branch chore/template",),
         )
 

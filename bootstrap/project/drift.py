@@ -135,7 +135,7 @@ def _judged(each: Drifted, known: tuple[Exemption, ...], today: date) -> Drifted
         if fnmatchcase(each.path, exemption.path):
             if exemption.until is None or exemption.until >= today:
                 return replace(each, accepted=exemption.reason)
-            return replace(each, note=f"accepted until {exemption.until}, which is over")
+            return replace(each, note=f"accepted until {exemption.until}, which has passed")
     return each
 
 

@@ -171,5 +171,5 @@ def _inaccessible(error: OSError) -> HeadstartError:
     return HeadstartError(
         "Its files cannot be read or written.",
         why=(why,),
-        next=("make them yours, or the disk writable, then run the same command again",),
+        next=("make them writable, then run the same command again",),
     )

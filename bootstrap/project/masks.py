@@ -20,7 +20,7 @@ class Kept(StrEnum):
     DELETED = "you deleted it"
     SEEDED = "it was seeded once, and is yours"
     IGNORED = "git ignores it here"
-    LOCK = "your dependencies differ from the template's: locked anew where it does not fit"
+    LOCK = "your dependencies differ from the template's: it is locked again if it does not fit"
 
 
 @dataclass(frozen=True)

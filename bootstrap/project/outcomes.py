@@ -75,7 +75,7 @@ def advice(each: FileOutcome, path: str) -> str:
     if path.endswith("migrate/HEAD"):
         return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
-        return f"git checkout --ours {name} (or --theirs), mend it, then git add {name}"
+        return f"git checkout --ours {name} (or --theirs), fix it, then git add {name}"
     return f"edit it between <<<<<<< and >>>>>>>, then git add {name}"
 
 
@@ -86,8 +86,8 @@ _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
 _REVISION_NOTES = {
-    "M": "a database that has this revision already is not changed by that",
-    "D": "a database that has this revision goes back below it first: python -m migrate downgrade",
+    "M": "databases that already have this revision are not changed",
+    "D": "downgrade databases that have this revision first: python -m migrate downgrade",
 }
 _REVISION = re.compile(r"(^|/)migrate/versions/[^/]+\.py$")
 _INVALID = "merged, it would not be valid: "

@@ -54,7 +54,7 @@ def require_finished(repository: Repository) -> None:
             f"The update from {state.before} to {state.after} is not finished.",
             next=(
                 "go on: headstart update --continue",
-                "or take it back: headstart update --abort",
+                "or undo it: headstart update --abort",
             ),
         )
 
@@ -92,7 +92,7 @@ def _rescue(repository: Repository, state: UpdateState) -> str:
     tree = _changed_tree(repository, state)
     if not tree:
         return ""
-    message = "What the files held when an update was taken back"
+    message = "What the files held when an update was undone"
     words = ("commit-tree", "--no-gpg-sign", tree, "-p", state.head, "-m", message)
     ref = f"{RESCUES}/{datetime.now(UTC):{_STAMP}}"
     repository.git("update-ref", ref, repository.git(*HEADSTART_IDENTITY, *words))
@@ -177,9 +177,7 @@ def go_back(repository: Repository) -> Returned:
     require_clean_index(repository)
     ref = newest(repository)
     if not ref:
-        raise Refused(
-            "There is no update to take back here.", next=("headstart status lists them",)
-        )
+        raise Refused("There is no update to undo here.", next=("headstart status lists them",))
     _require_alone(repository, ref)
     touched = repository.differing(ref, "HEAD")
     require_clean_paths(repository, touched)

@@ -143,8 +143,8 @@ def target(project: Project, to: str | None = None, data: Sequence[str] = ()) ->
         if to is None:
             _origin(project)  # which this headstart does not have: it is older than the project
         raise Refused(
-            f"The project is of {project.version} already; {found.version} is older.",
-            why=("what a newer template has brought would be taken out again",),
+            f"The project has {project.version} already; {found.version} is older.",
+            why=("the changes of newer templates would be undone",),
             next=("to undo an update, revert its commit: git revert",),
         )
     title = f"Update the template from {project.version} to {found.version}"
@@ -260,7 +260,7 @@ def _origin(project: Project) -> Template:
         return template.find(project.version)
     except UsageError as error:
         raise Refused(
-            f"This headstart does not have {project.version}, which the project is of.",
+            f"This headstart does not have {project.version}, the project's template.",
             why=error.why,
             next=("use a headstart that is as new as the project",),
         ) from error

@@ -169,12 +169,14 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
         with locked(repository):
             made = relock.relock(repository, locking.tools, locking.version, locking.log)
     except HeadstartError as error:
-        result = "does not fit pyproject.toml, and could not be made anew"
+        result = "does not fit pyproject.toml, and could not be locked again"
         return replace(unfit, told=result, details=(*gaps, error.what, *error.why))
     if left := _gaps(repository, "HEAD"):
-        return replace(unfit, told="made anew, it still does not fit", details=left)
+        return replace(unfit, told="locked again, it still does not fit", details=left)
     lines = tuple(relock.line(change) for change in made.changes)
-    result = f"made anew as {made.commit[:10]}" if made.commit else "made anew, nothing differs"
+    result = (
+        f"locked again as {made.commit[:10]}" if made.commit else "locked again, nothing changed"
+    )
     return Check("lock", CheckEnding.PASSED, result, lines)
 
 

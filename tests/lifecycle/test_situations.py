@@ -320,5 +320,5 @@ def test_a_lock_of_other_dependencies_is_kept_and_has_to_be_made_again(
     newer = PYPROJECT.replace("a>=1", "a>=2")
     told = situation.update({"pyproject.toml": newer, "requirements.lock": "a==2\nb==1\n"})
     assert told["requirements.lock"]["outcome"] == "kept"
-    assert "locked anew" in told["requirements.lock"]["reason"]
+    assert "locked again" in told["requirements.lock"]["reason"]
     assert situation.text("requirements.lock") == "a==1\nb==1\nmine==1\n"

@@ -174,7 +174,7 @@ def test_a_project_without_git(package: Package, shop: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("gh:headstart-dev/headstart", "gh:someone/else", "of another template"),
+        ("gh:headstart-dev/headstart", "gh:someone/else", "from another template"),
         ("_commit: v1.0.0", "_commit: v0.0.7", "does not have v0.0.7"),
         ("project_name: shop", "project_name: [", "cannot be used"),
         ("project_name: shop", "<<<<<<< HEAD\nproject_name: shop", "conflict markers"),

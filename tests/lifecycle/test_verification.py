@@ -310,7 +310,7 @@ def test_what_is_not_committed_stays_or_is_in_the_way(package: Package, shop: Pa
 def test_a_commit_that_came_after_is_never_taken_back(package: Package, shop: Path) -> None:
     nothing = package.headstart("update", "--rollback", cwd=shop)
     assert nothing.returncode == 4
-    assert "no update to take back" in nothing.stderr
+    assert "no update to undo" in nothing.stderr
     package.told("update", cwd=shop)
     update = git("rev-parse", "--short", "HEAD", cwd=shop)
     write(shop / "mine.txt", "later\n")
