@@ -54,18 +54,7 @@ class Diffs:
     result: Side
 
 
-class Reader(Protocol):
-    """Reads the diffs of an update, while all its trees can be read."""
-
-    def __call__(self, git: Git, proposal: Proposal) -> Diffs: ...
-
-
-UNREAD = Diffs(Side(()), Side(()), Side(()))
-
-
-def unread(git: Git, proposal: Proposal) -> Diffs:  # noqa: ARG001 - a reader who does not look
-    """None of them: nobody will ask."""
-    return UNREAD
+NONE = Diffs(Side(()), Side(()), Side(()))
 
 
 def of_update(git: Git, proposal: Proposal) -> Diffs:

@@ -11,6 +11,7 @@ from bootstrap.project import (
     apply,
     attention,
     changelog,
+    diffs,
     environment,
     given,
     questions,
@@ -27,7 +28,7 @@ from bootstrap.project.answers import Answer, Answers, Given, resolve
 from bootstrap.project.ask import ask_open
 from bootstrap.project.attention import Attention
 from bootstrap.project.changelog import Section
-from bootstrap.project.diffs import UNREAD, Diffs, Reader, unread
+from bootstrap.project.diffs import Diffs
 from bootstrap.project.environment import Settings
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.recorded import Recorded
@@ -136,11 +137,11 @@ class Brought:
     update: Update
     commit: str = ""
     backup: str = ""
-    diffs: Diffs = UNREAD
+    diffs: Diffs = diffs.NONE
 
 
-def bring(project: Project, to: Target, read: Reader = unread) -> Brought:
-    """Apply an update: one commit, or conflicts to settle; `read` reads its diffs first."""
+def bring(project: Project, to: Target) -> Brought:
+    """Apply an update: one commit, or conflicts to resolve."""
     repository = project.repository
     with locked(repository):
         rollback.check_finished(repository)
@@ -150,10 +151,10 @@ def bring(project: Project, to: Target, read: Reader = unread) -> Brought:
         with prepared(project, to, ask=True) as (bench, update):
             if update.proposal.empty:
                 return Brought(update)
-            diffs = read(bench.git, update.proposal)
+            read = diffs.of_update(bench.git, update.proposal)
             begun = apply.apply(bench, update.proposal, update.before, update.after)
         commit = "" if update.proposal.conflicts else repository.head()
-        return Brought(update, commit, begun.backup, diffs)
+        return Brought(update, commit, begun.backup, read)
 
 
 def difference(project: Project, to: Target, path: str) -> str:

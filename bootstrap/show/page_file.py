@@ -1,4 +1,6 @@
-"""A page as one file that needs nothing else: no network, and no script to be read."""
+"""A page as one HTML file that needs nothing else: no network, and no script to be read."""
+
+from __future__ import annotations
 
 import os
 import tempfile
@@ -6,14 +8,20 @@ from base64 import b64encode
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
-from bootstrap.reports.page import Page
+from bootstrap.show.text import escape
+
+if TYPE_CHECKING:
+    from bootstrap.show.page import Page
 
 _HERE = Path(__file__).parent
 _MARK = "<!doctype html>\n<!-- A report of Headstart: it is replaced by the next one. -->\n"
+_MARKDOWN = MarkdownIt("zero").enable(["list", "heading", "backticks", "emphasis"])
 
 
 def render(page: Page) -> str:
@@ -22,18 +30,35 @@ def render(page: Page) -> str:
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["markdown"] = markdown
     style, script = _asset("page.css"), _asset("page.js")
     allowed = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
     template = environment.get_template("page.html.jinja")
     return _MARK + template.render(page=page, style=style, script=script, allowed=allowed)
 
 
+def markdown(text: str) -> str:
+    """The Markdown of a changelog as HTML; HTML in it is only text."""
+    tokens = _MARKDOWN.parse(escape(text, keep="\n"))
+    for token in tokens:
+        if token.type.startswith("heading"):
+            token.tag = "h4"  # below the heading of its release
+    html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    return html
+
+
+def _visible(value: object) -> object:
+    """No text of a project acts on a browser; what is HTML already has been through this."""
+    return escape(value) if type(value) is str else value
+
+
 def check_writable(path: Path) -> None:
-    """Refuse a place that a report cannot be written to, before anything else is done."""
+    """Refuse a path that a page cannot be written to, before anything else is done."""
     if not path.parent.is_dir():
         raise UsageError(
             f"The report cannot be written to {path}.",
@@ -49,7 +74,7 @@ def check_writable(path: Path) -> None:
 
 
 def write(page: Page, path: Path) -> None:
-    """Write the page; whoever looks there sees all of it, or what was there before."""
+    """Write the page: complete, or not at all."""
     _check_replaceable(path)
     text = render(page).encode("utf-8")
     try:
@@ -65,7 +90,7 @@ def write(page: Page, path: Path) -> None:
 
 
 def _check_replaceable(path: Path) -> None:
-    """Only an earlier report is replaced: what else is there may be somebody's work."""
+    """Replace only an earlier report: another file may be somebody's work."""
     if not path.exists() and not path.is_symlink():
         return
     try:
@@ -74,8 +99,8 @@ def _check_replaceable(path: Path) -> None:
         raise _unwritable(path, error) from error
     if not earlier:
         raise Refused(
-            f"{path} is there already, and is no report of Headstart.",
-            next=("name another file, or remove that one",),
+            f"{path} already exists, and is no report of Headstart.",
+            next=("choose another file, or remove that one",),
         )
 
 
@@ -84,7 +109,7 @@ def _asset(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a Content-Security-Policy allows that one style or script by."""
+    """The hash by which a Content-Security-Policy allows one style or script."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
@@ -92,5 +117,5 @@ def _unwritable(path: Path, error: OSError) -> HeadstartError:
     return HeadstartError(
         f"The report cannot be written to {path}.",
         why=(error.strerror or str(error),),
-        next=("name a file in a folder that you can write to",),
+        next=("choose a file in a folder that you can write to",),
     )
