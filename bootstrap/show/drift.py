@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import ExitCode
-from bootstrap.show.report import Files, Group, Pair, Report, Row
+from bootstrap.show.items import Files, Group, Pair, Row
+from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bootstrap.project.drift import Drift, Drifted
-    from bootstrap.show.report import Item
+    from bootstrap.show.items import Item
 
 
 class _DriftKind(NamedTuple):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
 from bootstrap.project.fleet import Ending
-from bootstrap.show.report import Column, Report, Table, TableRow
+from bootstrap.show.items import Column, Table, TableRow
+from bootstrap.show.report import Report
 from bootstrap.show.text import count
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.project.fleet import Standing
-    from bootstrap.show.report import Item
+    from bootstrap.show.items import Item
 
 _MOST = 3  # files with conflicts that are named in the table
 _SIGNS = {Ending.BRANCHED: "✓", Ending.CONFLICTS: "✗", Ending.FAILED: "✗"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.project.drift import Drift
     from bootstrap.project.update import Brought, Project, Update
     from bootstrap.show.diff_panels import Panel
-    from bootstrap.show.report import Group, Pair
+    from bootstrap.show.items import Group, Pair
 
 
 class NextCommand(NamedTuple):

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bootstrap.show import report
-from bootstrap.show.report import TableRow
+from bootstrap.show import items
+from bootstrap.show.items import TableRow
 from bootstrap.show.text import escape
 
 if TYPE_CHECKING:
@@ -39,49 +39,49 @@ _OUTCOME_STYLES = {
 _STYLES = {**_OUTCOME_STYLES, "edited": "magenta", "accepted": "green"}
 
 
-def show(items: Iterable[report.Item], *, colour: bool) -> None:
+def show(shown: Iterable[items.Item], *, colour: bool) -> None:
     """Print a report to standard output; its files no wider than people read."""
     console = Console(color_system="auto" if colour else None, highlight=False, markup=False)
     whole = console.width
-    for pairs, run in groupby(items, key=lambda item: isinstance(item, report.Pair)):
+    for pairs, run in groupby(shown, key=lambda item: isinstance(item, items.Pair)):
         console.width = min(whole, _WIDEST)
         if pairs:
             console.print(Padding(_pairs(run), (0, 0, 0, 2)))
             continue
         for item in run:
-            console.width = whole if isinstance(item, report.Table) else min(whole, _WIDEST)
+            console.width = whole if isinstance(item, items.Table) else min(whole, _WIDEST)
             _show(item, console)
 
 
-def _show(item: report.Item, console: Console) -> None:
+def _show(item: items.Item, console: Console) -> None:
     if isinstance(item, str):
         # Lines contain commands: one that is copied must have no end of line in it.
         console.print(Text.from_ansi(item), soft_wrap=True)
-    elif isinstance(item, report.Files):
+    elif isinstance(item, items.Files):
         groups = (part for each in reversed(item.groups) for part in _group(each, console.width))
         console.print(Group(*groups))
-    elif isinstance(item, report.Totals):
+    elif isinstance(item, items.Totals):
         console.print(_totals(item))
-    elif isinstance(item, report.Diff):
+    elif isinstance(item, items.Diff):
         for line in item.text.split("\n"):
             style = _DIFF_STYLES.get(line[:1], "") if line[:3] not in {"+++", "---"} else "bold"
             console.print(Text(escape(line, keep="\t"), style), soft_wrap=True)
-    elif isinstance(item, report.Table):
+    elif isinstance(item, items.Table):
         _show_table(item, console)
 
 
 # -- pairs, files and their totals -----------------------------------------------------------------
 
 
-def _pairs(items: Iterable[report.Item]) -> Table:
+def _pairs(shown: Iterable[items.Item]) -> Table:
     table = _grid("bold")
-    for item in items:
-        if isinstance(item, report.Pair):
+    for item in shown:
+        if isinstance(item, items.Pair):
             table.add_row(escape(item.name), Text(escape(item.text)))
     return table
 
 
-def _group(group: report.Group, width: int) -> Iterator[RenderableType]:
+def _group(group: items.Group, width: int) -> Iterator[RenderableType]:
     style = f"bold {_STYLES.get(group.kind, '')}"
     title = Text(f"{group.sign} {len(group.rows)} {group.title}", style)
     yield Text.assemble(title, (f"  {group.meaning}", "dim"))
@@ -97,7 +97,7 @@ def _group(group: report.Group, width: int) -> Iterator[RenderableType]:
     yield Text()
 
 
-def _folders(rows: list[report.Row]) -> Table:
+def _folders(rows: list[items.Row]) -> Table:
     """Each folder once, and the names in it beside: a hundred files fit on a screen."""
     table = _grid("dim")
     split = sorted(row.path.rpartition("/") for row in rows)
@@ -107,14 +107,14 @@ def _folders(rows: list[report.Row]) -> Table:
     return table
 
 
-def _beside(rows: list[report.Row]) -> Table:
+def _beside(rows: list[items.Row]) -> Table:
     table = _grid()
     for row in rows:
         table.add_row(escape(row.path), Text("\n".join(map(escape, row.details)), "dim"))
     return table
 
 
-def _below(row: report.Row) -> Iterator[RenderableType]:
+def _below(row: items.Row) -> Iterator[RenderableType]:
     yield Padding(Text(escape(row.path), "bold" if row.advice else ""), (0, 0, 0, 4))
     for detail in row.details:
         yield Padding(Text(escape(detail), "" if row.advice else "dim"), (0, 0, 0, 6))
@@ -131,20 +131,20 @@ def _grid(style: str = "") -> Table:
     return table
 
 
-def _totals(totals: report.Totals) -> Text:
-    shown = Text()
+def _totals(totals: items.Totals) -> Text:
+    line = Text()
     for kind, style in _OUTCOME_STYLES.items():
         if count := totals.counts.get(kind):
             plural = "s" if kind == "conflict" and count > 1 else ""
-            shown.append(" · " if shown else "", "dim")
-            shown.append(f"{count} {kind}{plural}", style)
-    return shown
+            line.append(" · " if line else "", "dim")
+            line.append(f"{count} {kind}{plural}", style)
+    return line
 
 
 # -- tables ----------------------------------------------------------------------------------------
 
 
-def _show_table(table: report.Table, console: Console) -> None:
+def _show_table(table: items.Table, console: Console) -> None:
     """Each row is one line, with its sign before it and its notes below."""
     grid = _laid_out(table)
     least = sum((column.min_width or 0) + len(_GAP) for column in grid.columns)
@@ -158,7 +158,7 @@ def _show_table(table: report.Table, console: Console) -> None:
             console.print(Text(f"      {note}", "dim"), soft_wrap=True)
 
 
-def _laid_out(table: report.Table) -> Table:
+def _laid_out(table: items.Table) -> Table:
     grid = Table(box=None, padding=(0, len(_GAP), 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(table.columns):
         texts = [column.head, *(row.cells[number] for row in table.rows)]

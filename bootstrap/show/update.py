@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from bootstrap.errors import ExitCode
 from bootstrap.project.backups import began
 from bootstrap.project.outcomes import Outcome, advice
-from bootstrap.show.report import Diff, Files, Group, Pair, PipeOnly, Report, Row, Totals
+from bootstrap.show.items import Diff, Files, Group, Pair, PipeOnly, Row, Totals
+from bootstrap.show.report import Report
 from bootstrap.show.verification import attention_document, attention_pairs
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.update import Brought, Update
-    from bootstrap.show.report import Item
+    from bootstrap.show.items import Item
 
 
 class _OutcomeKind(NamedTuple):

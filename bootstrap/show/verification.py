@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
-from bootstrap.show.report import Pair, Report
+from bootstrap.show.items import Pair
+from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

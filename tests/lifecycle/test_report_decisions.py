@@ -8,8 +8,8 @@ import pytest
 
 from bootstrap.project.diffs import Patch
 from bootstrap.show import diff_lines, diff_panels, terminal
+from bootstrap.show.items import Column, Table, TableRow
 from bootstrap.show.page_file import markdown
-from bootstrap.show.report import Column, Table, TableRow
 from bootstrap.show.text import escape
 
 
