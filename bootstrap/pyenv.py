@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bootstrap.versions import minor, numbers
+
 
 def root(environ: Mapping[str, str]) -> Path:
     """Where pyenv keeps its versions: `PYENV_ROOT`, else `~/.pyenv`."""
@@ -13,7 +15,7 @@ def root(environ: Mapping[str, str]) -> Path:
 
 def executable(prefix: Path, version: str) -> Path | None:
     """The interpreter of `version` under its prefix, where there is one to run."""
-    path = prefix / "bin" / f"python{version.rpartition('.')[0]}"
+    path = prefix / "bin" / f"python{minor(version)}"
     return path if _runs(path) else None
 
 
@@ -38,14 +40,8 @@ def final_versions(folder: Path) -> tuple[str, ...]:
 
 def newest_first(names: Iterable[str]) -> tuple[str, ...]:
     """Only the `X.Y.Z` among the names: pre-releases, other Pythons and aliases are left out."""
-    numbered = [(tuple(map(int, parts)), name) for name in names if (parts := _numbers(name))]
-    return tuple(name for _, name in sorted(numbered, reverse=True))
-
-
-def _numbers(name: str) -> list[str]:
-    parts = name.split(".")
-    exact = len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts)  # noqa: PLR2004
-    return parts if exact else []
+    final = [name for name in names if len(numbers(name)) == 3]  # noqa: PLR2004
+    return tuple(sorted(final, key=lambda name: (numbers(name), name), reverse=True))
 
 
 def _runs(python: Path) -> bool:

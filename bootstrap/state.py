@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import sys
 from contextlib import suppress
@@ -17,6 +18,16 @@ def state_dir() -> Path:
         return Path.home() / "Library/Application Support/headstart"
     base = os.environ.get("XDG_STATE_HOME", "").strip()
     return (Path(base) if base else Path.home() / ".local/state") / "headstart"
+
+
+def projects_dir() -> Path:
+    return state_dir() / "projects"
+
+
+def project_state(root: Path) -> Path:
+    """The state of the project in the folder `root`; two checkouts of one project have two."""
+    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:10]
+    return projects_dir() / f"{root.resolve().name}-{digest}"
 
 
 def cache_dir() -> Path:

@@ -11,7 +11,7 @@ from bootstrap.commands import Command, To
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
-    from bootstrap.project.fleet import Standing, Work
+    from bootstrap.project.fleet import ProjectStatus, Work
 
 fleet = typer.Typer(help="Work with many projects at once.", rich_markup_mode=None)
 app = typer.Typer()
@@ -115,9 +115,9 @@ def update(
 
 
 def _found(folders: Sequence[Path] | None) -> tuple[Path, ...]:
-    from bootstrap.project import checkouts
+    from bootstrap.project import discovery
 
-    return checkouts.find(folders or [Path()])
+    return discovery.find(folders or [Path()])
 
 
 def _typed(folders: Sequence[Path] | None) -> str:
@@ -125,14 +125,14 @@ def _typed(folders: Sequence[Path] | None) -> str:
     return "".join(f" {shlex.quote(str(folder))}" for folder in folders or ())
 
 
-def _run(works: "Sequence[Work]", jobs: int | None) -> "list[Standing]":
+def _run(works: "Sequence[Work]", jobs: int | None) -> "list[ProjectStatus]":
     """Do all the work, and show meanwhile how much of it is done; sorted by path."""
-    from bootstrap.project import fleet, workers
+    from bootstrap.project import fleet, pool
     from bootstrap.show.progress import counting
 
     done = []
     with counting(len(works)) as count:
-        for standing in fleet.standings(works, jobs or workers.cores()):
+        for standing in fleet.project_statuses(works, jobs or pool.cores()):
             done.append(standing)
             count(f"{standing.path.name}: {standing.ending}")
     return sorted(done, key=lambda each: each.path)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,12 +40,13 @@ def status(project: Project = None) -> Report:
 
     Changes nothing. Exits with 2 when an update is available.
     """
-    from bootstrap.project import backups, update
+    from bootstrap.project import rollback, update
     from bootstrap.show import update as views
 
     opened = _open(project)
-    with update.prepared(opened, update.target(opened, None, []), ask=False) as (_, proposed):
-        return views.status(proposed, backups.listed(opened.repository), opened.repository)
+    with update.prepare(opened, update.target(opened)) as prepared:
+        kept = rollback.backups(opened.repository)
+        return views.status(prepared.update, kept, opened.repository)
 
 
 _UPDATE_HELP = """Apply what a newer template changes; your own changes are never lost.
@@ -140,10 +142,10 @@ def add(
 
     Just as safe, and undone with `update --rollback`.
     """
-    from bootstrap.project import features
+    from bootstrap.project import update
 
     opened = _open(project, html)
-    target = features.added(opened, name)
+    target = update.with_feature(opened, name)
     if preview:
         yield from _preview(opened, target, ("feature", "add", name), html)
     else:
@@ -159,10 +161,10 @@ def remove(
     project: Project = None,
 ) -> Iterator[Report]:
     """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
-    from bootstrap.project import features
+    from bootstrap.project import update
 
     opened = _open(project, html)
-    target = features.removed(opened, name)
+    target = update.without_feature(opened, name)
     if preview:
         yield from _preview(opened, target, ("feature", "remove", name), html)
     else:
@@ -195,76 +197,85 @@ def drift(
 
     opened = _open(project, html)
     today = datetime.now(UTC).date()
-    with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
-        read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
+    with drift.measured(opened, update.target(opened), today) as (scratch, found):
+        read = partial(diffs.side, scratch.git, found.before, found.now, "--diff-filter=a")
         report = views.drift(found, fail=fail)
         yield report.with_page(html, lambda: page.drift(opened, found, read()))
 
 
 def _open(project: Path | None, html: Path | None = None) -> "Opened":
     """The project here, when it is certain that its page can be written."""
-    from bootstrap.project import recorded, update
+    from bootstrap.project import answers_file, update
 
     if html:
         from bootstrap.show.page_file import check_writable
 
         check_writable(html)
-    return update.open_project((project or recorded.locate(Path.cwd())).resolve())
+    return update.open_project((project or answers_file.locate(Path.cwd())).resolve())
 
 
 def _repository(project: Path | None) -> "Repository":
-    from bootstrap.project import recorded
-    from bootstrap.project.repository import of_project
+    from bootstrap.project import answers_file
+    from bootstrap.project.repository import open_repository
 
-    return of_project(project or recorded.locate(Path.cwd()))
+    return open_repository(project or answers_file.locate(Path.cwd()))
 
 
 def _preview(
     opened: "Opened", to: "Target", words: tuple[str, ...], html: Path | None
 ) -> Iterator[Report]:
-    from bootstrap.project import diffs, update
+    from bootstrap.project import update
     from bootstrap.show import page
     from bootstrap.show import update as views
 
     command = shlex.join(("headstart", *words))
-    with update.prepared(opened, to, ask=False) as (bench, proposed):
-        read = partial(diffs.of_update, bench.git, proposed.proposal)
-        report = views.preview(proposed, opened.repository, command)
-        yield report.with_page(html, lambda: page.preview(opened, proposed, read(), command))
+    with update.prepare(opened, to) as prepared:
+        report = views.preview(prepared.update, opened.repository, command)
+        build = partial(page.preview, opened, prepared.update, command=command)
+        yield report.with_page(html, lambda: build(diffs=prepared.diffs()))
 
 
 def _apply(opened: "Opened", to: "Target", mode: VerifyMode, html: Path | None) -> Iterator[Report]:
-    """Apply an update, and verify it where it has to be, or --verify asks for it."""
-    from bootstrap.project import due, update
+    """Apply an update, and verify it where that is due or asked for.
+
+    Programs get one document at the end, with the verification in it.
+    """
+    from bootstrap.project import update
+    from bootstrap.project.update_state import pending_verification
     from bootstrap.show import page
     from bootstrap.show import update as views
 
-    brought = update.bring(opened, to)
-    report = views.updated(brought, opened.repository)
-    report = report.with_page(html, lambda: page.updated(opened, brought))
-    conflicts = brought.update.proposal.conflicts
-    if not conflicts and (mode is VerifyMode.FULL or due.pending(opened.repository)):
-        yield from finish_update(opened.repository, brought.update.after, mode, report)
-    else:
-        yield report
+    repository = opened.repository
+    with update.apply_update(opened, to) as applied:
+        done = views.updated(applied, repository)
+        report = done.with_page(
+            html, lambda: page.updated(opened, applied, applied.prepared.diffs())
+        )
+        wanted = mode is VerifyMode.FULL or pending_verification(repository)
+        verified = wanted and not applied.update.proposal.conflicts
+        yield replace(report, document=None) if verified else report
+    if verified:
+        yield from finish_update(repository, applied.update.after, mode, report)
 
 
 def _difference(opened: "Opened", to: "Target", path: str) -> Report:
     from bootstrap.project import update
     from bootstrap.show import update as views
 
-    return views.difference(path, update.difference(opened, to, path))
+    with update.prepare(opened, to) as prepared:
+        return views.difference(path, prepared.diff(path))
 
 
 def _continue(repository: "Repository", mode: VerifyMode) -> Iterator[Report]:
     """Commit what a person has resolved, and verify the update."""
-    from bootstrap.project import apply, recorded
+    from bootstrap.project import answers_file, apply
     from bootstrap.project.repository import locked
     from bootstrap.show import update as views
 
     with locked(repository):
         report = views.continued(apply.proceed(repository))
-    yield from finish_update(repository, recorded.read(repository).version, mode, report)
+    yield replace(report, document=None)
+    yield from finish_update(repository, answers_file.load(repository).version, mode, report)
 
 
 def _abort(repository: "Repository") -> Report:

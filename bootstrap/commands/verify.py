@@ -5,7 +5,6 @@ Here the two halves meet: the project half says what is checked, the machine hal
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,9 @@ from bootstrap.errors import HeadstartError
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
-    from bootstrap.project.relock import Tools
+    from bootstrap.project.relock import ProjectTools
     from bootstrap.project.repository import Repository
-    from bootstrap.project.verification import Step
+    from bootstrap.project.verification import PlannedCheck
 
 
 class VerifyMode(Enum):
@@ -33,23 +32,20 @@ class VerifyMode(Enum):
 def finish_update(
     repository: "Repository", version: str, mode: VerifyMode, report: Report
 ) -> Iterator[Report]:
-    """Show an update's report, verify the update, and offer the way back if that fails.
-
-    Programs get one document at the end, with both in it.
-    """
-    from bootstrap.project import backups, due
+    """Verify an update, and offer the way back if that fails; `report` is what it has done."""
+    from bootstrap.project import update_state
+    from bootstrap.project.rollback import is_alone, newest
     from bootstrap.project.verification import run
     from bootstrap.show.progress import confirm, watcher
     from bootstrap.show.verification import verified
 
-    yield replace(report, document=None)
-    pending = due.pending(repository)
-    backup = backups.newest(repository)
+    pending = update_state.pending_verification(repository)
+    backup = newest(repository)
     since = pending.head if pending else backup or "HEAD"
     verdict = run(_steps(repository, version, since, mode), watcher())
     if not verdict.interrupted:
-        due.settle(repository)
-    backup = backup if backups.is_alone(repository, backup) else ""
+        update_state.clear_unverified(repository)
+    backup = backup if is_alone(repository, backup) else ""
     yield verified(verdict, backup, report.document or {})
     failed = verdict.failed and not verdict.interrupted
     if failed and backup and confirm("Undo the update?", default=False):
@@ -58,21 +54,22 @@ def finish_update(
 
 def rollback(repository: "Repository") -> Report:
     """Undo the newest update."""
-    from bootstrap.project import backups, relock
+    from bootstrap.project import relock
     from bootstrap.project.repository import locked
+    from bootstrap.project.rollback import go_back
     from bootstrap.show.verification import rolled_back
 
     with locked(repository):
         relock.finish(repository)
-        return rolled_back(backups.go_back(repository))
+        return rolled_back(go_back(repository))
 
 
 def _steps(
     repository: "Repository", version: str, since: str, mode: VerifyMode
-) -> Iterator["Step"]:
+) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
-    from bootstrap.project.verification import ENVIRONMENT, Locking
+    from bootstrap.project.verification import BRING_UP, Locking
 
     project = repository.top / repository.prefix
     log = _log(repository)
@@ -84,32 +81,32 @@ def _steps(
     up_for = ""
     if tools and full and not tools.there:  # the lock is renewed with what is in it
         up_for = repository.head()
-        yield ENVIRONMENT, lambda: verification.environment(up)
+        yield BRING_UP, lambda: verification.brought_up(up)
     locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
     yield "lock", lambda: verification.lock(repository, since, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
-            yield ENVIRONMENT, lambda: verification.environment(up)
+            yield BRING_UP, lambda: verification.brought_up(up)
         return
     if not full:
-        yield "make check, make test", verification.not_asked
+        yield "make check, make test", verification.not_run
         return
     if up_for != repository.head():
-        yield ENVIRONMENT, lambda: verification.environment(up)
+        yield BRING_UP, lambda: verification.brought_up(up)
     yield "make check", lambda: verification.made("check", project, tools, log)
     yield "make test", lambda: verification.made("test", project, tools, log)
 
 
-def _tools(project: Path) -> "Tools | None":
+def _tools(project: Path) -> "ProjectTools | None":
     """The project's tools; None where no pins say which they are."""
-    from bootstrap.machine import pins, process
-    from bootstrap.project.relock import Tools
+    from bootstrap.machine import pins, runner
+    from bootstrap.project.relock import ProjectTools
 
     try:
         pinned = pins.read(project)
     except HeadstartError:
         return None
-    return Tools(pinned.venv, process.clean_environment(os.environ, pinned))
+    return ProjectTools(pinned.venv, runner.clean_environment(os.environ, pinned))
 
 
 def _bring_up(project: Path) -> Callable[[], None]:

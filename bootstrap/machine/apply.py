@@ -10,14 +10,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
-from bootstrap import __version__
+from bootstrap import __version__, state
 from bootstrap.errors import HeadstartError, Refused, UsageError
-from bootstrap.machine import journal, pins, process, state
+from bootstrap.machine import journal, pins
 from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.plan import Plan, PlannedStep, plan
+from bootstrap.machine.runner import Runner
 from bootstrap.machine.steps import all_steps
 from bootstrap.machine.steps.step import Context, Finding
 from bootstrap.machine.undo import identity
+from bootstrap.processes import end_orphan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.proof import Policy
     from bootstrap.machine.steps.step import ChangeKind, Step, StepName
 
-_ORPHAN_SECONDS = 10.0
 # A step that is only there for another one is taken with it.
 _PREPARES = {"tools": "python"}
 
@@ -138,7 +139,7 @@ def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Opt
     path = journal.path_of(pinned.root)
     earlier = journal.unfinished(journal.read(path))
     if earlier and earlier.orphan:
-        _end_orphan(earlier.orphan)
+        end_orphan(earlier.orphan)
     facts = gather(pinned, closely=bool(options.broken))
     coming = plan(pinned, facts, steps, journal.usual_seconds())
     chosen = _choose(steps, coming, options.only)
@@ -222,7 +223,7 @@ class _Run:
         return done, facts, notices
 
     def _context(self, facts: Facts) -> Context:
-        runner = process.Runner(self.pins, self.log, self.journal)
+        runner = Runner(self.pins, self.log, self.journal)
         return Context(
             pins=self.pins,
             facts=facts,
@@ -299,15 +300,3 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def _end_orphan(orphan: process.ProcessId) -> None:
-    """A command that outlived a killed run would write into what this run is about to build."""
-    if not process.is_running(orphan):
-        return
-    deadline = time.monotonic() + _ORPHAN_SECONDS
-    while process.is_running(orphan):
-        late = time.monotonic() > deadline
-        process.signal_group(orphan.pid, signal.SIGKILL if late else signal.SIGTERM)
-        time.sleep(0.1)
-    process.signal_group(orphan.pid, signal.SIGKILL)

@@ -18,9 +18,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from bootstrap import pyenv
 from bootstrap.errors import Refused, UsageError
+from bootstrap.files import create_atomically, write_atomically
 from bootstrap.machine import pins
 from bootstrap.machine.facts.venv import python_version, read_settings
-from bootstrap.machine.files import create_atomically, write_atomically
+from bootstrap.versions import CURRENT_PIP, newest_pip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,9 +33,6 @@ _REQUIREMENTS = (
 )
 _BASE_REQUIREMENTS = ("requirements.lock", "requirements.txt", "requirements/base.txt")
 _BOTH = "requirements-all.txt"
-# The newest pip for a Python, by pip's own metadata; the last for all newer ones.
-_NEWEST_PIP: dict[tuple[int, ...], str] = {(3, 7): "24.0", (3, 8): "25.0.1", (3, 9): "26.0.1"}
-_CURRENT_PIP = "26.3"
 
 Toml = dict[str, object]
 
@@ -82,7 +80,7 @@ def capture(root: Path, environment: Path | None, environ: Mapping[str, str]) ->
     python, unknown = _choose(statements)
     pip = _pip_of(venv) if venv else ""
     if not pip:
-        pip = _NEWEST_PIP.get(_minor(python), _CURRENT_PIP)
+        pip = newest_pip(python) or CURRENT_PIP
         unknown += (f"which pip works here: pinned the newest for that Python, {pip}",)
     found = _packages(root)
     project = _project(root)
@@ -275,10 +273,6 @@ def _project(root: Path) -> str:
     name = _table(document, "project").get("name") or poetry.get("name") or root.name
     plain = re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
     return plain if plain[:1].isalpha() else f"project-{plain}".rstrip("-")
-
-
-def _minor(python: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in python.split(".")[:2] if part.isdigit())
 
 
 def _first(root: Path, names: tuple[str, ...]) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
+from bootstrap.files import write_atomically
 from bootstrap.machine import pins
 from bootstrap.machine.facts.venv import MARKER
-from bootstrap.machine.files import write_atomically
+from bootstrap.processes import probe
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -62,17 +63,13 @@ def stub_path(pinned: Pins) -> Path:
 
 
 def ask_stub(pinned: Pins) -> bool:
-    try:
-        return subprocess.run((str(stub_path(pinned)),), check=False).returncode == 0
-    except OSError:
-        return False
+    return probe((str(stub_path(pinned)),)).code == 0
 
 
 def watched(pinned: Pins) -> tuple[Path, ...]:
     """Everything that the answer depends on."""
     base = Path(os.path.realpath(pinned.venv_python))
-    minor = f"python{pinned.python.rpartition('.')[0]}"
-    library = base.parents[1] / "lib" / minor
+    library = base.parents[1] / "lib" / f"python{minor(pinned.python)}"
     site = pinned.site_packages
     return (
         *(pinned.root / name for name in (pins.TOOLCHAIN, pins.PYTHON_VERSION)),
@@ -84,8 +81,8 @@ def watched(pinned: Pins) -> tuple[Path, ...]:
 
 def _snapshot(pinned: Pins) -> str:
     """What `stat` says of all of it; empty where something is missing or stat is another one."""
-    done = subprocess.run(_command(pinned), capture_output=True, text=True, check=False)
-    return done.stdout.rstrip("\n") if done.returncode == 0 and "." in done.stdout else ""
+    done = probe(_command(pinned))
+    return done.output if done.code == 0 and "." in done.output else ""
 
 
 def _command(pinned: Pins) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from bootstrap.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bootstrap.machine.lock import PackageName
+    from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Pins
 
 Name = Literal["pip", "uv", "poetry"]

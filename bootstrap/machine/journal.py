@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections import defaultdict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NewType
+from typing import TYPE_CHECKING, Literal, NewType, NoReturn
 
+from bootstrap import state
 from bootstrap.errors import Refused
-from bootstrap.machine import state
-from bootstrap.machine.process import ProcessId
+from bootstrap.files import exclusive
+from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 RunId = NewType("RunId", str)
@@ -38,7 +38,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal of one run; satisfies `process.CommandRecord`."""
+    """The journal of one run; satisfies `runner.CommandRecord`."""
 
     path: Path
     run: RunId
@@ -139,20 +139,14 @@ def usual_seconds() -> dict[str, float]:
     return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}
 
 
-@contextmanager
-def only_one(root: Path) -> Iterator[None]:
-    """Hold the project for this process; a second `up` is refused and told who the first is."""
+def only_one(root: Path) -> AbstractContextManager[None]:
+    """Hold the project for this process; a second `up` is refused, with the number of the first."""
     folder = state.private_dir(state.project_state(root))
-    with (folder / "up.lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise Refused(
-                f"Another `headstart up` is at work here (process {lock.read().strip()}).",
-                next=("wait until it is done, then run: headstart up",),
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    return exclusive(folder / "up.lock", _refuse)
+
+
+def _refuse(holder: str) -> NoReturn:
+    raise Refused(
+        f"Another `headstart up` is at work here (process {holder}).",
+        next=("wait until it is done, then run: headstart up",),
+    )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bootstrap import __version__
+from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
-from bootstrap.machine import state
-from bootstrap.machine.files import write_atomically
+from bootstrap.files import write_atomically
+from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
     from bootstrap.machine import installers
@@ -72,8 +72,7 @@ class Pins:
 
     @property
     def site_packages(self) -> Path:
-        minor = self.python.rpartition(".")[0]
-        return self.venv / "lib" / f"python{minor}" / "site-packages"
+        return self.venv / "lib" / f"python{versions.minor(self.python)}" / "site-packages"
 
     def shown(self, path: Path) -> str:
         """`path` as a person would write it: relative to the project, or from the home folder."""
@@ -230,30 +229,12 @@ def _text_of(path: Path) -> str | None:
         raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
 
 
-# The oldest pip that works on a Python, measured by installing, listing and checking with each:
-# older ones answer `pip -V` and then die (pkgutil.ImpImporter is gone since 3.12).
-_OLDEST_PIP = (((3, 12), (23, 1, 2)), ((3, 10), (19, 3, 1)))
-# The newest pip that still supports a Python, by its own Requires-Python.
-_NEWEST_PIP: dict[tuple[int, ...], tuple[int, ...]] = {
-    (3, 9): (26, 0, 1),
-    (3, 8): (25, 0, 1),
-    (3, 7): (24, 0),
-}
-
-
 def _pip_problems(pip: str, python: str) -> tuple[str, ...]:
-    pinned, minor = _numbers(pip), _numbers(python)[:2]
-    oldest = next((pips for since, pips in _OLDEST_PIP if minor >= since), (0,))
-    newest = _NEWEST_PIP.get(minor, (9999,))
-    if oldest <= pinned <= newest:
+    pinned, oldest, newest = versions.numbers(pip), oldest_pip(python), newest_pip(python)
+    if oldest and pinned < versions.numbers(oldest):
+        wanted = f"{oldest} or newer"
+    elif newest and pinned > versions.numbers(newest):
+        wanted = f"{newest} or older"
+    else:
         return ()
-    wanted = f"{_dotted(oldest)} or newer" if pinned < oldest else f"{_dotted(newest)} or older"
     return (f"{TOOLCHAIN}: pip {pip} does not work on Python {python}; pin {wanted}",)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _dotted(numbers: tuple[int, ...]) -> str:
-    return ".".join(map(str, numbers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.files import replace_text
+from bootstrap.files import replace_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

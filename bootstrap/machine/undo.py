@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import UsageError
+from bootstrap.files import replace_text
 from bootstrap.machine import addresses, journal, pins, profile, pycharm
-from bootstrap.machine.files import replace_text
-from bootstrap.machine.process import look_up
+from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,7 +178,7 @@ _EDITS = {"interpreter": _unregistering, "profile": _shortening, "address": _rea
 def _reverse(reversal: Reversal) -> None:
     path = Path(reversal.what)
     if reversal.action == "uninstall":
-        look_up(("brew", "uninstall", reversal.what), seconds=600)
+        probe(("brew", "uninstall", reversal.what), seconds=600)
     elif reversal.action == "unregister":
         _unregister(path, reversal.to)
     elif reversal.action == "shorten":

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.files import draft, write_atomically
 from bootstrap.machine import installers, pins
 from bootstrap.machine.building.preflight import Site
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.facts.build import pyenv_program
 from bootstrap.machine.facts.venv import VenvState
-from bootstrap.machine.files import write_atomically
-from bootstrap.machine.process import ask
+from bootstrap.machine.runner import probe_project
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -109,7 +109,7 @@ def _verify(target: Path, pinned: Pins) -> None:
 
 def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
     argv = (*installers.pip(pinned), "download", "--quiet", "--dest", str(wheels), *what)
-    answer = ask(argv, pinned, seconds=_MINUTES)
+    answer = probe_project(argv, pinned, seconds=_MINUTES)
     if answer.code:
         raise HeadstartError(
             "Not everything could be downloaded.",
@@ -145,18 +145,16 @@ def _fetch(url: str, digest: str, target: Path) -> None:
     caches = (os.environ.get("PYTHON_BUILD_CACHE_PATH"), pyenv.root(os.environ) / "cache")
     kept = (Path(cache) / target.name for cache in caches if cache)
     cached = next((at for at in kept if at.is_file() and _digest(at) == digest), None)
-    draft = target.with_name(f"{target.name}.draft")
     try:
-        if cached:
-            shutil.copy(cached, draft)
-        else:
-            urllib.request.urlretrieve(url, draft)  # noqa: S310 - pyenv's own definition names it
+        with draft(target) as archive:
+            if cached:
+                shutil.copy(cached, archive)
+            else:
+                urllib.request.urlretrieve(url, archive)  # noqa: S310 - pyenv's definition names it
+            if _digest(archive) != digest:
+                raise HeadstartError(f"{url} is not the archive that was released.")
     except OSError as error:
         raise HeadstartError(f"{url} could not be downloaded.", why=(str(error),)) from error
-    if _digest(draft) != digest:
-        draft.unlink()
-        raise HeadstartError(f"{url} is not the archive that was released.")
-    draft.replace(target)
 
 
 def _digest(path: Path) -> str:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap.errors import Refused
+from bootstrap.files import write_atomically
 
 _MOVED = "moved.json"
 _TAKEN = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR})
@@ -144,9 +145,7 @@ def _remove(folder: Path, path: Path) -> None:
 
 def _record(folder: Path, names: list[str]) -> None:
     """Write the list of what is being moved, in one piece."""
-    draft = folder / f"{_MOVED}.draft"
-    draft.write_text(json.dumps(names), encoding="utf-8")
-    draft.replace(folder / _MOVED)
+    write_atomically(folder / _MOVED, json.dumps(names), mode=0o600)
 
 
 def _take_back(folder: Path, path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bootstrap.project.changelog import Section
     from bootstrap.project.diffs import Diffs, Side
     from bootstrap.project.drift import Drift
-    from bootstrap.project.update import Brought, Project, Update
+    from bootstrap.project.update import AppliedUpdate, Project, Update
     from bootstrap.show.diff_panels import Panel
     from bootstrap.show.items import Group, Pair
 
@@ -61,9 +61,9 @@ def preview(project: Project, update: Update, diffs: Diffs, command: str) -> Pag
     )
 
 
-def updated(project: Project, brought: Brought) -> Page:
+def updated(project: Project, applied: AppliedUpdate, diffs: Diffs) -> Page:
     """What an update has done."""
-    update, diffs, commit = brought.update, brought.diffs, brought.commit[:10]
+    update, commit = applied.update, applied.commit[:10]
     if update.proposal.empty:
         return _up_to_date(project, update)
     if not commit:

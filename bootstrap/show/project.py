@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.project.answers import Answers
-    from bootstrap.project.create import Created
+    from bootstrap.project.new import Created
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
 

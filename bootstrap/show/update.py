@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import ExitCode
-from bootstrap.project.backups import began
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.project.rollback import backup_time
 from bootstrap.show.items import Diff, Files, Group, Pair, PipeOnly, Row, Totals
 from bootstrap.show.report import Report
 from bootstrap.show.verification import attention_document, attention_pairs
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
-    from bootstrap.project.update import Brought, Update
+    from bootstrap.project.update import AppliedUpdate, Update
     from bootstrap.show.items import Item
 
 
@@ -75,17 +75,17 @@ def preview(update: Update, repository: Repository, command: str) -> Report:
     return Report(items, document, _exit_code(update))
 
 
-def updated(brought: Brought, repository: Repository) -> Report:
+def updated(applied: AppliedUpdate, repository: Repository) -> Report:
     """What an update has done."""
-    update = brought.update
+    update = applied.update
     document = _document(update, repository) | {
         "applied": not update.proposal.empty,
-        "commit": brought.commit,
-        "backup": brought.backup,
+        "commit": applied.commit,
+        "backup": applied.backup,
     }
     if update.proposal.empty:
         return Report([_up_to_date(update)], document)
-    items = [*_head(update), *_files(update, repository), "", *_next(brought, repository)]
+    items = [*_head(update), *_files(update, repository), "", *_next(applied, repository)]
     return Report(items, document, _exit_code(update))
 
 
@@ -152,7 +152,7 @@ def _exit_code(update: Update) -> ExitCode:
 
 
 def _backup(ref: str) -> str:
-    days = (datetime.now(UTC) - began(ref)).days
+    days = (datetime.now(UTC) - backup_time(ref)).days
     age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
     return f"Before an update, {age}: {ref}"
 
@@ -204,11 +204,11 @@ def _line(each: FileOutcome, path: str, width: int) -> str:
     return f"  {path:{width}}  {sides} {outcome:8} {each.reason}".rstrip()
 
 
-def _next(brought: Brought, repository: Repository) -> Iterator[Item]:
-    if not brought.update.proposal.conflicts:
-        commit = brought.commit[:10]
-        yield f"The update is commit {commit}; the state before it is kept as {brought.backup}."
+def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:
+    if not applied.update.proposal.conflicts:
+        commit = applied.commit[:10]
+        yield f"The update is commit {commit}; the state before it is kept as {applied.backup}."
         return
-    rows = [_row(each, repository) for each in brought.update.proposal.conflicts]
+    rows = [_row(each, repository) for each in applied.update.proposal.conflicts]
     yield PipeOnly(("Resolve the conflicts:", *(f"  {row.path}: {row.advice}" for row in rows)))
     yield "Then: headstart update --continue    Or undo all of it: headstart update --abort"

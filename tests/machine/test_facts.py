@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap import pyenv
-from bootstrap.machine import state
+from bootstrap import pyenv, state
 from bootstrap.machine.facts import migrations, python, venv
 from bootstrap.machine.facts.build import BuildFact
 from bootstrap.machine.facts.environment import variables

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.lock import parse_poetry, wanted
+from bootstrap.lockfile import poetry_entries, wanted
 from tests.conftest import package_index
 from tests.machine.conftest import PYTHON, Shop, newest, other_python
 
@@ -142,7 +142,7 @@ version = "3.0"
 optional = true
 groups = ["main"]
 """
-    assert wanted(parse_poetry(lock), "3.12.1") == {"everywhere-here": "1.0"}
+    assert wanted(poetry_entries(lock), "3.12.1") == {"everywhere-here": "1.0"}
 
 
 def test_the_python_of_the_system_is_taken_when_it_is_the_exact_one(

@@ -9,7 +9,7 @@ import pytest
 from bootstrap.errors import Refused
 from bootstrap.machine import journal
 from bootstrap.machine.journal import Entry, Journal, RunId, Unfinished
-from bootstrap.machine.process import ProcessId
+from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bootstrap.versions import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -117,10 +119,10 @@ def framework(platform: PlatformFact) -> dict[str, str]:
 
 def sdk_is_newer(platform: PlatformFact, version: str) -> bool:
     """Whether the SDK declares functions that this macOS lacks, for a Python that believes it."""
-    sdk, system = _numbers(platform.sdk), _numbers(platform.version)
+    sdk, system = numbers(platform.sdk), numbers(platform.version)
     if not sdk or not system or sdk[0] < _FIRST_SDK_WITH_DUP3 or system[0] >= _FIRST_SDK_WITH_DUP3:
         return False
-    major, minor, patch = _numbers(version)
+    major, minor, patch = numbers(version)
     return patch < _CORRECTED.get((major, minor), 10_000) and (major, minor) < (3, 15)
 
 
@@ -131,7 +133,3 @@ def _without_openssl(fact: BuildFact) -> dict[str, str]:
 
 def _and(attempt: Attempt, why: str, *, environment: dict[str, str]) -> Attempt:
     return Attempt((*attempt.why, why), attempt.environment | environment, attempt.drop)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))

@@ -6,31 +6,30 @@ the interpreter has verified; an earlier prefix waits under another name until t
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap import pyenv
+from bootstrap import pyenv, state
 from bootstrap.errors import HeadstartError
-from bootstrap.machine import state
+from bootstrap.files import exclusive, write_atomically
 from bootstrap.machine.building import attempts, history, surroundings, verify
 from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
 from bootstrap.machine.diagnosis.causes import UNKNOWN
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
-from bootstrap.machine.files import write_atomically
-from bootstrap.machine.process import CommandError
+from bootstrap.machine.runner import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from bootstrap.machine.building.attempts import Attempt
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.diagnosis.causes import Cause
     from bootstrap.machine.facts.build import BuildFact
-    from bootstrap.machine.process import Runner
+    from bootstrap.machine.runner import Runner
 
 
 class DoomedError(Exception):
@@ -117,7 +116,7 @@ class Builder:
         doomed: Cause | None = None
         try:
             argv = (str(self.site.pyenv), "install", self.site.version)
-            self.runner.run(argv, environment=environment, cwd=work, log=console, watch=watch)
+            self.runner.run(argv, environ=environment, cwd=work, log=console, watch=watch)
         except DoomedError as stopped:
             doomed = stopped.cause
         except CommandError as error:
@@ -138,17 +137,11 @@ class Builder:
         return verify.defect(python, self.site.version, self.site.platform.machine, options)
 
 
-@contextmanager
-def one_builder(prefix: Path, tell: Callable[[str], None]) -> Iterator[None]:
+def one_builder(prefix: Path, tell: Callable[[str], None]) -> AbstractContextManager[None]:
     """Hold the prefix for this process: projects share it, so a second build waits."""
     locks = state.private_dir(state.state_dir() / "locks")
-    with (locks / f"python-{prefix.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            tell(f"another `headstart up` is building {prefix.name}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    waiting = f"another `headstart up` is building {prefix.name}; waiting for it"
+    return exclusive(locks / f"python-{prefix.name}.lock", lambda _: tell(waiting))
 
 
 def begin(site: Site, work: Path) -> None:

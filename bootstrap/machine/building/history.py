@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import state
-from bootstrap.machine.files import write_atomically
+from bootstrap import state
+from bootstrap.files import write_atomically
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,7 @@ class Build:
 def latest(version: str) -> Build | None:
     """The last successful build of this minor version, else of any."""
     found = [_build(row) for row in _rows() if row.get("phases")]
-    minor = version.rpartition(".")[0]
-    same = [build for build in found if build.version.rpartition(".")[0] == minor]
+    same = [build for build in found if minor(build.version) == minor(version)]
     known = same or found
     return known[-1] if known else None
 

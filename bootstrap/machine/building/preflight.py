@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.building import surroundings
 from bootstrap.machine.diagnosis.causes import CauseId, all_causes
-from bootstrap.machine.process import look_up
+from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,12 +130,12 @@ def _included(
     compiler: str, environment: dict[str, str], site: Site, headers: tuple[str, ...]
 ) -> set[str] | None:
     """The headers that the compiler finds; None when it is too old to be asked this way."""
-    probe = "#ifdef __has_include\nHAVE asked\n"
-    probe += "".join(f"#if __has_include(<{each}>)\nHAVE {each}\n#endif\n" for each in headers)
-    answer = look_up(
+    source = "#ifdef __has_include\nHAVE asked\n"
+    source += "".join(f"#if __has_include(<{each}>)\nHAVE {each}\n#endif\n" for each in headers)
+    answer = probe(
         (compiler, *_include_flags(site), "-E", "-P", "-x", "c", "-"),
-        environment=environment,
-        given=probe + "#endif\n",
+        environ=environment,
+        given=source + "#endif\n",
     )
     found = set(_ANSWER.findall(answer.output))
     return found if answer.code == 0 and "asked" in found else None
@@ -170,7 +170,7 @@ def _compiles(compiler: str, environment: dict[str, str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         program = f"{folder}/a.out"
         argv = (compiler, "-x", "c", "-", "-o", program)
-        made = look_up(argv, environment=environment, given="int main(void) { return 0; }\n")
+        made = probe(argv, environ=environment, given="int main(void) { return 0; }\n")
         # Whether a program in the folder of temporary files may run at all is another question.
         return made.code == 0 and Path(program).is_file()
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.process import look_up
+from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ class Interpreter:
 
 def interrogate(python: Path) -> Interpreter | str:
     """What it says of itself; a sentence where it does not run."""
-    answer = look_up((str(python), "-I", "-c", _PROBE, *MODULES))
+    answer = probe((str(python), "-I", "-c", _PROBE, *MODULES))
     try:
         told = json.loads(answer.output.splitlines()[-1])
         return Interpreter(**{**told, "missing": tuple(told["missing"])})

@@ -10,6 +10,8 @@ from typing import NewType
 
 import yaml
 
+from bootstrap.versions import numbers
+
 CauseId = NewType("CauseId", str)
 Version = tuple[int, ...]
 Row = dict[str, object]
@@ -95,7 +97,7 @@ def _signature(written: object) -> Signature:
         unless=_compiled(row["unless"]) if "unless" in row else None,
         near=_compiled(row["near"]) if "near" in row else None,
         system=str(row.get("system", "")),
-        newer=tuple(int(part) for part in str(row["newer"]).split(".")) if "newer" in row else (),
+        newer=numbers(str(row.get("newer", ""))),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap.machine.diagnosis.causes import UNKNOWN, CauseId, Retry, all_causes
+from bootstrap.versions import minor, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ def repair(cause: Cause, family: str, python: str) -> tuple[str, ...]:
     words = {
         "{install}": install_command(cause.packages.get(family, ()), family),
         "{upgrade}": upgrade_command(family),
-        "{python_command}": f"python{version.rpartition('.')[0]}" if python else "python3",
+        "{python_command}": f"python{minor(version)}" if python else "python3",
         "{python}": version,
     }
     if cause.packages and not words["{install}"] and family != "macos":
@@ -129,7 +130,7 @@ def _filled(line: str, words: dict[str, str]) -> str:
 
 
 def _sightings(log: Log, system: str) -> Iterable[Sighting]:
-    version = tuple(int(part) for part in log.python.split(".")) if log.python else ()
+    version = numbers(log.python)
     for cause in all_causes():
         found = [
             match

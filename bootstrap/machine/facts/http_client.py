@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import addresses, state
+from bootstrap import state
+from bootstrap.machine import addresses
 from bootstrap.machine.facts.environment import variables
 
 if TYPE_CHECKING:

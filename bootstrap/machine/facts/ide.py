@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bootstrap.machine import pycharm, state
+from bootstrap import state
+from bootstrap.machine import pycharm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

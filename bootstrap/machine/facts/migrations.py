@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.machine.facts.environment import variables
-from bootstrap.machine.process import ask, clean_environment, look_up
+from bootstrap.machine.runner import clean_environment, probe_project
+from bootstrap.processes import probe
 from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
         return None
     argv = (str(pins.venv_python), "-I", str(_ALEMBIC_VERSION))
     environment = clean_environment(os.environ, pins) | {DATABASE_URL: url}
-    answer = look_up(argv, environment=environment)
+    answer = probe(argv, environ=environment)
     if answer.code != 0:
         return None
     found = json.loads(answer.output.splitlines()[-1])
@@ -115,5 +116,5 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
 
 def _ask_alembic(pins: Pins) -> str | None:
     argv = (str(pins.venv_python), "-m", "alembic", "current", "--check-heads")
-    answer = ask(argv, pins)
+    answer = probe_project(argv, pins)
     return None if answer.code == 0 else "the database is not at the head of the migrations"

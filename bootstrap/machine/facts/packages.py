@@ -7,13 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from bootstrap.machine import lock
+from bootstrap import lockfile
 from bootstrap.machine.facts.venv import VenvFact, VenvState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.machine.lock import PackageName
+    from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Pins
 
 STAMP = "headstart-packages.json"
@@ -56,7 +56,7 @@ class PackagesFact:
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
-    contents = (file.read_bytes() for file in lock.files(pins.lock))
+    contents = (file.read_bytes() for file in lockfile.files(pins.lock))
     digest = hashlib.sha256(b"".join(contents)).hexdigest()
     if venv.state is not VenvState.READY:
         return PackagesFact(digest, "there is no environment to hold them yet")
@@ -82,7 +82,7 @@ def _present(pins: Pins) -> set[str]:
 
 def distributions(pins: Pins) -> tuple[Distribution, ...]:
     return tuple(
-        Distribution(lock.normalize(name), version, folder)
+        Distribution(lockfile.normalize(name), version, folder)
         for folder in sorted(pins.site_packages.glob("*.dist-info"))
         for name, _, version in [folder.name.removesuffix(".dist-info").rpartition("-")]
     )
@@ -103,7 +103,7 @@ def compare(pins: Pins) -> Comparison:
 
     Superfluous is only what an earlier lock brought: what a person installed is theirs.
     """
-    wanted = lock.wanted(lock.read(pins.lock), pins.python)
+    wanted = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
     installed = {each.name: each for each in distributions(pins)}
     ours = (read_stamp(pins) or {"ours": []})["ours"]
     return Comparison(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bootstrap.machine.process import look_up
+from bootstrap.processes import probe
 
 System = Literal["macos", "linux"]
 
@@ -67,7 +67,7 @@ def _macos() -> PlatformFact:
     version = _answer("sw_vers", "-productVersion")
     translated = _answer("sysctl", "-n", "sysctl.proc_translated") == "1"
     machine = "arm64" if translated else _answer("uname", "-m")
-    tools = look_up(("xcode-select", "-p")).code == 0
+    tools = probe(("xcode-select", "-p")).code == 0
     return PlatformFact(
         system="macos",
         family="macos",
@@ -94,7 +94,7 @@ def homebrew() -> Path | None:
 
 
 def _answer(*argv: str) -> str:
-    answer = look_up(argv)
+    answer = probe(argv)
     return answer.output if answer.code == 0 else ""
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import pyenv
-from bootstrap.machine.process import look_up
+from bootstrap.processes import probe
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -64,9 +65,9 @@ def _managed_by_uv(version: str) -> Path | None:
 
 def _on_path(version: str) -> Path | None:
     """The first interpreter on PATH that says it is exactly this one."""
-    for name in (f"python{version.rpartition('.')[0]}", "python3", "python"):
+    for name in (f"python{minor(version)}", "python3", "python"):
         program = shutil.which(name)
-        if program and look_up((program, "-V")).output == f"Python {version}":
+        if program and probe((program, "-V")).output == f"Python {version}":
             return Path(program)
     return None
 

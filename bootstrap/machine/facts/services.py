@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bootstrap.machine import state
+from bootstrap import state
 
 if TYPE_CHECKING:
     from pathlib import Path

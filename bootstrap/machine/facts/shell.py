@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap import pyenv
-from bootstrap.machine import state
+from bootstrap import pyenv, state
 from bootstrap.machine.facts import platform
 
 if TYPE_CHECKING:

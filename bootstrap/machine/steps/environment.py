@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
+from bootstrap.files import create_atomically
 from bootstrap.machine.facts.environment import EnvironmentFact
-from bootstrap.machine.files import create_atomically
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import addresses, state
+from bootstrap import state
+from bootstrap.files import write_atomically
+from bootstrap.machine import addresses
 from bootstrap.machine.facts.http_client import NO_HTTP_CLIENT, filled_in, look, memory
-from bootstrap.machine.files import write_atomically
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:

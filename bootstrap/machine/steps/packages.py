@@ -8,8 +8,10 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap import lockfile
 from bootstrap.errors import HeadstartError
-from bootstrap.machine import installers, lock
+from bootstrap.files import write_atomically
+from bootstrap.machine import installers
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -19,8 +21,7 @@ from bootstrap.machine.facts.packages import (
     read_stamp,
     summary,
 )
-from bootstrap.machine.files import write_atomically
-from bootstrap.machine.process import ask
+from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, StepName
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Packages:
         """Install between two stamps: the first says it is underway, the last that it is done."""
         pins, installer = context.pins, installers.of(context.pins)
         installers.require(pins)
-        wanted = lock.wanted(lock.read(pins.lock), pins.python)
+        wanted = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
         ours = set((read_stamp(pins) or {"ours": []})["ours"])
         _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | wanted.keys())))
         _sweep(pins)
@@ -76,7 +77,7 @@ class Packages:
         if difference:
             repair = f"rm {shlex.quote(str(pins.venv / STAMP))} && headstart up"
             return (Finding(self.name, "broken", difference, repair),)
-        check = ask(installers.of(pins).check(pins), pins)
+        check = probe_project(installers.of(pins).check(pins), pins)
         if check.code == 0:
             return ()
         repair = "change the requirements and lock again, or remove what the lock did not bring"

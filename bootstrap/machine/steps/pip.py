@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.facts.pip import PipFact
-from bootstrap.machine.process import CommandError, ask
+from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,11 +52,11 @@ class Pip:
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         pip = (str(pins.venv_python), "-m", "pip")
-        version = ask((*pip, "-V"), pins)
+        version = probe_project((*pip, "-V"), pins)
         if version.output.split()[:2] != ["pip", pins.pip]:
             return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
         # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
-        listing = ask((*pip, "list"), pins)
+        listing = probe_project((*pip, "list"), pins)
         if listing.code:
             return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
@@ -85,7 +86,7 @@ def _another_pip(context: Context) -> tuple[str, ...]:
     """
     from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
 
-    wheel = get_embed_wheel("pip", context.pins.python.rpartition(".")[0])
+    wheel = get_embed_wheel("pip", minor(context.pins.python))
     if wheel is not None:
         return (f"{wheel.path}/pip",)
     _forget(_pips(context.pins))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.process import CommandError
+from bootstrap.machine.runner import CommandError
 from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
@@ -31,8 +32,7 @@ class Python:
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         root = facts.python.pyenv or pyenv.root(os.environ)
-        minor = pins.python.rpartition(".")[0]
-        executable = root / "versions" / pins.python / "bin" / f"python{minor}"
+        executable = root / "versions" / pins.python / "bin" / f"python{minor(pins.python)}"
         found = replace(facts.python, executable=executable, provider="pyenv", defect=None)
         return replace(facts, python=found, build=None)
 

@@ -15,8 +15,9 @@ from bootstrap.machine.facts.platform import homebrew
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
 from bootstrap.machine.homebrew import install, install_command
-from bootstrap.machine.process import clean_environment, look_up
+from bootstrap.machine.runner import clean_environment
 from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
@@ -141,10 +142,10 @@ def _make_database(context: Context, service: Service) -> None:
     environment = clean_environment(os.environ, context.pins) | (secret if service.password else {})
     argv = _make(service)
     if service.kind == "postgresql":
-        there = look_up((*argv[:-1], _exists(service)), environment=environment)
+        there = probe((*argv[:-1], _exists(service)), environ=environment)
         if there.code == 0 and "1" in there.output.split():
             return
-    context.runner.run(argv, environment=environment)
+    context.runner.run(argv, environ=environment)
 
 
 def _make(service: Service) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.process import Runner
+    from bootstrap.machine.runner import Runner
 
 StepName = NewType("StepName", str)
 ChangeKind = Literal[

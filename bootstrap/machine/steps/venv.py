@@ -15,8 +15,9 @@ from bootstrap.errors import Refused
 from bootstrap.machine.facts.packages import PackagesFact
 from bootstrap.machine.facts.pip import PipFact
 from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
-from bootstrap.machine.process import CommandError, ask
+from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.versions import numbers
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
@@ -81,7 +82,7 @@ class Venv:
         return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
-        answer = ask((str(pins.venv_python), "-V"), pins)
+        answer = probe_project((str(pins.venv_python), "-V"), pins)
         if answer.output != f"Python {pins.python}":
             problem = f"{pins.venv_python} -V says {answer.output!r}, not Python {pins.python}"
             repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
@@ -107,7 +108,7 @@ def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
 
     virtualenv has dropped the oldest Pythons: those make their own, with the pip they carry.
     """
-    if tuple(map(int, pins.python.split("."))) < _OLDEST_OF_VIRTUALENV:
+    if numbers(pins.python) < _OLDEST_OF_VIRTUALENV:
         return (str(python), "-m", "venv", str(pins.venv))
     return (
         *(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"),

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap.machine.causes import evident_cause
-from bootstrap.machine.process import (
-    CommandError,
-    ProcessId,
-    Runner,
-    ask,
-    clean_environment,
-    identify,
-    is_running,
-)
+from bootstrap.machine.runner import CommandError, Runner, clean_environment, probe_project
+from bootstrap.processes import ProcessId, identify, is_running
 from tests.machine.test_plan import PINS
 
 if TYPE_CHECKING:
@@ -89,7 +82,7 @@ def test_a_missing_program_is_a_failure_like_any_other(tmp_path: Path) -> None:
     pins_here = PINS.__class__(**{**vars(PINS), "root": tmp_path})
     with pytest.raises(CommandError, match="exit code 127"):
         Runner(pins_here, tmp_path / "log", Silent()).run(("no-such-program",))
-    assert ask(("no-such-program",), pins_here).code == 127
+    assert probe_project(("no-such-program",), pins_here).code == 127
 
 
 def test_a_process_is_known_by_its_number_and_its_beginning() -> None:
