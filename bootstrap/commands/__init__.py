@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-Project = Annotated[
+ProjectOption = Annotated[
     Path | None,
     typer.Option(
         "--project",
@@ -20,7 +20,7 @@ Project = Annotated[
         show_default=False,
     ),
 ]
-Html = Annotated[
+HtmlOption = Annotated[
     Path | None,
     typer.Option(
         "--html",
@@ -29,12 +29,12 @@ Html = Annotated[
         show_default=False,
     ),
 ]
-To = Annotated[
+ToOption = Annotated[
     str | None, typer.Option(metavar="TAG", help="Release to update to (default: newest).")
 ]
 
 
-class Command(TyperCommand):
+class ReportCommand(TyperCommand):
     """A command whose reports can be shown as JSON: `output` reads `--json`, not the command."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - typer's own

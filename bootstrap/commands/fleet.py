@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import Command, To
+from bootstrap.commands import ReportCommand, ToOption
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ Exit codes, the first that applies:
 """
 
 
-@fleet.command(cls=Command, help=_STATUS_HELP, short_help="Show the state of each project.")
+@fleet.command(cls=ReportCommand, help=_STATUS_HELP, short_help="Show the state of each project.")
 def status(folders: Folders = None, jobs: Jobs = None) -> Report:
     from bootstrap.project.fleet import Work
     from bootstrap.show import fleet as views
@@ -88,10 +88,10 @@ Exit codes:
 """
 
 
-@fleet.command(cls=Command, help=_UPDATE_HELP, short_help="Put each project's update on a branch.")
+@fleet.command(cls=ReportCommand, help=_UPDATE_HELP, short_help="Put the updates on branches.")
 def update(
     folders: Folders = None,
-    to: To = None,
+    to: ToOption = None,
     branch: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Branch name (default: headstart/update-<version>)."),

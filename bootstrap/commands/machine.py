@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import Command, Project, root
+from bootstrap.commands import ProjectOption, ReportCommand, root
 from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command(cls=Command, short_help="Set up this machine as the project's pins say.")
+@app.command(cls=ReportCommand, short_help="Set up this machine as the project's pins say.")
 def up(
     only: Annotated[
         str | None,
@@ -39,7 +39,7 @@ def up(
             "--vendor", metavar="DIR", help="Vendor folder (default: ./vendor).", show_default=False
         ),
     ] = None,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Report:
     """Set up this machine as the pins of the project say.
 
@@ -65,8 +65,8 @@ def up(
     return run_up(root(project), Options(only=only, proof=proof, yes=yes))
 
 
-@app.command(cls=Command, short_help="Show what `up` would do, and why.")
-def plan(project: Project = None) -> Report:
+@app.command(cls=ReportCommand, short_help="Show what `up` would do, and why.")
+def plan(project: ProjectOption = None) -> Report:
     """Show what `up` would do, why, and how long it usually takes.
 
     Changes nothing. The commands are shown as they would be run.
@@ -77,10 +77,10 @@ def plan(project: Project = None) -> Report:
     return views.plan(*look_ahead(root(project)))
 
 
-@app.command(cls=Command, short_help="Check thoroughly that everything is as pinned.")
+@app.command(cls=ReportCommand, short_help="Check thoroughly that everything is as pinned.")
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Repair what is broken.")] = False,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Check thoroughly that everything is as pinned; each finding names its repair.
 
@@ -100,10 +100,13 @@ def doctor(
     yield views.findings(pins, findings)
 
 
-@app.command(cls=Command, name="vendor", short_help="Fill a folder for machines without a network.")
+@app.command(cls=ReportCommand, name="vendor", short_help="Fill a folder for offline machines.")
 def fill_vendor(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", show_default=False)] = None,
-    project: Project = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Folder to fill.", show_default=False),
+    ] = None,
+    project: ProjectOption = None,
 ) -> Report:
     """Fill DIR (default: ./vendor) with everything needed to set up a similar machine offline.
 
@@ -131,7 +134,7 @@ render.
 """
 
 
-@app.command(cls=Command, help=_CAPTURE_HELP, short_help="Read the pins of what works here.")
+@app.command(cls=ReportCommand, help=_CAPTURE_HELP, short_help="Read the pins of what works here.")
 def capture(
     write: Annotated[bool, typer.Option("--write", help="Write the pins.")] = False,
     venv: Annotated[
@@ -140,7 +143,7 @@ def capture(
             "--from", metavar="VENV", help="Virtual environment to read.", show_default=False
         ),
     ] = None,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Report:
     from bootstrap.machine import capture
     from bootstrap.show import machine as views
@@ -150,8 +153,8 @@ def capture(
     return views.captured(captured, capture.write(folder, captured) if write else ())
 
 
-@app.command(cls=Command, short_help="Fast check against the pins, for hooks.")
-def check(project: Project = None) -> Report:
+@app.command(cls=ReportCommand, short_help="Fast check against the pins, for hooks.")
+def check(project: ProjectOption = None) -> Report:
     """Check fast whether Python, venv, pip and packages are still as pinned: 0 yes, 1 no.
 
     Leaves a shell script in the virtual environment, bin/headstart-check, that gives the same
@@ -167,8 +170,8 @@ def check(project: Project = None) -> Report:
     return views.findings(*still_as_pinned(root(project)))
 
 
-@app.command(cls=Command, name="journal", short_help="List the runs of `up` here.")
-def list_runs(project: Project = None) -> Report:
+@app.command(cls=ReportCommand, name="journal", short_help="List the runs of `up` here.")
+def list_runs(project: ProjectOption = None) -> Report:
     """List the runs of `up` for the project here, oldest first, from its journal."""
     from bootstrap.machine import undo
     from bootstrap.show import machine as views
@@ -176,11 +179,14 @@ def list_runs(project: Project = None) -> Report:
     return views.runs(undo.runs(root(project)))
 
 
-@app.command(cls=Command, name="undo", short_help="Undo a run of `up`.")
+@app.command(cls=ReportCommand, name="undo", short_help="Undo a run of `up`.")
 def undo_run(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run that `journal` lists.", show_default=False),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply it (without this: dry run).")] = False,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Report:
     """Undo a run of `up`: RUN (default: the last one that did something).
 
@@ -217,9 +223,12 @@ real error is shown.
 """
 
 
-@app.command(cls=Command, help=_EXPLAIN_HELP, short_help="Diagnose a failed Python build.")
+@app.command(cls=ReportCommand, help=_EXPLAIN_HELP, short_help="Diagnose a failed Python build.")
 def explain(
-    log: Annotated[Path | None, typer.Argument(metavar="[LOG]", show_default=False)] = None,
+    log: Annotated[
+        Path | None,
+        typer.Argument(metavar="[LOG]", help="Log, or folder of logs.", show_default=False),
+    ] = None,
 ) -> Report:
     from bootstrap.machine.diagnosis import diagnose
     from bootstrap.machine.diagnosis import log as logs

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.commands import Command
+from bootstrap.commands import ReportCommand
 from bootstrap.commands.machine import run_up
 from bootstrap.show.report import Report
 
@@ -41,7 +41,7 @@ Exit codes:
 """
 
 
-@app.command(cls=Command, help=_NEW_HELP, short_help="Create a new project.")
+@app.command(cls=ReportCommand, help=_NEW_HELP, short_help="Create a new project.")
 def new(
     dest: Annotated[Path, typer.Argument(metavar="DEST", help="Project folder: new, or empty.")],
     preset: Annotated[
@@ -84,7 +84,7 @@ def new(
     yield views.next_command(dest, "make dev" if up else "make up && make test")
 
 
-@app.command(cls=Command, short_help="List the presets.")
+@app.command(cls=ReportCommand, short_help="List the presets.")
 def presets() -> Report:
     """List the presets a project can start from, and what each adds."""
     from bootstrap.project import questions, template
@@ -93,7 +93,7 @@ def presets() -> Report:
     return views.presets(questions.load(template.locate().config).presets)
 
 
-@app.command(cls=Command, short_help="List the template versions in this package.")
+@app.command(cls=ReportCommand, short_help="List the template versions in this package.")
 def versions() -> Report:
     """List the released template versions in this package, oldest first."""
     from bootstrap.project import releases

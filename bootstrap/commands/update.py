@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import Command, Html, Project, To
+from bootstrap.commands import HtmlOption, ProjectOption, ReportCommand, ToOption
 from bootstrap.commands.verify import VerifyMode, finish_update, rollback
 from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
     from bootstrap.project.repository import Repository
-    from bootstrap.project.update import Project as Opened
-    from bootstrap.project.update import Target
+    from bootstrap.project.update import Project, Target
 
 app = typer.Typer()
 feature = typer.Typer(help="Add or remove a feature of the project here.", rich_markup_mode=None)
@@ -31,11 +30,12 @@ Verify = Annotated[
         show_default=False,
     ),
 ]
+Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
 
 
-@app.command(cls=Command, short_help="Show whether a newer template is available.")
-def status(project: Project = None) -> Report:
+@app.command(cls=ReportCommand, short_help="Show whether a newer template is available.")
+def status(project: ProjectOption = None) -> Report:
     """Show the project's template, what newer ones change, and how an update would end.
 
     Changes nothing. Exits with 2 when an update is available.
@@ -84,9 +84,9 @@ Exit codes:
 _EXCLUSIVE = "--preview or --diff, --continue, --abort and --rollback exclude each other."
 
 
-@app.command(cls=Command, help=_UPDATE_HELP, short_help="Update to a newer template.")
+@app.command(cls=ReportCommand, help=_UPDATE_HELP, short_help="Update to a newer template.")
 def update(
-    to: To = None,
+    to: ToOption = None,
     data: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
     ] = None,
@@ -102,8 +102,8 @@ def update(
     roll_back: Annotated[
         bool, typer.Option("--rollback", help="Undo the last finished update.")
     ] = False,
-    html: Html = None,
-    project: Project = None,
+    html: HtmlOption = None,
+    project: ProjectOption = None,
 ) -> Iterator[Report]:
     from bootstrap.project.update import target
 
@@ -130,13 +130,13 @@ def update(
             yield from _apply(opened, found, mode, html)
 
 
-@feature.command(cls=Command, short_help="Add a feature.")
+@feature.command(cls=ReportCommand, short_help="Add a feature.")
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Feature,
     preview: Preview = False,
-    html: Html = None,
+    html: HtmlOption = None,
     verify: Verify = None,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Add a feature: an update to the same template with this answer.
 
@@ -152,13 +152,13 @@ def add(
         yield from _apply(opened, target, VerifyMode(verify), html)
 
 
-@feature.command(cls=Command, short_help="Remove a feature.")
+@feature.command(cls=ReportCommand, short_help="Remove a feature.")
 def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Feature,
     preview: Preview = False,
-    html: Html = None,
+    html: HtmlOption = None,
     verify: Verify = None,
-    project: Project = None,
+    project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
     from bootstrap.project import update
@@ -171,13 +171,13 @@ def remove(
         yield from _apply(opened, target, VerifyMode(verify), html)
 
 
-@app.command(cls=Command, short_help="Show which files differ from the template.")
+@app.command(cls=ReportCommand, short_help="Show which files differ from the template.")
 def drift(
     fail: Annotated[
         bool, typer.Option("--fail", help="Exit with 3 if a difference is not accepted.")
     ] = False,
-    html: Html = None,
-    project: Project = None,
+    html: HtmlOption = None,
+    project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Show which files differ from what the template rendered: how, and since which commit.
 
@@ -203,7 +203,7 @@ def drift(
         yield report.with_page(html, lambda: page.drift(opened, found, read()))
 
 
-def _open(project: Path | None, html: Path | None = None) -> "Opened":
+def _open(project: Path | None, html: Path | None = None) -> "Project":
     """The project here, when it is certain that its page can be written."""
     from bootstrap.project import answers_file, update
 
@@ -222,7 +222,7 @@ def _repository(project: Path | None) -> "Repository":
 
 
 def _preview(
-    opened: "Opened", to: "Target", words: tuple[str, ...], html: Path | None
+    opened: "Project", to: "Target", words: tuple[str, ...], html: Path | None
 ) -> Iterator[Report]:
     from bootstrap.project import update
     from bootstrap.show import page
@@ -235,7 +235,9 @@ def _preview(
         yield report.with_page(html, lambda: build(diffs=prepared.diffs()))
 
 
-def _apply(opened: "Opened", to: "Target", mode: VerifyMode, html: Path | None) -> Iterator[Report]:
+def _apply(
+    opened: "Project", to: "Target", mode: VerifyMode, html: Path | None
+) -> Iterator[Report]:
     """Apply an update, and verify it where that is due or asked for.
 
     Programs get one document at the end, with the verification in it.
@@ -258,7 +260,7 @@ def _apply(opened: "Opened", to: "Target", mode: VerifyMode, html: Path | None) 
         yield from finish_update(repository, applied.update.after, mode, report)
 
 
-def _difference(opened: "Opened", to: "Target", path: str) -> Report:
+def _difference(opened: "Project", to: "Target", path: str) -> Report:
     from bootstrap.project import update
     from bootstrap.show import update as views
 

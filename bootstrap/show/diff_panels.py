@@ -73,12 +73,19 @@ def panel(
     title: str, patch: Patch, budget: Budget, rest: str = "", *, conflicted: bool = False
 ) -> Panel:
     """One diff, as much of it as there is room for."""
-    size = diff_lines.size(patch.hunks)
-    most = budget.reserve(size.total)
+    lines = patch.hunks.removesuffix("\n").split("\n") if patch.hunks else []
+    signs = [line[:1] for line in lines]
+    most = budget.reserve(len(lines))
     read = diff_lines.read_conflict if conflicted else diff_lines.read
-    lines = read(patch.hunks, most)
-    left_out = size.total - most
-    return Panel(title, tuple(_remarks(patch)), lines, size.new, size.removed, left_out, rest)
+    return Panel(
+        title=title,
+        remarks=tuple(_remarks(patch)),
+        lines=read(lines[:most]),
+        new=signs.count("+"),
+        removed=signs.count("-"),
+        left_out=len(lines) - most,
+        rest=rest,
+    )
 
 
 def _chosen(each: FileOutcome, diffs: Diffs) -> Iterable[tuple[str, Patch]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import ExitCode
-from bootstrap.show.items import Files, Group, Pair, Row
+from bootstrap.show.items import FileGroup, FileRow, Files, Pair
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def drift(drift: Drift, *, fail: bool) -> Report:
     return Report([_files(drift), *_formatted(drift)], document, code)
 
 
-def groups(drift: Drift) -> tuple[Group, ...]:
+def groups(drift: Drift) -> tuple[FileGroup, ...]:
     """The files of each kind, the unaccepted first."""
     found = (
         (kind, tuple(_row(each) for each in drift.files if _key(each) == kind.key))
         for kind in _KINDS
     )
     return tuple(
-        Group(kind.key, kind.sign, kind.key, kind.meaning, rows) for kind, rows in found if rows
+        FileGroup(kind.key, kind.sign, kind.key, kind.meaning, rows) for kind, rows in found if rows
     )
 
 
@@ -70,9 +70,9 @@ def _formatted(drift: Drift) -> Iterator[Item]:
         yield Pair("Only formatted differently, which is not drift", ", ".join(drift.formatted))
 
 
-def _row(each: Drifted) -> Row:
+def _row(each: Drifted) -> FileRow:
     note = (each.note,) if each.note else ()
-    return Row(each.path, (_since(each), *note, *_remarks(each)), cells=(_since(each),))
+    return FileRow(each.path, (_since(each), *note, *_remarks(each)), cells=(_since(each),))
 
 
 def _lines(each: Drifted) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
 from bootstrap.project.fleet import FleetEnding
-from bootstrap.show.items import Column, Table, TableRow
+from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.report import Report
 from bootstrap.show.text import count
 
@@ -73,7 +73,7 @@ def updated(standings: Sequence[ProjectStatus], here: Path, name: str) -> Report
         verified = f"git merge {name} && headstart update --verify"
         ending += [f"Next, in each: {verified}", f"or: {pull}"]
     items: Sequence[Item] = (
-        Table(_UPDATE_COLUMNS, rows),
+        ReportTable(_UPDATE_COLUMNS, rows),
         "",
         *ending,
         *_conflict_advice(standings),
@@ -97,7 +97,7 @@ def _decodable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _status_table(standings: Sequence[ProjectStatus], here: Path) -> Table:
+def _status_table(standings: Sequence[ProjectStatus], here: Path) -> ReportTable:
     rows = [
         TableRow(
             _SIGNS.get(each.ending, " "),
@@ -106,7 +106,7 @@ def _status_table(standings: Sequence[ProjectStatus], here: Path) -> Table:
         )
         for each in standings
     ]
-    return Table(_STATUS_COLUMNS, rows)
+    return ReportTable(_STATUS_COLUMNS, rows)
 
 
 def _status_ending(standings: Sequence[ProjectStatus], folders: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Row:
+class FileRow:
     """One file: its path, details, what to do about it, and its cells in the table of a page."""
 
     path: str
@@ -38,21 +38,21 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class FileGroup:
     """Files of one kind, and what that means."""
 
     kind: str
     sign: str
     title: str
     meaning: str
-    rows: tuple[Row, ...]
+    rows: tuple[FileRow, ...]
 
 
 @dataclass(frozen=True)
 class Files:
     """Files in groups, the most important first; `lines` are the same files for a pipe, by path."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[FileGroup, ...]
     lines: tuple[str, ...]
 
     @property
@@ -112,7 +112,7 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """One row for each of many things."""
 
     columns: tuple[Column, ...]
@@ -142,4 +142,4 @@ def _width(text: str) -> int:
     return len(text) + wide - sum(map(bool, map(combining, text)))
 
 
-Item = str | Pair | Files | Totals | PipeOnly | Diff | Table
+Item = str | Pair | Files | Totals | PipeOnly | Diff | ReportTable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.project.drift import Drift
     from bootstrap.project.update import AppliedUpdate, Project, Update
     from bootstrap.show.diff_panels import Panel
-    from bootstrap.show.items import Group, Pair
+    from bootstrap.show.items import FileGroup, Pair
 
 
 class NextCommand(NamedTuple):
@@ -42,7 +42,7 @@ class Page:
     sections: tuple[Section, ...] = ()
     pairs: tuple[Pair, ...] = ()
     columns: tuple[str, ...] = ("File", "Template", "You")
-    groups: tuple[Group, ...] = ()
+    groups: tuple[FileGroup, ...] = ()
     panels: Mapping[str, tuple[Panel, ...]] = field(default_factory=dict)
 
 
@@ -130,7 +130,7 @@ def _update(project: Project, update: Update, diffs: Diffs, rest: str) -> Page:
 
 
 def _panels(
-    project: Project, update: Update, groups: Sequence[Group], diffs: Diffs, rest: str
+    project: Project, update: Update, groups: Sequence[FileGroup], diffs: Diffs, rest: str
 ) -> Mapping[str, tuple[Panel, ...]]:
     """The diffs of each file, in the order of the page: conflicts are the first to get room."""
     budget = Budget()

@@ -49,7 +49,7 @@ def show(shown: Iterable[items.Item], *, colour: bool) -> None:
             console.print(Padding(_pairs(run), (0, 0, 0, 2)))
             continue
         for item in run:
-            console.width = whole if isinstance(item, items.Table) else min(whole, _WIDEST)
+            console.width = whole if isinstance(item, items.ReportTable) else min(whole, _WIDEST)
             _show(item, console)
 
 
@@ -66,7 +66,7 @@ def _show(item: items.Item, console: Console) -> None:
         for line in item.text.split("\n"):
             style = _DIFF_STYLES.get(line[:1], "") if line[:3] not in {"+++", "---"} else "bold"
             console.print(Text(escape(line, keep="\t"), style), soft_wrap=True)
-    elif isinstance(item, items.Table):
+    elif isinstance(item, items.ReportTable):
         _show_table(item, console)
 
 
@@ -81,7 +81,7 @@ def _pairs(shown: Iterable[items.Item]) -> Table:
     return table
 
 
-def _group(group: items.Group, width: int) -> Iterator[RenderableType]:
+def _group(group: items.FileGroup, width: int) -> Iterator[RenderableType]:
     style = f"bold {_STYLES.get(group.kind, '')}"
     title = Text(f"{group.sign} {len(group.rows)} {group.title}", style)
     yield Text.assemble(title, (f"  {group.meaning}", "dim"))
@@ -97,7 +97,7 @@ def _group(group: items.Group, width: int) -> Iterator[RenderableType]:
     yield Text()
 
 
-def _folders(rows: list[items.Row]) -> Table:
+def _folders(rows: list[items.FileRow]) -> Table:
     """Each folder once, and the names in it beside: a hundred files fit on a screen."""
     table = _grid("dim")
     split = sorted(row.path.rpartition("/") for row in rows)
@@ -107,14 +107,14 @@ def _folders(rows: list[items.Row]) -> Table:
     return table
 
 
-def _beside(rows: list[items.Row]) -> Table:
+def _beside(rows: list[items.FileRow]) -> Table:
     table = _grid()
     for row in rows:
         table.add_row(escape(row.path), Text("\n".join(map(escape, row.details)), "dim"))
     return table
 
 
-def _below(row: items.Row) -> Iterator[RenderableType]:
+def _below(row: items.FileRow) -> Iterator[RenderableType]:
     yield Padding(Text(escape(row.path), "bold" if row.advice else ""), (0, 0, 0, 4))
     for detail in row.details:
         yield Padding(Text(escape(detail), "" if row.advice else "dim"), (0, 0, 0, 6))
@@ -144,7 +144,7 @@ def _totals(totals: items.Totals) -> Text:
 # -- tables ----------------------------------------------------------------------------------------
 
 
-def _show_table(table: items.Table, console: Console) -> None:
+def _show_table(table: items.ReportTable, console: Console) -> None:
     """Each row is one line, with its sign before it and its notes below."""
     grid = _laid_out(table)
     least = sum((column.min_width or 0) + len(_GAP) for column in grid.columns)
@@ -158,7 +158,7 @@ def _show_table(table: items.Table, console: Console) -> None:
             console.print(Text(f"      {note}", "dim"), soft_wrap=True)
 
 
-def _laid_out(table: items.Table) -> Table:
+def _laid_out(table: items.ReportTable) -> Table:
     grid = Table(box=None, padding=(0, len(_GAP), 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(table.columns):
         texts = [column.head, *(row.cells[number] for row in table.rows)]

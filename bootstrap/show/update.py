@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bootstrap.errors import ExitCode
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
-from bootstrap.show.items import Diff, Files, Group, Pair, PipeOnly, Row, Totals
+from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
 from bootstrap.show.report import Report
 from bootstrap.show.verification import attention_document, attention_pairs
 
@@ -118,7 +118,7 @@ def pairs(update: Update) -> Iterator[Pair]:
     yield from attention_pairs(update.attention)
 
 
-def groups(update: Update, repository: Repository) -> tuple[Group, ...]:
+def groups(update: Update, repository: Repository) -> tuple[FileGroup, ...]:
     """The files of each outcome, conflicts first."""
     found = (
         (kind, [each for each in update.proposal.files if each.outcome is kind.outcome])
@@ -127,15 +127,15 @@ def groups(update: Update, repository: Repository) -> tuple[Group, ...]:
     return tuple(_group(kind, files, repository) for kind, files in found if files)
 
 
-def _group(kind: _OutcomeKind, files: Sequence[FileOutcome], repository: Repository) -> Group:
+def _group(kind: _OutcomeKind, files: Sequence[FileOutcome], repository: Repository) -> FileGroup:
     plural = "s" if kind.outcome is Outcome.CONFLICT and len(files) > 1 else ""
     rows = tuple(_row(each, repository) for each in files)
-    return Group(str(kind.outcome), kind.sign, f"{kind.outcome}{plural}", kind.meaning, rows)
+    return FileGroup(str(kind.outcome), kind.sign, f"{kind.outcome}{plural}", kind.meaning, rows)
 
 
-def _row(each: FileOutcome, repository: Repository) -> Row:
+def _row(each: FileOutcome, repository: Repository) -> FileRow:
     path = repository.path(each.path)
-    return Row(
+    return FileRow(
         path,
         details=(each.reason,) if each.reason else (),
         advice=advice(each, path) if each.outcome is Outcome.CONFLICT else "",

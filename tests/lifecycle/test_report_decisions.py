@@ -8,13 +8,19 @@ import pytest
 
 from bootstrap.project.diffs import Patch
 from bootstrap.show import diff_lines, diff_panels, terminal
-from bootstrap.show.items import Column, Table, TableRow
+from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.page_file import markdown
 from bootstrap.show.text import escape
 
 
+def split(diff: str) -> list[str]:
+    return diff.removesuffix("\n").split("\n")
+
+
 def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
-    return [(line.kind, line.before, line.after, line.text) for line in diff_lines.read(text, 99)]
+    return [
+        (line.kind, line.before, line.after, line.text) for line in diff_lines.read(split(text))
+    ]
 
 
 def test_lines_have_the_numbers_that_they_have_in_the_files() -> None:
@@ -49,15 +55,14 @@ def test_only_a_newline_ends_a_line() -> None:
 def test_what_differs_between_a_line_and_its_successor_is_marked(
     gone: str, new: str, differing: tuple[str, str]
 ) -> None:
-    _, before, after = diff_lines.read(f"@@ -1 +1 @@\n-{gone}\n+{new}\n", 9)
+    _, before, after = diff_lines.read(split(f"@@ -1 +1 @@\n-{gone}\n+{new}\n"))
     assert (before.text, after.text) == (gone, new)
-    marked = ("".join(part.text for part in line.parts if part.differs) for line in (before, after))
-    assert tuple(marked) == differing
+    assert (before.marked, after.marked) == differing
 
 
 def test_lines_that_are_not_as_many_are_not_compared() -> None:
-    lines = diff_lines.read("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n", 9)
-    assert not any(part.differs for line in lines for part in line.parts)
+    lines = diff_lines.read(split("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n"))
+    assert not any(line.marked for line in lines)
 
 
 def test_each_line_of_a_conflict_says_whose_it_is() -> None:
@@ -65,7 +70,7 @@ def test_each_line_of_a_conflict_says_whose_it_is() -> None:
         "@@ -1,3 +1,9 @@\n+=======\n+<<<<<<< 0123abc\n mine\n+||||||| 4567def\n+was\n+=======\n"
         "+theirs\n+>>>>>>> 89ab\n after\n+>>>>>>> quoted\n"
     )
-    read = [(line.origin, line.text) for line in diff_lines.read_conflict(diff, 99)][1:]
+    read = [(line.origin, line.text) for line in diff_lines.read_conflict(split(diff))][1:]
     assert read == [
         ("", "======="),
         ("marker", "<<<<<<< yours"),
@@ -92,7 +97,7 @@ def test_a_page_has_room_for_so_many_lines_and_says_what_it_left_out() -> None:
         (100, 501, 600),
         (0, 601, 600),
     ]
-    (line,) = diff_lines.read(f"+{'x' * 5000}\n", 9)
+    (line,) = diff_lines.read(split(f"+{'x' * 5000}\n"))
     assert line.text == "x" * 400 + " … 4600 more characters"
 
 
@@ -150,8 +155,8 @@ def test_a_character_that_would_act_is_told_by_its_number(text: str, shown: str)
 COLUMNS = (Column("project", shrinks=True), Column("behind", numeric=True), Column("why"))
 
 
-def table(*rows: tuple[str, ...]) -> Table:
-    return Table(COLUMNS, [TableRow(" ", cells) for cells in rows])
+def table(*rows: tuple[str, ...]) -> ReportTable:
+    return ReportTable(COLUMNS, [TableRow(" ", cells) for cells in rows])
 
 
 def at_a_terminal(
