@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from base64 import b64encode
-from contextlib import suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.files import draft
 from bootstrap.show.text import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bootstrap.show.page import Page
 
 _HERE = Path(__file__).parent
@@ -65,43 +67,41 @@ def check_writable(path: Path) -> None:
             why=(f"there is no folder {path.parent}",),
             next=(f"mkdir -p {path.parent}",),
         )
-    _check_replaceable(path)
-    try:
+    with _explained(path):
+        _check_replaceable(path)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 def write(page: Page, path: Path) -> None:
     """Write the page: complete, or not at all."""
-    _check_replaceable(path)
-    text = render(page).encode("utf-8")
-    try:
-        draft = Path(f"{path}.{os.getpid()}.draft")
-        try:
-            draft.write_bytes(text)
-            draft.replace(path)
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    with _explained(path):
+        _check_replaceable(path)
+        with draft(path) as beside:
+            beside.write_bytes(render(page).encode("utf-8"))
 
 
 def _check_replaceable(path: Path) -> None:
     """Replace only an earlier report: another file may be somebody's work."""
     if not path.exists() and not path.is_symlink():
         return
-    try:
-        earlier = path.is_file() and path.read_bytes()[: len(_MARK)] == _MARK.encode()
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not earlier:
+    if not path.is_file() or path.read_bytes()[: len(_MARK)] != _MARK.encode():
         raise Refused(
             f"{path} already exists, and is no report of Headstart.",
             next=("choose another file, or remove that one",),
         )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HeadstartError(
+            f"The report cannot be written to {path}.",
+            why=(error.strerror or str(error),),
+            next=("choose a file in a folder that you can write to",),
+        ) from error
 
 
 def _asset(name: str) -> str:
@@ -111,11 +111,3 @@ def _asset(name: str) -> str:
 def _digest(text: str) -> str:
     """The hash by which a Content-Security-Policy allows one style or script."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-def _unwritable(path: Path, error: OSError) -> HeadstartError:
-    return HeadstartError(
-        f"The report cannot be written to {path}.",
-        why=(error.strerror or str(error),),
-        next=("choose a file in a folder that you can write to",),
-    )

@@ -70,6 +70,72 @@ def _answer(question: str, *, default: bool) -> bool:
     return answer in {"y", "yes"} if answer else default
 
 
+# -- what moves ------------------------------------------------------------------------------------
+
+
+def _moves() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class _Spinner:
+    """One line that lives as long as its step."""
+
+    _shown: Progress | None = None
+
+    def start(self, title: str, description: str = "", usual: str = "") -> None:
+        from rich import progress  # noqa: PLC0415 - 0.15 s, which a no-op never pays
+
+        self._shown = _moving(
+            progress.TextColumn("{task.fields[title]}", markup=False),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.fields[usual]}", markup=False, style="dim"),
+        )
+        self._shown.add_task(description, total=None, title=title, usual=usual)
+        self._shown.start()
+
+    def update(self, description: str, usual: str) -> None:
+        if self._shown:
+            self._shown.update(self._shown.task_ids[0], description=description, usual=usual)
+
+    def print(self, text: str) -> None:
+        if self._shown:
+            self._shown.console.print(text, markup=False, highlight=False)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        if self._shown:
+            self._shown.stop()
+        yield
+        if self._shown:
+            self._shown.start()
+
+    def stop(self) -> None:
+        if self._shown:
+            self._shown.stop()
+        self._shown = None
+
+
+def _counter() -> Progress:
+    from rich import progress  # noqa: PLC0415
+
+    return _moving(
+        progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn()
+    )
+
+
+def _moving(*columns: ProgressColumn) -> Progress:
+    from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        *columns,
+        progress.TextColumn("{task.description}", markup=False, style="dim"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
 # -- a run of `up` ---------------------------------------------------------------------------------
 
 
@@ -157,45 +223,32 @@ class PlainObserver:
 class TerminalObserver(PlainObserver):
     """The running step with a spinner, its elapsed time and how long it usually takes."""
 
-    _spinner: Progress | None = field(default=None, init=False)
+    _spinner: _Spinner = field(default_factory=_Spinner, init=False)
 
     def step_started(self, step: PlannedStep) -> None:
         usual = f"usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
-        self._spinner = _spinner(step.title, step.reason, usual)
+        self._spinner.start(step.title, step.reason, usual)
 
     def step_advanced(self, advance: Advance) -> None:
-        if self._spinner:
-            left = f"about {duration(advance.left)} left" if advance.left else ""
-            done = round(advance.fraction * _BAR)
-            bar = "█" * done + "░" * (_BAR - done)
-            shown = f"{advance.fraction:>4.0%} {bar} {advance.phase}"
-            self._spinner.update(self._spinner.task_ids[0], description=shown, usual=left)
+        left = f"about {duration(advance.left)} left" if advance.left else ""
+        done = round(advance.fraction * _BAR)
+        bar = "█" * done + "░" * (_BAR - done)
+        self._spinner.update(f"{advance.fraction:>4.0%} {bar} {advance.phase}", left)
 
     def step_told(self, text: str) -> None:
-        if self._spinner:
-            self._spinner.console.print(f"      {text}", markup=False, highlight=False)
+        self._spinner.print(f"      {text}")
 
     def step_asks(self, question: str) -> bool:
-        if self._spinner is None:
+        with self._spinner.paused():
             return super().step_asks(question)
-        self._spinner.stop()
-        try:
-            return super().step_asks(question)
-        finally:
-            self._spinner.start()
 
     def step_done(self, taken: Taken) -> None:
-        self._stop()
+        self._spinner.stop()
         super().step_done(taken)
 
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None:
-        self._stop()
+        self._spinner.stop()
         super().step_stopped(step, ending)
-
-    def _stop(self) -> None:
-        if self._spinner:
-            self._spinner.stop()
-            self._spinner = None
 
 
 def versions(pins: Pins) -> str:
@@ -229,59 +282,15 @@ class PlainChecks(SilentChecks):
 class MovingChecks(PlainChecks):
     """And a spinner with its time while it runs."""
 
-    _spinner: Progress | None = field(default=None, init=False)
+    _spinner: _Spinner = field(default_factory=_Spinner, init=False)
 
     def check_started(self, name: str) -> None:
         if name != "environment":  # that shows steps of its own
-            self._spinner = _spinner(name)
+            self._spinner.start(name)
 
     def check_done(self, check: Check) -> None:
-        self.check_stopped(check.name)
+        self._spinner.stop()
         super().check_done(check)
 
     def check_stopped(self, name: str) -> None:  # noqa: ARG002
-        if self._spinner:
-            self._spinner.stop()
-            self._spinner = None
-
-
-# -- what moves ------------------------------------------------------------------------------------
-
-
-def _moves() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _spinner(title: str, description: str = "", usual: str = "") -> Progress:
-    """One line that lives as long as its step."""
-    from rich import progress  # noqa: PLC0415 - 0.15 s, which a no-op never pays
-
-    spinner = _moving(
-        progress.TextColumn("{task.fields[title]}", markup=False),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("{task.fields[usual]}", markup=False, style="dim"),
-    )
-    spinner.add_task(description, total=None, title=title, usual=usual)
-    spinner.start()
-    return spinner
-
-
-def _counter() -> Progress:
-    from rich import progress  # noqa: PLC0415
-
-    return _moving(
-        progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn()
-    )
-
-
-def _moving(*columns: ProgressColumn) -> Progress:
-    from rich import progress  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-
-    return progress.Progress(
-        progress.SpinnerColumn(),
-        *columns,
-        progress.TextColumn("{task.description}", markup=False, style="dim"),
-        console=Console(stderr=True),
-        transient=True,
-    )
+        self._spinner.stop()
