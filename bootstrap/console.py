@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from bootstrap.errors import HeadstartError
-    from bootstrap.machine.apply import Observer, Outcome, Taken
+    from bootstrap.machine.apply import Observer, RunOutcome, Taken
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.capture import Captured
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
+    from bootstrap.machine.edits import Reversal
     from bootstrap.machine.journal import Unfinished
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
-    from bootstrap.machine.undo import Reversal, Run
+    from bootstrap.machine.undo import Run
     from bootstrap.machine.vendor import Vendored
     from bootstrap.project.answers import Answers
     from bootstrap.project.create import Created
@@ -173,7 +174,7 @@ def counting(total: int, form: Format) -> Iterator[Callable[[str], None]]:
     yield lambda name: _note(f"  {next(done)}/{total} {name}") if form == "text" else None
 
 
-def show_outcome(outcome: Outcome, form: Format) -> None:
+def show_outcome(outcome: RunOutcome, form: Format) -> None:
     pins = outcome.pins
     if form == "json":
         _print_json({"event": "result"} | _outcome_document(outcome))
@@ -186,7 +187,7 @@ def show_outcome(outcome: Outcome, form: Format) -> None:
     _say(f"{_green('✓')} {pins.project} is up, in {duration(outcome.seconds)}.")
 
 
-def _outcome_document(outcome: Outcome) -> dict[str, object]:
+def _outcome_document(outcome: RunOutcome) -> dict[str, object]:
     return {
         "outcome": "done" if outcome.taken else "nothing-to-do",
         "project": outcome.pins.project,

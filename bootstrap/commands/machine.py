@@ -58,7 +58,7 @@ def up(
         from bootstrap.machine import vendor
 
         os.environ.update(vendor.variables(root(project), vendored))
-    options = Options(only=only, proof="always" if prove else "when-changed", yes=yes)
+    options = Options(only=only, verify="always" if prove else "when-changed", yes=yes)
     bring_up(root(project), form(as_json), options)
 
 
@@ -209,6 +209,20 @@ def undo_run(
     else:
         _, chosen, reversals = undo.prepare(folder, run)
     console.show_reversals(chosen, reversals, form(as_json), done=yes)
+
+
+@app.command(name="schema", short_help="Print the JSON Schema of toolchain.yml.")
+def print_schema() -> None:
+    """Print the JSON Schema of toolchain.yml, by which editors complete and check it.
+
+    \b
+    headstart schema > toolchain.schema.json
+    """
+    import json
+
+    from bootstrap.machine import toolchain
+
+    typer.echo(json.dumps(toolchain.json_schema(), indent=2))
 
 
 _EXPLAIN_HELP = """Say why a Python could not be built, from the log of its build.

@@ -78,7 +78,7 @@ def new(
         from bootstrap.machine.apply import Options
 
         # A new project is proven whatever was proven at its place before.
-        bring_up(created.path, form(as_json), Options(proof="always"))
+        bring_up(created.path, form(as_json), Options(verify="always"))
     console.show_next(dest, "make dev" if up else "make up && make test", form(as_json))
 
 

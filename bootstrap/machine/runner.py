@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
-from bootstrap.machine.causes import evident_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +85,9 @@ class CommandError(HeadstartError):
     """A command of a step ended with an error; its last lines are told."""
 
     def __init__(self, argv: Sequence[str], result: CommandResult, log: Path) -> None:
-        cause = evident_cause(result.output)
+        from bootstrap.machine.diagnosis.causes import cause_of_command  # noqa: PLC0415 - yaml
+
+        cause = cause_of_command(result.output)
         super().__init__(
             f"`{shlex.join(argv)}` {_ending(result.code)}.",
             why=((cause,) if cause else ()) + result.tail(_TAIL),

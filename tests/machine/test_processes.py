@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap.machine.causes import evident_cause
+from bootstrap.machine.diagnosis.causes import cause_of_command
 from bootstrap.machine.runner import CommandError, Runner, clean_environment, probe_project
 from bootstrap.processes import ProcessId, identify, is_running
 from tests.machine.test_plan import PINS
@@ -62,7 +62,7 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
     ],
 )
 def test_an_evident_cause_is_named_and_no_other(output: str, expected: str | None) -> None:
-    cause = evident_cause(output)
+    cause = cause_of_command(output)
     assert cause is None if expected is None else expected in str(cause)
 
 

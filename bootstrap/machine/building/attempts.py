@@ -12,9 +12,9 @@ from bootstrap.versions import numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bootstrap.machine.building.preflight import BuildFact
     from bootstrap.machine.diagnosis.causes import Retry
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.facts.platform import PlatformFact
 
 MOST = 3
@@ -27,7 +27,7 @@ _CORRECTED = {(3, 13): 15, (3, 14): 7}
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one build changes of the surroundings it is given, and why."""
+    """What one build changes of the process environment it is given, and why."""
 
     why: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Attempt:
     def framework(self) -> bool:
         return "--enable-framework" in self.environment.get("PYTHON_CONFIGURE_OPTS", "")
 
-    def applied(self, surroundings: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in surroundings.items() if name not in self.drop}
+    def applied(self, given: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in given.items() if name not in self.drop}
         return kept | self.environment
 
 
@@ -60,11 +60,11 @@ def first(fact: BuildFact, version: str) -> Attempt:
     return attempt
 
 
-def following(
+def next_attempt(
     made: tuple[Attempt, ...],
     diagnosis: Diagnosis,
     platform: PlatformFact,
-    roomy: str,
+    user_tmpdir: str,
     given: Mapping[str, str] = MappingProxyType({}),
 ) -> Attempt | None:
     """The next rung after these have failed, the last for that reason; None at the end.
@@ -74,7 +74,7 @@ def following(
     last = made[-1]
     if len(made) >= MOST:
         return None
-    if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, roomy, given)):
+    if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, user_tmpdir, given)):
         told = [f"{name}={value}" for name, value in repaired.environment.items()]
         told += [f"without {name}" for name in repaired.drop]
         why = f"{diagnosis.cause}: once more with {', '.join(told)}"
@@ -85,12 +85,15 @@ def following(
     return None
 
 
-def _repaired(last: Attempt, retry: Retry, roomy: str, given: Mapping[str, str]) -> Attempt | None:
+def _repaired(
+    last: Attempt, retry: Retry, user_tmpdir: str, given: Mapping[str, str]
+) -> Attempt | None:
     """The attempt with the repair; None where that would change nothing."""
     present = {**given, **last.environment}
     stripped = _stripped(retry, present)
     values = {
-        name: roomy if value == "{roomy}" else value for name, value in retry.environment.items()
+        name: user_tmpdir if value == "{user_tmpdir}" else value
+        for name, value in retry.environment.items()
     }
     drop = {*last.drop, *(set(retry.drop) & present.keys())}
     drop |= {name for name, value in stripped.items() if not value}

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv, state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import exclusive, write_atomically
-from bootstrap.machine.building import attempts, history, surroundings, verify
+from bootstrap.machine.building import attempts, build_env, progress
 from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
 from bootstrap.machine.diagnosis.causes import UNKNOWN
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
+from bootstrap.machine.facts import python as interpreters
 from bootstrap.machine.runner import CommandError
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from bootstrap.machine.building.attempts import Attempt
-    from bootstrap.machine.building.preflight import Site
+    from bootstrap.machine.building.preflight import BuildFact, Site
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.diagnosis.causes import Cause
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.runner import Runner
 
 
@@ -64,14 +64,14 @@ class Builder:
         with one_builder(self.site.prefix, self.tell):
             python = pyenv.executable(self.site.prefix, self.site.version)
             waited = python and not pyenv.marker(self.site.prefix).exists()
-            if python and waited and verify.defect(python, self.site.version) is None:
+            if python and waited and interpreters.defect(python, self.site.version) is None:
                 return f"{self.site.version}, built meanwhile for another project"
             return self._climb()
 
     def _climb(self) -> str:
         made: tuple[Attempt, ...] = (attempts.first(self.fact, self.site.version),)
         found: tuple[Diagnosis, ...] = ()
-        for name in surroundings.left_out(self.site.given, self.site.platform):
+        for name in build_env.left_out(self.site.given, self.site.platform):
             self.tell(f"left out of the build: {name}")
         while True:
             for why in made[-1].why:
@@ -84,7 +84,7 @@ class Builder:
                 )
             found = (*found, diagnosis)
             platform, given = self.site.platform, self.site.given
-            following = attempts.following(made, diagnosis, platform, roomy(), given)
+            following = attempts.next_attempt(made, diagnosis, platform, user_tmpdir(), given)
             if following is None:
                 raise failure(self.site, found, folder.parent)
             made = (*made, following)
@@ -92,7 +92,7 @@ class Builder:
     def _attempt(self, attempt: Attempt, folder: Path) -> Diagnosis | None:
         """One build; None when it verifies, else why not. No half prefix stays."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        environment = attempt.applied(surroundings.clean(self.site.given, self.site.platform))
+        environment = attempt.applied(build_env.clean(self.site.given, self.site.platform))
         if "TMPDIR" in environment:
             Path(environment["TMPDIR"]).mkdir(parents=True, exist_ok=True)
         home = environment.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
@@ -105,13 +105,13 @@ class Builder:
         finally:
             end(self.site, verified=verified)
         if not attempt.environment and diagnosis and self.site.platform.system == "macos":
-            history.remember_failure(self.site.version)
+            progress.remember_failure(self.site.version)
         return diagnosis
 
     def _run(self, environment: dict[str, str], work: Path, folder: Path) -> Diagnosis | None:
-        progress = Progress(history.latest(self.site.version))
+        advancing = Progress(progress.latest(self.site.version))
         console = folder / "console.log"
-        watch = _Watch(work, console, progress, self.advance)
+        watch = _Watch(work, console, advancing, self.advance)
         started = time.monotonic()
         doomed: Cause | None = None
         try:
@@ -125,7 +125,7 @@ class Builder:
             keep_logs(work, folder)
         wrong = self._wrong(environment) if doomed is None else str(doomed.explanation)
         if wrong is None:
-            history.remember(progress.learned(self.site.version, time.monotonic() - started))
+            progress.remember(advancing.learned(self.site.version, time.monotonic() - started))
             return None
         return _diagnosed(folder, wrong, self.site)
 
@@ -134,7 +134,7 @@ class Builder:
         if python is None:
             return "pyenv has left no interpreter"
         options = environment.get("PYTHON_CONFIGURE_OPTS", "")
-        return verify.defect(python, self.site.version, self.site.platform.machine, options)
+        return interpreters.defect(python, self.site.version, self.site.platform.machine, options)
 
 
 def one_builder(prefix: Path, tell: Callable[[str], None]) -> AbstractContextManager[None]:
@@ -174,7 +174,7 @@ def end(site: Site, *, verified: bool) -> None:
             earlier[-1].rename(site.prefix)
 
 
-def roomy() -> str:
+def user_tmpdir() -> str:
     """A folder for temporary files that is the user's own: not on a small or closed /tmp."""
     return str(Path.home() / ".cache" / "headstart" / "tmp")
 

@@ -1,4 +1,4 @@
-"""The causes this version knows, read from `signatures.yml`."""
+"""The causes this version knows, read from `signatures.yml`: of builds, and of other commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bootstrap.versions import numbers
 
 CauseId = NewType("CauseId", str)
 Version = tuple[int, ...]
-Row = dict[str, object]
+CauseRow = dict[str, object]
 
 UNKNOWN = CauseId("unknown")
 _FILE = Path(__file__).with_name("signatures.yml")
@@ -61,15 +61,30 @@ class Cause:
 @cache
 def all_causes() -> tuple[Cause, ...]:
     """In order of precedence."""
-    document: dict[str, Row] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return tuple(_cause(CauseId(name), row) for name, row in document.items())
+    rows = _document().items()
+    return tuple(_cause(CauseId(name), row) for name, row in rows if "signatures" in row)
+
+
+def cause_of_command(output: str) -> str | None:
+    """One sentence where the output makes the cause evident; else the output says it best."""
+    for row in (_row(each["command"]) for each in _document().values() if "command" in each):
+        for signature in _items(row["signatures"]):
+            if match := _compiled(signature).search(output):
+                return str(row["sentence"]).format(**match.groupdict())
+    return None
+
+
+@cache
+def _document() -> dict[str, CauseRow]:
+    document: dict[str, CauseRow] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 def cause_named(name: str) -> Cause:
     return next(cause for cause in all_causes() if cause.id == name)
 
 
-def _cause(name: CauseId, row: Row) -> Cause:
+def _cause(name: CauseId, row: CauseRow) -> Cause:
     return Cause(
         id=name,
         explanation=str(row["explanation"]),
@@ -101,7 +116,7 @@ def _signature(written: object) -> Signature:
     )
 
 
-def _retry(row: Row) -> Retry:
+def _retry(row: CauseRow) -> Retry:
     environment = {name: str(value) for name, value in _row(row.get("environment")).items()}
     strip = {name: _compiled(options) for name, options in _row(row.get("strip")).items()}
     return Retry(environment, _texts(row.get("drop")), strip)
@@ -119,5 +134,5 @@ def _items(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
-def _row(value: object) -> Row:
+def _row(value: object) -> CauseRow:
     return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}

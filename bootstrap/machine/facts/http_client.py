@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import state
-from bootstrap.machine import addresses
-from bootstrap.machine.facts.environment import variables
+from bootstrap.machine.edits import base_url
+from bootstrap.machine.facts.checkout import variables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bootstrap.machine.pins import HttpClient, Pins
+    from bootstrap.machine.pins import Pins
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class HttpClientFact:
     typed: tuple[Named, ...] = ()
 
 
-NO_HTTP_CLIENT = HttpClientFact()
-
-
-def look(pins: Pins, client: HttpClient) -> HttpClientFact:
+def look(pins: Pins) -> HttpClientFact:
     """Reads files alone."""
-    settings = variables(pins.environment.file) if pins.environment else {}
-    address = addresses.listening(client.url, settings)
-    named = ((file, addresses.read(file)) for file in client.files)
+    client = pins.http_client
+    if client is None:
+        return HttpClientFact()
+    settings = variables(pins.dotenv.file) if pins.dotenv else {}
+    address = base_url.listening(client.url, settings)
+    named = ((file, base_url.named_by(file)) for file in client.files)
     others = [Named(file, each) for file, each in named if each not in {None, address}]
     ours = filled_in(pins) | {client.url, ""} if others else set()
     return HttpClientFact(

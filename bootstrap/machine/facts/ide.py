@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import state
-from bootstrap.machine import pycharm
+from bootstrap.machine.edits import pycharm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bootstrap.machine.edits.pycharm import PycharmSdk
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.pycharm import Interpreter
 
 VSCODE = ".vscode/settings.json"
 _SETTING = re.compile(r'^\s*"python\.defaultInterpreterPath"\s*:\s*"([^"]+)"', re.MULTILINE)
@@ -63,9 +63,6 @@ class IdeFact:
         return named[-1] if named else ""
 
 
-NO_IDE = IdeFact()
-
-
 def look(pins: Pins) -> IdeFact:
     """Reads files alone, and none where the project pins no IDE."""
     vscode = _named_by_vscode(pins) if "vscode" in pins.ide else ""
@@ -88,7 +85,7 @@ def stamp(pins: Pins, pycharms: Sequence[PyCharm]) -> Path:
 
 def _pycharms(pins: Pins) -> Iterator[PyCharm]:
     folders = pycharm.settings_folders(Path.home(), os.environ)
-    lists = {folder: _read(folder) for folder in folders}
+    lists = {folder: _listed(folder) for folder in folders}
     name = agreed_name(pins, [each for each in lists.values() if each is not None])
     for folder, entries in lists.items():
         if entries is None:
@@ -101,16 +98,16 @@ def _pycharms(pins: Pins) -> Iterator[PyCharm]:
             yield PyCharm(folder, "running" if pycharm.is_running(folder) else "unknown", name)
 
 
-def _read(folder: Path) -> tuple[Interpreter, ...] | None:
+def _listed(folder: Path) -> tuple[PycharmSdk, ...] | None:
     if not os.access(folder / "options", os.W_OK):
         return None
     try:
-        return pycharm.interpreters(pycharm.read(pycharm.table_in(folder)))
+        return pycharm.sdks_in(pycharm.text_of(pycharm.table_in(folder)))
     except pycharm.UnreadableError:
         return None
 
 
-def agreed_name(pins: Pins, lists: Sequence[Sequence[Interpreter]]) -> str:
+def agreed_name(pins: Pins, lists: Sequence[Sequence[PycharmSdk]]) -> str:
     """`project_3.13.0`, which every PyCharm shares; numbered where another checkout has it."""
     home = str(pins.venv_python)
     taken = {

@@ -37,18 +37,15 @@ class ShellFact:
     told: bool = True
 
 
-NO_SHELL = ShellFact()
-
-
 def look(pins: Pins) -> ShellFact:
     """Reads a profile only where a program is not on PATH."""
     unseen = tuple(_unseen(pins))
     if not unseen:
-        return NO_SHELL
+        return ShellFact()
     profile = profile_of(os.environ, Path.home())
     text = _set_up(profile) if profile else ""
     folders = tuple(each for each in unseen if not _is_named(each, text))
-    return ShellFact(profile, folders, stamp(folders).exists()) if folders else NO_SHELL
+    return ShellFact(profile, folders, stamp(folders).exists()) if folders else ShellFact()
 
 
 def stamp(folders: tuple[Path, ...]) -> Path:

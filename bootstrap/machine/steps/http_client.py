@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from bootstrap import state
 from bootstrap.files import write_atomically
-from bootstrap.machine import addresses
-from bootstrap.machine.facts.http_client import NO_HTTP_CLIENT, filled_in, look, memory
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.edits import base_url
+from bootstrap.machine.facts.http_client import HttpClientFact, filled_in, look, memory
+from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.http_client import Named
-    from bootstrap.machine.pins import HttpClient, Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.pins import HttpClientPin, Pins
+    from bootstrap.machine.steps.step import StepContext
 
 
-class HttpClientStep:
+class HttpClientStep(Step):
     name = StepName("http-client")
     title = "HTTP client"
 
@@ -35,7 +35,7 @@ class HttpClientStep:
         return "; ".join(told) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, http_client=NO_HTTP_CLIENT)
+        return replace(facts, http_client=HttpClientFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         client, fact = pins.http_client, facts.http_client
@@ -43,7 +43,7 @@ class HttpClientStep:
         edited = (f"set baseUrl to {fact.address} in {pins.shown(x.file)}" for x in fact.stale)
         return (*written, *edited)
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         """Write what is missing, then fill in the address wherever no person has typed one."""
         pins, client = context.pins, context.pins.http_client
         if client is None:
@@ -53,9 +53,9 @@ class HttpClientStep:
         if context.facts.http_client.missing:
             context.run(client.command)
         made = _around(pins, client) - before
-        fact = look(pins, client)
+        fact = look(pins)
         for each in fact.stale:
-            addresses.write(each.file, fact.address)
+            base_url.set_url(each.file, fact.address)
             if each.file not in made:
                 context.changed("address", str(each.file), f"{each.address} {fact.address}")
         for file in sorted(made):
@@ -94,7 +94,7 @@ def _remember(pins: Pins, address: str) -> None:
         write_atomically(memory(pins), lines, mode=0o600)
 
 
-def _around(pins: Pins, client: HttpClient) -> set[Path]:
+def _around(pins: Pins, client: HttpClientPin) -> set[Path]:
     """The client's files, and what else is in folders that are theirs alone."""
     folders = {file.parent for file in client.files} - {pins.root}
     found = {path for folder in folders for path in folder.rglob("*")} | set(client.files)

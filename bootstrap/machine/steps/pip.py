@@ -7,10 +7,9 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.facts.packages import distributions
-from bootstrap.machine.facts.pip import PipFact
+from bootstrap.machine.facts.packages import PipFact, distributions
 from bootstrap.machine.runner import CommandError, probe_project
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.packages import Distribution
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 
-class Pip:
+class PipStep(Step):
     name = StepName("pip")
     title = "pip"
 
@@ -30,33 +29,32 @@ class Pip:
         if facts.pip.version == pins.pip:
             return None
         if facts.pip.version is None:
-            return "the environment has no whole pip"
+            return "the venv has no whole pip"
         return f"pip {facts.pip.version} is installed, {pins.pip} is pinned"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         return replace(facts, pip=PipFact(pins.pip))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join((str(pins.venv_python), "-m", "pip", *_install(pins))),)
+        return (shlex.join((*pins.venv_pip, *_install(pins))),)
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         pins = context.pins
         _forget(each for each in _pips(pins) if not each.complete)
         try:
-            context.run((str(pins.venv_python), "-m", "pip", *_install(pins)))
+            context.run((*pins.venv_pip, *_install(pins)))
         except CommandError:
             # The pip in there may be missing, or one that cannot work on this Python.
-            anew = ("--force-reinstall", "--no-deps")
-            context.run((str(pins.venv_python), *_another_pip(context), *_install(pins), *anew))
+            forced = ("--force-reinstall", "--no-deps")
+            context.run((str(pins.venv_python), *_another_pip(context), *_install(pins), *forced))
         return f"{context.facts.pip.version or 'none'} → {pins.pip}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        pip = (str(pins.venv_python), "-m", "pip")
-        version = probe_project((*pip, "-V"), pins)
+        version = probe_project((*pins.venv_pip, "-V"), pins)
         if version.output.split()[:2] != ["pip", pins.pip]:
             return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
         # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
-        listing = probe_project((*pip, "list"), pins)
+        listing = probe_project((*pins.venv_pip, "list"), pins)
         if listing.code:
             return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
@@ -79,7 +77,7 @@ def _forget(pips: Iterable[Distribution]) -> None:
         shutil.rmtree(each.folder)
 
 
-def _another_pip(context: Context) -> tuple[str, ...]:
+def _another_pip(context: StepContext) -> tuple[str, ...]:
     """A pip that works on this Python: virtualenv carries a wheel that runs as it is.
 
     virtualenv has dropped the oldest Pythons: those get the pip they carry themselves.

@@ -10,20 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.homebrew import is_installed
-from bootstrap.machine.facts.platform import homebrew
+from bootstrap.machine.facts.platform import homebrew, is_installed
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
-from bootstrap.machine.homebrew import install, install_command
 from bootstrap.machine.runner import clean_environment
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
+from bootstrap.machine.steps.tools import install, install_command
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.services import Service
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 _SECONDS = 60.0
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -42,12 +41,12 @@ _UNITS = {
 }
 
 
-class Services:
+class ServicesStep(Step):
     name = StepName("services")
     title = "Services"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        told = [f"{each.shown} does not answer" for each in facts.services.silent]
+        told = [f"{each.shown} does not respond" for each in facts.services.silent]
         told += [
             f"the database {each.database} on {each.shown} may not be there"
             for each in facts.services.without_database
@@ -63,7 +62,7 @@ class Services:
         make = (shlex.join(_make(each)) for each in facts.services.without_database)
         return tuple(dict.fromkeys((*start, *make)))
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         """Start what is silent where that needs no root, and make what databases are missing."""
         pins, fact = context.pins, context.facts.services
         if fact.silent:
@@ -79,7 +78,8 @@ class Services:
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         silent = facts.services.silent
         found = [
-            Finding(self.name, "broken", f"{x.shown} is silent", "headstart up") for x in silent
+            Finding(self.name, "broken", f"{x.shown} does not respond", "headstart up")
+            for x in silent
         ]
         return tuple(found)
 
@@ -97,10 +97,10 @@ def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"sudo systemctl start {_UNITS[each.kind]}" for each in silent))
 
 
-def _start(context: Context, silent: tuple[Service, ...]) -> None:
+def _start(context: StepContext, silent: tuple[Service, ...]) -> None:
     commands = start_commands(context.pins, silent)
     if commands[0].startswith("sudo"):
-        told = tuple(f"{each.shown} does not answer" for each in silent)
+        told = tuple(f"{each.shown} does not respond" for each in silent)
         raise Refused("A service is not running.", why=told, next=(*commands, "headstart up"))
     for command in commands:
         words = tuple(shlex.split(command))
@@ -112,7 +112,7 @@ def _start(context: Context, silent: tuple[Service, ...]) -> None:
     while still := [each.shown for each in silent if not answers(each)]:
         if time.monotonic() > deadline:
             raise HeadstartError(
-                f"Started, but silent: {', '.join(still)}.", next=("docker compose logs",)
+                f"Started, but not responding: {', '.join(still)}.", next=("docker compose logs",)
             )
         time.sleep(0.2)
 
@@ -136,7 +136,7 @@ def _compose(pins: Pins) -> tuple[str, ...]:
     return ("docker", "compose", "--file", file, "up", "--detach", "--wait")
 
 
-def _make_database(context: Context, service: Service) -> None:
+def _make_database(context: StepContext, service: Service) -> None:
     """Never more than CREATE DATABASE; a password goes by the environment, which no log keeps."""
     secret = {"MYSQL_PWD": service.password, "PGPASSWORD": service.password}
     environment = clean_environment(os.environ, context.pins) | (secret if service.password else {})

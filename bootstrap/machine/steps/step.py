@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NewType, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ ChangeKind = Literal[
 ]
 
 
-class Changed(Protocol):
+class RecordChange(Protocol):
     def __call__(self, kind: ChangeKind, what: str, to: str = "") -> None: ...
 
 
@@ -34,7 +35,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Context:
+class StepContext:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
@@ -50,36 +51,44 @@ class Context:
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
     record: Callable[[Literal["proving", "proven"], str], None]
-    changed: Changed
+    changed: RecordChange
     agrees: Callable[[str], bool]
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)
 
 
-class Step(Protocol):
-    """`needed` and `expect` are pure: together they are the plan. Only `run` changes anything."""
+class Step(ABC):
+    """`needed` and `expect` are pure: together they are the plan. Only `run` changes anything.
 
-    @property
-    def name(self) -> StepName: ...
+    `prepares` names the step that this one is only there for: it is taken with it. What is
+    `deferrable` breaks nothing while it is needed.
+    """
 
-    @property
-    def title(self) -> str: ...
+    name: ClassVar[StepName]
+    title: ClassVar[str]
+    prepares: ClassVar[str] = ""
+    deferrable: ClassVar[bool] = False
 
+    @abstractmethod
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         """Why it has to run, for people; None when there is nothing to do."""
 
+    @abstractmethod
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         """The facts as they will be after it."""
 
+    @abstractmethod
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         """What it runs, as a person would type it."""
 
-    def run(self, context: Context) -> str:
+    @abstractmethod
+    def run(self, context: StepContext) -> str:
         """Do it, and say what was done: in one line, and in more below it where they tell more.
 
         Interrupted anywhere, the next run must converge.
         """
 
+    @abstractmethod
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         """Look closely, trusting no exit code; changes nothing."""

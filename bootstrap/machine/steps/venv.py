@@ -12,23 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
-from bootstrap.machine.facts.packages import PackagesFact
-from bootstrap.machine.facts.pip import PipFact
+from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
 from bootstrap.machine.runner import CommandError, probe_project
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import numbers
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 _OLDEST_OF_VIRTUALENV = (3, 9)
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
 
 
-class Venv:
+class VenvStep(Step):
     name = StepName("venv")
     title = "Virtual environment"
 
@@ -43,7 +42,7 @@ class Venv:
             facts,
             venv=VenvFact(VenvState.READY, pins.python, aside),
             pip=PipFact(pins.pip),
-            packages=PackagesFact(facts.packages.lock, "the environment is new"),
+            packages=PackagesFact(facts.packages.lock, "the venv is new"),
         )
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
@@ -55,7 +54,7 @@ class Venv:
             return (f"mv {old} {old}.aside-TIMESTAMP", create)
         return (create,)
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         pins, fact = context.pins, context.facts.venv
         if fact.state is VenvState.FOREIGN:
             raise Refused(
@@ -88,6 +87,36 @@ class Venv:
             repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
             return (Finding(self.name, "broken", problem, repair),)
         return _verify_base(self.name, pins, facts.python.executable)
+
+
+class CleanupStep(Step):
+    """The last step: earlier venvs go, now that their successor is verified."""
+
+    name = StepName("cleanup")
+    title = "Clean-up"
+    deferrable = True
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if not facts.venv.aside:
+            return None
+        return f"the successor of {pins.shown(facts.venv.aside[-1])} works"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, venv=replace(facts.venv, aside=()))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(f"rm -r {shlex.quote(str(path))}" for path in facts.venv.aside)
+
+    def run(self, context: StepContext) -> str:
+        for path in context.facts.venv.aside:
+            remove(path)
+        return f"removed {', '.join(path.name for path in context.facts.venv.aside)}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        return tuple(
+            Finding(self.name, "notice", f"{pins.shown(path)} is no longer used", "headstart up")
+            for path in facts.venv.aside
+        )
 
 
 def reason(fact: VenvFact, pins: Pins) -> str | None:
@@ -131,7 +160,7 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def _create(context: Context) -> None:
+def _create(context: StepContext) -> None:
     """Seed the exact pip; where virtualenv cannot get it, its own pip, which the pip step replaces.
 
     virtualenv trusts a downloaded pip only after asking the public index for its digest, so it

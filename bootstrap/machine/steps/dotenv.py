@@ -8,43 +8,43 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically
-from bootstrap.machine.facts.environment import EnvironmentFact
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.facts.checkout import DotenvFact
+from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 _SECRET_BYTES = 48
 
 
-class Environment:
-    name = StepName("environment")
-    title = "Settings"
+class DotenvStep(Step):
+    name = StepName("dotenv")
+    title = ".env"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
-        if pins.environment is None or facts.environment.exists:
+        if pins.dotenv is None or facts.dotenv.exists:
             return None
-        return f"{pins.shown(pins.environment.file)} does not exist"
+        return f"{pins.shown(pins.dotenv.file)} does not exist"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, environment=EnvironmentFact(exists=True))
+        return replace(facts, dotenv=DotenvFact(exists=True))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        if pins.environment is None:
+        if pins.dotenv is None:
             return ()
-        file, example = pins.shown(pins.environment.file), pins.shown(pins.environment.example)
-        names = ", ".join(pins.environment.secrets)
+        file, example = pins.shown(pins.dotenv.file), pins.shown(pins.dotenv.example)
+        names = ", ".join(pins.dotenv.secrets)
         drawn = f", with a random {names}" if names else ""
         return (f"create {file} from {example}{drawn}",)
 
-    def run(self, context: Context) -> str:
-        pinned = context.pins.environment
+    def run(self, context: StepContext) -> str:
+        pinned = context.pins.dotenv
         if pinned is None:
-            return "no settings file is pinned"
+            return "no .env is pinned"
         file, example = context.pins.shown(pinned.file), context.pins.shown(pinned.example)
         try:
             text = pinned.example.read_text(encoding="utf-8")
@@ -61,11 +61,11 @@ class Environment:
         return f"{file} from {example}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
-        if pins.environment is None or not facts.environment.missing:
+        if pins.dotenv is None or not facts.dotenv.missing:
             return ()
-        file = pins.shown(pins.environment.file)
-        names = ", ".join(facts.environment.missing)
-        problem = f"{file} lacks {names}, which {pins.shown(pins.environment.example)} has"
+        file = pins.shown(pins.dotenv.file)
+        names = ", ".join(facts.dotenv.missing)
+        problem = f"{file} lacks {names}, which {pins.shown(pins.dotenv.example)} has"
         return (Finding(self.name, "notice", problem, f"add to {file}: {names}"),)
 
 

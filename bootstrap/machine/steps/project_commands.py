@@ -1,0 +1,132 @@
+"""What the project's own commands do: migrate its database, install its hooks, verify it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from bootstrap.machine.facts.checkout import HOOKS_CONFIG, HooksFact
+from bootstrap.machine.facts.migrations import MigrationsFact
+from bootstrap.machine.facts.packages import distributions
+from bootstrap.machine.steps.step import Finding, Step, StepName
+
+if TYPE_CHECKING:
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import StepContext
+    from bootstrap.machine.toolchain import Argv
+
+VerifyPolicy = Literal["when-changed", "always"]
+
+
+class MigrationsStep(Step):
+    name = StepName("migrations")
+    title = "Migrations"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        return facts.migrations.why
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, migrations=MigrationsFact(facts.migrations.heads, None))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join(pins.migrations.command),) if pins.migrations else ()
+
+    def run(self, context: StepContext) -> str:
+        if context.pins.migrations:
+            context.run(context.pins.migrations.command)
+        return f"the database is at {', '.join(context.facts.migrations.heads)}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        heads = facts.migrations.heads
+        forked = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
+        return tuple(
+            Finding(self.name, "broken", problem, repair)
+            for problem, repair in (
+                (facts.migrations.why, "headstart up"),
+                (len(heads) > 1 and forked, f"{pins.venv_python} -m alembic merge heads"),
+            )
+            if problem
+        )
+
+
+class HooksStep(Step):
+    name = StepName("hooks")
+    title = "Git hooks"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        missing = facts.hooks.missing
+        return f"{HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, hooks=HooksFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join(_install_hooks(pins)),)
+
+    def run(self, context: StepContext) -> str:
+        context.run(_install_hooks(context.pins))
+        return "pre-commit runs before each commit"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
+        if not facts.hooks.missing:
+            return ()
+        return (Finding(self.name, "broken", "git does not run pre-commit", "headstart up"),)
+
+
+@dataclass(frozen=True)
+class VerificationStep(Step):
+    """The project's own commands show that all of it works, once for each combination."""
+
+    policy: VerifyPolicy = "when-changed"
+    name = StepName("verification")
+    title = "Verification"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if not pins.verification:
+            return None
+        if self.policy == "always":
+            return "you asked for it"
+        if facts.verification.passed:
+            return None
+        return "this combination of Python, packages and migrations is not verified here yet"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, verification=replace(facts.verification, passed=True))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(shlex.join(command) for command in pins.verification)
+
+    def run(self, context: StepContext) -> str:
+        """The journal's words for it are those of its first versions."""
+        context.record("proving", context.facts.verification.fingerprint)
+        told = [line for argv in context.pins.verification for line in _verified(context, argv)]
+        context.record("proven", context.facts.verification.fingerprint)
+        return "\n".join(("it works", *told))
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        if facts.verification.passed or not pins.verification:
+            return ()
+        problem = "this combination of pins is not verified here yet"
+        return (Finding(self.name, "broken", problem, "headstart up"),)
+
+
+def telling(output: str) -> list[str]:
+    """The lines that say what a command has verified: each it has ticked off, else its last."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    return [line for line in lines if line.startswith("✓")] or lines[-1:]
+
+
+def _verified(context: StepContext, argv: Argv) -> tuple[str, ...]:
+    """Run a command; return its name and what it told."""
+    program = "python" if argv[0].endswith("/bin/python") else argv[0]
+    name = shlex.join((program, *argv[1:]))
+    return (name, *(f"  {line}" for line in telling(context.run(argv))))
+
+
+def _install_hooks(pins: Pins) -> Argv:
+    """With the pre-commit of the lock, else with the one on PATH."""
+    locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
+    program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
+    return (*program, "install")
