@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.journal import Unfinished
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.project_commands import VerifyPolicy
-    from bootstrap.machine.steps.step import ChangeKind, Step
+    from bootstrap.machine.steps.step import Step
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class _Run:
     options: Options
 
     def take_all(self) -> tuple[tuple[Taken, ...], tuple[Finding, ...]]:
-        """Each step decides anew, from facts gathered after the one before it."""
+        """Each step decides again, from facts gathered after the one before it."""
         taken: list[Taken] = []
         notices: list[Finding] = []
         facts = self.facts
@@ -220,20 +220,15 @@ class _Run:
         return done, facts, notices
 
     def _context(self, facts: Facts) -> StepContext:
-        runner = Runner(self.pins, self.log, self.journal)
         return StepContext(
             pins=self.pins,
             facts=facts,
-            runner=runner,
+            runner=Runner(self.pins, self.log, self.journal),
+            journal=self.journal,
             advance=self.observer.step_advanced,
             tell=self.observer.step_told,
-            record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
-            changed=self._changed,
             agrees=lambda question: self.options.yes or self.observer.step_asks(question),
         )
-
-    def _changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
-        self.journal.write("changed", kind=kind, what=what, identity=journal.identity(what), to=to)
 
     def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:
         known = {each.name: each for each in self.plan.steps}

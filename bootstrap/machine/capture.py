@@ -1,6 +1,6 @@
-"""Read the pins of an environment that works, or of a repository that Headstart did not render.
+"""Read the pins of a venv that works, or of a repository that Headstart did not render.
 
-For Python the first source that names an exact version decides, in this order: the environment,
+For Python the first source that names an exact version decides, in this order: the venv,
 .python-version, .tool-versions, runtime.txt, pyproject.toml, poetry.lock, Dockerfile, README. Where
 none is exact, it is the newest Python on this machine that all of them allow.
 """
@@ -70,12 +70,12 @@ class Captured:
     files: dict[str, str]
 
 
-def capture(root: Path, environment: Path | None, environ: Mapping[str, str]) -> Captured:
+def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Captured:
     """Everything that can be known, without changing or running anything."""
     root = root.resolve()
-    venv = environment or _environment(root, environ)
-    if environment and read_settings(environment) is None:
-        raise UsageError(f"{environment} is no virtual environment.")
+    venv = stated or _venv_of(root, environ)
+    if stated and read_settings(stated) is None:
+        raise UsageError(f"{stated} is no virtual environment.")
     statements = tuple(_statements(root, venv))
     python, unknown = _choose(statements)
     pip = _pip_of(venv) if venv else ""
@@ -126,7 +126,7 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
 
 def _statements(root: Path, venv: Path | None) -> Iterator[Statement]:
     if venv and (version := python_version(read_settings(venv) or {})):
-        yield Statement(f"the environment {venv}", version, f"=={version}")
+        yield Statement(f"the venv {venv}", version, f"=={version}")
     plain = {".python-version": r"^\s*(\d[\d.]*)", ".tool-versions": r"^python\s+(\d[\d.]*)"}
     plain["runtime.txt"] = r"^python-(\d[\d.]*)"
     for name, pattern in plain.items():
@@ -245,8 +245,8 @@ def _uses_pytest(root: Path) -> bool:
 # -- the rest ------------------------------------------------------------------------------------
 
 
-def _environment(root: Path, environ: Mapping[str, str]) -> Path | None:
-    """The project's own environment, else the active one when it bears the project's name."""
+def _venv_of(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """The project's own venv, else the active one when it bears the project's name."""
     candidates = [root / ".venv", root / "venv"]
     active = environ.get("VIRTUAL_ENV")
     if active and Path(active).name.startswith(f"{_project(root)}_"):

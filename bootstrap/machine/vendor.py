@@ -20,6 +20,7 @@ from bootstrap.machine.building.preflight import Site, pyenv_program
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.facts.venv import VenvState
 from bootstrap.machine.runner import probe_project
+from bootstrap.machine.steps.packages import strictness
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -50,8 +51,7 @@ def fill(project: Path, folder: Path | None) -> Vendored:
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     _download(pinned, wheels, (f"pip=={pinned.pip}", "--no-deps"))
-    strict = ("--require-hashes", "--no-deps") if pinned.hashed else ()
-    _download(pinned, wheels, (*strict, "-r", str(pinned.lock)))
+    _download(pinned, wheels, (*strictness(pinned), "-r", str(pinned.lock)))
     left_out = _python_source(pinned, target / "python")
     files = {
         str(path.relative_to(target)): _digest(path)

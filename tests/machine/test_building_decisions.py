@@ -42,13 +42,13 @@ def told(text: str) -> attempts.Attempt | None:
 
 def test_the_first_build_is_plain() -> None:
     assert attempts.first(BuildFact(M3, None), "3.9.21") == attempts.Attempt()
-    assert attempts.first(BuildFact(DEBIAN, None, failed_plain=True), "3.9.21").environment == {}
+    assert attempts.first(BuildFact(DEBIAN, None, failed_plain=True), "3.9.21").variables == {}
 
 
 def test_the_flags_of_the_notes_follow_a_plain_failure_on_a_mac_only() -> None:
     following = told("ERROR: The Python ssl extension was not compiled. Missing the OpenSSL lib?")
     assert following
-    assert following.environment == {"PYTHON_CONFIGURE_OPTS": NOTES}
+    assert following.variables == {"PYTHON_CONFIGURE_OPTS": NOTES}
     plain = (attempts.Attempt(),)
     unknown = diagnose(parse("strange: error: x"), "linux")
     assert attempts.next_attempt(plain, unknown, DEBIAN, "") is None

@@ -21,7 +21,7 @@ from bootstrap.machine.facts.packages import PackagesFact
 from bootstrap.machine.facts.platform import PlatformFact
 from bootstrap.machine.facts.venv import MARKER, VenvState
 from bootstrap.machine.pins import read
-from bootstrap.machine.steps.dotenv import fill
+from bootstrap.machine.steps.checkout import fill
 from bootstrap.machine.steps.python import get_pyenv
 from bootstrap.revision import Revision, heads_of, parse_revision
 from tests.machine.conftest import PYTHON, Shop

@@ -92,23 +92,23 @@ class Builder:
     def _attempt(self, attempt: Attempt, folder: Path) -> Diagnosis | None:
         """One build; None when it verifies, else why not. No half prefix stays."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        environment = attempt.applied(build_env.clean(self.site.given, self.site.platform))
-        if "TMPDIR" in environment:
-            Path(environment["TMPDIR"]).mkdir(parents=True, exist_ok=True)
-        home = environment.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
+        environ = attempt.applied(build_env.clean(self.site.given, self.site.platform))
+        if "TMPDIR" in environ:
+            Path(environ["TMPDIR"]).mkdir(parents=True, exist_ok=True)
+        home = environ.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
         work = Path(tempfile.mkdtemp(prefix="headstart-build-", dir=home))
         begin(self.site, work)
         verified = False
         try:
-            diagnosis = self._run(environment | {"TMPDIR": str(work)}, work, folder)
+            diagnosis = self._run(environ | {"TMPDIR": str(work)}, work, folder)
             verified = diagnosis is None
         finally:
             end(self.site, verified=verified)
-        if not attempt.environment and diagnosis and self.site.platform.system == "macos":
+        if not attempt.variables and diagnosis and self.site.platform.system == "macos":
             progress.remember_failure(self.site.version)
         return diagnosis
 
-    def _run(self, environment: dict[str, str], work: Path, folder: Path) -> Diagnosis | None:
+    def _run(self, environ: dict[str, str], work: Path, folder: Path) -> Diagnosis | None:
         advancing = Progress(progress.latest(self.site.version))
         console = folder / "console.log"
         watch = _Watch(work, console, advancing, self.advance)
@@ -116,24 +116,24 @@ class Builder:
         doomed: Cause | None = None
         try:
             argv = (str(self.site.pyenv), "install", self.site.version)
-            self.runner.run(argv, environ=environment, cwd=work, log=console, watch=watch)
+            self.runner.run(argv, environ=environ, cwd=work, log=console, watch=watch)
         except DoomedError as stopped:
             doomed = stopped.cause
         except CommandError as error:
             self.tell(error.what)
         finally:
             keep_logs(work, folder)
-        wrong = self._wrong(environment) if doomed is None else str(doomed.explanation)
+        wrong = self._wrong(environ) if doomed is None else str(doomed.explanation)
         if wrong is None:
             progress.remember(advancing.learned(self.site.version, time.monotonic() - started))
             return None
         return _diagnosed(folder, wrong, self.site)
 
-    def _wrong(self, environment: dict[str, str]) -> str | None:
+    def _wrong(self, environ: dict[str, str]) -> str | None:
         python = pyenv.executable(self.site.prefix, self.site.version)
         if python is None:
             return "pyenv has left no interpreter"
-        options = environment.get("PYTHON_CONFIGURE_OPTS", "")
+        options = environ.get("PYTHON_CONFIGURE_OPTS", "")
         return interpreters.defect(python, self.site.version, self.site.platform.machine, options)
 
 

@@ -131,12 +131,12 @@ def _definition(site: Site) -> Iterator[Obstacle]:
 
 def _tools(site: Site) -> Iterator[Obstacle]:
     """The compiler has to make a program that runs; the rest has to be found."""
-    environment = build_env.clean(site.given, site.platform)
-    path = environment["PATH"]
+    environ = build_env.clean(site.given, site.platform)
+    path = environ["PATH"]
     if not site.platform.developer_tools:
         return
     compiler = _compiler(path)
-    if compiler is None or not _compiles(compiler, environment):
+    if compiler is None or not _compiles(compiler, environ):
         yield Obstacle(CauseId("clt-missing"), "there is no C compiler whose programs run")
         return
     if not shutil.which("make", path=path):
@@ -147,15 +147,15 @@ def _tools(site: Site) -> Iterator[Obstacle]:
         yield Obstacle(CauseId("xz-missing"), "there is no xz")
     if not any(shutil.which(each, path=path) for each in ("aria2c", "curl", "wget")):
         yield Obstacle(CauseId("download-failed"), "there is no curl, wget or aria2c")
-    yield from _headers(compiler, environment, site)
+    yield from _headers(compiler, environ, site)
 
 
-def _headers(compiler: str, environment: dict[str, str], site: Site) -> Iterator[Obstacle]:
+def _headers(compiler: str, environ: dict[str, str], site: Site) -> Iterator[Obstacle]:
     wanted = {cause.header: cause for cause in all_causes() if cause.header}
     present = (
         _homebrew_headers(site, tuple(wanted))
         if site.platform.system == "macos"
-        else _included(compiler, environment, site, tuple(wanted))
+        else _included(compiler, environ, site, tuple(wanted))
     )
     if present is None:
         return
@@ -165,14 +165,14 @@ def _headers(compiler: str, environment: dict[str, str], site: Site) -> Iterator
 
 
 def _included(
-    compiler: str, environment: dict[str, str], site: Site, headers: tuple[str, ...]
+    compiler: str, environ: dict[str, str], site: Site, headers: tuple[str, ...]
 ) -> set[str] | None:
     """The headers that the compiler finds; None when it is too old to be asked this way."""
     source = "#ifdef __has_include\nHAVE asked\n"
     source += "".join(f"#if __has_include(<{each}>)\nHAVE {each}\n#endif\n" for each in headers)
     answer = probe(
         (compiler, *_include_flags(site), "-E", "-P", "-x", "c", "-"),
-        environ=environment,
+        environ=environ,
         given=source + "#endif\n",
     )
     found = set(_ANSWER.findall(answer.output))
@@ -204,11 +204,11 @@ def _compiler(path: str) -> str | None:
     )
 
 
-def _compiles(compiler: str, environment: dict[str, str]) -> bool:
+def _compiles(compiler: str, environ: dict[str, str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         program = f"{folder}/a.out"
         argv = (compiler, "-x", "c", "-", "-o", program)
-        made = probe(argv, environ=environment, given="int main(void) { return 0; }\n")
+        made = probe(argv, environ=environ, given="int main(void) { return 0; }\n")
         # Whether a program in the folder of temporary files may run at all is another question.
         return made.code == 0 and Path(program).is_file()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACTION: Action = "readdress"
-# Each variable of an environment is an object that holds no other.
+# Each variable of such an environment is an object that holds no other.
 _VARIABLE = re.compile(r'\{[^{}]*"key"\s*:\s*"baseUrl"[^{}]*\}')
 _VALUE = re.compile(r'(?<="value")\s*:\s*"([^"\\]*)"')
 _LINE = re.compile(r"^@baseUrl[ \t]*=[ \t]*(\S*)", re.MULTILINE)

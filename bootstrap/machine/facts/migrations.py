@@ -104,8 +104,8 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
     if urlsplit(url).scheme.partition("+")[0] not in _SERVERS:
         return None
     argv = (str(pins.venv_python), "-I", str(_ALEMBIC_VERSION))
-    environment = clean_environment(os.environ, pins) | {DATABASE_URL: url}
-    answer = probe(argv, environ=environment)
+    environ = clean_environment(os.environ, pins) | {DATABASE_URL: url}
+    answer = probe(argv, environ=environ)
     if answer.code != 0:
         return None
     found = json.loads(answer.output.splitlines()[-1])

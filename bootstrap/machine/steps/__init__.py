@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.steps.dotenv import DotenvStep
+from bootstrap.machine.steps.checkout import DotenvStep, HooksStep
 from bootstrap.machine.steps.http_client import HttpClientStep
 from bootstrap.machine.steps.ide import IdeStep
-from bootstrap.machine.steps.packages import PackagesStep
-from bootstrap.machine.steps.pip import PipStep
-from bootstrap.machine.steps.project_commands import (
-    HooksStep,
-    MigrationsStep,
-    VerificationStep,
-    VerifyPolicy,
-)
+from bootstrap.machine.steps.packages import PackagesStep, PipStep
+from bootstrap.machine.steps.project_commands import MigrationsStep, VerificationStep, VerifyPolicy
 from bootstrap.machine.steps.python import PythonStep
 from bootstrap.machine.steps.services import ServicesStep
 from bootstrap.machine.steps.shell import ShellStep

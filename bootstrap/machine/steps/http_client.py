@@ -65,14 +65,11 @@ class HttpClientStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         fact = facts.http_client
-        found = [
-            Finding(self.name, "broken", f"{pins.shown(file)} does not exist", "headstart up")
-            for file in fact.missing
-        ]
+        found = [self.broken(f"{pins.shown(file)} does not exist") for file in fact.missing]
         for each in fact.typed:
             problem = _differs(pins, each, fact.address)
             repair = f"set baseUrl to {fact.address} there, unless the other one is meant"
-            found.append(Finding(self.name, "notice", problem, repair))
+            found.append(self.notice(problem, repair))
         return tuple(found)
 
 

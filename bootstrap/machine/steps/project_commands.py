@@ -1,4 +1,4 @@
-"""What the project's own commands do: migrate its database, install its hooks, verify it."""
+"""What the project's own commands do: migrate its database, and verify that all of it works."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from bootstrap.machine.facts.checkout import HOOKS_CONFIG, HooksFact
 from bootstrap.machine.facts.migrations import MigrationsFact
-from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -42,37 +40,13 @@ class MigrationsStep(Step):
         heads = facts.migrations.heads
         forked = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
         return tuple(
-            Finding(self.name, "broken", problem, repair)
+            self.broken(problem, repair)
             for problem, repair in (
                 (facts.migrations.why, "headstart up"),
                 (len(heads) > 1 and forked, f"{pins.venv_python} -m alembic merge heads"),
             )
             if problem
         )
-
-
-class HooksStep(Step):
-    name = StepName("hooks")
-    title = "Git hooks"
-
-    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        missing = facts.hooks.missing
-        return f"{HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
-
-    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, hooks=HooksFact())
-
-    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join(_install_hooks(pins)),)
-
-    def run(self, context: StepContext) -> str:
-        context.run(_install_hooks(context.pins))
-        return "pre-commit runs before each commit"
-
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        if not facts.hooks.missing:
-            return ()
-        return (Finding(self.name, "broken", "git does not run pre-commit", "headstart up"),)
 
 
 @dataclass(frozen=True)
@@ -100,16 +74,17 @@ class VerificationStep(Step):
 
     def run(self, context: StepContext) -> str:
         """The journal's words for it are those of its first versions."""
-        context.record("proving", context.facts.verification.fingerprint)
+        fingerprint = context.facts.verification.fingerprint
+        context.journal.write("proving", fingerprint=fingerprint)
         told = [line for argv in context.pins.verification for line in _verified(context, argv)]
-        context.record("proven", context.facts.verification.fingerprint)
+        context.journal.write("proven", fingerprint=fingerprint)
         return "\n".join(("it works", *told))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if facts.verification.passed or not pins.verification:
             return ()
         problem = "this combination of pins is not verified here yet"
-        return (Finding(self.name, "broken", problem, "headstart up"),)
+        return (self.broken(problem),)
 
 
 def telling(output: str) -> list[str]:
@@ -123,10 +98,3 @@ def _verified(context: StepContext, argv: Argv) -> tuple[str, ...]:
     program = "python" if argv[0].endswith("/bin/python") else argv[0]
     name = shlex.join((program, *argv[1:]))
     return (name, *(f"  {line}" for line in telling(context.run(argv))))
-
-
-def _install_hooks(pins: Pins) -> Argv:
-    """With the pre-commit of the lock, else with the one on PATH."""
-    locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
-    program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
-    return (*program, "install")

@@ -46,7 +46,7 @@ class PythonStep(Step):
         from bootstrap.machine.building import attempts  # noqa: PLC0415 - only where it is built
 
         attempt = attempts.first(fact, pins.python)
-        variables = "".join(f"{name}='{value}' " for name, value in attempt.environment.items())
+        variables = "".join(f"{name}='{value}' " for name, value in attempt.variables.items())
         prefix = fact.site.prefix
         old = (f"mv {prefix} {prefix}.aside-TIMESTAMP",) if os.path.lexists(prefix) else ()
         return (*old, f"{variables}pyenv install {pins.python}")
@@ -86,7 +86,7 @@ class PythonStep(Step):
         if wrong is None:
             return ()
         problem = f"{executable} cannot be used: {wrong}"
-        return (Finding(self.name, "broken", problem, "headstart doctor --fix"),)
+        return (self.broken(problem, "headstart doctor --fix"),)
 
 
 def uv_install(version: str) -> tuple[str, ...]:

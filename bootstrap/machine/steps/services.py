@@ -77,10 +77,7 @@ class ServicesStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         silent = facts.services.silent
-        found = [
-            Finding(self.name, "broken", f"{x.shown} does not respond", "headstart up")
-            for x in silent
-        ]
+        found = [self.broken(f"{x.shown} does not respond") for x in silent]
         return tuple(found)
 
 
@@ -137,15 +134,15 @@ def _compose(pins: Pins) -> tuple[str, ...]:
 
 
 def _make_database(context: StepContext, service: Service) -> None:
-    """Never more than CREATE DATABASE; a password goes by the environment, which no log keeps."""
+    """Never more than CREATE DATABASE; a password goes by a variable, which no log keeps."""
     secret = {"MYSQL_PWD": service.password, "PGPASSWORD": service.password}
-    environment = clean_environment(os.environ, context.pins) | (secret if service.password else {})
+    environ = clean_environment(os.environ, context.pins) | (secret if service.password else {})
     argv = _make(service)
     if service.kind == "postgresql":
-        there = probe((*argv[:-1], _exists(service)), environ=environment)
+        there = probe((*argv[:-1], _exists(service)), environ=environ)
         if there.code == 0 and "1" in there.output.split():
             return
-    context.runner.run(argv, environ=environment)
+    context.runner.run(argv, environ=environ)
 
 
 def _make(service: Service) -> tuple[str, ...]:

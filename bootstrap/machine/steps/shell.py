@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.edits import shell_profile
 from bootstrap.machine.facts.shell import ShellFact, stamp
-from bootstrap.machine.steps.step import Finding, Step, StepName
+from bootstrap.machine.steps.step import Step, StepName
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
@@ -49,10 +49,6 @@ class ShellStep(Step):
         shell_profile.add(fact.profile, added)
         context.changed("profile", str(fact.profile), "\n".join(added))
         return f"{len(added)} lines are in {named}; a new terminal reads them"
-
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        """Nothing of a project depends on it."""
-        return ()
 
 
 def lines(fact: ShellFact) -> tuple[str, ...]:

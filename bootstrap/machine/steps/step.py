@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NewType
+
+from bootstrap.machine.journal import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.facts import Facts
+    from bootstrap.machine.journal import Journal
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.runner import Runner
 
@@ -18,10 +21,6 @@ StepName = NewType("StepName", str)
 ChangeKind = Literal[
     "venv", "file", "python", "formula", "set-aside", "interpreter", "profile", "address"
 ]
-
-
-class RecordChange(Protocol):
-    def __call__(self, kind: ChangeKind, what: str, to: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -39,23 +38,26 @@ class StepContext:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
-    project's own places changes, and nobody's silence is a yes. `changed` writes into the
-    journal what `undo` needs: the kind of a change, the path or name it is about; for what was set
-    aside, where from; for an interpreter in a list and lines in a profile, which; for an address in
-    a file, the one before and the one after.
+    project's own places changes, and nobody's silence is a yes.
     """
 
     pins: Pins
     facts: Facts
     runner: Runner
+    journal: Journal
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
-    record: Callable[[Literal["proving", "proven"], str], None]
-    changed: RecordChange
     agrees: Callable[[str], bool]
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)
+
+    def changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
+        """Note for `undo` what changed: a path or a name.
+
+        `to` is where something set aside was; for an edit, what its module wants to know.
+        """
+        self.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
 
 class Step(ABC):
@@ -89,6 +91,12 @@ class Step(ABC):
         Interrupted anywhere, the next run must converge.
         """
 
-    @abstractmethod
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""
+        return ()
+
+    def broken(self, problem: str, repair: str = "headstart up") -> Finding:
+        return Finding(self.name, "broken", problem, repair)
+
+    def notice(self, problem: str, repair: str) -> Finding:
+        return Finding(self.name, "notice", problem, repair)

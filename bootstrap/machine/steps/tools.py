@@ -76,9 +76,7 @@ class ToolsStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         found = tuple(
-            Finding(
-                self.name,
-                "broken",
+            self.broken(
                 f"{name} is not installed",
                 shlex.join(install_command((name,))),
             )
@@ -88,9 +86,7 @@ class ToolsStep(Step):
         if fact is None:
             return found
         repair = " && ".join(repairs(fact, pins.python)) or "headstart up"
-        return found + tuple(
-            Finding(self.name, "broken", each.detail, repair) for each in fact.obstacles
-        )
+        return found + tuple(self.broken(each.detail, repair) for each in fact.obstacles)
 
 
 def install_command(formulae: tuple[str, ...]) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class VenvStep(Step):
         if answer.output != f"Python {pins.python}":
             problem = f"{pins.venv_python} -V says {answer.output!r}, not Python {pins.python}"
             repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
-            return (Finding(self.name, "broken", problem, repair),)
+            return (self.broken(problem, repair),)
         return _verify_base(self.name, pins, facts.python.executable)
 
 
@@ -114,13 +114,13 @@ class CleanupStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         return tuple(
-            Finding(self.name, "notice", f"{pins.shown(path)} is no longer used", "headstart up")
+            self.notice(f"{pins.shown(path)} is no longer used", "headstart up")
             for path in facts.venv.aside
         )
 
 
 def reason(fact: VenvFact, pins: Pins) -> str | None:
-    """What is wrong with the environment, for people."""
+    """What is wrong with the venv, for people."""
     where = pins.shown(pins.venv)
     return {
         VenvState.READY: None,
@@ -133,7 +133,7 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
 
 
 def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
-    """The command that creates the environment; `pip` is an exact version, or `embed`.
+    """The command that creates the venv; `pip` is an exact version, or `embed`.
 
     virtualenv has dropped the oldest Pythons: those make their own, with the pip they carry.
     """
@@ -146,7 +146,7 @@ def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
 
 
 def aside_name(venv: Path, at: datetime) -> Path:
-    """A free name for the old environment; it cannot work there, but it can be moved back."""
+    """A free name for the old venv; it cannot work there, but it can be moved back."""
     name = f"{venv.name}.aside-{at:%Y%m%d%H%M%S}"
     names = (name, *(f"{name}-{count}" for count in range(1, 100)))
     return next(path for each in names if not os.path.lexists(path := venv.with_name(each)))
@@ -198,7 +198,7 @@ def _restore(venv: Path) -> None:
 
 
 def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
-    """The environment must stand on the interpreter that the python step found."""
+    """The venv must stand on the interpreter that the python step found."""
     home = Path((read_settings(pins.venv) or {}).get("home", ""))
     if python is None or home.resolve() == python.parent.resolve():
         return ()

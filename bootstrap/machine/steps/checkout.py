@@ -1,14 +1,16 @@
-"""The project's `.env`: created once from the example, with secrets of its own."""
+"""What a fresh checkout lacks: its `.env`, with secrets of its own, and git hooks."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically
-from bootstrap.machine.facts.checkout import DotenvFact
+from bootstrap.machine.facts.checkout import HOOKS_CONFIG, DotenvFact, HooksFact
+from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
+    from bootstrap.machine.toolchain import Argv
 
 _SECRET_BYTES = 48
 
 
 class DotenvStep(Step):
+    """The `.env` is created once from the example."""
+
     name = StepName("dotenv")
     title = ".env"
 
@@ -66,7 +71,33 @@ class DotenvStep(Step):
         file = pins.shown(pins.dotenv.file)
         names = ", ".join(facts.dotenv.missing)
         problem = f"{file} lacks {names}, which {pins.shown(pins.dotenv.example)} has"
-        return (Finding(self.name, "notice", problem, f"add to {file}: {names}"),)
+        return (self.notice(problem, f"add to {file}: {names}"),)
+
+
+class HooksStep(Step):
+    """Hooks of pre-commit, installed by the project's own pre-commit."""
+
+    name = StepName("hooks")
+    title = "Git hooks"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        missing = facts.hooks.missing
+        return f"{HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, hooks=HooksFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join(_install_hooks(pins)),)
+
+    def run(self, context: StepContext) -> str:
+        context.run(_install_hooks(context.pins))
+        return "pre-commit runs before each commit"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
+        if not facts.hooks.missing:
+            return ()
+        return (self.broken("git does not run pre-commit"),)
 
 
 def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
@@ -86,3 +117,10 @@ def _draw() -> str:
     import secrets  # noqa: PLC0415 - a no-op has no use for it
 
     return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _install_hooks(pins: Pins) -> Argv:
+    """With the pre-commit of the lock, else with the one on PATH."""
+    locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
+    program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
+    return (*program, "install")
