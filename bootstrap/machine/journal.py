@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NewType, NoReturn
 
 from bootstrap import state
 from bootstrap.errors import Refused
-from bootstrap.files import exclusive
+from bootstrap.files import exclusive, text_of
 from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def entries_of(root: Path) -> tuple[JournalEntry, ...]:
 
 def entries_in(path: Path) -> tuple[JournalEntry, ...]:
     """Every whole entry; what a power cut tore is skipped."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    return tuple(entry for line in text.splitlines() if (entry := _decode(line)))
+    return tuple(entry for line in text_of(path).splitlines() if (entry := _decode(line)))
 
 
 def _decode(line: str) -> JournalEntry | None:

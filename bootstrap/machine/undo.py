@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import UsageError
+from bootstrap.files import remove
 from bootstrap.machine import journal, pins
 from bootstrap.machine.edits import Edit, Reversal, base_url, pycharm, shell_profile
 from bootstrap.processes import probe
@@ -120,9 +120,7 @@ def _reverse(reversal: Reversal) -> None:
         edit.reverse(path, reversal.to)
     elif reversal.action == "uninstall":
         probe(("brew", "uninstall", reversal.what), seconds=600)
-    elif reversal.action == "remove" and path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
     elif reversal.action == "remove":
-        path.unlink(missing_ok=True)
+        remove(path)
     elif reversal.action == "restore" and not os.path.lexists(reversal.to):
         path.rename(reversal.to)

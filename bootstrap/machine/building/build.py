@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -233,26 +233,24 @@ def _now() -> str:
     return f"{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
+@dataclass(frozen=True)
 class _Watch:
     """Reads what the build writes, as it writes it."""
 
-    def __init__(
-        self, work: Path, console: Path, progress: Progress, advance: Callable[[Advance], None]
-    ) -> None:
-        self._work = work
-        self._console = console
-        self._progress = progress
-        self._advance = advance
-        self._open: dict[Path, BinaryIO] = {}
-        self._rest: dict[Path, bytes] = {}
+    work: Path
+    console: Path
+    progress: Progress
+    advance: Callable[[Advance], None]
+    _open: dict[Path, BinaryIO] = field(default_factory=dict, init=False)
+    _rest: dict[Path, bytes] = field(default_factory=dict, init=False)
 
     def __call__(self) -> None:
-        for path in (self._console, *sorted(self._work.glob("python-build.*.log"))):
+        for path in (self.console, *sorted(self.work.glob("python-build.*.log"))):
             for line in self._new_lines(path):
-                self._progress.feed(line)
+                self.progress.feed(line)
                 if cause := telling_line(line):
                     raise DoomedError(cause, line)
-        self._advance(self._progress.advance)
+        self.advance(self.progress.advance)
 
     def _new_lines(self, path: Path) -> list[str]:
         if path not in self._open:

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap import state
 from bootstrap.files import write_atomically
@@ -14,7 +14,6 @@ from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # Phase, the line that begins it, and the lines that are counted in it.
 _PHASES = (
@@ -59,6 +58,7 @@ _FIRST = PastBuild(
     },
 )
 _NEVER_DONE = 0.99
+_HISTORY = "builds.json"
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,13 @@ class Progress:
 
 def latest(version: str) -> PastBuild | None:
     """The last successful build of this minor version, else of any."""
-    found = [_build(row) for row in _rows() if row.get("phases")]
+    found = [PastBuild(**row) for row in _rows() if row.get("phases")]
     same = [build for build in found if minor(build.version) == minor(version)]
-    known = same or found
-    return known[-1] if known else None
+    return next(reversed(same or found), None)
 
 
 def remember(build: PastBuild) -> None:
-    _write([*_rows(), asdict(build)])
+    _append(asdict(build))
 
 
 def plain_failed(version: str) -> bool:
@@ -133,29 +132,17 @@ def plain_failed(version: str) -> bool:
 
 def remember_failure(version: str) -> None:
     if not plain_failed(version):
-        _write([*_rows(), {"failed": version}])
+        _append({"failed": version})
 
 
-def _build(row: dict[str, object]) -> PastBuild:
-    phases: dict[str, tuple[float, int]] = {}
-    written = row["phases"]
-    for name, pair in written.items() if isinstance(written, dict) else ():
-        phases[str(name)] = (float(pair[0]), int(pair[1]))
-    return PastBuild(str(row["version"]), float(str(row["seconds"])), phases)
-
-
-def _path() -> Path:
-    return state.state_dir() / "builds.json"
-
-
-def _rows() -> list[dict[str, object]]:
+def _rows() -> list[dict[str, Any]]:
     try:
-        rows = json.loads(_path().read_text(encoding="utf-8"))
+        rows = json.loads((state.state_dir() / _HISTORY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _write(rows: list[dict[str, object]]) -> None:
-    state.private_dir(_path().parent)
-    write_atomically(_path(), json.dumps(rows[-20:]), mode=0o600)
+def _append(row: dict[str, object]) -> None:
+    folder = state.private_dir(state.state_dir())
+    write_atomically(folder / _HISTORY, json.dumps([*_rows(), row][-20:]), mode=0o600)

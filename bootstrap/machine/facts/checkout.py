@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bootstrap.files import text_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -43,16 +45,12 @@ def look_at_hooks(pins: Pins) -> HooksFact:
     """Only in a checkout of its own: a worktree and a submodule keep their hooks elsewhere."""
     folder = pins.root / ".git" / "hooks"
     configured = (pins.root / HOOKS_CONFIG).is_file() and folder.parent.is_dir()
-    return HooksFact(configured and "pre-commit" not in _text(folder / "pre-commit"))
+    return HooksFact(configured and "pre-commit" not in text_of(folder / "pre-commit"))
 
 
 def variables(path: Path) -> dict[str, str]:
     """The assignments of a dotenv file, unquoted; none where there is no file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return {}
-    matches = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
+    matches = (_ASSIGNMENT.fullmatch(line) for line in text_of(path).splitlines())
     return {match[1]: _unquoted(match[2].strip()) for match in matches if match}
 
 
@@ -60,10 +58,3 @@ def _unquoted(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return value[1:-1]
     return re.split(r"\s+#", value, maxsplit=1)[0].strip()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

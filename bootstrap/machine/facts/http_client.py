@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import state
+from bootstrap.files import text_of
 from bootstrap.machine.edits import base_url
 from bootstrap.machine.facts.checkout import variables
 
@@ -56,10 +57,7 @@ def look(pins: Pins) -> HttpClientFact:
 
 def filled_in(pins: Pins) -> set[str]:
     """Every address that was ever filled in here; what a person has typed is none of them."""
-    try:
-        return set(memory(pins).read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError:
-        return set()
+    return set(text_of(memory(pins)).splitlines())
 
 
 def memory(pins: Pins) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import state
+from bootstrap.files import text_of
 from bootstrap.machine.edits import pycharm
 
 if TYPE_CHECKING:
@@ -76,11 +77,9 @@ def look(pins: Pins) -> IdeFact:
 
 def stamp(pins: Pins, pycharms: Sequence[PyCharm]) -> Path:
     """A file that says a person was told what is left to do, while it is that."""
-    import hashlib  # noqa: PLC0415 - where a project pins no PyCharm, nothing is told
-
     left = [f"{each.folder}|{each.state}" for each in pycharms if each.state != "known"]
-    digest = hashlib.sha256("\n".join((str(pins.venv_python), *left)).encode()).hexdigest()[:16]
-    return state.project_state(pins.root) / f"told-ide-{digest}"
+    about = "\n".join((str(pins.venv_python), *left))
+    return state.stamp(state.project_state(pins.root), "told-ide", about)
 
 
 def _pycharms(pins: Pins) -> Iterator[PyCharm]:
@@ -122,11 +121,7 @@ def agreed_name(pins: Pins, lists: Sequence[Sequence[PycharmSdk]]) -> str:
 
 
 def _named_by_vscode(pins: Pins) -> str:
-    try:
-        text = (pins.root / VSCODE).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    match = _SETTING.search(text)
+    match = _SETTING.search(text_of(pins.root / VSCODE))
     if match is None:
         return ""
     named = match[1].replace("${workspaceFolder}", str(pins.root))

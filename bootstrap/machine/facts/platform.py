@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap.files import text_of
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -116,11 +117,7 @@ def look_at_homebrew(pins: Pins) -> HomebrewFact:
 
 def formulae(brewfile: Path) -> tuple[str, ...]:
     """What its `brew` lines name, in their order."""
-    try:
-        text = brewfile.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ()
-    return tuple(dict.fromkeys(_FORMULA.findall(text)))
+    return tuple(dict.fromkeys(_FORMULA.findall(text_of(brewfile))))
 
 
 def is_installed(prefix: Path, formula: str) -> bool:
@@ -133,10 +130,5 @@ def _answer(*argv: str) -> str:
 
 
 def _os_release() -> dict[str, str]:
-    try:
-        text = _OS_RELEASE.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    return {
-        key: value.strip("\"'") for key, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
-    }
+    pairs = re.findall(r"^(\w+)=(.*)$", text_of(_OS_RELEASE), re.MULTILINE)
+    return {key: value.strip("\"'") for key, value in pairs}

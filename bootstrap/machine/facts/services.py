@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,5 +79,4 @@ def answers(service: Service) -> bool:
 def stamp(pins: Pins, service: Service) -> Path:
     """A file that says the database was made; which one it is, is in its name."""
     named = f"{service.kind}|{service.host}|{service.port}|{service.database}"
-    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
-    return state.project_state(pins.root) / f"database-{digest}"
+    return state.stamp(state.project_state(pins.root), "database", named)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv, state
+from bootstrap.files import text_of
 from bootstrap.machine.facts import platform
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ def look(pins: Pins) -> ShellFact:
 
 def stamp(folders: tuple[Path, ...]) -> Path:
     """A file that says a person was told of these, by whichever project it was."""
-    import hashlib  # noqa: PLC0415 - only where something is to be told
-
-    named = os.pathsep.join(map(str, folders))
-    return state.state_dir() / f"told-path-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+    return state.stamp(state.state_dir(), "told-path", os.pathsep.join(map(str, folders)))
 
 
 def unlinked(kind: str) -> Iterator[Path]:
@@ -101,8 +99,5 @@ def _is_program(path: Path) -> bool:
 
 def _set_up(profile: Path) -> str:
     """What is written in the profile, and beside it in what an interactive shell reads."""
-    return "\n".join(
-        path.read_text(encoding="utf-8", errors="replace")
-        for path in (profile, profile.with_name(".zshrc"), profile.with_name(".bashrc"))
-        if os.access(path, os.R_OK) and path.is_file()
-    )
+    names = (profile.name, ".zshrc", ".bashrc")
+    return "\n".join(text_of(profile.with_name(name)) for name in names)

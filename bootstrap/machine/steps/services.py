@@ -33,12 +33,6 @@ _FORMULAE = {
     "mariadb": ("mariadb", "mysql"),
     "postgresql": ("postgresql@17", "postgresql@18", "postgresql@16", "postgresql@15"),
 }
-_UNITS = {
-    "redis": "redis-server",
-    "mysql": "mysql",
-    "mariadb": "mariadb",
-    "postgresql": "postgresql",
-}
 
 
 class ServicesStep(Step):
@@ -91,7 +85,11 @@ def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
         needed, absent = _servers(silent)
         install = (shlex.join(install_command(absent)),) if absent else ()
         return (*install, *(f"brew services start {name}" for name in needed))
-    return tuple(dict.fromkeys(f"sudo systemctl start {_UNITS[each.kind]}" for each in silent))
+    return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in silent))
+
+
+def _unit(kind: str) -> str:
+    return "redis-server" if kind == "redis" else kind
 
 
 def _start(context: StepContext, silent: tuple[Service, ...]) -> None:

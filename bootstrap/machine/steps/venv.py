@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
+from bootstrap.files import remove
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
 from bootstrap.machine.runner import CommandError, probe_project
@@ -150,14 +150,6 @@ def aside_name(venv: Path, at: datetime) -> Path:
     name = f"{venv.name}.aside-{at:%Y%m%d%H%M%S}"
     names = (name, *(f"{name}-{count}" for count in range(1, 100)))
     return next(path for each in names if not os.path.lexists(path := venv.with_name(each)))
-
-
-def remove(path: Path) -> None:
-    """Remove a folder or a file; of a link, only the link."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
 
 
 def _create(context: StepContext) -> None:
