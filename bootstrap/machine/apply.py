@@ -74,7 +74,7 @@ class RunOutcome:
 
 
 class Observer(Protocol):
-    """Who is told about a run while it happens."""
+    """Watches a run while it happens."""
 
     def run_started(
         self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path
@@ -112,7 +112,7 @@ def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
 
 
 def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
-    """Every deviation from the pins, looked at closely; touches nothing."""
+    """Every deviation from the pins, after a close look; touches nothing."""
     pinned = pins.read(project_dir)
     facts = gather(pinned, closely=True)
     findings: list[Finding] = []

@@ -59,7 +59,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Captured:
-    """The pins, where each is from, what contradicts them, and what nothing has told."""
+    """The pins, where each is from, what contradicts them, and what nothing says."""
 
     project: str
     python: str
@@ -202,11 +202,11 @@ def _packages(root: Path) -> _Packages:
     names = [_first(root, _REQUIREMENTS), _first(root, _BASE_REQUIREMENTS)]
     found = [name for name in names if name]
     if not found:
-        told = "the packages: there is no lock and no requirements file"
-        return _Packages("pip", "", True, (told,), {})
+        unsaid = "the packages: there is no lock and no requirements file"
+        return _Packages("pip", "", True, (unsaid,), {})
     hashed = all("--hash=" in text_of(root / name) for name in found)
-    told = f"what exactly is installed: {' and '.join(found)}: no hashes, no download is checked"
-    loose = () if hashed else (told,)
+    unsaid = f"what exactly is installed: {' and '.join(found)}: no hashes, no download is checked"
+    loose = () if hashed else (unsaid,)
     includes = len(found) > 1 and Path(found[1]).name in text_of(root / found[0])
     if len(found) == 1 or includes or hashed:
         return _Packages("pip", found[0], hashed, loose, {})

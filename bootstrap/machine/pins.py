@@ -181,8 +181,8 @@ def _toolchain(text: str) -> tuple[Toolchain | None, tuple[str, ...]]:
         try:
             document = toolchain.checked(text)
         except InvalidError as invalid:
-            told = (f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
-            return None, tuple(told)
+            problems = (f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
+            return None, tuple(problems)
         _remember(text, json.dumps(document))
     return toolchain.load(document), ()
 

@@ -222,7 +222,7 @@ def _rule(kind: object) -> Text | ListOf | Table:
 
 
 def _kind(node: yaml.Node) -> str:
-    """scalar, sequence or mapping: told without importing yaml."""
+    """scalar, sequence or mapping: known without importing yaml."""
     return str(getattr(node, "id", ""))
 
 

@@ -62,7 +62,7 @@ def probe_project(argv: Sequence[str], pins: Pins, *, seconds: float = 60) -> Pr
 
 
 class CommandError(HeadstartError):
-    """A command of a step ended with an error; its last lines are told."""
+    """A command of a step ended with an error; its last lines say why."""
 
     def __init__(self, argv: Sequence[str], result: CommandResult, log: Path) -> None:
         from bootstrap.machine.diagnosis.causes import cause_of_command  # noqa: PLC0415 - yaml

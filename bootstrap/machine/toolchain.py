@@ -142,8 +142,8 @@ def checked(text: str) -> Json:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        told = f"not valid YAML: {error.problem or error.context}"
-        raise InvalidError([PinProblem(mark.line + 1 if mark else 1, told)]) from error
+        problem = f"not valid YAML: {error.problem or error.context}"
+        raise InvalidError([PinProblem(mark.line + 1 if mark else 1, problem)]) from error
     except yaml.YAMLError as error:
         raise InvalidError([PinProblem(1, f"not valid YAML: {error}")]) from error
     return rules.checked(root, _DOCUMENT)

@@ -95,8 +95,8 @@ def _verify(target: Path, pinned: Pins) -> None:
             next=("headstart vendor, on a machine with a network",),
         ) from error
     if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
-        told = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
-        raise UsageError(f"{target} is for other pins.", why=(told,), next=("headstart vendor",))
+        reason = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
+        raise UsageError(f"{target} is for other pins.", why=(reason,), next=("headstart vendor",))
     wrong = [
         name
         for name, digest in manifest["files"].items()

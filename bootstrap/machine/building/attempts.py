@@ -75,9 +75,9 @@ def next_attempt(
     if len(made) >= MOST:
         return None
     if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, user_tmpdir, given)):
-        told = [f"{name}={value}" for name, value in repaired.variables.items()]
-        told += [f"without {name}" for name in repaired.drop]
-        why = f"{diagnosis.cause}: once more with {', '.join(told)}"
+        changes = [f"{name}={value}" for name, value in repaired.variables.items()]
+        changes += [f"without {name}" for name in repaired.drop]
+        why = f"{diagnosis.cause}: once more with {', '.join(changes)}"
         return replace(repaired, why=(why,))
     if platform.system == "macos" and not last.framework and diagnosis.cause in _FRAMEWORK_MAY_HELP:
         why = f"{diagnosis.cause}: once more as a framework, with Homebrew's OpenSSL"

@@ -207,7 +207,7 @@ def _evidence(diagnosis: Diagnosis) -> str:
 
 
 def _diagnosed(folder: Path, wrong: str, site: Site) -> Diagnosis:
-    """The log's own diagnosis; what does not verify although the log is clean is told as such."""
+    """The log's own diagnosis; what does not verify although the log is clean is named as such."""
     family = site.platform.family
     found = diagnose(logs.read(folder), site.platform.system, family)
     if found.cause != UNKNOWN:

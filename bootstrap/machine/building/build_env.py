@@ -22,7 +22,7 @@ _KEPT = {
     *("PYTHON_MAKE_OPTS", "PYTHON_MAKE_INSTALL_OPTS", "PYTHON_MAKE_INSTALL_TARGET"),
 }
 _KEPT_PREFIXES = ("LC_", "PYTHON_BUILD_", "HOMEBREW_", "ac_cv_")
-# What changes a build unasked, and is told when it is left out.
+# What changes a build unasked, and is named when it is left out.
 POISONS = {
     *("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LIBS", "CONFIGURE_OPTS", "CC", "CXX", "CPP"),
     *("LD", "AR", "RANLIB", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "LD_LIBRARY_PATH"),

@@ -39,14 +39,14 @@ class PyCharm:
 class IdeFact:
     """What the IDEs here know of the project's interpreter.
 
-    `unlinked`: the project's folder says nothing to PyCharm yet. `told`: a person has been told
+    `unlinked`: the project's folder says nothing to PyCharm yet. `shown`: a person has been shown
     what is left to do. `vscode` is the interpreter that its settings name, where that is not the
     pinned one.
     """
 
     pycharms: tuple[PyCharm, ...] = ()
     unlinked: bool = False
-    told: bool = True
+    shown: bool = True
     vscode: str = ""
 
     @property
@@ -76,7 +76,7 @@ def look(pins: Pins) -> IdeFact:
 
 
 def stamp(pins: Pins, pycharms: Sequence[PyCharm]) -> Path:
-    """A file that says a person was told what is left to do, while it is that."""
+    """A file that says a person was shown what is left to do, while it is that."""
     left = [f"{each.folder}|{each.state}" for each in pycharms if each.state != "known"]
     about = "\n".join((str(pins.venv_python), *left))
     return state.stamp(state.project_state(pins.root), "told-ide", about)

@@ -155,8 +155,8 @@ def summary(comparison: Comparison) -> str | None:
         ("half installed", comparison.half_installed),
         ("no longer locked", comparison.superfluous),
     )
-    told = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
-    return ", ".join(told) or None
+    differences = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
+    return ", ".join(differences) or None
 
 
 def _first(names: tuple[str, ...]) -> str:

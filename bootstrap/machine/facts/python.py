@@ -86,8 +86,8 @@ def interrogate(python: Path) -> InterpreterReport | str:
     """What it says of itself; a sentence where it does not run."""
     answer = probe((str(python), "-I", "-c", _PROBE, *MODULES))
     try:
-        told = json.loads(answer.output.splitlines()[-1])
-        return InterpreterReport(**{**told, "missing": tuple(told["missing"])})
+        report = json.loads(answer.output.splitlines()[-1])
+        return InterpreterReport(**{**report, "missing": tuple(report["missing"])})
     except (ValueError, TypeError, KeyError, IndexError):
         last = answer.output.splitlines()[-1:] or [f"exit code {answer.code}, and not a word"]
         return f"{python} does not run: {last[0]}"

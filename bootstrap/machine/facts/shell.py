@@ -30,12 +30,12 @@ CLIENTS = {
 class ShellFact:
     """`folders` hold programs and are neither on PATH nor named where the shell is set up.
 
-    `told`: a person has seen the lines that would change that.
+    `shown`: a person has seen the lines that would change that.
     """
 
     profile: Path | None = None
     folders: tuple[Path, ...] = ()
-    told: bool = True
+    shown: bool = True
 
 
 def look(pins: Pins) -> ShellFact:
@@ -50,7 +50,7 @@ def look(pins: Pins) -> ShellFact:
 
 
 def stamp(folders: tuple[Path, ...]) -> Path:
-    """A file that says a person was told of these, by whichever project it was."""
+    """A file that says a person was shown these, by whichever project it was."""
     return state.stamp(state.state_dir(), "told-path", os.pathsep.join(map(str, folders)))
 
 

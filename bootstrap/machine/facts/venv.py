@@ -1,4 +1,4 @@
-"""The state of the virtual environment at its pinned place, told from its files alone."""
+"""The state of the virtual environment at its pinned place, by its files alone."""
 
 from __future__ import annotations
 

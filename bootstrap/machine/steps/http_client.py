@@ -27,12 +27,12 @@ class HttpClientStep(Step):
     title = "HTTP client"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
-        fact, told = facts.http_client, []
+        fact, reasons = facts.http_client, []
         if fact.missing:
-            told.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
+            reasons.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
         if fact.stale:
-            told.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
-        return "; ".join(told) or None
+            reasons.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
+        return "; ".join(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, http_client=HttpClientFact())

@@ -53,7 +53,7 @@ class PipStep(Step):
         if facts.pip.version == pins.pip:
             return None
         if facts.pip.version is None:
-            return "the venv has no whole pip"
+            return "the venv has no working pip"
         return f"pip {facts.pip.version} is installed, {pins.pip} is pinned"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
@@ -206,7 +206,7 @@ def _require_installer(pins: Pins) -> None:
     name = pins.installer
     if name != "pip" and not _is_here(name, pins):
         raise Refused(
-            f"The packages are to be installed by {name}, which is not on PATH.",
+            f"This project installs its packages with {name}, which is not on PATH.",
             next=(_GET[name], "headstart up"),
         )
 

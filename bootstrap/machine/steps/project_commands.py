@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.toolchain import Argv
 
 VerifyPolicy = Literal["when-changed", "always"]
+_COMBINATION = "combination of Python, packages and migrations"
 
 
 class MigrationsStep(Step):
@@ -64,7 +65,7 @@ class VerificationStep(Step):
             return "you asked for it"
         if facts.verification.passed:
             return None
-        return "this combination of Python, packages and migrations is not verified here yet"
+        return f"this {_COMBINATION} is not yet verified on this machine"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, verification=replace(facts.verification, passed=True))
@@ -76,14 +77,14 @@ class VerificationStep(Step):
         """The journal's words for it are those of its first versions."""
         fingerprint = context.facts.verification.fingerprint
         context.journal.write("proving", fingerprint=fingerprint)
-        told = [line for argv in context.pins.verification for line in _verified(context, argv)]
+        lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
         context.journal.write("proven", fingerprint=fingerprint)
-        return "\n".join(("it works", *told))
+        return "\n".join(("it works", *lines))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if facts.verification.passed or not pins.verification:
             return ()
-        problem = "this combination of pins is not verified here yet"
+        problem = "this combination of pins is not yet verified on this machine"
         return (self.broken(problem),)
 
 
@@ -94,7 +95,7 @@ def telling(output: str) -> list[str]:
 
 
 def _verified(context: StepContext, argv: Argv) -> tuple[str, ...]:
-    """Run a command; return its name and what it told."""
+    """Run a command; return its name and its telling lines."""
     program = "python" if argv[0].endswith("/bin/python") else argv[0]
     name = shlex.join((program, *argv[1:]))
     return (name, *(f"  {line}" for line in telling(context.run(argv))))

@@ -59,7 +59,7 @@ class PythonStep(Step):
         reason = self.needed(context.pins, context.facts) or ""
         if context.pins.provider == "system":
             raise Refused(
-                f"{reason}, and it is to be the system's own.",
+                f"{reason}, and this project uses the system's own.",
                 next=(
                     f"install Python {context.pins.python} so that PATH finds it",
                     "headstart up",

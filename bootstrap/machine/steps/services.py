@@ -40,13 +40,13 @@ class ServicesStep(Step):
     title = "Services"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        told = [f"{each.shown} does not respond" for each in facts.services.silent]
-        told += [
+        reasons = [f"{each.shown} does not respond" for each in facts.services.silent]
+        reasons += [
             f"the database {each.database} on {each.shown} may not be there"
             for each in facts.services.without_database
             if each not in facts.services.silent
         ]
-        return ", ".join(told) or None
+        return ", ".join(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, services=ServicesFact())
@@ -66,8 +66,8 @@ class ServicesStep(Step):
             stamp(pins, service).touch(mode=0o600)
         made = [each.database for each in fact.without_database]
         started = [each.shown for each in fact.silent]
-        told = [f"started {', '.join(started)}"] * bool(started)
-        return "; ".join(told + [f"the database {name} is there" for name in made])
+        done = [f"started {', '.join(started)}"] * bool(started)
+        return "; ".join(done + [f"the database {name} is there" for name in made])
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         silent = facts.services.silent
@@ -95,8 +95,8 @@ def _unit(kind: str) -> str:
 def _start(context: StepContext, silent: tuple[Service, ...]) -> None:
     commands = start_commands(context.pins, silent)
     if commands[0].startswith("sudo"):
-        told = tuple(f"{each.shown} does not respond" for each in silent)
-        raise Refused("A service is not running.", why=told, next=(*commands, "headstart up"))
+        silence = tuple(f"{each.shown} does not respond" for each in silent)
+        raise Refused("A service is not running.", why=silence, next=(*commands, "headstart up"))
     for command in commands:
         words = tuple(shlex.split(command))
         if words[:2] == install_command(()):

@@ -26,7 +26,7 @@ class ShellStep(Step):
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.shell
-        if not fact.folders or (fact.told and not (self.yes and fact.profile)):
+        if not fact.folders or (fact.shown and not (self.yes and fact.profile)):
             return None
         folders = ", ".join(pins.shown(each) for each in fact.folders)
         return f"PATH of your shell lacks {folders}"
@@ -42,7 +42,7 @@ class ShellStep(Step):
         fact = context.facts.shell
         added = lines(fact)
         named = context.pins.shown(fact.profile) if fact.profile else "your shell's profile"
-        question = "\n      ".join((f"{named} is to get these lines:", *added, "Go on?"))
+        question = "\n      ".join((f"Add to {named}:", *added, "Agreed?"))
         if fact.profile is None or not context.agrees(question):
             stamp(fact.folders).touch(mode=0o600)
             return "\n".join((f"left as it is; add to {named}, or: headstart up --yes", *added))

@@ -31,10 +31,10 @@ class ToolsStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.build
         if fact and fact.site is None and installable(fact):
-            return f"Python {pins.python} is to be built, and there is no pyenv"
+            return f"Python {pins.python} must be built, and there is no pyenv"
         if fact and fact.obstacles:
-            told = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
-            return f"Python {pins.python} cannot be built here yet: {told}"
+            obstacles = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
+            return f"Python {pins.python} cannot be built here yet: {obstacles}"
         missing = facts.homebrew.missing
         return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
 
@@ -61,18 +61,18 @@ class ToolsStep(Step):
         formulae = wanted(context.facts)
         if not formulae:
             if fact is None:
-                return "nothing is to be built"
+                return "nothing has to be built"
             raise _refusal(fact, context.pins.python)
         install(context, formulae)
-        told = f"installed {', '.join(formulae)}"
+        done = f"installed {', '.join(formulae)}"
         if fact and fact.site is None:
-            # Only now, with a pyenv, can be told what else the build will need.
+            # Only now, with a pyenv, is it known what else the build will need.
             from bootstrap.machine.building.preflight import look  # noqa: PLC0415 - only where it is built
 
             facts = replace(context.facts, build=look(context.pins), homebrew=HomebrewFact())
             if self.needed(context.pins, facts):
-                return f"{told}\n{self.run(replace(context, facts=facts))}"
-        return told
+                return f"{done}\n{self.run(replace(context, facts=facts))}"
+        return done
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         found = tuple(
@@ -97,7 +97,7 @@ def install(context: StepContext, formulae: tuple[str, ...]) -> None:
     """Homebrew is everybody's on this machine, so somebody has to agree."""
     named = ", ".join(formulae)
     by_hand = shlex.join(install_command(formulae))
-    if not context.agrees(f"Homebrew is to install {named}. Go on?"):
+    if not context.agrees(f"Install {named} with Homebrew?"):
         raise Refused(
             f"Installing {named} with Homebrew was not approved.",
             next=("headstart up --yes", f"or by hand: {by_hand}"),

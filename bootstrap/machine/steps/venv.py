@@ -61,7 +61,7 @@ class VenvStep(Step):
                 f"{pins.venv} is there, but it is no virtual environment.",
                 why=("Headstart touches only what it made itself.",),
                 next=(
-                    f"look what it is, and move it away: {shlex.quote(str(pins.venv))}",
+                    f"see what it is, and move it away: {shlex.quote(str(pins.venv))}",
                     "headstart up",
                 ),
             )
