@@ -224,7 +224,6 @@ class _Run:
             pins=self.pins,
             facts=facts,
             runner=Runner(self.pins, self.log, self.journal),
-            journal=self.journal,
             advance=self.observer.step_advanced,
             tell=self.observer.step_told,
             agrees=lambda question: self.options.yes or self.observer.step_asks(question),

@@ -41,7 +41,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal of one run; satisfies `runner.CommandRecord`."""
+    """The journal of one run."""
 
     path: Path
     run: RunId

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from bootstrap.machine.journal import Journal
     from bootstrap.machine.pins import Pins
-    from bootstrap.processes import CommandResult, ProbeResult, ProcessId
+    from bootstrap.processes import CommandResult, ProbeResult
 
 _TAIL = 12
 
@@ -81,20 +82,16 @@ def _ending(code: int) -> str:
     return f"failed with exit code {code}"
 
 
-class CommandRecord(Protocol):
-    """Who keeps track of running commands: a later run ends what a killed one left behind."""
-
-    def command_started(self, argv: Sequence[str], process: ProcessId) -> None: ...
-    def command_ended(self, code: int) -> None: ...
-
-
 @dataclass(frozen=True)
 class Runner:
-    """Runs the commands of one run, one after the other."""
+    """Runs the commands of one run of `up`, one after the other.
+
+    The journal has each of them before it begins: a later run ends what a killed one left behind.
+    """
 
     pins: Pins
     log: Path
-    record: CommandRecord
+    journal: Journal
 
     def run(
         self,
@@ -116,10 +113,10 @@ class Runner:
             environ=environ or clean_environment(os.environ, self.pins),
             cwd=cwd or self.pins.root,
             log=path,
-            started=lambda process: self.record.command_started(argv, process),
+            started=lambda process: self.journal.command_started(argv, process),
             watch=watch,
         )
-        self.record.command_ended(result.code)
+        self.journal.command_ended(result.code)
         if result.code:
             raise CommandError(argv, result, path)
         return result.output

@@ -50,7 +50,7 @@ class DoomedError(Exception):
 
 @dataclass(frozen=True)
 class Builder:
-    """Who builds: with which command runner, keeping logs where, telling whom."""
+    """One build of Python, in up to three attempts."""
 
     fact: BuildFact
     site: Site
@@ -152,7 +152,8 @@ def begin(site: Site, work: Path) -> None:
         _discard(site.prefix, sign)
     write_atomically(sign, json.dumps({"work": str(work)}), mode=0o600)
     if os.path.lexists(site.prefix):
-        site.prefix.rename(site.prefix.with_name(f"{site.prefix.name}.aside-{_now()}"))
+        aside = f"{site.prefix.name}.aside-{datetime.now(UTC):%Y%m%d%H%M%S}"
+        site.prefix.rename(site.prefix.with_name(aside))
 
 
 def end(site: Site, *, verified: bool) -> None:
@@ -227,10 +228,6 @@ def _discard_work(sign: Path) -> None:
         work = Path(json.loads(sign.read_text(encoding="utf-8"))["work"])
         if work.name.startswith("headstart-build-"):
             shutil.rmtree(work, ignore_errors=True)
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,7 @@ def settings_folders(home: Path, environ: Mapping[str, str]) -> tuple[Path, ...]
     for base in (home / "Library" / "Application Support", configuration):
         folders = (base / "JetBrains").glob("PyCharm*/options")
         found += (at.parent for at in folders if _FOLDER.fullmatch(at.parent.name))
-    return tuple(sorted(found, key=_release))
-
-
-def _release(folder: Path) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", folder.name)))
+    return tuple(sorted(found, key=lambda folder: [*map(int, re.findall(r"\d+", folder.name))]))
 
 
 def table_in(folder: Path) -> Path:
@@ -114,7 +110,9 @@ def sdks_in(text: str) -> tuple[PycharmSdk, ...]:
     if len(tables) > 1:
         raise UnreadableError("it holds more than one list")
     return tuple(
-        PycharmSdk(value(entry, "name"), _expanded(value(entry, "homePath")))
+        PycharmSdk(
+            value(entry, "name"), value(entry, "homePath").replace("$USER_HOME$", str(Path.home()))
+        )
         for table in tables
         for entry in table.findall("jdk")
     )
@@ -186,7 +184,3 @@ def _checked(text: str, expected: Sequence[PycharmSdk]) -> str:
     if list(sdks_in(text)) != list(expected):
         raise UnreadableError("not written the way PyCharm writes it")
     return text
-
-
-def _expanded(path: str) -> str:
-    return path.replace("$USER_HOME$", str(Path.home()))

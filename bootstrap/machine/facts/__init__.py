@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bootstrap.machine import journal
 from bootstrap.machine.facts import (
     checkout,
-    http_client,
     ide,
     migrations,
     packages,
@@ -20,8 +19,7 @@ from bootstrap.machine.facts import (
     shell,
     venv,
 )
-from bootstrap.machine.facts.checkout import HooksFact
-from bootstrap.machine.facts.http_client import HttpClientFact
+from bootstrap.machine.facts.checkout import HooksFact, HttpClientFact
 from bootstrap.machine.facts.ide import IdeFact
 from bootstrap.machine.facts.platform import HomebrewFact
 from bootstrap.machine.facts.services import ServicesFact
@@ -77,7 +75,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     return Facts(
         hooks=checkout.look_at_hooks(pins),
         ide=ide.look(pins),
-        http_client=http_client.look(pins),
+        http_client=checkout.look_at_http_client(pins),
         homebrew=platform.look_at_homebrew(pins),
         shell=shell.look(pins),
         services=services.look(pins, gone=revisions.gone),

@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks: the project's `.env`, and the git hooks of pre-commit."""
+"""What a fresh checkout lacks: `.env`, git hooks, the files of the HTTP client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bootstrap import state
 from bootstrap.files import text_of
+from bootstrap.machine.edits import base_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,27 @@ class HooksFact:
     missing: bool = False
 
 
+@dataclass(frozen=True)
+class NamedUrl:
+    """A file, and the address that it names."""
+
+    file: Path
+    address: str
+
+
+@dataclass(frozen=True)
+class HttpClientFact:
+    """What the HTTP client knows of this machine; `address` is where the api listens.
+
+    `stale` files name another address, which was filled in here; `typed` ones name a person's.
+    """
+
+    address: str = ""
+    missing: tuple[Path, ...] = ()
+    stale: tuple[NamedUrl, ...] = ()
+    typed: tuple[NamedUrl, ...] = ()
+
+
 def look(pins: Pins) -> DotenvFact:
     if pins.dotenv is None or not os.path.lexists(pins.dotenv.file):
         return DotenvFact(exists=False)
@@ -46,6 +69,33 @@ def look_at_hooks(pins: Pins) -> HooksFact:
     folder = pins.root / ".git" / "hooks"
     configured = (pins.root / HOOKS_CONFIG).is_file() and folder.parent.is_dir()
     return HooksFact(configured and "pre-commit" not in text_of(folder / "pre-commit"))
+
+
+def look_at_http_client(pins: Pins) -> HttpClientFact:
+    client = pins.http_client
+    if client is None:
+        return HttpClientFact()
+    settings = variables(pins.dotenv.file) if pins.dotenv else {}
+    address = base_url.listening(client.url, settings)
+    named = ((file, base_url.named_by(file)) for file in client.files)
+    others = [NamedUrl(file, each) for file, each in named if each not in {None, address}]
+    ours = filled_in(pins) | {client.url, ""} if others else set()
+    return HttpClientFact(
+        address=address,
+        missing=tuple(file for file in client.files if not file.is_file()),
+        stale=tuple(each for each in others if each.address in ours),
+        typed=tuple(each for each in others if each.address not in ours),
+    )
+
+
+def filled_in(pins: Pins) -> set[str]:
+    """Every address that was ever filled in here; what a person has typed is none of them."""
+    return set(text_of(memory(pins)).splitlines())
+
+
+def memory(pins: Pins) -> Path:
+    """The file that remembers them, one a line."""
+    return state.project_state(pins.root) / "http-client-addresses"
 
 
 def variables(path: Path) -> dict[str, str]:

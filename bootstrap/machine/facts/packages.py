@@ -68,7 +68,8 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if venv.state is not VenvState.READY:
         return PackagesFact(digest, "there is no venv to hold them yet")
     stamp = stamp_in(pins)
-    if stamp and stamp["lock"] == digest and _present(pins).issuperset(stamp["folders"]):
+    present = {at.name for at in pins.site_packages.iterdir()}
+    if stamp and stamp["lock"] == digest and present.issuperset(stamp["folders"]):
         return PackagesFact(digest, None)
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
@@ -89,10 +90,6 @@ def stamp_in(pins: Pins) -> Stamp | None:
     except (OSError, ValueError):
         return None
     return stamp
-
-
-def _present(pins: Pins) -> set[str]:
-    return {at.name for at in pins.site_packages.iterdir() if at.name.endswith(".dist-info")}
 
 
 def distributions(pins: Pins) -> tuple[Distribution, ...]:

@@ -76,7 +76,7 @@ def profile_of(environ: Mapping[str, str], home: Path) -> Path | None:
 
 def _unseen(pins: Pins) -> Iterator[Path]:
     root = pyenv.root(os.environ)
-    if pins.provider == "pyenv" and not shutil.which("pyenv") and _is_program(root / "bin/pyenv"):
+    if pins.provider == "pyenv" and not shutil.which("pyenv") and shutil.which(root / "bin/pyenv"):
         yield root / "bin"
     kinds = dict.fromkeys(url.partition("://")[0] for url in pins.services)
     for kind in kinds:
@@ -91,10 +91,6 @@ def _is_named(folder: Path, text: str) -> bool:
     short = str(folder).removeprefix(home) if folder.is_relative_to(home) else str(folder)
     by_pyenv = folder == pyenv.root(os.environ) / "bin" and re.search(r"PYENV_ROOT\}?/bin", text)
     return short in text or bool(by_pyenv)
-
-
-def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
 
 
 def _set_up(profile: Path) -> str:

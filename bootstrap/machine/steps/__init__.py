@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.steps.checkout import DotenvStep, HooksStep
-from bootstrap.machine.steps.http_client import HttpClientStep
+from bootstrap.machine.steps.checkout import DotenvStep, HooksStep, HttpClientStep
 from bootstrap.machine.steps.ide import IdeStep
 from bootstrap.machine.steps.packages import PackagesStep, PipStep
 from bootstrap.machine.steps.project_commands import MigrationsStep, VerificationStep, VerifyPolicy

@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks: its `.env`, with secrets of its own, and git hooks."""
+"""What a fresh checkout lacks: `.env` with secrets of its own, git hooks, HTTP client's files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap import state
 from bootstrap.errors import HeadstartError
-from bootstrap.files import create_atomically
-from bootstrap.machine.facts.checkout import HOOKS_CONFIG, DotenvFact, HooksFact
+from bootstrap.files import create_atomically, write_atomically
+from bootstrap.machine.edits import base_url
+from bootstrap.machine.facts.checkout import (
+    HOOKS_CONFIG,
+    DotenvFact,
+    HooksFact,
+    HttpClientFact,
+    filled_in,
+    look_at_http_client,
+    memory,
+)
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.facts.checkout import NamedUrl
+    from bootstrap.machine.pins import HttpClientPin, Pins
     from bootstrap.machine.steps.step import StepContext
     from bootstrap.machine.toolchain import Argv
 
@@ -100,6 +112,59 @@ class HooksStep(Step):
         return (self.broken("git does not run pre-commit"),)
 
 
+class HttpClientStep(Step):
+    """The HTTP client's files: written by the project's command, and true for this machine."""
+
+    name = StepName("http-client")
+    title = "HTTP client"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        fact, reasons = facts.http_client, []
+        if fact.missing:
+            reasons.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
+        if fact.stale:
+            reasons.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
+        return "; ".join(reasons) or None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, http_client=HttpClientFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        client, fact = pins.http_client, facts.http_client
+        written = (shlex.join(client.command),) if client and fact.missing else ()
+        edited = (f"set baseUrl to {fact.address} in {pins.shown(x.file)}" for x in fact.stale)
+        return (*written, *edited)
+
+    def run(self, context: StepContext) -> str:
+        """Write what is missing, then fill in the address wherever no person has typed one."""
+        pins, client = context.pins, context.pins.http_client
+        if client is None:
+            return "no HTTP client is pinned"
+        _remember(pins, context.facts.http_client.address)
+        before = _around(pins, client)
+        if context.facts.http_client.missing:
+            context.run(client.command)
+        made = _around(pins, client) - before
+        fact = look_at_http_client(pins)
+        for each in fact.stale:
+            base_url.set_url(each.file, fact.address)
+            if each.file not in made:
+                context.changed("address", str(each.file), f"{each.address} {fact.address}")
+        for file in sorted(made):
+            context.changed("file", str(file))
+        written = f"; {len(made)} files written" if made else ""
+        return f"requests go to {fact.address}{written}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        fact = facts.http_client
+        found = [self.broken(f"{pins.shown(file)} does not exist") for file in fact.missing]
+        for each in fact.typed:
+            problem = _differs(pins, each, fact.address)
+            repair = f"set baseUrl to {fact.address} there, unless the other one is meant"
+            found.append(self.notice(problem, repair))
+        return tuple(found)
+
+
 def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
     """The example with a drawn value for each name; a name it does not set is added."""
     text = example
@@ -124,3 +189,28 @@ def _install_hooks(pins: Pins) -> Argv:
     locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
     program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
     return (*program, "install")
+
+
+def _more(files: Sequence[object]) -> str:
+    return f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+
+
+def _differs(pins: Pins, named: NamedUrl, address: str) -> str:
+    there = named.address or "no address"
+    return f"{pins.shown(named.file)} names {there}, and the api listens on {address}"
+
+
+def _remember(pins: Pins, address: str) -> None:
+    """Before it is filled in: whatever then ends this run, the next one knows it is no person's."""
+    known = filled_in(pins)
+    if address not in known:
+        state.private_dir(state.project_state(pins.root))
+        lines = "".join(f"{each}\n" for each in sorted({*known, address}))
+        write_atomically(memory(pins), lines, mode=0o600)
+
+
+def _around(pins: Pins, client: HttpClientPin) -> set[Path]:
+    """The client's files, and what else is in folders that are theirs alone."""
+    folders = {file.parent for file in client.files} - {pins.root}
+    found = {path for folder in folders for path in folder.rglob("*")} | set(client.files)
+    return {path for path in found if path.is_file() and "__pycache__" not in path.parts}

@@ -76,9 +76,9 @@ class VerificationStep(Step):
     def run(self, context: StepContext) -> str:
         """The journal's words for it are those of its first versions."""
         fingerprint = context.facts.verification.fingerprint
-        context.journal.write("proving", fingerprint=fingerprint)
+        context.runner.journal.write("proving", fingerprint=fingerprint)
         lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
-        context.journal.write("proven", fingerprint=fingerprint)
+        context.runner.journal.write("proven", fingerprint=fingerprint)
         return "\n".join(("it works", *lines))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.journal import Journal
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.runner import Runner
 
@@ -44,7 +43,6 @@ class StepContext:
     pins: Pins
     facts: Facts
     runner: Runner
-    journal: Journal
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
     agrees: Callable[[str], bool]
@@ -57,7 +55,7 @@ class StepContext:
 
         `to` is where something set aside was; for an edit, what its module wants to know.
         """
-        self.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
+        self.runner.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
 
 class Step(ABC):
