@@ -4,6 +4,7 @@
 #   make nightly   what takes too long for every run (CASES=3000 random cases); a release needs its record
 #   make install   put headstart into $(PREFIX)/bin
 #   make bench     measure a render beside what others would pick (ROUNDS=7; tests/bench/README.md)
+#   make picture   record docs/session.svg, the session that README.md shows
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
 #   make release VERSION=0.5.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
@@ -25,7 +26,7 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test nightly bench install check lock release clean
+.PHONY: demo test nightly bench picture install check lock release clean
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
@@ -44,6 +45,9 @@ nightly: .venv/test.stamp
 ROUNDS ?= 3
 bench: .venv/test.stamp
 	@ROUNDS=$(ROUNDS) .venv/bin/python -m tests.bench
+
+picture: .venv/test.stamp
+	@.venv/bin/python -m tests.documents.session
 
 install: .venv/runtime.stamp
 	@mkdir -p "$(PREFIX)/bin"
@@ -70,6 +74,7 @@ check: .venv/test.stamp
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
 
 # The locks are universal: one file for every platform and every Python from 3.11.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
@@ -83,7 +88,7 @@ lock: .venv/test.stamp
 # The check says which commit FROM is, so that no other one is released.
 release: .venv/runtime.stamp
 	@commit=$$(.venv/bin/python -m tests.nightly check $(if $(FROM),--from '$(FROM)')) && \
-	.venv/bin/python -m bootstrap.project.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
+	.venv/bin/python -m tests.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
 
 clean:
 	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.undo import Run
     from bootstrap.machine.vendor import Vendored
     from bootstrap.project.answers import Answers
-    from bootstrap.project.create import Created
+    from bootstrap.project.new import Created
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
     from bootstrap.project.verification import Check, Watcher

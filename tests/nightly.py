@@ -27,7 +27,8 @@ from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import git, release, releases
+from bootstrap.project import git, releases
+from tests import release
 
 RECORD = "tests/nightly.json"
 ENOUGH = 3000  # random cases

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bootstrap.console import Format
-    from bootstrap.project.fleet import Standing, Work
+    from bootstrap.project.fleet import ProjectStatus, Work
 
 fleet = typer.Typer(help="Look after many projects at once.", rich_markup_mode=None)
 app = typer.Typer()
@@ -58,16 +58,16 @@ Exit codes, the first that fits:
 @fleet.command(help=_STATUS_HELP, short_help="How does each project stand?")
 def status(folders: Folders = None, jobs: Jobs = None, as_json: AsJson = False) -> None:
     from bootstrap import console
-    from bootstrap.project.fleet import Ending, Work
+    from bootstrap.project.fleet import FleetEnding, Work
     from bootstrap.reports import fleet as tables
 
     works = [Work(path) for path in _found(folders)]
     found = _worked(works, jobs, form(as_json))
     console.show_table(tables.of_status(found, Path.cwd(), _shown(folders)), form(as_json))
     endings = {each.ending for each in found}
-    if Ending.FAILED in endings:
+    if FleetEnding.FAILED in endings:
         raise typer.Exit(ExitCode.FAILED)
-    if endings != {Ending.CURRENT}:
+    if endings != {FleetEnding.CURRENT}:
         raise typer.Exit(ExitCode.UPDATE_AVAILABLE)
 
 
@@ -112,7 +112,7 @@ def update(
 ) -> None:
     from bootstrap import console
     from bootstrap.project import branches, template
-    from bootstrap.project.fleet import Ending, Work
+    from bootstrap.project.fleet import FleetEnding, Work
     from bootstrap.reports import fleet as tables
 
     newest = template.find(to) if to else template.newest()
@@ -125,14 +125,14 @@ def update(
     else:
         report = tables.of_update(found, Path.cwd(), name)
     console.show_table(report, form(as_json))
-    if {Ending.CONFLICTS, Ending.FAILED} & {each.ending for each in found}:
+    if {FleetEnding.CONFLICTS, FleetEnding.FAILED} & {each.ending for each in found}:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _found(folders: "Sequence[Path] | None") -> "tuple[Path, ...]":
-    from bootstrap.project import checkouts
+    from bootstrap.project import discovery
 
-    return checkouts.find(folders or [Path()])
+    return discovery.find(folders or [Path()])
 
 
 def _shown(folders: "Sequence[Path] | None") -> str:
@@ -142,14 +142,14 @@ def _shown(folders: "Sequence[Path] | None") -> str:
     return "".join(f" {shlex.quote(str(folder))}" for folder in folders or ())
 
 
-def _worked(works: "Sequence[Work]", jobs: int | None, form: "Format") -> "list[Standing]":
+def _worked(works: "Sequence[Work]", jobs: int | None, form: "Format") -> "list[ProjectStatus]":
     """Do all of it, and tell meanwhile how far it has come; by path at the end."""
     from bootstrap import console
-    from bootstrap.project import fleet, workers
+    from bootstrap.project import fleet, pool
 
     done = []
     with console.counting(len(works), form) as count:
-        for standing in fleet.standings(works, jobs or workers.cores()):
+        for standing in fleet.project_statuses(works, jobs or pool.cores()):
             done.append(standing)
             count(f"{standing.path.name}: {standing.ending}")
     return sorted(done, key=lambda each: each.path)

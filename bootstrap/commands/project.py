@@ -60,17 +60,16 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     from bootstrap import console
-    from bootstrap.project import given, questions, template
+    from bootstrap.project import asking, questions, template
     from bootstrap.project.destination import acceptable
-    from bootstrap.project.new import resolver, settle
 
     path = acceptable(dest)
     source = template.find(version) if version else template.locate()
-    resolve = resolver(questions.load(source.config), path, os.environ)
-    stated = given.collect(data=data or [], data_file=data_file, preset=preset)
-    answers = settle(resolve, stated, defaults=defaults)
+    resolve = asking.resolver(questions.load(source.config), path, os.environ)
+    stated = asking.provided_answers(data=data or [], data_file=data_file, preset=preset)
+    answers = asking.resolve_answers(resolve, stated, defaults=defaults)
 
-    from bootstrap.project.create import create
+    from bootstrap.project.new import create
 
     created = create(path, answers, source)
     console.show_created(created, answers, source, form(as_json))

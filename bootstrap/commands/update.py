@@ -41,11 +41,12 @@ def status(project: Project = None, as_json: AsJson = False) -> None:
     Touches nothing. Exits with 2 when an update is available.
     """
     from bootstrap import console, reports
-    from bootstrap.project import backups, update
+    from bootstrap.project import rollback, update
 
     opened = _opened(project)
-    with update.prepared(opened, update.target(opened, None, []), ask=False) as (_, proposed):
-        kept = backups.listed(opened.repository)
+    with update.prepare(opened, update.target(opened)) as prepared:
+        kept = rollback.backups(opened.repository)
+        proposed = prepared.update
         console.show_report(reports.of_status(proposed, kept, opened.repository), form(as_json))
     if proposed.available:
         raise typer.Exit(ExitCode.UPDATE_AVAILABLE)
@@ -72,7 +73,7 @@ Examples:
 
 An update is verified: each changed file is valid, one revision is the newest, the lock fits (else
 `make lock` makes it anew, as a commit of its own); then, when you agree or with --verify, this
-machine is brought to the new pins, and `make check` and `make test` run. Your database is not
+machine is applied to the new pins, and `make check` and `make test` run. Your database is not
 migrated by that. A failure offers to take the update back; interrupted, the same command goes on.
 
 \b
@@ -138,11 +139,11 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a feature: an update to the same template with this answer. As safe, and as undone."""
-    from bootstrap.project import features
+    from bootstrap.project.update import with_feature
 
     opened = _opened(project)
     shown = _shown(("feature", "add", name), html, Wish(verify, as_json))
-    _bring(opened, features.added(opened, name), shown, preview=preview)
+    _bring(opened, with_feature(opened, name), shown, preview=preview)
 
 
 @feature.command(short_help="Remove a feature.")
@@ -155,11 +156,11 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Remove a feature. What you have changed in its files is a conflict, not lost."""
-    from bootstrap.project import features
+    from bootstrap.project.update import without_feature
 
     opened = _opened(project)
     shown = _shown(("feature", "remove", name), html, Wish(verify, as_json))
-    _bring(opened, features.removed(opened, name), shown, preview=preview)
+    _bring(opened, without_feature(opened, name), shown, preview=preview)
 
 
 @app.command(short_help="Which files differ from the template, and since when?")
@@ -190,17 +191,17 @@ def drift(
     opened = _opened(project)
     shown = _shown(("drift",), html, Wish(None, as_json))
     today = datetime.now(UTC).date()
-    with drift.measured(opened, update.target(opened, None, []), today) as (bench, found):
-        read = partial(diffs.between, bench.git, found.before, found.now, "--diff-filter=a")
+    with drift.measured(opened, update.target(opened), today) as (scratch, found):
+        read = partial(diffs.side, scratch.git, found.before, found.now, "--diff-filter=a")
         shown.show(reports.of_drift(found), lambda: pages.of_drift(opened, found, read()))
     if fail and found.unaccepted:
         raise typer.Exit(ExitCode.DRIFT)
 
 
 def _opened(project: Path | None) -> "Opened":
-    from bootstrap.project import recorded, update
+    from bootstrap.project import answers_file, update
 
-    return update.open_project((project or recorded.locate(Path.cwd())).resolve())
+    return update.open_project((project or answers_file.locate(Path.cwd())).resolve())
 
 
 class _Shown(NamedTuple):
@@ -241,13 +242,14 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
         _make(opened, to, shown)
         return
     from bootstrap import reports
-    from bootstrap.project import diffs, update
+    from bootstrap.project import update
     from bootstrap.reports import pages
 
-    with update.prepared(opened, to, ask=False) as (bench, proposed):
+    with update.prepare(opened, to) as prepared:
+        proposed = prepared.update
         report = reports.of_preview(proposed, opened.repository, shown.command)
-        read = partial(diffs.of_update, bench.git, proposed.proposal)
-        shown.show(report, lambda: pages.of_preview(opened, proposed, read(), shown.command))
+        page = partial(pages.of_preview, opened, proposed, command=shown.command)
+        shown.show(report, lambda: page(diffs=prepared.diffs()))
     if proposed.proposal.conflicts:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -255,21 +257,23 @@ def _bring(opened: "Opened", to: "Target", shown: _Shown, *, preview: bool) -> N
 def _make(opened: "Opened", to: "Target", shown: _Shown) -> None:
     """Make an update; verify it where it is due, or where that is asked for."""
     from bootstrap import reports
-    from bootstrap.project import diffs, due, update
+    from bootstrap.project import update, update_state
+    from bootstrap.project.diffs import UNREAD
     from bootstrap.reports import pages
 
     repository = opened.repository
-    brought = update.bring(opened, to, diffs.of_update if shown.html else diffs.unread)
+    with update.apply_update(opened, to) as applied:
+        diffs = applied.prepared.diffs() if shown.html else UNREAD
 
     def show(report: "Report") -> None:
-        shown.show(report, lambda: pages.of_update(opened, brought))
+        shown.show(report, lambda: pages.of_update(opened, applied, diffs))
 
-    report = reports.of_update(brought, repository)
-    if brought.update.proposal.conflicts:
+    report = reports.of_update(applied, repository)
+    if applied.update.proposal.conflicts:
         show(report)
         raise typer.Exit(ExitCode.FAILED)
-    if shown.wish.verify or due.pending(repository):
-        conclude(repository, brought.update.after, shown.wish, report, show)
+    if shown.wish.verify or update_state.pending_verification(repository):
+        conclude(repository, applied.update.after, shown.wish, report, show)
     else:
         show(report)
 
@@ -278,21 +282,22 @@ def _show_diff(opened: "Opened", to: "Target", path: str, *, as_json: bool) -> N
     from bootstrap import console, reports
     from bootstrap.project import update
 
-    told = update.difference(opened, to, path)
-    console.show_report(reports.of_difference(path, told), form(as_json))
+    with update.prepare(opened, to) as prepared:
+        report = reports.of_difference(path, prepared.diff(path))
+    console.show_report(report, form(as_json))
 
 
 def _continue(project: Path | None, wish: Wish) -> None:
     """Commit what a person has settled, and verify the update."""
     from bootstrap import console, reports
-    from bootstrap.project import apply, recorded
+    from bootstrap.project import answers_file, apply
     from bootstrap.project.repository import locked
 
     repository = _repository(project)
     with locked(repository):
         report = reports.of_continued(apply.proceed(repository))
     show = partial(console.show_report, form=form(wish.as_json))
-    conclude(repository, recorded.read(repository).version, wish, report, show)
+    conclude(repository, answers_file.load(repository).version, wish, report, show)
 
 
 def _abort(project: Path | None, wish: Wish) -> None:
@@ -313,7 +318,7 @@ def _roll_back(project: Path | None, wish: Wish) -> None:
 
 
 def _repository(project: Path | None) -> "Repository":
-    from bootstrap.project import recorded
-    from bootstrap.project.repository import of_project
+    from bootstrap.project import answers_file
+    from bootstrap.project.repository import open_repository
 
-    return of_project(project or recorded.locate(Path.cwd()))
+    return open_repository(project or answers_file.locate(Path.cwd()))

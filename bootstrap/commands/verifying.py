@@ -16,9 +16,9 @@ from bootstrap.commands.options import form
 from bootstrap.errors import ExitCode, HeadstartError
 
 if TYPE_CHECKING:
-    from bootstrap.project.relock import Tools
+    from bootstrap.project.relock import ProjectTools
     from bootstrap.project.repository import Repository
-    from bootstrap.project.verification import Step, Verdict
+    from bootstrap.project.verification import PlannedCheck, Verdict
     from bootstrap.reports import Report
 
 
@@ -42,19 +42,19 @@ def conclude(
 ) -> None:
     """Show an update's report, verify the update, and say how that ended by the exit code."""
     from bootstrap import console
-    from bootstrap.project import backups, due
+    from bootstrap.project import rollback, update_state
     from bootstrap.project.verification import run
     from bootstrap.reports import Report, aftermath
 
     if not wish.as_json:
         show(report)
-    pending = due.pending(repository)
-    backup = backups.newest(repository)
+    pending = update_state.pending_verification(repository)
+    backup = rollback.newest(repository)
     steps = _steps(repository, version, pending.head if pending else backup or "HEAD", wish)
     verdict = run(steps, console.watcher(form(wish.as_json)))
     if not verdict.interrupted:
-        due.settle(repository)
-    backup = backup if backups.is_alone(repository, backup) else ""
+        update_state.clear_unverified(repository)
+    backup = backup if rollback.is_alone(repository, backup) else ""
     if wish.as_json:
         told = {"verification": aftermath.verdict_document(verdict)}
         show(Report({**report.document, **told}, ()))
@@ -66,13 +66,13 @@ def conclude(
 def take_back(repository: "Repository", *, as_json: bool) -> None:
     """Take back the newest update."""
     from bootstrap import console
-    from bootstrap.project import backups, relock
+    from bootstrap.project import relock, rollback
     from bootstrap.project.repository import locked
     from bootstrap.reports import aftermath
 
     with locked(repository):
         relock.finish(repository)
-        returned = backups.go_back(repository)
+        returned = rollback.go_back(repository)
     console.show_report(aftermath.of_returned(returned), form(as_json))
 
 
@@ -86,10 +86,12 @@ def _end(repository: "Repository", verdict: "Verdict", wish: Wish, *, backup: st
     raise typer.Exit(ExitCode.FAILED)
 
 
-def _steps(repository: "Repository", version: str, since: str, wish: Wish) -> Iterator["Step"]:
+def _steps(
+    repository: "Repository", version: str, since: str, wish: Wish
+) -> Iterator["PlannedCheck"]:
     """The checks: first what costs nothing, and the tools where they are wanted and there."""
     from bootstrap.project import verification
-    from bootstrap.project.verification import ENVIRONMENT, Locking
+    from bootstrap.project.verification import BRING_UP, Locking
 
     project = repository.top / repository.prefix
     log = _log(repository)
@@ -101,32 +103,32 @@ def _steps(repository: "Repository", version: str, since: str, wish: Wish) -> It
     up_for = ""
     if tools and all_the_way and not tools.there:  # the lock is made anew with what is in it
         up_for = repository.head()
-        yield ENVIRONMENT, lambda: verification.environment(up)
+        yield BRING_UP, lambda: verification.brought_up(up)
     locking = Locking(None if wish.verify is False else tools, version, log)
     yield "lock", lambda: verification.lock(repository, since, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # pins that cannot be read: this says why
-            yield ENVIRONMENT, lambda: verification.environment(up)
+            yield BRING_UP, lambda: verification.brought_up(up)
         return
     if not all_the_way:
-        yield "make check, make test", verification.not_asked
+        yield "make check, make test", verification.not_run
         return
     if up_for != repository.head():
-        yield ENVIRONMENT, lambda: verification.environment(up)
+        yield BRING_UP, lambda: verification.brought_up(up)
     yield "make check", lambda: verification.made("check", project, tools, log)
     yield "make test", lambda: verification.made("test", project, tools, log)
 
 
-def _tools(project: Path) -> "Tools | None":
+def _tools(project: Path) -> "ProjectTools | None":
     """The project's tools; None where no pins say which they are."""
     from bootstrap.machine import pins, runner
-    from bootstrap.project.relock import Tools
+    from bootstrap.project.relock import ProjectTools
 
     try:
         pinned = pins.read(project)
     except HeadstartError:
         return None
-    return Tools(pinned.venv, runner.clean_environment(os.environ, pinned))
+    return ProjectTools(pinned.venv, runner.clean_environment(os.environ, pinned))
 
 
 def _bring_up(project: Path) -> Callable[[], None]:

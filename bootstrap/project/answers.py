@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined
+from jinja2.sandbox import SandboxedEnvironment
+
 from bootstrap.errors import UsageError
-from bootstrap.project.expressions import Context, Expressions, truth
+from bootstrap.project import questions
 from bootstrap.project.questions import Question, Questionnaire, Value
-from bootstrap.project.values import NotAValue, read, show
+from bootstrap.project.values import NotAValue, format_value, parse_value
 
 
-class Sourced(NamedTuple):
+class SourcedValue(NamedTuple):
     """A value as it was given or found, and where it comes from, in words."""
 
     value: Value
     source: str
 
 
-Given = Mapping[str, Sourced]
-Candidates = Mapping[str, Sequence[Sourced]]
+ProvidedAnswers = Mapping[str, SourcedValue]
+Candidates = Mapping[str, Sequence[SourcedValue]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,10 @@ class Answer:
     @property
     def shown_value(self) -> str:
         """The value as a person would write it."""
-        return show(self.value)
+        return format_value(self.value)
 
 
-class Problem(NamedTuple):
+class AnswerProblem(NamedTuple):
     """A given value that cannot be used, and the rule that it breaks."""
 
     name: str
@@ -62,7 +65,7 @@ class Answers:
     """The answers to all questions, and what is wrong with the given values."""
 
     all: tuple[Answer, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[AnswerProblem, ...] = ()
 
     @property
     def values(self) -> dict[str, Value]:
@@ -82,7 +85,7 @@ class Answers:
     def usable(self) -> "Answers":
         """These answers, if all of them keep the rules; else everything that is wrong at once."""
         broken = tuple(
-            Problem(answer.question.name, f"{answer.breaks}: give another value")
+            AnswerProblem(answer.question.name, f"{answer.breaks}: give another value")
             for answer in self.all
             if answer.breaks
         )
@@ -98,7 +101,7 @@ class Answers:
 
 def resolve(
     questionnaire: Questionnaire,
-    given: Given,
+    provided: ProvidedAnswers,
     *,
     folder_name: str,
     candidates: Candidates | None = None,
@@ -110,28 +113,79 @@ def resolve(
     reported and then passed over, so that all problems are found in one go.
     """
     expressions = Expressions(questionnaire.jinja_options)
-    problems = list(_unknown(questionnaire.names, given))
+    problems = list(_unknown(questionnaire.names, provided))
     answers: list[Answer] = []
     for question in questionnaire.questions:
         known = {answer.question.name: answer.value for answer in answers}
         asking = _Asking(question, expressions, {**known, "_folder_name": folder_name})
         try:
-            answer = asking.answer(given.get(question.name))
+            answer = asking.answer(provided.get(question.name))
         except NotAValue as broken:
-            problems.append(Problem(question.name, str(broken)))
+            problems.append(AnswerProblem(question.name, str(broken)))
             answer = None
         answers.append(answer or asking.default((candidates or {}).get(question.name, ())))
     return Answers(tuple(answers), tuple(problems))
 
 
-def _unknown(names: Sequence[str], given: Given) -> list[Problem]:
+def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProblem]:
     problems = []
-    for name in given:
+    for name in provided:
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-            problems.append(Problem(name, f"is not a question: {hint}"))
+            problems.append(AnswerProblem(name, f"is not a question: {hint}"))
     return problems
+
+
+# -- the Jinja in `copier.yml`, evaluated as Copier evaluates it ----------------------------------
+
+_UNDEFINED = {"jinja2.StrictUndefined": StrictUndefined, "jinja2.Undefined": Undefined}
+# What Jinja and its filters raise for an expression that makes no sense.
+_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_TRUE = frozenset({"y", "yes", "t", "true", "on"})
+_FALSE = frozenset({"", "n", "no", "f", "false", "off", "~", "null", "none"})
+
+
+class Expressions:
+    """Evaluates expressions with one template's Jinja options; each text is compiled once."""
+
+    def __init__(self, options: Mapping[str, Value]) -> None:
+        given = {
+            **options,
+            "undefined": _UNDEFINED[str(options.get("undefined", "jinja2.Undefined"))],
+        }
+        # The filters Copier always loads.
+        extensions = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
+        self._environment = SandboxedEnvironment(extensions=extensions, **given)
+        self._compiled: dict[str, Template] = {}
+
+    def render(self, text: str, context: Mapping[str, Value]) -> str:
+        """The text with its expressions replaced by their values."""
+        try:
+            if text not in self._compiled:
+                self._compiled[text] = self._environment.from_string(text)
+            return self._compiled[text].render(context)
+        except _FAILURES as error:
+            raise questions.TemplateError(f"{text.strip()!r} fails: {error}") from error
+
+    def holds(self, condition: bool | str, context: Mapping[str, Value]) -> bool:
+        """Whether a condition (`when`, `ask`) is true."""
+        return truth(self.render(condition, context) if isinstance(condition, str) else condition)
+
+
+def truth(value: Value) -> bool:
+    """Copier's own reading of a value as true or false: too lenient for what people give."""
+    try:
+        return bool(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    return bool(value)
+
+
+# -- one question ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -140,20 +194,20 @@ class _Asking:
 
     question: Question
     expressions: Expressions
-    before: Context
+    before: Mapping[str, Value]
 
-    def answer(self, given: Sourced | None) -> Answer | None:
+    def answer(self, given: SourcedValue | None) -> Answer | None:
         """The given value as the answer, None where nothing was given."""
         if given is None:
             return None
         if not self._holds(self.question.when):
             raise NotAValue("is not asked here: it follows from the other answers")
-        value = read(self.question, given.value)
+        value = parse_value(self.question, given.value)
         if broken := self._breaks(value):
-            raise NotAValue(f"{broken} (given: {show(value)})")
+            raise NotAValue(f"{broken} (given: {format_value(value)})")
         return Answer(self.question, value, given.source)
 
-    def default(self, candidates: Sequence[Sourced]) -> Answer:
+    def default(self, candidates: Sequence[SourcedValue]) -> Answer:
         """What the question is answered with while nobody answers it."""
         applies = self._holds(self.question.when)
         is_open = applies and self._holds(self.question.ask)
@@ -172,11 +226,11 @@ class _Asking:
         if self.question.type == "bool":
             return truth(raw), ""
         try:
-            value = read(self.question, raw)
+            value = parse_value(self.question, raw)
         except NotAValue as broken:
             return raw, str(broken)
         rule = self._breaks(value)
-        return value, f"{rule} (default: {show(value)})" if rule else ""
+        return value, f"{rule} (default: {format_value(value)})" if rule else ""
 
     def _holds(self, condition: bool | str) -> bool:
         return self.expressions.holds(condition, self.before)

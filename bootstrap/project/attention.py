@@ -1,24 +1,30 @@
-"""What an update asks of people: changed defaults, files that go, migrations to run, other pins.
+"""What an update asks of people: settings, changed defaults, removed files, migrations, pins.
 
-All of it is read from the project before and after, so it is told of what really arrives there.
+All of it is read from the project before and after, so it is what really arrives there.
 """
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import yaml
 
-from bootstrap.project import environment, locks, revisions
+from bootstrap.project import locks, revisions
 from bootstrap.project.locks import PackageChange
-from bootstrap.project.trees import Change, Tree, Workbench
+from bootstrap.project.trees import Change, ScratchRepository, Tree
 from bootstrap.revision import parse_revision
 
+_EXAMPLE = ".env.example"
+_PINS = (".python-version", "toolchain.yml")
+_SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
-class Changed(NamedTuple):
+Texts = Mapping[str, str]  # by path, as seen from the project
+
+
+class ValueChange(NamedTuple):
     """Something that was one thing and is another, and the file that says so."""
 
     name: str
@@ -35,14 +41,21 @@ class Migration(NamedTuple):
     path: str
 
 
+class SettingsChange(NamedTuple):
+    """The settings that come and go for a person's own `.env`, which an update does not touch."""
+
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Attention:
     """What of an update is for people; all paths are as seen from the project."""
 
-    defaults: tuple[Changed, ...] = ()
+    defaults: tuple[ValueChange, ...] = ()
     removed: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
-    pins: tuple[Changed, ...] = ()
+    pins: tuple[ValueChange, ...] = ()
     packages: tuple[PackageChange, ...] = ()
 
     @property
@@ -51,71 +64,78 @@ class Attention:
         return bool(self.pins or self.packages or self.migrations)
 
 
-def between(bench: Workbench, before: str, after: str) -> Attention:
+def settings_change(scratch: ScratchRepository, base: Tree, theirs: Tree) -> SettingsChange:
+    """The settings that come and go between the `.env.example` of two renders."""
+    before, after = (
+        _settings(scratch.texts(tree, [_EXAMPLE]).get(_EXAMPLE, "")) for tree in (base, theirs)
+    )
+    return SettingsChange(
+        new=tuple(name for name in after if name not in before),
+        gone=tuple(name for name in before if name not in after),
+    )
+
+
+def needed_attention(scratch: ScratchRepository, before: str, after: str) -> Attention:
     """What differs for people between two commits or trees of the project."""
-    repository = bench.repository
+    repository = scratch.repository
     mine = tuple(
         Change(each.kind, repository.path(each.old), repository.path(each.new))
-        for each in bench.changes(before, after)
+        for each in scratch.changes(before, after)
         if each.new.startswith(repository.prefix)
     )
     paths = {path for each in mine for path in (each.old, each.new)} | {*_PINS}
-    texts = (_reader(bench, bench.of_commit(side), paths) for side in (before, after))
-    return of_changes(mine, *texts)
+    old, new = (scratch.texts(scratch.project_files(side), paths) for side in (before, after))
+    return attention_to(mine, old, new)
 
 
-Read = Callable[[str], str]
-
-
-def of_changes(changes: tuple[Change, ...], before: Read, after: Read) -> Attention:
-    """The same, given how to read a file on either side: empty where there is none."""
+def attention_to(changes: tuple[Change, ...], before: Texts, after: Texts) -> Attention:
+    """The same, of the texts of the changed files and of the pins on either side."""
     edited = {each.new: each.old for each in changes if each.kind != "D"}
     return Attention(
         defaults=tuple(
-            told for new, old in edited.items() for told in _defaults(new, before(old), after(new))
+            change
+            for new, old in edited.items()
+            for change in _defaults(new, before.get(old, ""), after.get(new, ""))
         ),
         removed=tuple(each.old for each in changes if each.kind == "D"),
         migrations=tuple(
-            told
+            migration
             for each in changes
             if each.kind == "A" and each.new.startswith(revisions.VERSIONS)
-            for told in _migration(each.new, after(each.new))
+            for migration in _migration(each.new, after.get(each.new, ""))
         ),
-        pins=tuple(told for path in _PINS for told in _pins(path, before, after)),
+        pins=tuple(_pins(before, after)),
         packages=_packages(edited, before, after),
     )
-
-
-def _reader(bench: Workbench, tree: Tree, paths: Iterable[str]) -> Read:
-    """A reader of those files, which are fetched at once."""
-    found = {path: tree.get(bench.repository.prefix + path) for path in paths}
-    blobs = {path: entry.blob for path, entry in found.items() if entry and entry.is_plain}
-    texts = bench.contents(blobs.values())
-    return lambda path: texts[blobs[path]].decode("utf-8", "replace") if path in blobs else ""
 
 
 # -- defaults --------------------------------------------------------------------------------------
 
 
-def _defaults(path: str, before: str, after: str) -> Iterator[Changed]:
-    read = _values_of(path)
-    if read is None:
+def _defaults(path: str, before: str, after: str) -> Iterator[ValueChange]:
+    parse = _parser(path)
+    if parse is None:
         return
-    old, new = read(before), read(after)
+    old, new = parse(before), parse(after)
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
-            yield Changed(name, old[name], new[name], path)
+            yield ValueChange(name, old[name], new[name], path)
 
 
-def _values_of(path: str) -> Callable[[str], Mapping[str, str]] | None:
-    if path == environment.EXAMPLE:
-        return environment.examples
+def _parser(path: str) -> Callable[[str], Mapping[str, str]] | None:
+    if path == _EXAMPLE:
+        return _settings
     is_settings = path.startswith("app/") and PurePosixPath(path).name == "settings.py"
     return settings_defaults if is_settings else None
 
 
+def _settings(example: str) -> dict[str, str]:
+    """Each setting in the text of an `.env.example`, behind a # as well, and its value there."""
+    return {match[1]: match[2].strip() for match in _SETTING.finditer(example)}
+
+
 def settings_defaults(source: str) -> dict[str, str]:
-    """The defaults of a class of settings, as they are written; by the names in the environment."""
+    """The defaults of a class of settings, as they are written; by the names of the variables."""
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -138,8 +158,6 @@ def _default(value: ast.expr) -> ast.expr:
 
 # -- migrations, pins ------------------------------------------------------------------------------
 
-_PINS = (".python-version", "toolchain.yml")
-
 
 def _migration(path: str, text: str) -> Iterator[Migration]:
     revision = parse_revision(text)
@@ -148,11 +166,11 @@ def _migration(path: str, text: str) -> Iterator[Migration]:
         yield Migration(revision.id, stated.partition("\n")[0], path)
 
 
-def _pins(path: str, before: Read, after: Read) -> Iterator[Changed]:
-    read = _python if path == ".python-version" else _pip
-    old, new = (read(side(path)) for side in (before, after))
-    if old and new and old != new:
-        yield Changed("Python" if path == ".python-version" else "pip", old, new, path)
+def _pins(before: Texts, after: Texts) -> Iterator[ValueChange]:
+    for name, path, parse in zip(("Python", "pip"), _PINS, (_python, _pip), strict=True):
+        old, new = (parse(side.get(path, "")) for side in (before, after))
+        if old and new and old != new:
+            yield ValueChange(name, old, new, path)
 
 
 def _python(text: str) -> str:
@@ -167,9 +185,9 @@ def _pip(text: str) -> str:
     return str(document.get("pip", "")) if isinstance(document, dict) else ""
 
 
-def _packages(edited: Mapping[str, str], before: Read, after: Read) -> tuple[PackageChange, ...]:
+def _packages(edited: Mapping[str, str], before: Texts, after: Texts) -> tuple[PackageChange, ...]:
     """Of the lock with most in it: what the developers install."""
     for name in reversed(locks.GROUPS):
         if name in edited:
-            return locks.changes(before(edited[name]), after(name))
+            return locks.changes(before.get(edited[name], ""), after.get(name, ""))
     return ()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
-from bootstrap.project import git, history
+from bootstrap.project import git
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository
-from bootstrap.project.trees import Workbench
-from bootstrap.project.underway import clear
+from bootstrap.project.trees import ScratchRepository
+from bootstrap.project.update_state import remove_locks
 
 
 @dataclass(frozen=True)
@@ -55,35 +55,35 @@ def checked_out(repository: Repository) -> str:
     return found.out.strip() or repository.head()[:10]
 
 
-def make(bench: Workbench, proposal: Proposal, message: str, name: str) -> Branch:
+def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str) -> Branch:
     """Put a clean update on the new branch `name`, or find that it is there."""
-    repository = bench.repository
-    clear(repository, f"refs/heads/{name}")
-    if there := _there(bench, proposal, name):
-        return there
-    who, _ = history.identity(repository.top)
-    commit = bench.commit(proposal.merged, message, proposal.head, who=who)
+    repository = scratch.repository
+    remove_locks(repository, f"refs/heads/{name}")
+    if existing := _existing(scratch, proposal, name):
+        return existing
+    who = git.identity(repository.top)
+    commit = scratch.commit(proposal.merged, message, proposal.head, who=who)
     with _undisturbed():
-        bench.keep(commit, proposal.head)
+        scratch.keep(commit, proposal.head)
         why = ("--create-reflog", "-m", "headstart fleet update")
         repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
     return Branch(name, commit, made=True)
 
 
-def _there(bench: Workbench, proposal: Proposal, name: str) -> Branch | None:
+def _existing(scratch: ScratchRepository, proposal: Proposal, name: str) -> Branch | None:
     """The branch, where it begins with this very update of what is checked out."""
     ref = f"refs/heads/{name}"
-    known = git.call("rev-parse", "--verify", "--quiet", ref, cwd=bench.repository.top)
-    if known.code != 0:
+    known = git.commit_id(ref, scratch.repository.top)
+    if not known:
         return None
     words = ("rev-list", "--first-parent", "--reverse", "--no-commit-header", "--format=%H %T %P")
-    commits = bench.git(*words, f"{proposal.head}..{ref}").splitlines()
+    commits = scratch.git(*words, f"{proposal.head}..{ref}").splitlines()
     update = f"{proposal.merged} {proposal.head}"
     if commits and commits[0].partition(" ")[2] == update:
         return Branch(name, commits[0].partition(" ")[0], made=False, on_top=len(commits) - 1)
     raise Refused(
         f"There is a branch {name} already, and it does not begin with this update.",
-        why=(f"it is at {known.out.strip()[:10]}; a branch that is there is never moved",),
+        why=(f"it is at {known[:10]}; a branch that is there is never moved",),
         next=(
             f"merge it, or delete it: git branch -D {name}",
             "or take another name: headstart fleet update --branch NAME",
@@ -93,7 +93,7 @@ def _there(bench: Workbench, proposal: Proposal, name: str) -> Branch | None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Who wants to end this process waits a moment: git would leave a lock behind."""
+    """Delay the signals that end this process: git would leave a lock behind."""
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield

@@ -23,15 +23,15 @@ class Section(NamedTuple):
         return " ".join(self.text.partition("\n\n")[0].split())
 
 
-def read(package: Path = _PACKAGE) -> tuple[Section, ...]:
+def all_sections(package: Path = _PACKAGE) -> tuple[Section, ...]:
     """The sections, in the order of the file; none where there is no changelog."""
     for path in (package.parent / "CHANGELOG.md", package / "CHANGELOG.md"):
         if path.is_file():
-            return parse(path.read_text(encoding="utf-8"))
+            return parse_changelog(path.read_text(encoding="utf-8"))
     return ()
 
 
-def parse(text: str) -> tuple[Section, ...]:
+def parse_changelog(text: str) -> tuple[Section, ...]:
     """The sections of a changelog."""
     found = list(_HEADING.finditer(text))
     ends = [match.start() for match in found[1:]] + [len(text)]
@@ -41,14 +41,14 @@ def parse(text: str) -> tuple[Section, ...]:
     )
 
 
-def between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
+def sections_between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
     """The sections of the releases after `before`, up to `after`; oldest first."""
     if before == after:  # unreleased, it has no number
         return ()
     low, high = releases.number(before), releases.number(after)
     found = [
         (number, section)
-        for section in read(package)
+        for section in all_sections(package)
         if (number := releases.number(section.version))
         and (low is None or number > low)
         and (high is None or number <= high)

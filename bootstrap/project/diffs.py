@@ -54,30 +54,19 @@ class Diffs:
     result: Side
 
 
-class Reader(Protocol):
-    """Reads the diffs of an update, while all its trees can be read."""
-
-    def __call__(self, git: Git, proposal: Proposal) -> Diffs: ...
-
-
 UNREAD = Diffs(Side(()), Side(()), Side(()))
 
 
-def unread(git: Git, proposal: Proposal) -> Diffs:  # noqa: ARG001 - a reader who does not look
-    """None of them: nobody will ask."""
-    return UNREAD
-
-
-def of_update(git: Git, proposal: Proposal) -> Diffs:
+def update_diffs(git: Git, proposal: Proposal) -> Diffs:
     """The diffs of an update; files that are only yours are left out."""
     return Diffs(
-        template=between(git, proposal.before, proposal.after),
-        yours=between(git, proposal.before, proposal.head, "--diff-filter=a"),
-        result=between(git, proposal.head, proposal.merged),
+        template=side(git, proposal.before, proposal.after),
+        yours=side(git, proposal.before, proposal.head, "--diff-filter=a"),
+        result=side(git, proposal.head, proposal.merged),
     )
 
 
-def between(git: Git, before: str, after: str, *options: str) -> Side:
+def side(git: Git, before: str, after: str, *options: str) -> Side:
     """The patches between two trees."""
     words = ("diff-tree", "-r", "-p", "--raw", "-z", *RENAMES, *_AS_TEXT, *options)
     listed, _, text = git(*words, before, after).partition("\0\0")
@@ -95,10 +84,10 @@ def _patches(listed: Iterable[str], sections: Iterator[str]) -> Iterator[Patch]:
         before, after, _, _, status = about.removeprefix(":").split(" ")
         old = next(words)
         new = next(words) if status[0] in "RC" else old
-        # What becomes a link, or was one, is told twice: as it goes, and as it comes.
-        told = tuple(islice(sections, 2 if status[0] == "T" else 1))
-        binary = any("\nBinary files " in section for section in told)
-        yield Patch(old, new, (before, after), "".join(map(_hunks, told)), binary)
+        # What becomes a link, or was one, has two: as it goes, and as it comes.
+        own = tuple(islice(sections, 2 if status[0] == "T" else 1))
+        binary = any("\nBinary files " in section for section in own)
+        yield Patch(old, new, (before, after), "".join(map(_hunks, own)), binary)
 
 
 def _hunks(section: str) -> str:

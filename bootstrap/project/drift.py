@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
-from bootstrap.project.merge import formatted_only, outside_of, rendered_tree
-from bootstrap.project.trees import Change, Tree, Workbench, workbench
+from bootstrap.project.merge import formatted_only, rendered_tree
+from bootstrap.project.trees import Change, ScratchRepository, Tree, scratch_repository
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
 
 EXCEPTIONS = ".headstart/drift.yml"
@@ -62,35 +62,37 @@ class Drift:
 
 
 @contextmanager
-def measured(project: Project, to: Target, today: date) -> Iterator[tuple[Workbench, Drift]]:
-    """The project's drift, and which of it the target changes too; with the workbench it is on."""
+def measured(
+    project: Project, to: Target, today: date
+) -> Iterator[tuple[ScratchRepository, Drift]]:
+    """The project's drift, and which of it the target changes too; with its scratch repository."""
     accepted = exemptions(project.path)
     repository = project.repository
-    with workbench(repository) as bench:
-        outside = outside_of(repository.prefix, bench.of_commit("HEAD"))
-        base = rendered_tree(bench, rendered_base(bench, project), outside)
+    with scratch_repository(repository) as scratch:
+        whole = scratch.tree("HEAD")
+        base = rendered_tree(scratch, rendered_base(scratch, project), whole)
         theirs = base
-        if to.template.version != project.recorded.version:
-            theirs = rendered_tree(bench, rendered_target(bench, project, to), outside)
-        here = bench.of_work_tree()
-        before, now = bench.write(base), bench.write(here)
-        changes, formatted = _told_apart(bench, bench.changes(before, now), base, here)
-        moving = {change.old for change in bench.changes(before, bench.write(theirs))}
+        if to.template.version != project.version:
+            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), whole)
+        here = scratch.work_tree()
+        before, now = scratch.write(base), scratch.write(here)
+        changes, formatted = _split_formatted(scratch, scratch.changes(before, now), base, here)
+        moving = {change.old for change in scratch.changes(before, scratch.write(theirs))}
         files = tuple(
-            _since(bench, change, template_changes_it=change.old in moving) for change in changes
+            _since(scratch, change, template_changes_it=change.old in moving) for change in changes
         )
         found = judged(files, accepted, today)
-        yield bench, Drift(project.recorded.version, before, now, found, formatted)
+        yield scratch, Drift(project.version, before, now, found, formatted)
 
 
-def _told_apart(
-    bench: Workbench, changes: Iterable[Change], base: Tree, here: Tree
+def _split_formatted(
+    scratch: ScratchRepository, changes: Iterable[Change], base: Tree, here: Tree
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes of files of the template, and the paths where nothing but formatting is one."""
-    repository = bench.repository
+    repository = scratch.repository
     mine = [each for each in changes if each.kind != "A" and each.old.startswith(repository.prefix)]
     edited = (each for each in mine if each.kind == "M" and _same_mode(each, base, here))
-    formatted = formatted_only(bench, edited, base, here)
+    formatted = formatted_only(scratch, edited, base, here)
     paths = sorted(repository.path(change.new) for change in formatted)
     return tuple(change for change in mine if change not in formatted), tuple(paths)
 
@@ -125,7 +127,7 @@ def _exemption(number: int, stated: object) -> Exemption:
     if not isinstance(stated, dict) or not {"path", "reason"} <= stated.keys():
         raise _unusable(f"entry {number} does not say path and reason")
     if unknown := stated.keys() - {"path", "reason", "until"}:
-        raise _unusable(f"entry {number} has what nobody knows: {', '.join(sorted(unknown))}")
+        raise _unusable(f"entry {number} has unknown keys: {', '.join(sorted(unknown))}")
     until = stated.get("until")
     if until is not None and not isinstance(until, date):
         raise _unusable(f"entry {number}: until is not a date such as 2027-03-31")
@@ -141,8 +143,8 @@ def _judged(each: Drifted, known: tuple[Exemption, ...], today: date) -> Drifted
     return each
 
 
-def _since(bench: Workbench, change: Change, *, template_changes_it: bool) -> Drifted:
-    repository = bench.repository
+def _since(scratch: ScratchRepository, change: Change, *, template_changes_it: bool) -> Drifted:
+    repository = scratch.repository
     paths = ("--", change.new, change.old)
     words = ("log", "-1", "--format=%h%x00%an%x00%as%x00%s", "HEAD", *paths)
     logged = repository.git(*words).split("\0")

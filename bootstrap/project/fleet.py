@@ -1,21 +1,25 @@
-"""Many projects at once: how each stands, and its update on a branch. One that fails stops none.
+"""Many projects at once: the status of each, and its update on a branch. One that fails stops none.
 
-Only the workers look closely (`standing`): the process that a person has started renders nothing,
-and does without copier's imports.
+Only the workers of the pool render: the process that a person has started does without Copier.
 """
 
+import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from bootstrap.project import checkouts, workers
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.project import branches, discovery, pool, releases, update
+from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.branches import Branch
-from bootstrap.project.workers import Crash
+from bootstrap.project.pool import Crash
+from bootstrap.project.repository import locked, require_idle
+from bootstrap.project.update import Project, Target, Update
 
 
-class Ending(StrEnum):
+class FleetEnding(StrEnum):
     """How an update of a project would end, or has ended."""
 
     CURRENT = "up-to-date"
@@ -37,7 +41,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why there is nothing else to tell of a project, and what to do."""
+    """Why nothing else is known of a project, and what to do."""
 
     what: str
     why: tuple[str, ...]
@@ -45,11 +49,11 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What is told of one project. `behind` are the versions it has not got yet."""
+class ProjectStatus:
+    """What is known of one project. `behind` are the versions it has not got yet."""
 
     path: Path
-    ending: Ending = Ending.FAILED
+    ending: FleetEnding = FleetEnding.FAILED
     version: str = ""
     to: str = ""
     behind: tuple[str, ...] = ()
@@ -62,26 +66,110 @@ class Standing:
     trouble: Trouble | None = None
 
 
-def standings(works: Sequence[Work], jobs: int) -> Iterator[Standing]:
-    """How each stands, in the order in which they are done; `jobs` of them at once."""
-    for work, done in workers.each(_looked_at, works, jobs=jobs, apart=_apart):
+def project_statuses(works: Sequence[Work], jobs: int) -> Iterator[ProjectStatus]:
+    """The status of each, in the order in which they are done; `jobs` of them at once."""
+    for work, done in pool.each(project_status, works, jobs=jobs, key=_key):
         yield _crashed(work, done) if isinstance(done, Crash) else done
 
 
-def _looked_at(work: Work) -> Standing:
-    """In a worker."""
-    from bootstrap.project.standing import of_project  # noqa: PLC0415 - heavy: copier
-
-    return of_project(work)
-
-
-def _apart(work: Work) -> Path:
+def _key(work: Work) -> Path:
     """Two updates in one repository go one after the other; looking is never in the way."""
-    return checkouts.repository_of(work.path) if work.on_branch else work.path
+    return discovery.repository_of(work.path) if work.on_branch else work.path
 
 
-def _crashed(work: Work, crash: Crash) -> Standing:
+def _crashed(work: Work, crash: Crash) -> ProjectStatus:
     how = signal.Signals(-crash.code).name if crash.code < 0 else f"exit code {crash.code}"
     what = f"The process that worked on it died: {how}."
     again = ("run the same command again: what is done is done",)
-    return Standing(work.path, trouble=Trouble(what, (), again))
+    return ProjectStatus(work.path, trouble=Trouble(what, (), again))
+
+
+# -- one project, in a worker ----------------------------------------------------------------------
+
+
+def project_status(work: Work) -> ProjectStatus:
+    """The status of one project after the work. Whatever fails is part of it, not raised."""
+    known = ProjectStatus(work.path)
+    try:
+        _require_project(work.path)
+        project = update.open_project(work.path)
+        known = replace(known, version=project.version)
+        to = _target(project, work.to)
+        if to is None:
+            return replace(known, ending=FleetEnding.CURRENT)
+        known = replace(known, to=to.template.version)
+        if work.on_branch:
+            return _branched(known, project, to, work.branch)
+        with update.prepare(project, to) as prepared:
+            return _predicted(known, prepared.update, project)
+    except HeadstartError as error:
+        return _failed(known, error)
+    except OSError as error:
+        return _failed(known, _inaccessible(error))
+    except Exception as error:  # noqa: BLE001 - one failing project stops none of the others
+        why = f"{type(error).__name__}: {error}"
+        return _failed(known, HeadstartError("Headstart itself failed.", why=(why,)))
+
+
+def _require_project(path: Path) -> None:
+    if not (path / ANSWERS).is_file():
+        raise Refused(
+            "There is no project here that Headstart has rendered.",
+            why=(f"no folder in it has {ANSWERS}",),
+            next=("name another folder", f"a new one: headstart new {path.name}"),
+        )
+
+
+def _target(project: Project, to: str | None) -> Target | None:
+    """Where its update leads; nowhere for a project that is there, or further, already."""
+    wanted = releases.number(to) if to else None
+    if wanted and (project.answers_file.number or ()) > wanted:
+        return None
+    return update.target(project, to)
+
+
+def _branched(
+    known: ProjectStatus, project: Project, to: Target, branch: str | None
+) -> ProjectStatus:
+    if project.answers_file.number and known.version == known.to:
+        return replace(known, ending=FleetEnding.CURRENT)
+    repository = project.repository
+    with locked(repository):
+        require_idle(repository)
+        with update.prepare(project, to) as prepared:
+            status = _predicted(known, prepared.update, project)
+            if status.ending is not FleetEnding.CLEAN:
+                return status
+            name = branches.name_in(repository, branch or branches.default_name(known.to))
+            made = branches.make(prepared.scratch, prepared.update.proposal, to.message, name)
+            return replace(status, ending=FleetEnding.BRANCHED, branch=made)
+
+
+def _predicted(known: ProjectStatus, found: Update, project: Project) -> ProjectStatus:
+    proposal, path = found.proposal, project.repository.path
+    ending = FleetEnding.CURRENT if proposal.empty else FleetEnding.CLEAN
+    return replace(
+        known,
+        ending=FleetEnding.CONFLICTS if proposal.conflicts else ending,
+        behind=tuple(section.version for section in found.sections),
+        drifted=proposal.drifted,
+        counts=dict(proposal.counts),
+        conflicts=tuple(path(each.path) for each in proposal.conflicts),
+        new_answers={each.question.name: each.shown_value for each in found.new_answers},
+        checked_out=branches.checked_out(project.repository),
+    )
+
+
+def _failed(known: ProjectStatus, error: HeadstartError) -> ProjectStatus:
+    closer = f"look closer: headstart status --debug --project {shlex.quote(str(known.path))}"
+    trouble = Trouble(error.what, error.why, error.next or (closer,))
+    return replace(known, ending=FleetEnding.FAILED, trouble=trouble)
+
+
+def _inaccessible(error: OSError) -> HeadstartError:
+    why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return HeadstartError(
+        "Its files cannot be read or written.",
+        why=(why,),
+        next=("make them yours, or the disk writable, then run the same command again",),
+    )

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError
 
-# What Headstart does with git depends on no hook, ignore list, line-ending rule or signing key of
-# this machine; and no background process of git outlives it.
+# What Headstart does with git depends on no hook, ignore list, line-ending rule, colour or signing
+# key of this machine; and no background process of git outlives it.
 ISOLATED = (
+    *("-c", "color.ui=false"),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.excludesFile=/dev/null"),
     *("-c", "core.autocrlf=false"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
+    *("-c", "log.showSignature=false"),
     *("-c", "maintenance.auto=false"),
 )
 
@@ -37,9 +39,11 @@ _KEPT = frozenset(
     }
 )
 
+HEADSTART_IDENTITY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
+
 
 class GitError(HeadstartError):
-    """git said no; `why` is what it said."""
+    """git failed; `why` is what it printed."""
 
 
 def available() -> bool:
@@ -52,7 +56,7 @@ def available() -> bool:
 
 
 @dataclass(frozen=True)
-class Finished:
+class GitResult:
     """How a git process ended, and what it printed."""
 
     code: int
@@ -60,8 +64,8 @@ class Finished:
     err: str
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """The lines of its complaint."""
+    def errors(self) -> tuple[str, ...]:
+        """The lines of its standard error."""
         return tuple(line for line in self.err.splitlines() if line.strip())
 
 
@@ -71,13 +75,13 @@ def run(
     """Run git in `cwd` and return what it printed, without the final newline."""
     finished = call(*arguments, cwd=cwd, environ=environ, given=given)
     if finished.code != 0:
-        raise GitError(f"git {_verb(arguments)} failed.", why=finished.said)
+        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors)
     return finished.out.removesuffix("\n")
 
 
 def call(
     *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
-) -> Finished:
+) -> GitResult:
     """Run git in `cwd`, with `environ` besides and `given` on its standard input."""
     executable = shutil.which("git")
     if executable is None:
@@ -90,7 +94,7 @@ def call(
         capture_output=True,
         check=False,
     )
-    return Finished(finished.returncode, _text(finished.stdout), _text(finished.stderr))
+    return GitResult(finished.returncode, _text(finished.stdout), _text(finished.stderr))
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -116,9 +120,29 @@ def is_inside_work_tree(folder: Path) -> bool:
         return False
 
 
-def _text(said: bytes) -> str:
+def commit_id(name: str, cwd: Path) -> str:
+    """The id of the commit that a name stands for; empty where git knows none."""
+    return call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd).out.strip()
+
+
+def identity(folder: Path) -> tuple[str, ...]:
+    """The options that say who commits in `folder`: none where git knows the user."""
+    try:
+        for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            run("-c", "user.useConfigOnly=true", "var", role, cwd=folder)
+    except GitError:
+        return HEADSTART_IDENTITY
+    return ()
+
+
+def split_paths(output: str) -> frozenset[str]:
+    """The paths in what git prints with `-z`."""
+    return frozenset(path for path in output.split("\0") if path)
+
+
+def _text(output: bytes) -> str:
     """The very characters: Python's text mode would make a line's end of each carriage return."""
-    return said.decode("utf-8", "surrogateescape")
+    return output.decode("utf-8", "surrogateescape")
 
 
 def _verb(arguments: tuple[str, ...]) -> str:

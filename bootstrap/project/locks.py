@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from bootstrap.lockfile import normalize, requirements
 
+LOCKS = ("requirements.lock", "requirements-dev.lock", "poetry.lock", "uv.lock")
 # What `make lock` of a project locks: its own dependencies, and with a group the developer's.
 GROUPS: dict[str, str | None] = {"requirements.lock": None, "requirements-dev.lock": "dev"}
 
@@ -42,8 +43,8 @@ def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...
 def changes(before: str, after: str) -> tuple[PackageChange, ...]:
     """The packages that differ between two locks, by name."""
     old, new = _locked(before), _locked(after)
-    told = [PackageChange(n, _versions(old, n), _versions(new, n)) for n in sorted({*old, *new})]
-    return tuple(each for each in told if each.before != each.after)
+    found = [PackageChange(n, _versions(old, n), _versions(new, n)) for n in sorted({*old, *new})]
+    return tuple(each for each in found if each.before != each.after)
 
 
 def _wanted(pyproject: str, group: str | None) -> Iterator[Requirement]:
@@ -82,3 +83,37 @@ def _locked(lock: str) -> Locked:
 def _versions(locked: Locked, name: str) -> str:
     stated = {each.url or str(each.specifier).lstrip("=") for each in locked.get(name, ())}
     return ", ".join(sorted(stated))
+
+
+# -- whether a project asks for other packages than its template -----------------------------------
+
+
+def dependencies_edited(template: str, project: str) -> bool:
+    """Whether the second pyproject.toml wants other packages than the first."""
+    try:
+        return _dependencies(tomllib.loads(template)) != _dependencies(tomllib.loads(project))
+    except ValueError:  # what cannot be read may want anything
+        return True
+
+
+def _dependencies(document: Mapping[str, object]) -> dict[str, object]:
+    """All that decides which packages are locked."""
+    project, tool = _table(document, "project"), _table(document, "tool")
+    names = ("dependencies", "optional-dependencies", "requires-python")
+    return {
+        **{name: _sorted(project.get(name)) for name in names},
+        "dependency-groups": _sorted(document.get("dependency-groups")),
+        **{name: _sorted(tool.get(name)) for name in ("poetry", "uv")},
+    }
+
+
+def _table(document: Mapping[str, object], name: str) -> Mapping[str, object]:
+    table = document.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _sorted(value: object) -> object:
+    """The value without the order of its lists, which decides nothing."""
+    if isinstance(value, dict):
+        return {name: _sorted(item) for name, item in value.items()}
+    return sorted(map(str, value)) if isinstance(value, list) else value

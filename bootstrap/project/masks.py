@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bootstrap.project.trees import Change, Entry, Tree
+import yaml
+
+from bootstrap.project.template import Template
+from bootstrap.project.trees import Change, ScratchRepository, Tree, TreeEntry
 
 
 class Kept(StrEnum):
@@ -33,11 +36,11 @@ class Masks:
     ignored: frozenset[str] = frozenset()
     locks: frozenset[str] = frozenset()
     dependencies_edited: bool = False
-    formatted: Mapping[str, Entry] = field(default_factory=dict)
+    formatted: Mapping[str, TreeEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Settled:
+class MaskedSides:
     """Base and theirs as they are merged, and what was kept although the template changes it.
 
     In the `formatted` files the project had changed its formatting, which gives way.
@@ -49,7 +52,14 @@ class Settled:
     formatted: frozenset[str]
 
 
-def settle(
+def seeded_once(scratch: ScratchRepository, source: Template, files: Tree) -> frozenset[str]:
+    """The files that a template seeds once: by `_skip_if_exists`, as Copier understands it."""
+    document = yaml.safe_load(source.config.read_text(encoding="utf-8"))
+    patterns = document.get("_skip_if_exists") or []
+    return scratch.matching(patterns, files) if patterns else frozenset()
+
+
+def apply_masks(
     base: Tree,
     theirs: Tree,
     ours: Tree,
@@ -57,14 +67,14 @@ def settle(
     *,
     template: Iterable[Change],
     yours: Iterable[Change],
-) -> Settled:
+) -> MaskedSides:
     """Mask base and theirs. `template` and `yours` are the changes of each side since base."""
     kept = _kept(base, ours, masks, yours)
     kept |= _renamed_away(kept, template)
     # Where theirs shall win, base is made equal to ours: then only the template has changed it.
     taken = _taken(base, theirs, ours, masks) - kept.keys()
     formatted = {path: masks.formatted[path] for path in masks.formatted.keys() - kept - taken}
-    return Settled(
+    return MaskedSides(
         base=_with(base, {path: ours.get(path) for path in taken} | formatted),
         theirs=_with(theirs, {path: base.get(path) for path in kept}),
         kept={path: why for path, why in kept.items() if _missed(path, why, base, theirs)},
@@ -102,6 +112,6 @@ def _taken(base: Tree, theirs: Tree, ours: Tree, masks: Masks) -> frozenset[str]
     return frozenset({masks.answers} | changed)
 
 
-def _with(tree: Tree, entries: Mapping[str, Entry | None]) -> Tree:
+def _with(tree: Tree, entries: Mapping[str, TreeEntry | None]) -> Tree:
     changed = {**tree, **entries}
     return {path: entry for path, entry in changed.items() if entry is not None}

@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bootstrap.project import dependencies, formatting, history, parsing, revisions
-from bootstrap.project.masks import Masks, Settled, settle
+from bootstrap.project import git, locks, masks, revisions, syntax
+from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
-from bootstrap.project.trees import Change, Entry, Merged, Tree, Workbench
-
-ANSWERS = ".copier-answers.yml"
+from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Proposal:
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
-        """The files that a person has to settle."""
+        """The files that a person has to resolve."""
         return tuple(each for each in self.files if each.outcome is Outcome.CONFLICT)
 
     @property
@@ -62,7 +61,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class _Offered:
+class _Placed:
     """The two renders at their place in the repository, the ids of those trees, and yours."""
 
     base: Tree
@@ -81,94 +80,75 @@ class _Commits:
     ours: str
 
 
-def propose(bench: Workbench, renders: Renders, message: str) -> Proposal:
+def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
     """Merge what changed between the renders into what is checked out."""
-    repository = bench.repository
-    head = repository.head()
-    offered = _offered(bench, head, renders)
-    settled = _settle(bench, head, offered, renders.seeded)
-    commits = _commits(bench, head, settled, message)
-    merged, complaints = _merge(bench, commits, offered.ours, settled.theirs)
-    result = bench.changes(commits.ours, merged.tree)
+    head = scratch.repository.head()
+    placed = _place(scratch, head, renders)
+    masked = _mask(scratch, head, placed, renders.seeded)
+    commits = _commit(scratch, head, masked, message)
+    merged, complaints = _merge(scratch, commits, placed.ours, masked.theirs)
+    result = scratch.changes(commits.ours, merged.tree)
     sides = Sides(
-        template=bench.changes(commits.base, commits.theirs),
-        yours=bench.changes(commits.base, commits.ours),
+        template=scratch.changes(commits.base, commits.theirs),
+        yours=scratch.changes(commits.base, commits.ours),
         result=result,
         conflicts=merged.conflicts,
-        kept=settled.kept,
+        kept=masked.kept,
         complaints=complaints,
-        formatted=settled.formatted,
+        formatted=masked.formatted,
     )
+    changed = {path for change in result for path in (change.old, change.new)}
     return Proposal(
         head=head,
-        before=offered.before,
-        after=offered.after,
+        before=placed.before,
+        after=placed.after,
         theirs=commits.theirs,
         merged=merged.tree,
         files=outcomes(sides),
-        touched=_paths(result) | merged.conflicts.keys(),
+        touched=frozenset(changed | merged.conflicts.keys()),
         unmergeable=tuple(complaints),
         drifted=sum(change.kind != "A" for change in sides.yours),
     )
 
 
-def _paths(changes: Iterable[Change]) -> frozenset[str]:
-    return frozenset(path for change in changes for path in (change.old, change.new))
-
-
-def rendered_tree(bench: Workbench, files: Tree, outside: Tree) -> Tree:
+def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
     """A render at its place in the repository, with everything outside the project as it is."""
-    prefix = bench.repository.prefix
+    prefix = scratch.repository.prefix
+    outside = {path: entry for path, entry in whole.items() if not path.startswith(prefix)}
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
-def outside_of(prefix: str, tree: Tree) -> Tree:
-    """What of a repository's tree is not the project's."""
-    return {path: entry for path, entry in tree.items() if not path.startswith(prefix)}
+def _place(scratch: ScratchRepository, head: str, renders: Renders) -> _Placed:
+    ours = scratch.tree(head)
+    base, theirs = (rendered_tree(scratch, each, ours) for each in (renders.base, renders.theirs))
+    base, theirs = _with_revisions(scratch, base, theirs, ours)
+    return _Placed(base, theirs, ours, scratch.write(base), scratch.write(theirs))
 
 
-def _offered(bench: Workbench, head: str, renders: Renders) -> _Offered:
-    ours = bench.of_commit(head)
-    outside = outside_of(bench.repository.prefix, ours)
-    base = rendered_tree(bench, renders.base, outside)
-    theirs = rendered_tree(bench, renders.theirs, outside)
-    base, theirs = _with_revisions(bench, base, theirs, ours)
-    return _Offered(base, theirs, ours, bench.write(base), bench.write(theirs))
-
-
-def _settle(bench: Workbench, head: str, offered: _Offered, seeded: frozenset[str]) -> Settled:
-    prefix = bench.repository.prefix
-    base, theirs, ours = offered.base, offered.theirs, offered.ours
-    template, yours = (bench.changes(offered.before, side) for side in (offered.after, head))
-    masks = Masks(
+def _mask(
+    scratch: ScratchRepository, head: str, placed: _Placed, seeded: frozenset[str]
+) -> MaskedSides:
+    prefix = scratch.repository.prefix
+    base, theirs, ours = placed.base, placed.theirs, placed.ours
+    template, yours = (scratch.changes(placed.before, side) for side in (placed.after, head))
+    changed = {change.old for change in template}
+    of_both = [each for each in yours if each.kind in "MR" and each.old in changed]
+    what = Masks(
         answers=prefix + ANSWERS,
         seeded=frozenset(prefix + path for path in seeded),
-        ignored=bench.ignored({*base, *theirs} - ours.keys()),
-        locks=frozenset(prefix + name for name in dependencies.LOCKS),
-        dependencies_edited=_dependencies_edited(bench, base, ours),
-        formatted=_formatted(bench, base, ours, _of_both(template, yours)),
+        ignored=scratch.ignored({*base, *theirs} - ours.keys()),
+        locks=frozenset(prefix + name for name in locks.LOCKS),
+        dependencies_edited=_dependencies_edited(scratch, base, ours),
+        formatted={
+            change.old: base[change.old]._replace(blob=ours[change.new].blob)
+            for change in formatted_only(scratch, of_both, base, ours)
+        },
     )
-    return settle(base, theirs, ours, masks, template=template, yours=yours)
-
-
-def _of_both(template: Iterable[Change], yours: Iterable[Change]) -> list[Change]:
-    """Your changes of files that the template changes too."""
-    paths = {change.old for change in template}
-    return [change for change in yours if change.kind in "MR" and change.old in paths]
-
-
-def _formatted(
-    bench: Workbench, base: Tree, ours: Tree, changes: Iterable[Change]
-) -> dict[str, Entry]:
-    """Those of the files that differ in formatting alone: base with the text of ours."""
-    return {
-        change.old: base[change.old]._replace(blob=ours[change.new].blob)
-        for change in formatted_only(bench, changes, base, ours)
-    }
+    return masks.apply_masks(base, theirs, ours, what, template=template, yours=yours)
 
 
 def formatted_only(
-    bench: Workbench, changes: Iterable[Change], before: Tree, after: Tree
+    scratch: ScratchRepository, changes: Iterable[Change], before: Tree, after: Tree
 ) -> frozenset[Change]:
     """Those after which a file has another text, which says the same."""
     pairs = {change: (before[change.old], after[change.new]) for change in changes}
@@ -177,93 +157,88 @@ def formatted_only(
         for change, (one, other) in pairs.items()
         if one.is_plain and other.is_plain and one.blob != other.blob
     }
-    texts = bench.contents(blob for blobs in plain.values() for blob in blobs)
+    texts = scratch.contents(blob for blobs in plain.values() for blob in blobs)
     return frozenset(
         change
         for change, (one, other) in plain.items()
-        if formatting.same(change.new, texts[one], texts[other])
+        if syntax.same_content(change.new, texts[one], texts[other])
     )
 
 
-def _with_revisions(bench: Workbench, base: Tree, theirs: Tree, ours: Tree) -> tuple[Tree, Tree]:
+def _with_revisions(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, ours: Tree
+) -> tuple[Tree, Tree]:
     """Base and theirs, with the template's revisions at their places in the project."""
-    prefix = bench.repository.prefix
-    head = prefix + revisions.HEAD
-    texts = revision_texts(bench, base, theirs, ours)
+    head = scratch.repository.prefix + revisions.HEAD
+    texts = [revision_texts(scratch, tree) for tree in (base, theirs, ours)]
     found = revisions.arranged(*texts)
     if found is None or head not in ours:
         return base, theirs
     changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
     as_ours = {path: ours[path] for path in found.as_ours}
     placed = {
-        path: bench.file(text, like=theirs.get(path) or ours[path])
+        path: scratch.file(text, like=theirs.get(path) or ours[path])
         for path, text in changed.items()
     }
-    newest = bench.file(f"{found.head}\n", like=ours[head])
+    newest = scratch.file(f"{found.head}\n", like=ours[head])
     # Where base is as ours is, nobody but the template has a change.
     return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
 
 
-def revision_texts(bench: Workbench, *trees: Tree) -> list[dict[str, str]]:
-    """The texts of each tree's revisions, by their paths."""
-    place = re.compile(re.escape(bench.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
-    found = [
-        {path: each.blob for path, each in tree.items() if place.fullmatch(path)} for tree in trees
-    ]
-    contents = bench.contents(blob for files in found for blob in files.values())
-    texts = {
-        blob: content.decode("utf-8", "replace").replace("\r\n", "\n")
-        for blob, content in contents.items()
-    }
-    return [{path: texts[blob] for path, blob in files.items()} for files in found]
+def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
+    """The texts of a tree's revisions, by their paths."""
+    place = re.compile(re.escape(scratch.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
+    texts = scratch.texts(tree, filter(place.fullmatch, tree))
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
 
 
-def _dependencies_edited(bench: Workbench, base: Tree, ours: Tree) -> bool:
-    name = f"{bench.repository.prefix}pyproject.toml"
-    before, now = base.get(name), ours.get(name)
-    if before is None or now is None:
-        return before != now
-    return before != now and dependencies.edited(bench.read(before.blob), bench.read(now.blob))
+def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> bool:
+    name = f"{scratch.repository.prefix}pyproject.toml"
+    if base.get(name) == ours.get(name):
+        return False
+    before, now = (scratch.texts(tree, [name]).get(name) for tree in (base, ours))
+    return before is None or now is None or locks.dependencies_edited(before, now)
 
 
-def _commits(bench: Workbench, head: str, settled: Settled, message: str) -> _Commits:
-    who, _ = history.identity(bench.repository.top)  # a cherry-pick keeps its author
-    base = bench.commit(bench.write(settled.base), "The template as it was")
-    theirs = bench.commit(bench.write(settled.theirs), message, base, who=who)
-    return _Commits(base, theirs, bench.commit(f"{head}^{{tree}}", "The project", base))
+def _commit(scratch: ScratchRepository, head: str, masked: MaskedSides, message: str) -> _Commits:
+    who = git.identity(scratch.repository.top)  # a cherry-pick keeps its author
+    base = scratch.commit(scratch.write(masked.base), "The template as it was")
+    theirs = scratch.commit(scratch.write(masked.theirs), message, base, who=who)
+    return _Commits(base, theirs, scratch.commit(f"{head}^{{tree}}", "The project", base))
 
 
 def _merge(
-    bench: Workbench, commits: _Commits, ours: Tree, theirs: Tree
+    scratch: ScratchRepository, commits: _Commits, ours: Tree, theirs: Tree
 ) -> tuple[Merged, Mapping[str, str]]:
     """The merge, made again without the files whose merged text would not be valid."""
-    merged = bench.merge(commits.ours, commits.theirs)
-    complaints = _complaints(bench, ours, theirs, merged)
+    merged = scratch.merge(commits.ours, commits.theirs)
+    complaints = _complaints(scratch, ours, theirs, merged)
     if complaints:
-        merged = bench.merge(commits.ours, commits.theirs, complaints)
+        merged = scratch.merge(commits.ours, commits.theirs, complaints)
     return merged, complaints
 
 
-def _complaints(bench: Workbench, ours: Tree, theirs: Tree, merged: Merged) -> dict[str, str]:
+def _complaints(
+    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
+) -> dict[str, str]:
     """What is wrong with texts that merged cleanly, where both sides had a valid one."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
-        for path, entry in bench.of_commit(merged.tree).items()
+        for path, entry in scratch.tree(merged.tree).items()
         if entry not in sides and path not in merged.conflicts
     }
-    found = invalid(bench, mixed)
+    found = invalid(scratch, mixed)
     return {
-        path: said
-        for path, said in found.items()
-        if not any(invalid(bench, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
+        path: complaint
+        for path, complaint in found.items()
+        if not any(invalid(scratch, {path: tree[path]}) for tree in (ours, theirs) if path in tree)
     }
 
 
-def invalid(bench: Workbench, tree: Tree) -> dict[str, str]:
+def invalid(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
     """What is wrong with each file that is not valid."""
-    plain = {path: each.blob for path, each in tree.items() if each.is_plain}
-    known = {path: blob for path, blob in plain.items() if parsing.is_known(path)}
-    texts = bench.contents(known.values())
-    told = {path: parsing.complaint(path, texts[blob]) for path, blob in known.items()}
-    return {path: said for path, said in told.items() if said}
+    known = {p: each.blob for p, each in tree.items() if each.is_plain and syntax.is_known(p)}
+    contents = scratch.contents(known.values())
+    complaints = {path: syntax.complaint(path, contents[blob]) for path, blob in known.items()}
+    return {path: complaint for path, complaint in complaints.items() if complaint}

@@ -1,44 +1,89 @@
-"""The answers for a new project: given, found on this machine, or asked."""
+"""Making a new project with its first commit: it appears complete, or not at all."""
 
-import platform
-import sys
-from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap import pyenv
-from bootstrap.project.answers import Answers, Candidates, Given, Sourced, resolve
-from bootstrap.project.ask import Resolve, ask_open, refuse_open
-from bootstrap.project.questions import Questionnaire
+from bootstrap.errors import HeadstartError
+from bootstrap.project import git
+from bootstrap.project.answers import Answers
+from bootstrap.project.destination import acceptable, home, move_into_place, workshop
+from bootstrap.project.renders import render
+from bootstrap.project.template import Template
+
+BRANCH = "main"
+_NOT_THE_USER = (
+    "git does not know your name (git config user.name, user.email): "
+    "the first commit is by Headstart"
+)
 
 
-def resolver(questionnaire: Questionnaire, path: Path, environ: Mapping[str, str]) -> Resolve:
-    """How the given values become the answers of a new project at `path` on this machine."""
-    return partial(
-        resolve, questionnaire, folder_name=path.name, candidates=on_this_machine(environ)
-    )
+@dataclass(frozen=True)
+class History:
+    """What git knows of a new project; `notes` say what is not as one would expect."""
+
+    repository: bool
+    branch: str | None = None
+    commit: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-def on_this_machine(environ: Mapping[str, str]) -> Candidates:
-    """Better defaults than the template's: the Pythons that are here, pyenv's newest first."""
-    built = pyenv.final_versions(pyenv.root(environ))
-    return {
-        "python_version": (
-            *(Sourced(version, "newest in pyenv") for version in built),
-            Sourced(platform.python_version(), "the Python that runs headstart"),
-        )
-    }
+@dataclass(frozen=True)
+class Created:
+    """A new project: where it is, how many files were rendered, and what git knows of it."""
+
+    path: Path
+    files: int
+    history: History
 
 
-def settle(resolve_given: Resolve, given: Given, *, defaults: bool) -> Answers:
-    """The final answers: `defaults` asks nothing, and without a terminal nothing can be asked."""
-    answers = resolve_given(given)
-    if answers.problems or defaults:
-        return answers.usable()
-    if not sys.stdin.isatty():
-        return refuse_open(answers).usable()
-    if answers.open:
-        from bootstrap.project.prompt import at_terminal  # noqa: PLC0415  (heavy: questionary)
+def create(destination: Path, answers: Answers, template: Template) -> Created:
+    """Render `template` with `answers` at `destination` and begin its history."""
+    path = acceptable(destination)
+    try:
+        with workshop(path) as folder:
+            project = folder / path.name
+            render(template, answers, project)
+            files = sum(not file.is_dir() for file in project.rglob("*"))
+            message = f"Start {path.name} from Headstart {template.version}"
+            history = _begin_history(project, home(path), message)
+            move_into_place(project, path)
+    except OSError as error:
+        raise HeadstartError(
+            f"{path} could not be made.",
+            why=(error.strerror or str(error),),
+            next=("nothing was left behind; when that is fixed, run the same command again",),
+        ) from error
+    return Created(path, files, history)
 
-        answers = ask_open(resolve_given, given, at_terminal)
-    return answers.usable()
+
+def _begin_history(project: Path, parent: Path, message: str) -> History:
+    """Make `project` a repository with one commit, unless `parent` is in one or there is no git."""
+    if not git.available():
+        return History(False, notes=("git is not installed: no repository, no first commit",))
+    if git.is_inside_work_tree(parent):
+        return History(False, notes=("already inside a git repository: left to that one",))
+    try:
+        git.run("-c", f"init.defaultBranch={BRANCH}", "init", "--quiet", cwd=project)
+        git.run(*git.ISOLATED, "add", "--all", cwd=project)
+    except git.GitError as error:
+        return History((project / ".git").is_dir(), notes=(_sentence(error),))
+    try:
+        return _first_commit(project, message)
+    except git.GitError as error:
+        return History(True, BRANCH, notes=(_sentence(error),))
+
+
+def _first_commit(project: Path, message: str) -> History:
+    who = git.identity(project)
+    notes = (_NOT_THE_USER,) if who else ()
+    commit = (*git.ISOLATED, *who, "commit", "--quiet", "--message", message)
+    try:
+        git.run(*commit, cwd=project)
+    except git.GitError as error:
+        git.run(*commit, "--no-gpg-sign", cwd=project)
+        notes = (*notes, f"the first commit is not signed ({_sentence(error)})")
+    return History(True, BRANCH, git.run("rev-parse", "--short", "HEAD", cwd=project), notes)
+
+
+def _sentence(error: git.GitError) -> str:
+    return " ".join((error.what, *error.why[:1]))

@@ -55,16 +55,16 @@ _WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "change
 def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
     """Every file that the template changes, and every one that has a conflict; by path."""
     mine = {change.old: change for change in sides.yours if change.kind != "A"}
-    told = [
+    files = [
         outcome
         for change in sides.template
         if change.old not in sides.kept
         for outcome in _outcome(change, mine.get(change.old), sides)
     ]
-    seen = {each.path for each in told}
-    told += [_kept(path, why) for path, why in sides.kept.items() if path not in seen]
-    told += _unexplained(sides, {each.path for each in told})
-    return tuple(sorted(told, key=lambda each: each.path))
+    seen = {each.path for each in files}
+    files += [_kept(path, why) for path, why in sides.kept.items() if path not in seen]
+    files += _unexplained(sides, {each.path for each in files})
+    return tuple(sorted(files, key=lambda each: each.path))
 
 
 def advice(each: FileOutcome, path: str) -> str:

@@ -7,16 +7,18 @@ history.
 
 import re
 import shutil
+import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import bootstrap
 from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
-from bootstrap.project import archive, git
+from bootstrap.project import git
 
 BUNDLE = "template.bundle"
+_RUNNABLE, _PLAIN = 0o755, 0o644
 _TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
 
 
@@ -88,4 +90,35 @@ def _extract(source: Path, commit: str, draft: Path) -> None:
     packed = draft / "archive.tar"
     paths = ("copier.yml", "template")
     git.run("archive", "--output", str(packed), commit, *paths, cwd=repository)
-    archive.unpack(packed, draft / "files")
+    extract_archive(packed, draft / "files")
+
+
+def extract_archive(archive: Path, folder: Path) -> None:
+    """Write the files of a tar archive into `folder`, which is new; refuse all that is no file.
+
+    `TarFile.extractall` is safe by its `filter`, which came with 3.11.4 (PEP 706). Here files and
+    folders are all there is to write, so only a name could lead out of the folder, and none may.
+    """
+    with tarfile.open(archive) as content:
+        for member in content:
+            _write_member(content, member, folder.joinpath(*_relative_path(member).parts))
+
+
+def _relative_path(member: tarfile.TarInfo) -> PurePosixPath:
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise HeadstartError(f"The archive has a name that leads out of it: {member.name}")
+    return name
+
+
+def _write_member(content: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    source = content.extractfile(member) if member.isfile() else None
+    if source is None:
+        raise HeadstartError(f"A template has files and folders only, and this is none: {target}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("xb") as file:
+        shutil.copyfileobj(source, file)
+    target.chmod(_RUNNABLE if member.mode & 0o100 else _PLAIN)

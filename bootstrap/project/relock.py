@@ -5,18 +5,18 @@ It runs on a copy of what is committed, so that whatever ends it leaves no half 
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
 from bootstrap.processes import CommandResult
-from bootstrap.project import git, history, locks, tampering
+from bootstrap.project import git, locks
 from bootstrap.project.locks import PackageChange
-from bootstrap.project.repository import Repository, check_clear
-from bootstrap.project.trees import Tree, Workbench, workbench
-from bootstrap.project.underway import clear_locks
+from bootstrap.project.repository import TRAILER, Repository, require_clean_paths
+from bootstrap.project.trees import ScratchRepository, scratch_repository
+from bootstrap.project.update_state import clear_locks
 
 _REF = "refs/headstart/lock"  # the commit that is being taken over
 # What a make hands on to one below it, which this is not: it would announce its folders, for one.
@@ -24,15 +24,15 @@ _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 @dataclass(frozen=True)
-class Tools:
-    """A project's own tools here: its environment, and the variables of its commands."""
+class ProjectTools:
+    """A project's own tools here: its venv, and the process environment of its commands."""
 
     venv: Path
     environ: Mapping[str, str]
 
     @property
     def there(self) -> bool:
-        """Whether there is an environment at all."""
+        """Whether there is a venv at all."""
         return (self.venv / "bin/python").exists()
 
     def run(self, *argv: str, cwd: Path, log: Path) -> CommandResult:
@@ -43,50 +43,51 @@ class Tools:
 
 @dataclass(frozen=True)
 class Relocked:
-    """New locks: their commit, empty where nothing came out otherwise, and what differs."""
+    """New locks: their commit, empty where nothing has changed, and what differs."""
 
     commit: str
     changes: tuple[PackageChange, ...]
 
 
-def relock(repository: Repository, tools: Tools, version: str, log: Path) -> Relocked:
+def relock(repository: Repository, tools: ProjectTools, version: str, log: Path) -> Relocked:
     """Lock anew what is committed; raises HeadstartError where `make lock` fails."""
     head = repository.head()
-    with workbench(repository) as bench:
-        tree = bench.of_commit(head)
+    with scratch_repository(repository) as scratch:
+        tree = scratch.tree(head)
         paths = {repository.prefix + name for name in locks.GROUPS} & tree.keys()
-        check_clear(repository, frozenset({*paths, f"{repository.prefix}pyproject.toml"}))
-        made = _locked(bench, tools, log)
-        before = {path: bench.read(tree[path].blob).decode() for path in paths}
-        after = {path: made[path.removeprefix(repository.prefix)] for path in paths}
-        told = _told(before, after)
+        require_clean_paths(repository, frozenset({*paths, f"{repository.prefix}pyproject.toml"}))
+        made = _locked(scratch, tools, log)
+        before = scratch.texts(tree, paths)
+        after = {path: made[repository.path(path)] for path in paths}
+        changes = {each for path in paths for each in locks.changes(before[path], after[path])}
+        relocked = Relocked("", tuple(sorted(changes)))
         if before == after:
-            return Relocked("", told)
-        new: Tree = {**tree, **{path: bench.file(after[path], tree[path]) for path in paths}}
-        who, _ = history.identity(repository.top)
-        commit = bench.commit(bench.write(new), _message(version, told), head, who=who)
-        bench.keep(commit, head)
+            return relocked
+        new = {**tree, **{path: scratch.file(after[path], tree[path]) for path in paths}}
+        message = _message(version, relocked.changes)
+        who = git.identity(repository.top)
+        commit = scratch.commit(scratch.write(new), message, head, who=who)
+        scratch.keep(commit, head)
     repository.git("update-ref", _REF, commit)
     finish(repository)
-    return Relocked(commit, told)
+    return replace(relocked, commit=commit)
 
 
 def finish(repository: Repository) -> None:
     """Take over the locks that are ready; also those that an interrupted run has left so."""
-    ready = git.call("rev-parse", "--verify", "--quiet", _REF, cwd=repository.top).out.strip()
+    ready = git.commit_id(_REF, repository.top)
     if not ready:
         return
     clear_locks(repository)
     if repository.git("rev-parse", f"{ready}^") == repository.head():
-        words = ("diff", "--name-only", "--no-renames", "-z", f"{ready}^", ready)
-        paths = repository.git(*words).rstrip("\0").split("\0")
+        paths = repository.differing(f"{ready}^", ready)
         if not _edited(repository, ready, paths):
-            repository.git("checkout", "--quiet", ready, "--", *paths)
+            repository.git("checkout", "--quiet", ready, "--", *sorted(paths))
             repository.git("update-ref", "-m", "headstart: lock", "HEAD", ready, f"{ready}^")
     repository.git("update-ref", "-d", _REF)
 
 
-def _edited(repository: Repository, ready: str, paths: list[str]) -> bool:
+def _edited(repository: Repository, ready: str, paths: Iterable[str]) -> bool:
     """Whether one of the files is neither as it was nor as it shall be."""
     for path in paths:
         held = git.call("hash-object", "--", path, cwd=repository.top).out.strip()
@@ -96,9 +97,9 @@ def _edited(repository: Repository, ready: str, paths: list[str]) -> bool:
     return False
 
 
-def _locked(bench: Workbench, tools: Tools, log: Path) -> Mapping[str, str]:
+def _locked(scratch: ScratchRepository, tools: ProjectTools, log: Path) -> Mapping[str, str]:
     """The locks that `make lock` makes of a copy of the project."""
-    repository = bench.repository
+    repository = scratch.repository
     with tempfile.TemporaryDirectory(prefix="headstart-lock-") as folder:
         copy = Path(folder, "project")
         environ = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
@@ -119,15 +120,9 @@ def _locked(bench: Workbench, tools: Tools, log: Path) -> Mapping[str, str]:
         }
 
 
-def _told(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[PackageChange, ...]:
-    """What differs in any of the locks, each package once."""
-    found = {change for path in before for change in locks.changes(before[path], after[path])}
-    return tuple(sorted(found))
-
-
 def _message(version: str, changes: tuple[PackageChange, ...]) -> str:
     lines = "".join(f"{line(change)}\n" for change in changes)
-    return f"Lock the packages\n\n{lines}\n{tampering.TRAILER}: {version}\n"
+    return f"Lock the packages\n\n{lines}\n{TRAILER}: {version}\n"
 
 
 def line(change: PackageChange) -> str:

@@ -13,6 +13,9 @@ from bootstrap.project import git
 
 OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
 
+TRAILER = "Headstart-Template"  # marks the commits of updates
+BY_HEADSTART = f"%(trailers:key={TRAILER},valueonly,separator=%x20)"
+
 _UNDERWAY = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
@@ -52,12 +55,16 @@ class Repository:
         """The commit that is checked out."""
         return self.git("rev-parse", "HEAD")
 
+    def differing(self, *sides: str) -> frozenset[str]:
+        """The paths that differ between two commits, or as other arguments of `git diff` say."""
+        return git.split_paths(self.git("diff", "--name-only", "--no-renames", "-z", *sides))
+
     def path(self, name: str) -> str:
         """A path of the repository, as seen from the project."""
         return name.removeprefix(self.prefix)
 
 
-def of_project(project: Path) -> Repository:
+def open_repository(project: Path) -> Repository:
     """The repository of the project in the folder `project`, if git can merge there."""
     _check_git()
     found = git.call(
@@ -66,21 +73,21 @@ def of_project(project: Path) -> Repository:
         cwd=project,
     )
     if found.code != 0:
-        raise _unreadable(project, found.said) if _seems_kept(project) else _not_kept(project)
+        raise _unreadable(project, found.errors) if _seems_kept(project) else _not_kept(project)
     top, git_dir, objects, prefix, hashing = found.out.splitlines()
     repository = Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
     head = git.call("cat-file", "-e", "HEAD^{tree}", cwd=project)
     if head.code == 0:
         return repository
     if git.call("rev-parse", "--verify", "--quiet", "HEAD", cwd=project).code == 0:
-        raise _unreadable(project, head.said)
+        raise _unreadable(project, head.errors)
     raise Refused(
         f"{project} has no commit yet.",
         next=("git add --all && git commit -m 'Before the update'",),
     )
 
 
-def check_idle(repository: Repository) -> None:
+def require_idle(repository: Repository) -> None:
     """Refuse while git is in the middle of something."""
     for name, what in _UNDERWAY.items():
         if (repository.git_dir / name).exists():
@@ -89,9 +96,9 @@ def check_idle(repository: Repository) -> None:
             )
 
 
-def check_settled(repository: Repository) -> None:
+def require_clean_index(repository: Repository) -> None:
     """Refuse while git is in the middle of something, or something is staged."""
-    check_idle(repository)
+    require_idle(repository)
     if staged := repository.git("diff", "--cached", "--name-only"):
         raise Refused(
             "There are staged changes.",
@@ -100,7 +107,7 @@ def check_settled(repository: Repository) -> None:
         )
 
 
-def check_clear(repository: Repository, touched: frozenset[str]) -> None:
+def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
     """Refuse when the work tree holds changes, or files of yours, where an update would write."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
     listed = repository.git("status", *options).split("\0")
@@ -138,9 +145,11 @@ def _not_kept(project: Path) -> Refused:
     )
 
 
-def _unreadable(project: Path, said: tuple[str, ...]) -> Refused:
+def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:
     return Refused(
-        f"git cannot read the repository of {project}.", why=said, next=("git status && git fsck",)
+        f"git cannot read the repository of {project}.",
+        why=errors,
+        next=("git status && git fsck",),
     )
 
 

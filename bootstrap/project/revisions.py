@@ -22,7 +22,7 @@ _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class File(Revision):
+class RevisionFile(Revision):
     """A revision, and the file of `migrate/versions` that it is."""
 
     path: str
@@ -47,7 +47,7 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     None where the project has no single newest revision, or where a file does not say which it is:
     then nothing is known to be better than what the template has.
     """
-    before, after, here = (_read(texts) for texts in (base, theirs, ours))
+    before, after, here = (_parsed(texts) for texts in (base, theirs, ours))
     if before is None or after is None or here is None:
         return None
     gone = {each.id: each for path, each in here.items() if path in before and path not in after}
@@ -71,12 +71,12 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     return Arranged(texts, frozenset(unedited | moved.keys()), head)
 
 
-def _is_moved(base: File, mine: File) -> bool:
+def _is_moved(base: RevisionFile, mine: RevisionFile) -> bool:
     """Whether the project has what was rendered, at whatever place."""
     return _after(mine, base.parents).text == base.text
 
 
-def _lowered(each: File, gone: Mapping[str, File]) -> tuple[str, ...]:
+def _lowered(each: RevisionFile, gone: Mapping[str, RevisionFile]) -> tuple[str, ...]:
     """What a revision comes after, once those that are `gone` are taken out of the chain."""
     below: dict[str, None] = {}
     for parent in each.parents:
@@ -84,21 +84,21 @@ def _lowered(each: File, gone: Mapping[str, File]) -> tuple[str, ...]:
     return tuple(below)
 
 
-def _read(texts: Texts) -> dict[str, File] | None:
+def _parsed(texts: Texts) -> dict[str, RevisionFile] | None:
     found = {path: _parse(path, text) for path, text in texts.items()}
     known = {path: each for path, each in found.items() if each is not None}
     return known if len(known) == len(found) else None
 
 
-def _parse(path: str, text: str) -> File | None:
+def _parse(path: str, text: str) -> RevisionFile | None:
     revision = parse_revision(text)
     # Only where the line is there can it be given other parents.
     if revision is None or not _PARENTS.search(text):
         return None
-    return File(revision.id, revision.parents, path, text)
+    return RevisionFile(revision.id, revision.parents, path, text)
 
 
-def _after(each: File, parents: tuple[str, ...]) -> File:
+def _after(each: RevisionFile, parents: tuple[str, ...]) -> RevisionFile:
     if parents == each.parents:
         return each
     names = [f'"{name}"' for name in parents]
@@ -108,7 +108,7 @@ def _after(each: File, parents: tuple[str, ...]) -> File:
     return replace(each, parents=parents, text=_REVISES.sub(revises, text, count=1))
 
 
-def _in_order(revisions: Iterable[File]) -> Iterator[File]:
+def _in_order(revisions: Iterable[RevisionFile]) -> Iterator[RevisionFile]:
     """Each after those that the template has it after."""
     left = {each.id: each for each in revisions}
     while left:

@@ -1,26 +1,31 @@
-"""Taking an update back: every file that it touched, as it was before.
+"""The way back from an update, while it is underway and when it is done.
 
-Nothing is thrown away: what those files held at that moment becomes a commit under `RESCUES`.
+Nothing is thrown away: where updates began is kept under `BACKUPS`, and what the files held when
+one was taken back becomes a commit under `RESCUES`.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bootstrap.errors import Refused
-from bootstrap.project.repository import Repository
-from bootstrap.project.trees import NOBODY
-from bootstrap.project.underway import (
-    Stage,
-    Underway,
-    begun,
-    clear_locks,
-    forget,
-    names,
-    stage,
-    unfinished_here,
+from bootstrap.project import revisions, update_state
+from bootstrap.project.git import HEADSTART_IDENTITY, split_paths
+from bootstrap.project.repository import (
+    BY_HEADSTART,
+    Repository,
+    require_clean_index,
+    require_clean_paths,
 )
+from bootstrap.project.update_state import Stage, UpdateState
 
+BACKUPS = "refs/headstart/backup"
 RESCUES = "refs/headstart/rescue"
+KEPT = 10
+_STAMP = "%Y%m%d-%H%M%S"
+
+
+# -- an update that is underway --------------------------------------------------------------------
 
 
 def abort(repository: Repository) -> str:
@@ -28,85 +33,84 @@ def abort(repository: Repository) -> str:
 
     What those files held is kept: the ref of a commit with it, empty where they held nothing new.
     """
-    unfinished = unfinished_here(repository)
-    if stage(repository, unfinished) is Stage.DONE:
-        forget(repository)
+    state = update_state.require_underway(repository)
+    if update_state.stage(repository, state) is Stage.DONE:
+        update_state.clear(repository)
         raise Refused(
             "The update is finished already.",
             next=("to go back to what was before: headstart update --rollback",),
         )
-    return restore(repository, unfinished)
+    return restore(repository, state)
 
 
-def check_finished(repository: Repository) -> None:
+def require_finished(repository: Repository) -> None:
     """Refuse while an update is unfinished; one that git has finished or undone is none."""
-    unfinished = begun(repository)
-    if unfinished is None or stage(repository, unfinished) is Stage.DONE:
+    state = update_state.underway(repository)
+    if state is None:
         return
-    if stage(repository, unfinished) is Stage.CONFLICTED or _rescued_tree(repository, unfinished):
-        on, back = "go on: headstart update --continue", "take it back: headstart update --abort"
+    stage = update_state.stage(repository, state)
+    if stage is Stage.CONFLICTED or (stage is Stage.BEGUN and _changed_tree(repository, state)):
         raise Refused(
-            f"The update from {unfinished.before} to {unfinished.after} is not finished.",
-            next=(on, f"or {back}"),
+            f"The update from {state.before} to {state.after} is not finished.",
+            next=(
+                "go on: headstart update --continue",
+                "or take it back: headstart update --abort",
+            ),
         )
 
 
-def clear_away(repository: Repository) -> None:
-    """Clear what an interrupted update has left, where `check_finished` finds it is none."""
-    if begun(repository):
-        clear_locks(repository)
-        forget(repository)
+def clear_interrupted(repository: Repository) -> None:
+    """Clear what an interrupted update has left, where `require_finished` lets it pass."""
+    if update_state.underway(repository):
+        update_state.clear_locks(repository)
+        update_state.clear(repository)
 
 
-def restore(repository: Repository, unfinished: Underway) -> str:
-    clear_locks(repository)
-    rescue = _rescue(repository, unfinished)
-    touched = _touched(repository, unfinished)
-    listed = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", unfinished.head)
-    known = names(listed)
+def restore(repository: Repository, state: UpdateState) -> str:
+    """Bring back the files of an update; the ref of what they held, empty where that is known."""
+    update_state.clear_locks(repository)
+    rescue = _rescue(repository, state)
+    touched = _touched(repository, state)
+    listed = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", state.head)
+    known = split_paths(listed)
     repository.git("cherry-pick", "--quit")
-    repository.git("reset", "--mixed", "--quiet", unfinished.head)
+    repository.git("reset", "--mixed", "--quiet", state.head)
     for path in touched - known:
         _remove(repository.top, path)
     back = "".join(f"{path}\0" for path in sorted(touched & known))
     repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=back)
-    forget(repository)
+    update_state.clear(repository)
     return rescue
 
 
-def _touched(repository: Repository, unfinished: Underway) -> frozenset[str]:
-    words = ("diff", "--cached", "--name-only", "--no-renames", "-z", unfinished.head)
-    return frozenset(unfinished.touched) | names(repository.git(*words))
+def _touched(repository: Repository, state: UpdateState) -> frozenset[str]:
+    return frozenset(state.touched) | repository.differing("--cached", state.head)
 
 
-def _rescue(repository: Repository, unfinished: Underway) -> str:
+def _rescue(repository: Repository, state: UpdateState) -> str:
     """Keep what the touched files hold now, which may be half of a person's work."""
-    tree = _rescued_tree(repository, unfinished)
+    tree = _changed_tree(repository, state)
     if not tree:
         return ""
     message = "What the files held when an update was taken back"
-    words = ("commit-tree", "--no-gpg-sign", tree, "-p", unfinished.head, "-m", message)
-    ref = f"{RESCUES}/{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    repository.git("update-ref", ref, repository.git(*NOBODY, *words))
+    words = ("commit-tree", "--no-gpg-sign", tree, "-p", state.head, "-m", message)
+    ref = f"{RESCUES}/{datetime.now(UTC):{_STAMP}}"
+    repository.git("update-ref", ref, repository.git(*HEADSTART_IDENTITY, *words))
     return ref
 
 
-def _rescued_tree(repository: Repository, unfinished: Underway) -> str:
+def _changed_tree(repository: Repository, state: UpdateState) -> str:
     """The tree with the touched files as they are on disk; empty where that is as before."""
     index = {"GIT_INDEX_FILE": str(repository.notes / "rescue-index")}
-    files = [path for path in _touched(repository, unfinished) if not _is_folder(repository, path)]
-    repository.git("read-tree", unfinished.head, environ=index)
-    given = "".join(f"{path}\0" for path in files)
+    places = {path: repository.top / path for path in _touched(repository, state)}
+    files = [path for path, it in places.items() if not it.is_dir() or it.is_symlink()]
+    repository.git("read-tree", state.head, environ=index)
+    paths = "".join(f"{path}\0" for path in files)
     words = ("update-index", "--add", "--remove", "-z", "--stdin")
-    repository.git(*words, environ=index, given=given)
+    repository.git(*words, environ=index, given=paths)
     tree = repository.git("write-tree", environ=index)
     (repository.notes / "rescue-index").unlink()
-    return "" if tree == repository.git("rev-parse", f"{unfinished.head}^{{tree}}") else tree
-
-
-def _is_folder(repository: Repository, path: str) -> bool:
-    place = repository.top / path
-    return place.is_dir() and not place.is_symlink()
+    return "" if tree == repository.git("rev-parse", f"{state.head}^{{tree}}") else tree
 
 
 def _remove(top: Path, path: str) -> None:
@@ -116,3 +120,105 @@ def _remove(top: Path, path: str) -> None:
         if folder == top or not folder.is_dir() or any(folder.iterdir()):
             return
         folder.rmdir()
+
+
+# -- an update that is done ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Returned:
+    """An update that was taken back: where the project is now, and the ref that has it still.
+
+    `revisions` are the files of migrations that went with it.
+    """
+
+    head: str
+    rescue: str
+    revisions: tuple[str, ...]
+
+
+def backup_name(version: str, head: str) -> str:
+    """The ref for an update that begins now, from that version and commit."""
+    return f"{BACKUPS}/{datetime.now(UTC):{_STAMP}}-{version}-{head[:8]}"
+
+
+def backups(repository: Repository, *options: str) -> tuple[str, ...]:
+    """Where updates began, oldest first."""
+    words = ("for-each-ref", *options, "--format=%(refname)", BACKUPS)
+    return tuple(repository.git(*words).splitlines())
+
+
+def backup_time(ref: str) -> datetime:
+    """When the update of a backup began, as its name says."""
+    stamp = ref.removeprefix(f"{BACKUPS}/")[: len("20261122-204812")]
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+
+
+def prune(repository: Repository) -> None:
+    """Keep the newest of those that lead back from here; what is elsewhere is not judged here."""
+    for ref in backups(repository, "--merged", "HEAD")[:-KEPT]:
+        repository.git("update-ref", "-d", ref)
+
+
+def newest(repository: Repository) -> str:
+    """Where the last update began that is still in what is checked out; empty where none is."""
+    head = repository.head()
+    behind = backups(repository, "--merged", "HEAD")
+    left = [ref for ref in behind if repository.git("rev-parse", ref) != head]
+    return left[-1] if left else ""
+
+
+def go_back(repository: Repository) -> Returned:
+    """Take back the newest update, when nothing but updates was committed since it began.
+
+    Every other file stays as it is, whether it is committed or not.
+    """
+    require_finished(repository)
+    require_clean_index(repository)
+    ref = newest(repository)
+    if not ref:
+        raise Refused(
+            "There is no update to take back here.", next=("headstart status lists them",)
+        )
+    _require_alone(repository, ref)
+    touched = repository.differing(ref, "HEAD")
+    require_clean_paths(repository, touched)
+    gone = repository.differing("--diff-filter=A", ref, "HEAD")
+    left = repository.head()
+    began = repository.git("rev-parse", ref)
+    state = UpdateState("", "", began, left, backup=ref, touched=tuple(sorted(touched)))
+    update_state.save(repository, state)
+    rescue = restore(repository, state)
+    repository.git("update-ref", rescue, left)  # the same files, as the commits that they were
+    update_state.clear_unverified(repository)
+    folder = repository.prefix + revisions.VERSIONS
+    undone = tuple(sorted(repository.path(path) for path in gone if path.startswith(folder)))
+    return Returned(repository.head(), rescue, undone)
+
+
+def is_alone(repository: Repository, ref: str) -> bool:
+    """Whether nothing but updates was committed since then."""
+    return bool(ref) and not _commits_since(repository, ref)[1]
+
+
+def _commits_since(repository: Repository, ref: str) -> tuple[list[str], list[str]]:
+    """The commits since a backup, newest first: those of updates, and the others."""
+    logged = repository.git("log", f"--format=%h %s%x00{BY_HEADSTART}", f"{ref}..HEAD")
+    lines = [line.partition("\0") for line in logged.splitlines()]
+    updates = [line for line, _, trailer in lines if trailer.strip()]
+    return updates, [line for line, _, trailer in lines if not trailer.strip()]
+
+
+def _require_alone(repository: Repository, ref: str) -> None:
+    updates, others = _commits_since(repository, ref)
+    if not others:
+        return
+    reverts = " && ".join(f"git revert {line.split()[0]}" for line in updates)
+    raise Refused(
+        "There are commits that came after the update.",
+        why=tuple(others),
+        next=(
+            *((f"undo the update alone: {reverts}",) if reverts else ()),
+            f"or go back without them: git reset --keep {ref}",
+        ),
+    )

@@ -106,10 +106,9 @@ def _committed(root: Path, version: str) -> Template | None:
     """The template as it was at a commit of the checkout, unpacked once."""
     if not git.is_top_level(root):
         return None
-    found = git.call("rev-parse", "--verify", "--quiet", f"{version}^{{commit}}", cwd=root)
-    if found.code != 0:
+    commit = git.commit_id(version, root)
+    if not commit:
         return None
-    commit = found.out.strip()
     return Template(releases.unpack(commit, root), version, released=False, digest=commit)
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bootstrap.project import git
+from bootstrap.project.git import HEADSTART_IDENTITY, split_paths
 from bootstrap.project.repository import Repository
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """One file of a tree: its mode in git's words, and the id of its content."""
 
     mode: str
@@ -31,7 +32,7 @@ class Entry(NamedTuple):
         return self.mode in {"100644", "100755"}
 
 
-Tree = Mapping[str, Entry]
+Tree = Mapping[str, TreeEntry]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Merged(NamedTuple):
     conflicts: Mapping[str, tuple[str, ...]]
 
 
-# As the merge itself finds renames, so that what is told is what happens.
+# As the merge itself finds renames, so that what is shown is what happens.
 RENAMES = ("-M50%", "-l10000")
 MERGING = (
     *("-c", "merge.renames=true"),
@@ -65,23 +66,25 @@ MERGING = (
     *("-c", "merge.directoryRenames=true"),
     *("-c", "merge.conflictStyle=zdiff3"),
 )
+# What `ls-tree -z` prints of a file (mode, type, id), and `ls-files --stage -z` (mode, id, stage).
+_LISTED = re.compile(r"(\d{6}) (?:[a-z]+ )?([0-9a-f]{40,64})(?: \d)?\t([^\0]*)\0")
 _AS_RENDERED = (
     *("-c", "core.attributesFile=/dev/null"),
     *("-c", "core.fileMode=true"),
     *("-c", "core.symlinks=true"),
     *("-c", "core.sparseCheckout=false"),
 )
-NOBODY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
 
 
 @dataclass(frozen=True)
-class Workbench:
+class ScratchRepository:
     """Where trees are made and merged for one repository."""
 
     repository: Repository
     folder: Path
     _count: list[int] = field(default_factory=lambda: [0])
-    _written: dict[frozenset[tuple[str, Entry]], str] = field(default_factory=dict)
+    _written: dict[frozenset[tuple[str, TreeEntry]], str] = field(default_factory=dict)
+    _known: dict[str, bytes] = field(default_factory=dict)
 
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
@@ -98,7 +101,7 @@ class Workbench:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.repository.objects),
         }
 
-    def of_folder(self, folder: Path) -> Tree:
+    def import_folder(self, folder: Path) -> Tree:
         """Every file in a folder, ignored or not, as any repository has it that is set up alike."""
         own = self.folder / "git"
         hashing = f"--object-format={self.repository.hashing}"
@@ -108,35 +111,40 @@ class Workbench:
         options = (*git.ISOLATED, *_AS_RENDERED)
         git.run(*options, "add", "--all", "--force", ".", cwd=folder, environ=environ)
         listed = git.run("ls-files", "--stage", "-z", cwd=folder, environ=environ)
-        return dict(_staged(line) for line in listed.split("\0") if line)
+        return _entries(listed)
 
     def pack(self, tree: Tree) -> Pack:
-        """What all files of a tree hold, to `take` it into another workbench."""
+        """What all files of a tree hold, for `add_pack` of another scratch repository."""
         blobs = "".join(f"{entry.blob}\n" for entry in tree.values())
         name = self.git("pack-objects", "--quiet", str(self.folder / "packed"), given=blobs)
         objects = self.folder / f"packed-{name}.pack"
         return Pack(objects.read_bytes(), objects.with_suffix(".idx").read_bytes())
 
-    def take(self, name: str, pack: Pack) -> None:
-        """Have the objects of a pack, by whatever name."""
+    def add_pack(self, name: str, pack: Pack) -> None:
+        """Add the objects of a pack, under any name."""
         folder = self.folder / "objects" / "pack"
         folder.mkdir(exist_ok=True)
         (folder / f"pack-{name}.pack").write_bytes(pack.objects)
         (folder / f"pack-{name}.idx").write_bytes(pack.index)
 
-    def of_commit(self, commit: str) -> Tree:
+    def tree(self, commit: str) -> Tree:
         """Every file of a commit or tree."""
-        listed = self.git("ls-tree", "-r", "-z", "--full-tree", commit)
-        return dict(_listed(line) for line in listed.split("\0") if line)
+        return _entries(self.git("ls-tree", "-r", "-z", "--full-tree", commit))
 
-    def of_work_tree(self) -> Tree:
+    def project_files(self, commit: str) -> Tree:
+        """The project's files in a commit, as they are seen from the project."""
+        prefix = self.repository.prefix
+        files = self.tree(commit).items()
+        return {p.removeprefix(prefix): entry for p, entry in files if p.startswith(prefix)}
+
+    def work_tree(self) -> Tree:
         """Every file that git tracks here, as it is on disk now."""
         index = self._index()
         if (self.repository.git_dir / "index").exists():
             shutil.copyfile(self.repository.git_dir / "index", index)
         self.git("add", "--update", ".", environ={"GIT_INDEX_FILE": index})
         tree = self.git("write-tree", environ={"GIT_INDEX_FILE": index})
-        return self.of_commit(tree)
+        return self.tree(tree)
 
     def write(self, tree: Tree) -> str:
         """The id of a tree; it is written once."""
@@ -146,7 +154,9 @@ class Workbench:
             self._written[files] = self.git("write-tree", environ=index)
         return self._written[files]
 
-    def commit(self, tree: str, message: str, *parents: str, who: tuple[str, ...] = NOBODY) -> str:
+    def commit(
+        self, tree: str, message: str, *parents: str, who: tuple[str, ...] = HEADSTART_IDENTITY
+    ) -> str:
         """The id of a commit of a tree; `who` are the options that say by whom."""
         above = [word for parent in parents for word in ("-p", parent)]
         return self.git(*who, "commit-tree", "--no-gpg-sign", tree, *above, given=message)
@@ -164,7 +174,7 @@ class Workbench:
             *git.ISOLATED, *words, ours, theirs, cwd=self.repository.top, environ=self._aside
         )
         if done.code not in {0, 1}:
-            raise git.GitError("git could not merge.", why=done.said)
+            raise git.GitError("git could not merge.", why=done.errors)
         return _merged(done.out)
 
     def attributes(self, unmergeable: Iterable[str]) -> tuple[str, ...]:
@@ -175,35 +185,36 @@ class Workbench:
         )
         return ("-c", f"core.attributesFile={path}")
 
-    def read(self, blob: str) -> bytes:
-        """The content of a file."""
-        return self.contents([blob])[blob]
+    def contents(self, blobs: Iterable[str]) -> Mapping[str, bytes]:
+        """The contents of files by their ids; those that are not known yet are read at once."""
+        if wanted := set(blobs) - self._known.keys():
+            ids = "".join(f"{blob}\n" for blob in wanted)
+            output = self.git("cat-file", "--batch", given=ids)
+            self._known.update(_batched(output.encode("utf-8", "surrogateescape")))
+        return self._known
 
-    def contents(self, blobs: Iterable[str]) -> dict[str, bytes]:
-        """The contents of many files, by their ids."""
-        wanted = tuple(dict.fromkeys(blobs))
-        if not wanted:
-            return {}
-        told = self.git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in wanted))
-        return dict(_contents(told.encode("utf-8", "surrogateescape")))
+    def texts(self, tree: Tree, paths: Iterable[str]) -> dict[str, str]:
+        """The texts of those of the paths that are plain files of a tree."""
+        entries = {path: tree[path] for path in paths if path in tree and tree[path].is_plain}
+        contents = self.contents(entry.blob for entry in entries.values())
+        return {path: contents[e.blob].decode("utf-8", "replace") for path, e in entries.items()}
 
-    def file(self, text: str, like: Entry) -> Entry:
+    def file(self, text: str, like: TreeEntry) -> TreeEntry:
         """A file with that content, and the mode of another."""
-        return Entry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
+        return TreeEntry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
 
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths that the project's own rules tell git to ignore."""
         words = ("check-ignore", "--no-index", "--stdin", "-z")
         done = git.call(*(*git.ISOLATED, *words), cwd=self.repository.top, given="\0".join(paths))
-        return frozenset(name for name in done.out.split("\0") if name)
+        return split_paths(done.out)
 
     def matching(self, patterns: Iterable[str], tree: Tree) -> frozenset[str]:
         """Those paths of a tree that rules like those of a .gitignore name."""
         rules = self.folder / "patterns"
         rules.write_text("".join(f"{pattern}\n" for pattern in patterns), encoding="utf-8")
         words = ("ls-files", "--cached", "--ignored", f"--exclude-from={rules}", "-z")
-        listed = self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)})
-        return frozenset(name for name in listed.split("\0") if name)
+        return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
     def keep(self, commit: str, known: str) -> None:
         """Bring a commit into the repository, with all that the commit `known` does not have."""
@@ -228,11 +239,11 @@ class Workbench:
 
 
 @contextmanager
-def workbench(repository: Repository) -> Iterator[Workbench]:
-    """A workbench that is gone afterwards."""
+def scratch_repository(repository: Repository) -> Iterator[ScratchRepository]:
+    """A scratch repository that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
         Path(folder, "objects").mkdir()
-        yield Workbench(repository, Path(folder))
+        yield ScratchRepository(repository, Path(folder))
 
 
 def _quoted(name: str) -> str:
@@ -241,21 +252,13 @@ def _quoted(name: str) -> str:
     return json.dumps(literal, ensure_ascii=False)
 
 
-def _staged(line: str) -> tuple[str, Entry]:
-    about, _, path = line.partition("\t")
-    mode, blob, _ = about.split(" ")
-    return path, Entry(mode, blob)
+def _entries(listed: str) -> dict[str, TreeEntry]:
+    return {path: TreeEntry(mode, blob) for mode, blob, path in _LISTED.findall(listed)}
 
 
-def _listed(line: str) -> tuple[str, Entry]:
-    about, _, path = line.partition("\t")
-    mode, _, blob = about.split(" ")
-    return path, Entry(mode, blob)
-
-
-def _contents(told: bytes) -> Iterator[tuple[str, bytes]]:
+def _batched(output: bytes) -> Iterator[tuple[str, bytes]]:
     """Read what `cat-file --batch` prints: `id kind size`, the content, and a newline."""
-    stream = io.BytesIO(told)
+    stream = io.BytesIO(output)
     while about := stream.readline():
         blob, _, size = about.decode().split()
         yield blob, stream.read(int(size))

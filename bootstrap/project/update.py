@@ -1,39 +1,60 @@
-"""Updating a project: from what its answers record, to another template or other answers."""
+"""Updating a project: from what its answers file says, to another template or other answers."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project import (
+    answers_file,
     apply,
+    asking,
     attention,
     changelog,
-    environment,
-    given,
+    diffs,
+    masks,
     questions,
-    recorded,
     releases,
     relock,
-    renders,
     rollback,
-    seeds,
-    tampering,
     template,
 )
-from bootstrap.project.answers import Answer, Answers, Given, resolve
-from bootstrap.project.ask import ask_open
-from bootstrap.project.attention import Attention
+from bootstrap.project.answers import Answer, Answers, ProvidedAnswers, SourcedValue, resolve
+from bootstrap.project.answers_file import AnswersFile
+from bootstrap.project.attention import Attention, SettingsChange
 from bootstrap.project.changelog import Section
-from bootstrap.project.diffs import UNREAD, Diffs, Reader, unread
-from bootstrap.project.environment import Settings
+from bootstrap.project.diffs import Diffs
 from bootstrap.project.merge import Proposal, Renders, propose
-from bootstrap.project.recorded import Recorded
-from bootstrap.project.repository import Repository, check_settled, locked, of_project
+from bootstrap.project.questions import Value
+from bootstrap.project.renders import rendered
+from bootstrap.project.repository import (
+    TRAILER,
+    Repository,
+    locked,
+    open_repository,
+    require_clean_index,
+)
 from bootstrap.project.template import Template
-from bootstrap.project.trees import Tree, Workbench, workbench
+from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
+
+_FEATURES = "features"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in its repository, and what it was rendered from."""
+
+    path: Path
+    repository: Repository
+    answers_file: AnswersFile
+
+    @property
+    def version(self) -> str:
+        """The version of its template."""
+        return self.answers_file.version
 
 
 @dataclass(frozen=True)
@@ -41,13 +62,13 @@ class Target:
     """Where an update leads: a template, and answers; `title` is the subject of its commit."""
 
     template: Template
-    data: Given
+    data: ProvidedAnswers
     title: str
 
     @property
     def message(self) -> str:
-        """What the commit of the update says; `tampering` knows it by its trailer."""
-        return f"{self.title}\n\n{tampering.TRAILER}: {self.template.version}\n"
+        """The message of the update's commit, with the trailer that it is known by."""
+        return f"{self.title}\n\n{TRAILER}: {self.template.version}\n"
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,7 @@ class Update:
     sections: tuple[Section, ...]
     new_answers: tuple[Answer, ...]
     dropped: tuple[str, ...]
-    settings: Settings
+    settings: SettingsChange
     attention: Attention
     proposal: Proposal
 
@@ -70,129 +91,179 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project in its repository, and what it was rendered from."""
+class PreparedUpdate:
+    """An update, and the scratch repository with its trees, while that is there."""
 
-    path: Path
-    repository: Repository
-    recorded: Recorded
+    update: Update
+    scratch: ScratchRepository
+
+    def diffs(self) -> Diffs:
+        """What the template changes, what the project has changed, and what becomes of that."""
+        return diffs.update_diffs(self.scratch.git, self.update.proposal)
+
+    def diff(self, path: str) -> str:
+        """What it would do to one file of the project, as git shows it."""
+        proposal = self.update.proposal
+        words = ("diff-tree", "-r", "-p", "-M", proposal.head, proposal.merged)
+        return self.scratch.git(*words, "--", self.scratch.repository.prefix + path)
+
+
+@dataclass(frozen=True)
+class AppliedUpdate:
+    """An update that was applied: its commit, empty while conflicts are open, and its backup."""
+
+    prepared: PreparedUpdate
+    commit: str = ""
+    backup: str = ""
+
+    @property
+    def update(self) -> Update:
+        """What it was to do."""
+        return self.prepared.update
 
 
 def open_project(path: Path) -> Project:
     """The project at `path`, if it is one that can be updated."""
-    repository = of_project(path)
-    rollback.check_finished(repository)
-    return Project(path, repository, recorded.read(repository))
+    repository = open_repository(path)
+    rollback.require_finished(repository)
+    return Project(path, repository, answers_file.load(repository))
 
 
-def target(project: Project, to: str | None, data: list[str]) -> Target:
+# -- targets ---------------------------------------------------------------------------------------
+
+
+def target(project: Project, to: str | None = None, data: Sequence[str] = ()) -> Target:
     """Where `update --to` leads: else to the newest release.
 
     A project of a checkout's working tree goes on with that.
     """
-    unreleased = project.recorded.number is None and template.is_checkout()
+    before = project.answers_file.number
+    unreleased = before is None and template.is_checkout()
     ahead = template.locate if unreleased else template.newest
     found = template.find(to) if to else ahead()
-    before = project.recorded.number
     after = releases.number(found.version)
     if before and after and after < before:
         if to is None:
             _origin(project)  # which this headstart does not have: it is older than the project
         raise Refused(
-            f"The project is of {project.recorded.version} already; {found.version} is older.",
+            f"The project is of {project.version} already; {found.version} is older.",
             why=("what a newer template has brought would be taken out again",),
             next=("to undo an update, revert its commit: git revert",),
         )
-    title = f"Update the template from {project.recorded.version} to {found.version}"
-    return Target(found, given.parse_pairs(data), title)
+    title = f"Update the template from {project.version} to {found.version}"
+    return Target(found, asking.parse_pairs(data), title)
+
+
+def with_feature(project: Project, name: str) -> Target:
+    """The same template, with that feature."""
+    return _with_features(project, name, [*_chosen(project), name], f"Add {name}")
+
+
+def without_feature(project: Project, name: str) -> Target:
+    """The same template, without that feature."""
+    left = [each for each in _chosen(project) if each != name]
+    return _with_features(project, name, left, f"Remove {name}")
+
+
+def _with_features(project: Project, name: str, chosen: list[Value], title: str) -> Target:
+    found = template.find(project.version)
+    asked = questions.load(found.config).questions
+    choices = [choice for each in asked if each.name == _FEATURES for choice in each.choices]
+    offered = [str(choice.value) for choice in choices]
+    if name not in offered:
+        raise UsageError(
+            f"The template {project.version} has no feature {name}.",
+            why=(f"it has {', '.join(offered) or 'no features'}",),
+            next=("a newer template may have it: headstart update",),
+        )
+    return Target(found, {_FEATURES: SourcedValue(chosen, "feature")}, title)
+
+
+def _chosen(project: Project) -> list[Value]:
+    chosen = project.answers_file.answers.get(_FEATURES)
+    return chosen if isinstance(chosen, list) else []
+
+
+# -- the update ------------------------------------------------------------------------------------
 
 
 @contextmanager
-def prepared(project: Project, to: Target, *, ask: bool) -> Iterator[tuple[Workbench, Update]]:
-    """The update, with the workbench that holds its commits."""
+def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[PreparedUpdate]:
+    """The update; its trees can be read as long as the context is open."""
     answers, dropped = _answers(project, to, ask=ask)
-    with workbench(project.repository) as bench:
-        base = rendered_base(bench, project)
-        tampering.check(bench, project.recorded, base, _rendering(bench, project))
-        sides = Renders(base, renders.rendered(bench, to.template, answers))
-        proposal = propose(bench, seeds.marked(bench, sides, to.template), to.message)
+    recorded = project.answers_file
+    with scratch_repository(project.repository) as scratch:
+        base = rendered_base(scratch, project)
+        answers_file.require_unedited(
+            scratch,
+            recorded,
+            base,
+            lambda file: rendered_base(scratch, replace(project, answers_file=file)),
+        )
+        theirs = rendered(scratch, to.template, answers)
+        seeded = masks.seeded_once(scratch, to.template, {**base, **theirs})
+        proposal = propose(scratch, Renders(base, theirs, seeded), to.message)
         update = Update(
-            before=project.recorded.version,
+            before=recorded.version,
             after=to.template.version,
-            sections=changelog.between(project.recorded.version, to.template.version),
-            new_answers=_fresh(project.recorded, answers),
+            sections=changelog.sections_between(recorded.version, to.template.version),
+            new_answers=tuple(
+                each for each in answers.shown if each.question.name not in recorded.answers
+            ),
             dropped=dropped,
-            settings=environment.changed(*_examples(bench, sides)),
-            attention=attention.between(bench, proposal.head, proposal.merged),
+            settings=attention.settings_change(scratch, base, theirs),
+            attention=attention.needed_attention(scratch, proposal.head, proposal.merged),
             proposal=proposal,
         )
-        yield bench, update
+        yield PreparedUpdate(update, scratch)
 
 
-@dataclass(frozen=True)
-class Brought:
-    """An update that was applied: its commit, empty while conflicts are open, and its backup."""
+@contextmanager
+def apply_update(project: Project, to: Target) -> Iterator[AppliedUpdate]:
+    """Apply an update: one commit, or conflicts to resolve.
 
-    update: Update
-    commit: str = ""
-    backup: str = ""
-    diffs: Diffs = UNREAD
-
-
-def bring(project: Project, to: Target, read: Reader = unread) -> Brought:
-    """Apply an update: one commit, or conflicts to settle; `read` reads its diffs first."""
+    Its diffs can be read, and nobody else updates the project, as long as the context is open.
+    """
     repository = project.repository
     with locked(repository):
-        rollback.check_finished(repository)
-        rollback.clear_away(repository)
+        rollback.require_finished(repository)
+        rollback.clear_interrupted(repository)
         relock.finish(repository)
-        check_settled(repository)
-        with prepared(project, to, ask=True) as (bench, update):
-            if update.proposal.empty:
-                return Brought(update)
-            diffs = read(bench.git, update.proposal)
-            begun = apply.apply(bench, update.proposal, update.before, update.after)
-        commit = "" if update.proposal.conflicts else repository.head()
-        return Brought(update, commit, begun.backup, diffs)
+        require_clean_index(repository)
+        with prepare(project, to, ask=True) as prepared:
+            yield _applied(prepared)
 
 
-def difference(project: Project, to: Target, path: str) -> str:
-    """What an update would do to one file, as a diff."""
-    name = project.repository.prefix + path
-    with prepared(project, to, ask=False) as (bench, update):
-        words = ("diff-tree", "-r", "-p", "-M", update.proposal.head, update.proposal.merged)
-        return bench.git(*words, "--", name)
+def _applied(prepared: PreparedUpdate) -> AppliedUpdate:
+    update, repository = prepared.update, prepared.scratch.repository
+    if update.proposal.empty:
+        return AppliedUpdate(prepared)
+    begun = apply.apply(prepared.scratch, update.proposal, update.before, update.after)
+    commit = "" if update.proposal.conflicts else repository.head()
+    return AppliedUpdate(prepared, commit, begun.backup)
 
 
-def _rendering(bench: Workbench, project: Project) -> Callable[[Recorded], Tree]:
-    return lambda earlier: rendered_base(bench, replace(project, recorded=earlier))
-
-
-def rendered_base(bench: Workbench, project: Project) -> Tree:
+def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
     """What the project was rendered as."""
     origin = _origin(project)
     asked = questions.load(origin.config)
-    answers = recorded.of_base(project.recorded, asked, project.path.name)
-    return renders.rendered(bench, origin, answers)
+    answers = answers_file.base_answers(project.answers_file, asked, project.path.name)
+    return rendered(scratch, origin, answers)
 
 
-def _fresh(known: Recorded, answers: Answers) -> tuple[Answer, ...]:
-    return tuple(each for each in answers.shown if each.question.name not in known.answers)
-
-
-def rendered_target(bench: Workbench, project: Project, to: Target) -> Tree:
+def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """What it would be rendered as."""
     answers, _ = _answers(project, to, ask=False)
-    return renders.rendered(bench, to.template, answers)
+    return rendered(scratch, to.template, answers)
 
 
 def _origin(project: Project) -> Template:
     """The template that the project was rendered from."""
     try:
-        return template.find(project.recorded.version)
+        return template.find(project.version)
     except UsageError as error:
         raise Refused(
-            f"This headstart does not have {project.recorded.version}, which the project is of.",
+            f"This headstart does not have {project.version}, which the project is of.",
             why=error.why,
             next=("use a headstart that is as new as the project",),
         ) from error
@@ -202,21 +273,8 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     """The answers to the questions of the target: recorded, given, asked, or their defaults."""
     asked = questions.load(to.template.config)
     name = project.path.name
-    stated, dropped = recorded.still_asked(project.recorded, asked, to.data, name)
-
-    def resolved(now_given: Given) -> Answers:
-        return resolve(asked, now_given, folder_name=name)
-
-    answers = resolved(stated)
-    if ask and answers.open and sys.stdin.isatty():
-        from bootstrap.project.prompt import at_terminal  # noqa: PLC0415  (heavy: questionary)
-
-        answers = ask_open(resolved, stated, at_terminal)
-    return answers.usable(), dropped
-
-
-def _examples(bench: Workbench, sides: Renders) -> Iterator[str]:
-    """The `.env.example` of each render; empty where it has none."""
-    found = [tree.get(environment.EXAMPLE) for tree in (sides.base, sides.theirs)]
-    texts = bench.contents(each.blob for each in found if each)
-    return (texts[each.blob].decode("utf-8", "replace") if each else "" for each in found)
+    stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
+    resolve_provided = partial(resolve, asked, folder_name=name)
+    if ask and sys.stdin.isatty():
+        return asking.ask_open(resolve_provided, stated), dropped
+    return resolve_provided(stated).usable(), dropped

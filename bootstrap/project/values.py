@@ -18,7 +18,7 @@ class NotAValue(ValueError):
     """The rule that a given value breaks, phrased to follow the question's name."""
 
 
-def read(question: Question, raw: Value) -> Value:
+def parse_value(question: Question, raw: Value) -> Value:
     """The value in `raw`, or NotAValue with the rule that it breaks."""
     if question.multiselect:
         chosen = [_chosen(question, item) for item in _items(raw)]
@@ -27,7 +27,7 @@ def read(question: Question, raw: Value) -> Value:
     return _chosen(question, raw)
 
 
-def show(value: Value) -> str:
+def format_value(value: Value) -> str:
     """A value as one would type it."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -40,21 +40,23 @@ def _items(raw: Value) -> list[Value]:
     items = _yaml(raw)
     if isinstance(items, list):
         return items
-    raise NotAValue(f"must be a list, not {show(raw)}")
+    raise NotAValue(f"must be a list, not {format_value(raw)}")
 
 
 def _chosen(question: Question, raw: Value) -> Value:
     value = _READERS[question.type](raw)
     allowed = [choice.value for choice in question.choices]
     if allowed and value not in allowed:
-        raise NotAValue(f"must be one of {', '.join(map(show, allowed))}, not {show(value)}")
+        raise NotAValue(
+            f"must be one of {', '.join(map(format_value, allowed))}, not {format_value(value)}"
+        )
     return value
 
 
 def _text(raw: Value) -> str:
     if isinstance(raw, str):
         return raw
-    raise NotAValue(f"must be text: write {show(raw)} in quotes")
+    raise NotAValue(f"must be text: write {format_value(raw)} in quotes")
 
 
 def _bool(raw: Value) -> bool:
@@ -62,7 +64,7 @@ def _bool(raw: Value) -> bool:
         return raw
     if isinstance(raw, str) and raw.strip().lower() in _BOOLS:
         return _BOOLS[raw.strip().lower()]
-    raise NotAValue(f"must be true or false (also yes, no, on, off), not {show(raw)}")
+    raise NotAValue(f"must be true or false (also yes, no, on, off), not {format_value(raw)}")
 
 
 def _int(raw: Value) -> int:
@@ -73,7 +75,7 @@ def _int(raw: Value) -> int:
         pass
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
-    raise NotAValue(f"must be a whole number, not {show(raw)}")
+    raise NotAValue(f"must be a whole number, not {format_value(raw)}")
 
 
 def _float(raw: Value) -> float:
@@ -82,7 +84,7 @@ def _float(raw: Value) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if isinstance(raw, bool) or not math.isfinite(number):
-        raise NotAValue(f"must be a number, not {show(raw)}")
+        raise NotAValue(f"must be a number, not {format_value(raw)}")
     return number
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import dependencies, locks, relock, revisions
+from bootstrap.project import locks, relock, revisions
 from bootstrap.project.merge import invalid, revision_texts
-from bootstrap.project.relock import Tools
+from bootstrap.project.relock import ProjectTools
 from bootstrap.project.repository import Repository, locked
-from bootstrap.project.trees import Tree, Workbench, workbench
+from bootstrap.project.trees import scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
-ENVIRONMENT = "environment"
+BRING_UP = "environment"  # as programs know it
 _TAIL = 20
 
 
-class Ending(StrEnum):
+class CheckEnding(StrEnum):
     """How a check ended; an open one could not be made here, or was not asked for."""
 
     PASSED = "passed"
@@ -36,7 +36,7 @@ class Check:
     """One thing that was looked at: how it ended, in words, and the command that settles it."""
 
     name: str
-    ending: Ending
+    ending: CheckEnding
     told: str
     details: tuple[str, ...] = ()
     next: str = ""
@@ -52,46 +52,46 @@ class Verdict:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if check.ending is Ending.FAILED)
+        return tuple(check for check in self.checks if check.ending is CheckEnding.FAILED)
 
     @property
     def open(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if check.ending is Ending.OPEN)
+        return tuple(check for check in self.checks if check.ending is CheckEnding.OPEN)
 
     @property
     def outcome(self) -> str:
         if self.interrupted:
             return "interrupted"
         if self.failed:
-            return str(Ending.FAILED)
-        return str(Ending.OPEN if self.open else Ending.PASSED)
+            return str(CheckEnding.FAILED)
+        return str(CheckEnding.OPEN if self.open else CheckEnding.PASSED)
 
 
 class Watcher(Protocol):
-    """Who is told about the checks while they are made."""
+    """Watches the checks while they are made."""
 
     def check_started(self, name: str) -> None: ...
     def check_done(self, check: Check) -> None: ...
     def check_stopped(self, name: str) -> None: ...
 
 
-Step = tuple[str, Callable[[], Check | None]]
+PlannedCheck = tuple[str, Callable[[], Check | None]]
 
 
-def run(steps: Iterable[Step], watcher: Watcher) -> Verdict:
-    """Make the checks in their order; without an environment there is nothing to go on with."""
+def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
+    """Make the checks in their order; on a machine without the pins the rest is left out."""
     checks: list[Check] = []
-    name = ENVIRONMENT
+    name = BRING_UP
     try:
-        for name, step in steps:
+        for name, make_check in planned:
             watcher.check_started(name)
-            check = step()
+            check = make_check()
             if check is None:  # there is nothing of that kind here
                 watcher.check_stopped(name)
                 continue
             watcher.check_done(check)
             checks.append(check)
-            if check.name == ENVIRONMENT and check.ending is Ending.FAILED:
+            if check.name == BRING_UP and check.ending is CheckEnding.FAILED:
                 break
     except KeyboardInterrupt:
         watcher.check_stopped(name)
@@ -99,55 +99,48 @@ def run(steps: Iterable[Step], watcher: Watcher) -> Verdict:
     return Verdict(tuple(checks))
 
 
-# -- what the files tell ---------------------------------------------------------------------------
+# -- what the files say ----------------------------------------------------------------------------
 
 
 def files(repository: Repository, since: str) -> Check | None:
     """Whether every file that differs since that commit is still what its name says."""
-    with workbench(repository) as bench:
-        before, now = bench.of_commit(since), bench.of_commit("HEAD")
-        mine = {path: each for path, each in now.items() if path.startswith(repository.prefix)}
-        changed = {path: each for path, each in mine.items() if each != before.get(path)}
-        was = invalid(bench, {path: before[path] for path in changed.keys() & before.keys()})
-        is_now = invalid(bench, changed)
-    broken = tuple(
-        f"{repository.path(path)}: {said}" for path, said in is_now.items() if path not in was
-    )
+    with scratch_repository(repository) as scratch:
+        before, now = (scratch.project_files(commit) for commit in (since, "HEAD"))
+        changed = {path: each for path, each in now.items() if each != before.get(path)}
+        was = invalid(scratch, {path: before[path] for path in changed.keys() & before.keys()})
+        is_now = invalid(scratch, changed)
+    broken = tuple(f"{path}: {complaint}" for path, complaint in is_now.items() if path not in was)
     if broken:
-        return Check("files", Ending.FAILED, "not every file is valid", broken)
-    return Check("files", Ending.PASSED, f"{len(changed)} changed, each of them valid")
+        return Check("files", CheckEnding.FAILED, "not every file is valid", broken)
+    return Check("files", CheckEnding.PASSED, f"{len(changed)} changed, each of them valid")
 
 
 def heads(repository: Repository) -> Check | None:
     """Whether exactly one revision is the newest, and `migrate/HEAD` names it."""
-    with workbench(repository) as bench:
-        tree = bench.of_commit("HEAD")
-        (texts,) = revision_texts(bench, tree)
-        stated = _text(bench, tree, revisions.HEAD).strip()
+    head = repository.prefix + revisions.HEAD
+    with scratch_repository(repository) as scratch:
+        tree = scratch.tree("HEAD")
+        texts = revision_texts(scratch, tree)
+        stated = scratch.texts(tree, [head]).get(head, "").strip()
     return judged_heads(texts, stated) if texts else None
 
 
 def judged_heads(texts: dict[str, str], stated: str) -> Check:
     """The same of texts by their paths, and what the project says is the newest."""
-    read = [parse_revision(text) for text in texts.values()]
-    known = [revision for revision in read if revision is not None]
-    if len(known) < len(read):
-        unread = tuple(path for path, each in zip(texts, read, strict=True) if each is None)
-        words = "not every revision can be read without running it"
-        return Check("revisions", Ending.OPEN, words, unread, "python -m migrate check")
+    parsed = {path: parse_revision(text) for path, text in texts.items()}
+    known = [revision for revision in parsed.values() if revision is not None]
+    if len(known) < len(parsed):
+        unread = tuple(path for path, each in parsed.items() if each is None)
+        result = "not every revision can be read without running it"
+        return Check("revisions", CheckEnding.OPEN, result, unread, "python -m migrate check")
     newest = heads_of(known)
     if len(newest) != 1:
-        told = f"{len(newest)} are the newest, and one must be"
-        return Check("revisions", Ending.FAILED, told, newest, "python -m migrate merge")
+        result = f"{len(newest)} are the newest, and one must be"
+        return Check("revisions", CheckEnding.FAILED, result, newest, "python -m migrate merge")
     if stated and stated != newest[0]:
-        told = f"migrate/HEAD says {stated}, and the newest is {newest[0]}"
-        return Check("revisions", Ending.FAILED, told, next="python -m migrate rebase")
-    return Check("revisions", Ending.PASSED, f"one line of them, up to {newest[0]}")
-
-
-def _text(bench: Workbench, tree: Tree, name: str) -> str:
-    entry = tree.get(bench.repository.prefix + name)
-    return bench.read(entry.blob).decode("utf-8", "replace") if entry else ""
+        result = f"migrate/HEAD says {stated}, and the newest is {newest[0]}"
+        return Check("revisions", CheckEnding.FAILED, result, next="python -m migrate rebase")
+    return Check("revisions", CheckEnding.PASSED, f"one line of them, up to {newest[0]}")
 
 
 # -- the lock --------------------------------------------------------------------------------------
@@ -155,9 +148,9 @@ def _text(bench: Workbench, tree: Tree, name: str) -> str:
 
 @dataclass(frozen=True)
 class Locking:
-    """What a lock is made with, where it is to be made anew: for the commit, and for its log."""
+    """What a lock is made again with, where it does not fit: for the commit, and for its log."""
 
-    tools: Tools | None
+    tools: ProjectTools | None
     version: str
     log: Path
 
@@ -168,36 +161,35 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
     if gaps is None:
         return None
     if not gaps:
-        return Check("lock", Ending.PASSED, "fits pyproject.toml")
-    unfit = Check("lock", Ending.OPEN, "does not fit pyproject.toml", gaps, "make lock")
+        return Check("lock", CheckEnding.PASSED, "fits pyproject.toml")
+    unfit = Check("lock", CheckEnding.OPEN, "does not fit pyproject.toml", gaps, "make lock")
     if locking.tools is None or not locking.tools.there:
         return unfit
     try:
         with locked(repository):
             made = relock.relock(repository, locking.tools, locking.version, locking.log)
     except HeadstartError as error:
-        told = "does not fit pyproject.toml, and could not be made anew"
-        return replace(unfit, told=told, details=(*gaps, error.what, *error.why))
+        result = "does not fit pyproject.toml, and could not be made anew"
+        return replace(unfit, told=result, details=(*gaps, error.what, *error.why))
     if left := _gaps(repository, "HEAD"):
         return replace(unfit, told="made anew, it still does not fit", details=left)
     lines = tuple(relock.line(change) for change in made.changes)
-    told = f"made anew as {made.commit[:10]}" if made.commit else "made anew, nothing differs"
-    return Check("lock", Ending.PASSED, told, lines)
+    result = f"made anew as {made.commit[:10]}" if made.commit else "made anew, nothing differs"
+    return Check("lock", CheckEnding.PASSED, result, lines)
 
 
 def _gaps(repository: Repository, since: str) -> tuple[str, ...] | None:
     """What is wrong with the locks; None where there are none that can be understood."""
-    with workbench(repository) as bench:
-        before, now = bench.of_commit(since), bench.of_commit("HEAD")
-        names = [name for name in locks.GROUPS if repository.prefix + name in now]
-        project = _text(bench, now, "pyproject.toml")
-        if not names or not project:
-            return None
-        texts = {name: _text(bench, now, name) for name in names}
-        were = {name: _text(bench, before, name) for name in names}
-        asked = _text(bench, before, "pyproject.toml")
+    names = ("pyproject.toml", *locks.GROUPS)
+    with scratch_repository(repository) as scratch:
+        before, now = (
+            scratch.texts(scratch.project_files(commit), names) for commit in (since, "HEAD")
+        )
+    asked, asks = before.pop(names[0], ""), now.pop(names[0], "")
+    if not now or not asks:
+        return None
     try:
-        return unmet(project, texts) + outdated(asked, project, were, texts)
+        return unmet(asks, now) + outdated(asked, asks, before, now)
     except ValueError as error:
         return (f"pyproject.toml: {error}",)
 
@@ -214,41 +206,43 @@ def unmet(project: str, texts: dict[str, str]) -> tuple[str, ...]:
 def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str]) -> tuple[str, ...]:
     """The locks that stayed although the project asks for other packages, or other parts of them.
 
-    Of an extra, a marker or another Python a lock does not tell whether it was made for it.
+    A lock does not say for which extras, markers or Python it was made.
     """
-    if not dependencies.edited(asked.encode(), asks.encode()):
+    if not locks.dependencies_edited(asked, asks):
         return ()
-    stayed = [name for name in texts if were[name] == texts[name]]
+    stayed = [name for name in texts if were.get(name) == texts[name]]
     return tuple(f"{name} was made for other dependencies" for name in stayed)
 
 
 # -- what the project's tools say ------------------------------------------------------------------
 
 
-def environment(bring_up: Callable[[], None]) -> Check:
+def brought_up(bring_up: Callable[[], None]) -> Check:
     """Whether this machine could be brought to the pins."""
     try:
         bring_up()
     except HeadstartError as error:
-        return Check(ENVIRONMENT, Ending.FAILED, error.what, error.why, (*error.next, "")[0])
-    return Check(ENVIRONMENT, Ending.PASSED, "as pinned")
+        return Check(BRING_UP, CheckEnding.FAILED, error.what, error.why, (*error.next, "")[0])
+    return Check(BRING_UP, CheckEnding.PASSED, "as pinned")
 
 
-def not_asked() -> Check:
-    """That the project's tools were not asked."""
-    return Check("make check, make test", Ending.OPEN, "not run", next="headstart update --verify")
+def not_run() -> Check:
+    """That the project's tools were not run."""
+    return Check(
+        "make check, make test", CheckEnding.OPEN, "not run", next="headstart update --verify"
+    )
 
 
-def made(target: str, project: Path, tools: Tools, log: Path) -> Check:
+def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
     """How the project's own `make TARGET` ends."""
     command = f"make {target}"
     makefile = project / "Makefile"
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
     if not re.search(rf"^{target}\s*:(?!=)", text, re.MULTILINE):
-        return Check(command, Ending.OPEN, f"there is no `{command}` here")
+        return Check(command, CheckEnding.OPEN, f"there is no `{command}` here")
     done = tools.run("make", target, cwd=project, log=log)
     if done.code:
         details = (*done.tail(_TAIL), f"all of it: {log}")
-        return Check(command, Ending.FAILED, "failed", details, command, done.seconds)
+        return Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
     last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
-    return Check(command, Ending.PASSED, last, seconds=done.seconds)
+    return Check(command, CheckEnding.PASSED, last, seconds=done.seconds)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bootstrap.project.attention import Attention
-    from bootstrap.project.backups import Returned
+    from bootstrap.project.rollback import Returned
     from bootstrap.project.verification import Verdict
 
 _SOME = 8  # packages that are named; of more the number says enough

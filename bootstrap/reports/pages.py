@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bootstrap.project.diffs import Diffs, Side
     from bootstrap.project.drift import Drift, Drifted
     from bootstrap.project.outcomes import FileOutcome
-    from bootstrap.project.update import Brought, Project, Update
+    from bootstrap.project.update import AppliedUpdate, Project, Update
     from bootstrap.reports.page import Panel
     from bootstrap.reports.panels import Budget
 
@@ -41,9 +41,9 @@ def of_preview(project: Project, update: Update, diffs: Diffs, command: str) -> 
     )
 
 
-def of_update(project: Project, brought: Brought) -> Page:
+def of_update(project: Project, applied: AppliedUpdate, diffs: Diffs) -> Page:
     """What an update has done."""
-    update, diffs, commit = brought.update, brought.diffs, brought.commit[:10]
+    update, commit = applied.update, applied.commit[:10]
     if update.proposal.empty:
         return _up_to_date(project, update)
     if not commit:

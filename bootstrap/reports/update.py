@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bootstrap.project.backups import began
 from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.project.rollback import backup_time
 from bootstrap.reports.aftermath import attention_document, attention_facts
 from bootstrap.reports.kinds import KINDS, Kind
 from bootstrap.reports.report import Again, Diff, Files, Group, Pair, Report, Row, Totals
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
-    from bootstrap.project.update import Brought, Update
+    from bootstrap.project.update import AppliedUpdate, Update
     from bootstrap.reports.report import Item
 
 
@@ -30,18 +30,18 @@ def of_preview(update: Update, repository: Repository, command: str) -> Report:
     return Report(document, [*_head(update), *_files(update, repository), *ending])
 
 
-def of_update(brought: Brought, repository: Repository) -> Report:
+def of_update(applied: AppliedUpdate, repository: Repository) -> Report:
     """What an update has done."""
-    update = brought.update
+    update = applied.update
     done = {
         "applied": not update.proposal.empty,
-        "commit": brought.commit,
-        "backup": brought.backup,
+        "commit": applied.commit,
+        "backup": applied.backup,
     }
     document = _document(update, repository) | done
     if update.proposal.empty:
         return Report(document, [f"Up to date: {update.after}."])
-    lines = [*_head(update), *_files(update, repository), "", *_next(brought, repository)]
+    lines = [*_head(update), *_files(update, repository), "", *_next(applied, repository)]
     return Report(document, lines)
 
 
@@ -87,7 +87,7 @@ def of_status(update: Update, backups: Sequence[str], repository: Repository) ->
 
 
 def _backup(ref: str) -> str:
-    days = (datetime.now(UTC) - began(ref)).days
+    days = (datetime.now(UTC) - backup_time(ref)).days
     age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
     return f"Before an update, {age}: {ref}"
 
@@ -166,11 +166,11 @@ def _totals(update: Update) -> Totals:
     return Totals(update.proposal.counts)
 
 
-def _next(brought: Brought, repository: Repository) -> Iterator[Item]:
-    if not brought.update.proposal.conflicts:
-        yield f"It is commit {brought.commit[:10]}; where it began is kept as {brought.backup}."
+def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:
+    if not applied.update.proposal.conflicts:
+        yield f"It is commit {applied.commit[:10]}; where it began is kept as {applied.backup}."
         return
-    rows = [_row(each, repository) for each in brought.update.proposal.conflicts]
+    rows = [_row(each, repository) for each in applied.update.proposal.conflicts]
     told = (f"  {row.path}: {row.advice}" for row in rows)
     yield Again(("Settle what both changed:", *told))
     yield "Then: headstart update --continue    Or take it all back: headstart update --abort"

@@ -79,7 +79,7 @@ class Package:
         return self.make_release(version, *options)
 
     def make_release(self, *arguments: str) -> Run:
-        return self._run("bootstrap.project.release", *arguments, cwd=self.root)
+        return self._run("tests.release", *arguments, cwd=self.root)
 
     def _run(self, module: str, *arguments: str | Path, cwd: Path, **environment: str) -> Run:
         env = {**os.environ, "PYTHONPATH": str(self.root), **environment}
@@ -153,6 +153,9 @@ def bare(root: Path) -> Package:
 def _compiled(root: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "template.bundle", "machine")
     shutil.copytree(REPOSITORY / "bootstrap", root / "bootstrap", ignore=ignored)
+    (root / "tests").mkdir()
+    for name in ("__init__.py", "release.py"):
+        shutil.copy(REPOSITORY / "tests" / name, root / "tests")
     compileall.compile_dir(root, quiet=1)
     # What the commands of the machine half need stays where it is.
     (root / "bootstrap/machine").symlink_to(REPOSITORY / "bootstrap/machine")

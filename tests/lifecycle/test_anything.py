@@ -18,11 +18,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.project import apply, dependencies, releases, revisions, rollback
-from bootstrap.project.merge import ANSWERS, Proposal, Renders, propose
+from bootstrap.project import apply, locks, releases, revisions, rollback
+from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.outcomes import Outcome
-from bootstrap.project.repository import of_project
-from bootstrap.project.trees import workbench
+from bootstrap.project.repository import open_repository
+from bootstrap.project.trees import scratch_repository
 from tests.conftest import headstart
 
 CASES = int(os.environ.get("HEADSTART_CASES", "60"))  # make nightly: thousands
@@ -140,7 +141,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, Files]:
 
 
 def _read(folder: Path) -> Files:
-    made = {ANSWERS, revisions.HEAD, *dependencies.LOCKS}
+    made = {ANSWERS, revisions.HEAD, *locks.LOCKS}
     names = {str(path.relative_to(folder)): path for path in _files(folder)}
     return {name: path.read_text().splitlines() for name, path in names.items() if name not in made}
 
@@ -155,7 +156,7 @@ def _check(start: Files, ours: Files, template: Files, home: Path) -> None:
         _check_theirs(start, template, proposal, after)
         _check_conflicts(project, proposal)
         if proposal.conflicts:
-            rollback.abort(of_project(project))
+            rollback.abort(open_repository(project))
             assert _on_disk(project) == before
             assert _git(project, "status", "--porcelain") == ""
 
@@ -187,13 +188,13 @@ def _check_conflicts(project: Path, proposal: Proposal) -> None:
 
 
 def _update(project: Path, base: Path, theirs: Path) -> Proposal:
-    repository = of_project(project)
+    repository = open_repository(project)
     repository.notes.mkdir(exist_ok=True)
-    with workbench(repository) as bench:
-        renders = Renders(bench.of_folder(base), bench.of_folder(theirs))
-        proposal = propose(bench, renders, "Update")
+    with scratch_repository(repository) as scratch:
+        renders = Renders(scratch.import_folder(base), scratch.import_folder(theirs))
+        proposal = propose(scratch, renders, "Update")
         if not proposal.empty:
-            apply.apply(bench, proposal, "v1", "v2")
+            apply.apply(scratch, proposal, "v1", "v2")
     return proposal
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import UsageError
-from bootstrap.project import changelog, dependencies, drift, parsing
+from bootstrap.project import changelog, drift, locks, syntax
 
 PYPROJECT = '[project]\nname = "shop"\ndependencies = ["a>=1", "b>=1"]\n[tool.ruff]\nx = 1\n'
 
@@ -30,9 +30,9 @@ PYPROJECT = '[project]\nname = "shop"\ndependencies = ["a>=1", "b>=1"]\n[tool.ru
     ],
 )
 def test_a_text_is_valid_for_its_name(name: str, text: str, complaint: str) -> None:
-    said = parsing.complaint(name, text.encode())
-    assert complaint in said
-    assert bool(said) == bool(complaint)
+    found = syntax.complaint(name, text.encode())
+    assert complaint in found
+    assert bool(found) == bool(complaint)
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_dependencies_are_edited_where_others_would_be_locked(
     old: str, new: str, edited: bool
 ) -> None:
     project = PYPROJECT.replace(old, new)
-    assert dependencies.edited(PYPROJECT.encode(), project.encode()) is edited
+    assert locks.dependencies_edited(PYPROJECT, project) is edited
 
 
 def test_a_changelog_is_read_by_version() -> None:
     text = (
         "# Changelog\n\n## Unreleased\n\nSoon.\n\n## 0.2.0\n\nTwo\nlines.\n\n- more\n\n## 0.1.0\n"
     )
-    soon, two, one = changelog.parse(text)
+    soon, two, one = changelog.parse_changelog(text)
     assert (soon.version, soon.text) == ("Unreleased", "Soon.")
     assert (two.version, two.headline) == ("0.2.0", "Two lines.")
     assert (one.version, one.text) == ("0.1.0", "")
@@ -76,7 +76,7 @@ def test_what_lies_between_two_versions_is_told(
 ) -> None:
     sections = "".join(f"## 0.{number}.0\n\nText.\n\n" for number in (4, 3, 2, 1))
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{sections}")
-    found = changelog.between(before, after, tmp_path)
+    found = changelog.sections_between(before, after, tmp_path)
     assert tuple(section.version for section in found) == told
 
 
@@ -87,7 +87,7 @@ def test_what_lies_between_two_versions_is_told(
         ("- [\n", "while parsing"),
         ("- a.txt\n", "entry 1 does not say path and reason"),
         ("- {path: a.txt, reason: ours}\n- {path: b.txt}\n", "entry 2 does not say"),
-        ("- {path: a.txt, reason: ours, unless: x}\n", "entry 1 has what nobody knows: unless"),
+        ("- {path: a.txt, reason: ours, unless: x}\n", "entry 1 has unknown keys: unless"),
         ("- {path: a.txt, reason: ours, until: soon}\n", "entry 1: until is not a date"),
     ],
 )

@@ -560,7 +560,7 @@ def test_equal_answers_share_their_renders(
     monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
     for name in ("b", "c", "d"):
         another(first, name)
-    renderer, log = package.root / "bootstrap/project/render.py", tmp_path / "renders"
+    renderer, log = package.root / "bootstrap/project/renders.py", tmp_path / "renders"
     body = "    data = {**answers.values"
     counting = f'    open({str(log)!r}, "a").write("one\\n")\n'
     renderer.write_text(renderer.read_text().replace(body, counting + body, 1))

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.project.formatting import same
+from bootstrap.project.syntax import same_content
 from tests.lifecycle.conftest import Package, commit, write
 from tests.project.conftest import REPOSITORY, git
 
@@ -23,8 +23,10 @@ TEXTS = [path.read_text() for path in PYTHON]
 
 
 def is_same(path: str, before: str, after: str) -> bool:
-    found = same(path, before.encode(), after.encode())
-    assert found is same(path, after.encode(), before.encode()), "it is so in both directions"
+    found = same_content(path, before.encode(), after.encode())
+    assert found is same_content(path, after.encode(), before.encode()), (
+        "it is so in both directions"
+    )
     return found
 
 
@@ -40,7 +42,7 @@ def test_what_a_formatter_does_is_formatting(tmp_path: Path, options: tuple[str,
     formatted = [(tmp_path / f"{number}.py").read_text() for number in range(len(TEXTS))]
     assert sum(mine != theirs for mine, theirs in zip(TEXTS, formatted, strict=True)) > 20
     for path, mine, theirs in zip(PYTHON, TEXTS, formatted, strict=True):
-        assert same("a.py", mine.encode(), theirs.encode()), path
+        assert same_content("a.py", mine.encode(), theirs.encode()), path
 
 
 @settings(deadline=None, max_examples=40)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.project import attention, locks
-from bootstrap.project.attention import of_changes
+from bootstrap.project.attention import attention_to
 from bootstrap.project.trees import Change
-from bootstrap.project.verification import Ending, judged_heads, outdated, unmet
+from bootstrap.project.verification import CheckEnding, judged_heads, outdated, unmet
 from tests.lifecycle.test_revisions import chain, text
 from tests.project.conftest import REPOSITORY
 
@@ -109,20 +109,22 @@ def test_an_extra_that_a_lock_cannot_tell_of_makes_one_that_stayed_outdated() ->
 @pytest.mark.parametrize(
     ("texts", "stated", "ending"),
     [
-        (chain("0001", "0002"), "0002", Ending.PASSED),
-        (chain("0001", "0002"), "", Ending.PASSED),
-        (chain("0001", "0002"), "0001", Ending.FAILED),
-        (chain("0001", "0002"), "<<<<<<< HEAD\n0002", Ending.FAILED),
+        (chain("0001", "0002"), "0002", CheckEnding.PASSED),
+        (chain("0001", "0002"), "", CheckEnding.PASSED),
+        (chain("0001", "0002"), "0001", CheckEnding.FAILED),
+        (chain("0001", "0002"), "<<<<<<< HEAD\n0002", CheckEnding.FAILED),
         (
             {**chain("0001"), "b.py": text("b", "0001"), "c.py": text("c", "0001")},
             "b",
-            Ending.FAILED,
+            CheckEnding.FAILED,
         ),
-        ({**chain("0001"), "odd.py": "revision = make()\n"}, "0001", Ending.OPEN),
-        ({**chain("0001"), "broken.py": "def\n"}, "0001", Ending.OPEN),
+        ({**chain("0001"), "odd.py": "revision = make()\n"}, "0001", CheckEnding.OPEN),
+        ({**chain("0001"), "broken.py": "def\n"}, "0001", CheckEnding.OPEN),
     ],
 )
-def test_one_revision_is_the_newest(texts: dict[str, str], stated: str, ending: Ending) -> None:
+def test_one_revision_is_the_newest(
+    texts: dict[str, str], stated: str, ending: CheckEnding
+) -> None:
     assert judged_heads(texts, stated).ending is ending
 
 
@@ -149,18 +151,15 @@ def test_defaults_that_change_are_told_with_both() -> None:
     for old, new in EDITED.items():
         after = after.replace(old, new)
     files = {"app/settings.py": (SETTINGS, after), ".env.example": ("# A=1\nB=2\n", "A=1\nB=3\n")}
-    told = of_changes(
-        tuple(Change("M", path, path) for path in files),
-        lambda path: files.get(path, ("", ""))[0],
-        lambda path: files.get(path, ("", ""))[1],
-    )
-    assert {each[:3] for each in told.defaults} == {
+    sides = [{path: texts[side] for path, texts in files.items()} for side in (0, 1)]
+    found = attention_to(tuple(Change("M", path, path) for path in files), *sides)
+    assert {each[:3] for each in found.defaults} == {
         ("PORT", "8000", "9000"),
         ("WAIT", "timedelta(seconds=5)", "timedelta(seconds=6)"),
         ("NAME", "'a'", "'b'"),
         ("B", "2", "3"),
     }
-    assert not told.machine
+    assert not found.machine
 
 
 def test_a_text_that_cannot_be_read_has_no_defaults() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.project import rollback, underway
-from bootstrap.project.repository import of_project
+from bootstrap.project import rollback, update_state
+from bootstrap.project.repository import open_repository
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
 from tests.project.conftest import git, tree
 from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER, Terminal
@@ -752,7 +752,7 @@ def test_git_s_locks_that_outlived_it_are_waited_for_once_and_then_not_in_the_wa
     package.told("update", cwd=torn, code=1)
     for name in ("index", "MERGE_MSG", "CHERRY_PICK_HEAD", "refs/heads/main"):
         (torn / f".git/{name}.lock").touch()
-    monkeypatch.setattr(underway, "time", clock)
-    rollback.abort(of_project(torn))
+    monkeypatch.setattr(update_state, "time", clock)
+    rollback.abort(open_repository(torn))
     assert state(torn) == old
-    assert underway.PATIENCE <= clock.now < 2 * underway.PATIENCE
+    assert update_state.PATIENCE <= clock.now < 2 * update_state.PATIENCE

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from bootstrap.errors import UsageError
-from bootstrap.project.answers import Answers, Candidates, Sourced, resolve
+from bootstrap.project.answers import Answers, Candidates, SourcedValue, resolve
 from bootstrap.project.questions import Questionnaire, TemplateError, Value, load, parse
 from tests.project.conftest import REPOSITORY
 
@@ -49,7 +49,7 @@ def answer(
     folder: str = "shop",
     candidates: Candidates | None = None,
 ) -> Answers:
-    stated = {name: Sourced(value, "--data") for name, value in (given or {}).items()}
+    stated = {name: SourcedValue(value, "--data") for name, value in (given or {}).items()}
     return resolve(questionnaire(), stated, folder_name=folder, candidates=candidates)
 
 
@@ -112,7 +112,11 @@ def test_what_follows_from_other_answers_cannot_be_given() -> None:
 
 
 def test_the_first_candidate_that_keeps_the_rules_is_the_default() -> None:
-    found = (Sourced("NOT", "here"), Sourced("good", "there"), Sourced("late", "there"))
+    found = (
+        SourcedValue("NOT", "here"),
+        SourcedValue("good", "there"),
+        SourcedValue("late", "there"),
+    )
     name = answer(candidates={"name": found}).all[1]
     assert (name.value, name.source, name.open) == ("good", "there", True)
     assert answer({"name": "mine"}, candidates={"name": found}).values["name"] == "mine"
@@ -209,7 +213,7 @@ def test_copier_answers_the_templates_questions_alike(
     worker = copier.run_copy(
         str(source), destination, given, defaults=True, quiet=True, settings=copier.Settings()
     )
-    stated = {name: Sourced(value, "--data") for name, value in given.items()}
+    stated = {name: SourcedValue(value, "--data") for name, value in given.items()}
     answers = resolve(load(source / "copier.yml"), stated, folder_name="shop")
     theirs = worker.answers.combined
     assert answers.problems == ()

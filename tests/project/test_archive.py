@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import archive
+from bootstrap.project.releases import extract_archive
 from tests.project.conftest import git
 
 
@@ -23,7 +23,7 @@ def test_a_tree_comes_out_as_git_has_it(tmp_path: Path) -> None:
     git("add", "--all", cwd=source)
     git("commit", "--quiet", "--message", "One", cwd=source)
     git("archive", "--output", str(packed), "HEAD", cwd=source)
-    archive.unpack(packed, tmp_path / "files")
+    extract_archive(packed, tmp_path / "files")
     found = [path for path in sorted((tmp_path / "files").rglob("*")) if path.is_file()]
     assert [(path.name, oct(path.stat().st_mode), path.read_bytes()) for path in found] == [
         ("leer", "0o100644", b""),
@@ -35,7 +35,7 @@ def test_a_tree_comes_out_as_git_has_it(tmp_path: Path) -> None:
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     packed = _archive(tmp_path, tarfile.TarInfo(name))
     with pytest.raises(HeadstartError, match="leads out"):
-        archive.unpack(packed, tmp_path / "files")
+        extract_archive(packed, tmp_path / "files")
     assert not (tmp_path / "out.txt").exists()
 
 
@@ -45,7 +45,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, kind: bytes) -> None:
     member.type, member.linkname = kind, "copier.yml"
     packed = _archive(tmp_path, member)
     with pytest.raises(HeadstartError, match="files and folders only"):
-        archive.unpack(packed, tmp_path / "files")
+        extract_archive(packed, tmp_path / "files")
     assert not (tmp_path / "files/template/it").exists()
 
 

@@ -140,7 +140,7 @@ def test_a_mistake_in_the_template_is_told_without_a_traceback(clone: Path, tmp_
 def test_an_installed_wheel_needs_no_checkout(clone: Path, tmp_path: Path) -> None:
     changelog = clone / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("## ", "## 9.9.9\n\nThis.\n\n## ", 1))
-    run(sys.executable, "-m", "bootstrap.project.release", "9.9.9", cwd=clone)
+    run(sys.executable, "-m", "tests.release", "9.9.9", cwd=clone)
     build = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory")
     run(*build, tmp_path / "dist", cwd=clone)
     expected = made("checkout/shop", *ANSWERS, cwd=parent(tmp_path, "checkout"))

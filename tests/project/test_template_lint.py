@@ -8,7 +8,7 @@ import pytest
 import yaml
 from jinja2 import Environment, meta, nodes
 
-from bootstrap.project.answers import Sourced, resolve
+from bootstrap.project.answers import SourcedValue, resolve
 from bootstrap.project.questions import Question, Questionnaire, load
 from tests.project.conftest import REPOSITORY, git, made, tree
 
@@ -47,7 +47,7 @@ def test_every_question_says_what_it_asks(questionnaire: Questionnaire) -> None:
 
 def test_a_newcomer_sees_at_most_eight_questions(questionnaire: Questionnaire) -> None:
     for preset in questionnaire.presets:
-        given = {"preset": Sourced(preset.name, "--preset")}
+        given = {"preset": SourcedValue(preset.name, "--preset")}
         asked = resolve(questionnaire, given, folder_name="shop").open
         assert len(asked) + 1 <= 8, preset.name
     assert questionnaire.names[0] == "preset"
@@ -60,7 +60,7 @@ def test_every_preset_says_what_it_adds(questionnaire: Questionnaire) -> None:
 
 def test_every_preset_answers_everything_by_itself(questionnaire: Questionnaire) -> None:
     for preset in questionnaire.presets:
-        given = {"preset": Sourced(preset.name, "--preset")}
+        given = {"preset": SourcedValue(preset.name, "--preset")}
         resolve(questionnaire, given, folder_name="shop").usable()
 
 

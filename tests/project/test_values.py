@@ -3,7 +3,7 @@
 import pytest
 
 from bootstrap.project.questions import Choice, Question, Value
-from bootstrap.project.values import NotAValue, read, show
+from bootstrap.project.values import NotAValue, format_value, parse_value
 
 
 def question(kind: str, *choices: Value, multiselect: bool = False) -> Question:
@@ -29,7 +29,7 @@ def question(kind: str, *choices: Value, multiselect: bool = False) -> Question:
     ],
 )
 def test_a_value_of_the_right_kind_is_read(kind: str, raw: Value, value: Value) -> None:
-    assert read(question(kind), raw) == value
+    assert parse_value(question(kind), raw) == value
 
 
 @pytest.mark.parametrize(
@@ -50,34 +50,34 @@ def test_a_value_of_the_right_kind_is_read(kind: str, raw: Value, value: Value) 
 )
 def test_a_value_of_the_wrong_kind_is_refused(kind: str, raw: Value, rule: str) -> None:
     with pytest.raises(NotAValue) as refusal:
-        read(question(kind), raw)
+        parse_value(question(kind), raw)
     assert str(refusal.value).startswith(rule)
 
 
 def test_a_choice_is_one_of_those_offered() -> None:
-    assert read(question("str", "a", "b"), "b") == "b"
+    assert parse_value(question("str", "a", "b"), "b") == "b"
     with pytest.raises(NotAValue, match="must be one of a, b, not c"):
-        read(question("str", "a", "b"), "c")
+        parse_value(question("str", "a", "b"), "c")
 
 
 def test_several_choices_are_a_list_or_separated_by_commas() -> None:
     several = question("str", "a", "b", "c", multiselect=True)
     given: list[Value] = ["a, c", "[a, c]", '["a", "c"]', ["a", "c"], "c,a,c", ["c", "a"]]
     for raw in given:
-        assert read(several, raw) == ["a", "c"]
+        assert parse_value(several, raw) == ["a", "c"]
     nothing: list[Value] = ["", "[]", []]
     for raw in nothing:
-        assert read(several, raw) == []
-    assert read(several, show(["b", "c"])) == ["b", "c"]
+        assert parse_value(several, raw) == []
+    assert parse_value(several, format_value(["b", "c"])) == ["b", "c"]
     with pytest.raises(NotAValue, match="must be one of a, b, c, not d"):
-        read(several, "a,d")
+        parse_value(several, "a,d")
     with pytest.raises(NotAValue, match="must be a list, not 1"):
-        read(several, 1)
+        parse_value(several, 1)
     with pytest.raises(NotAValue, match="must be YAML"):
-        read(several, "[a")
+        parse_value(several, "[a")
 
 
 @pytest.mark.parametrize("value", [True, False, 3, "text", ["a"], {"a": 1}])
 def test_a_shown_value_can_be_typed_again(value: Value) -> None:
     kind = {bool: "bool", int: "int", str: "str"}.get(type(value), "json")
-    assert read(question(kind), show(value)) == value
+    assert parse_value(question(kind), format_value(value)) == value

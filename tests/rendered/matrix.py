@@ -15,7 +15,7 @@ from typing import Final
 import jinja2.meta
 from allpairspy import AllPairs
 
-from bootstrap.project.expressions import Expressions
+from bootstrap.project.answers import Expressions
 from bootstrap.project.questions import Question, Questionnaire, Value, load
 from tests.conftest import ROOT
 

@@ -1,4 +1,4 @@
-"""Work on many things at once: in processes of their own, each as independent as a process is.
+"""Work on many things at once, in processes of their own.
 
 Rendering changes the environment and the folder of its process, and keeps it busy with Python, so
 threads would be in each other's way. A pool of the standard library is lost with its first worker
@@ -17,12 +17,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _GLANCE = 0.5  # seconds
 _PATIENCE = 5.0  # seconds that a worker may take to clear up
-_SPAWN = multiprocessing.get_context("spawn")
+_CONTEXT = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -40,73 +40,73 @@ def cores() -> int:
 
 
 def each(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
+    work: Callable[[_Item], _Result],
+    items: Sequence[_Item],
     *,
     jobs: int,
-    apart: Callable[[Item], Hashable],
-) -> Iterator[tuple[Item, Result | Crash]]:
+    key: Callable[[_Item], Hashable],
+) -> Iterator[tuple[_Item, _Result | Crash]]:
     """Each item with its result, in the order in which they are done.
 
-    At most `jobs` are worked on at once, and never two that `apart` tells the same of. Whoever
-    stops listening ends all that is underway.
+    At most `jobs` are worked on at once, and never two with the same `key`. All that is underway
+    ends when the caller stops iterating.
     """
-    crew = _Crew(work, jobs)
+    pool = _Pool(work, jobs)
     waiting = list(items)
     try:
-        while waiting or crew.busy:
-            while crew.has_room:
-                item = _next(waiting, tuple(crew.busy.values()), apart)
+        while waiting or pool.busy:
+            while pool.has_room:
+                item = _next(waiting, tuple(pool.busy.values()), key)
                 if item is None:
                     break
                 waiting.remove(item)
-                crew.give(item)
-            yield from crew.results()
+                pool.give(item)
+            yield from pool.results()
     finally:
-        crew.end()
+        pool.end()
 
 
 def _next(
-    waiting: Sequence[Item], busy: Sequence[Item], apart: Callable[[Item], Hashable]
-) -> Item | None:
-    taken = {apart(item) for item in busy}
-    return next((item for item in waiting if apart(item) not in taken), None)
+    waiting: Sequence[_Item], busy: Sequence[_Item], key: Callable[[_Item], Hashable]
+) -> _Item | None:
+    taken = {key(item) for item in busy}
+    return next((item for item in waiting if key(item) not in taken), None)
 
 
 @dataclass(frozen=True, eq=False)
-class _Worker(Generic[Item, Result]):
-    """A process, and our end of the line to it."""
+class _Worker(Generic[_Item, _Result]):
+    """A process, and our end of the connection to it."""
 
     process: SpawnProcess
-    line: "Connection[Item, Result]"
+    connection: "Connection[_Item, _Result]"
 
 
 @dataclass
-class _Crew(Generic[Item, Result]):
-    """The workers there are: those that work on something, and those that wait."""
+class _Pool(Generic[_Item, _Result]):
+    """The workers: those that work on something, and those that wait."""
 
-    work: Callable[[Item], Result]
+    work: Callable[[_Item], _Result]
     jobs: int
-    busy: dict[_Worker[Item, Result], Item] = field(default_factory=dict)
-    idle: list[_Worker[Item, Result]] = field(default_factory=list)
+    busy: dict[_Worker[_Item, _Result], _Item] = field(default_factory=dict)
+    idle: list[_Worker[_Item, _Result]] = field(default_factory=list)
 
     @property
     def has_room(self) -> bool:
         return len(self.busy) < self.jobs
 
-    def give(self, item: Item) -> None:
-        worker = self.idle.pop() if self.idle else _hired(self.work)
+    def give(self, item: _Item) -> None:
+        worker = self.idle.pop() if self.idle else _spawn(self.work)
         self.busy[worker] = item
         with suppress(BrokenPipeError, ConnectionResetError):  # it died; `results` will see that
-            worker.line.send(item)
+            worker.connection.send(item)
 
-    def results(self) -> Iterator[tuple[Item, Result | Crash]]:
+    def results(self) -> Iterator[tuple[_Item, _Result | Crash]]:
         """What is done now. Does not wait for long: a signal may have come to another thread."""
-        ready = set(wait([worker.line for worker in self.busy], _GLANCE))
-        for worker in [each for each in self.busy if each.line in ready]:
+        ready = set(wait([worker.connection for worker in self.busy], _GLANCE))
+        for worker in [each for each in self.busy if each.connection in ready]:
             item = self.busy.pop(worker)
             try:
-                result = worker.line.recv()
+                result = worker.connection.recv()
             except (EOFError, ConnectionResetError):
                 worker.process.join()
                 yield item, Crash(worker.process.exitcode or 0)
@@ -123,13 +123,13 @@ class _Crew(Generic[Item, Result]):
             worker.process.join(_PATIENCE)
             worker.process.kill()
             worker.process.join()
-            worker.line.close()
+            worker.connection.close()
 
 
-def _hired(work: Callable[[Item], Result]) -> _Worker[Item, Result]:
+def _spawn(work: Callable[[_Item], _Result]) -> _Worker[_Item, _Result]:
     resource_tracker.ensure_running()  # beforehand, for it lets SIGINT through again
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_serve, args=(work, theirs), daemon=True)
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_serve, args=(work, theirs), daemon=True)
     # Ctrl-C reaches every process of a terminal. Only this one answers to it, for all; a worker is
     # deaf to it from its first moment.
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -141,16 +141,16 @@ def _hired(work: Callable[[Item], Result]) -> _Worker[Item, Result]:
     return _Worker(process, ours)
 
 
-def _serve(work: Callable[[Item], Result], line: "Connection[Result, Item]") -> None:
-    """Work until nobody is there any more to ask for it."""
+def _serve(work: Callable[[_Item], _Result], connection: "Connection[_Result, _Item]") -> None:
+    """Work until the pool closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     while True:
         try:
-            item = line.recv()
+            item = connection.recv()
         except EOFError:
             return
-        line.send(work(item))
+        connection.send(work(item))
 
 
 def _leave(number: int, _frame: object) -> None:

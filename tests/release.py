@@ -1,8 +1,8 @@
 """Releasing a template: one more commit and tag in the bundle. For Headstart's own maintainers.
 
-    python -m bootstrap.project.release 0.3.0                  the working tree
-    python -m bootstrap.project.release 0.1.0 --from 1b31856   a commit of this repository
-    python -m bootstrap.project.release 0.3.0 --again          the newest one, before it is public
+    python -m tests.release 0.3.0                  the working tree
+    python -m tests.release 0.1.0 --from 1b31856   a commit of this repository
+    python -m tests.release 0.3.0 --again          the newest one, before it is public
 
 The same trees give the same bytes: author, date and order are fixed. `tests/lifecycle/released.txt`
 keeps what was released, so that no release changes afterwards.
@@ -58,7 +58,7 @@ def _acceptable(package: Path, version: str, *, again: bool) -> tuple[int, ...]:
     number = releases.number(version)
     if number is None or version.startswith("v"):
         raise UsageError(f"{version} is not a version.", next=("write it as 0.3.0",))
-    if version not in {section.version for section in changelog.read(package)}:
+    if version not in {section.version for section in changelog.all_sections(package)}:
         raise Refused(
             f"CHANGELOG.md does not say what {version} changes.",
             next=(f"give it a section: ## {version}",),
@@ -87,13 +87,13 @@ def _committed(root: Path, name: str) -> template.Template:
 
 def commit_of(root: Path, name: str) -> str:
     """The full hash of the commit that a name stands for."""
-    found = git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=root)
-    if found.code != 0:
+    commit = git.commit_id(name, root)
+    if not commit:
         raise UsageError(
             f"{name} is no commit of this repository.",
             next=("name one that it has: git log shows them",),
         )
-    return found.out.strip()
+    return commit
 
 
 def _begin_history(history: Path, bundle: Path) -> None:

@@ -1,7 +1,8 @@
-"""Whether two texts of a file differ in their formatting alone.
+"""What a file's syntax says: whether a text is valid, and whether two differ in formatting alone.
 
-What is left of a text when its formatting is taken away is compared: what a parser reads, types and
-order included, and every comment at its place. A doubt is a difference: then a person is asked.
+Two good changes can make one bad file, so merged texts are parsed. Two texts are the same when what
+a parser reads is the same, types and order included, and every comment is at its place. A doubt is
+a difference: then a person is asked.
 """
 
 import ast
@@ -18,6 +19,67 @@ from typing import NamedTuple
 
 import yaml
 
+_INVALID = (ValueError, SyntaxError, tokenize.TokenError, yaml.YAMLError, RecursionError)
+
+
+# -- validity --------------------------------------------------------------------------------------
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML whose mappings have each key once, as everybody who reads it takes for granted."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        named = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        _refuse_twice([self.construct_object(key, deep=True) for key in named])
+        built: dict[object, object] = super().construct_mapping(node, deep=deep)
+        return built
+
+
+def is_known(path: str) -> bool:
+    """Whether a file of that name can be valid or not."""
+    return PurePosixPath(path).suffix in _PARSERS
+
+
+def complaint(path: str, content: bytes) -> str:
+    """Why the content is not valid for a file of that name; empty where it is, or unknown."""
+    parse = _PARSERS.get(PurePosixPath(path).suffix)
+    if parse is None:
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parse(content.decode("utf-8"))
+    except _INVALID as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def _check_yaml(text: str) -> None:
+    for _ in yaml.load_all(text, Loader=_UniqueKeys):
+        pass
+
+
+def _check_json(text: str) -> None:
+    json.loads(text, object_pairs_hook=lambda pairs: _refuse_twice([key for key, _ in pairs]))
+
+
+def _refuse_twice(keys: list[object]) -> None:
+    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
+    if twice:
+        raise ValueError(f"the key {twice[0]!r} is there twice")
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    ".json": _check_json,
+    ".py": ast.parse,
+    ".toml": tomllib.loads,
+    ".yaml": _check_yaml,
+    ".yml": _check_yaml,
+}
+
+
+# -- formatting ------------------------------------------------------------------------------------
+
 
 class Comment(NamedTuple):
     """A comment: how many words come before it, whether it has its line for itself, and how deep.
@@ -31,7 +93,7 @@ class Comment(NamedTuple):
     depth: int = 0
 
 
-def same(path: str, before: bytes, after: bytes) -> bool:
+def same_content(path: str, before: bytes, after: bytes) -> bool:
     """Whether the two contents of a file of that name differ in nothing but formatting."""
     if before == after:
         return True
@@ -40,7 +102,7 @@ def same(path: str, before: bytes, after: bytes) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return essence(_text(before)) == essence(_text(after))
-    except (ValueError, SyntaxError, tokenize.TokenError, yaml.YAMLError, RecursionError):
+    except _INVALID:
         return False
 
 
@@ -71,10 +133,10 @@ def _python(text: str) -> object:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             node.kind = None  # the u of u"text"
-    read = _PythonText()
+    parsed = _PythonText()
     for token in _whole_strings(text):
-        read.add(token)
-    return ast.dump(tree), read.words, read.comments
+        parsed.add(token)
+    return ast.dump(tree), parsed.words, parsed.comments
 
 
 @dataclass

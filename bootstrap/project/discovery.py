@@ -5,16 +5,16 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bootstrap.project.merge import ANSWERS
-from bootstrap.project.recorded import SOURCE
+from bootstrap.project.answers_file import ANSWERS, SOURCE
 
 _OURS = re.compile(rf"^_src_path:\s*['\"]?{re.escape(SOURCE)}['\"]?\s*$", re.MULTILINE)
 _BARE_REPOSITORY = {"HEAD", "objects", "refs"}
 
 
 def find(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """The projects in these folders, each once, by real path; a folder without any stands for
-    itself, so that somebody hears of it.
+    """The projects in these folders, each once, by real path.
+
+    A folder without any is returned itself, so that it is reported.
     """
     return tuple(sorted({project for folder in folders for project in _under(folder)}))
 
@@ -46,7 +46,7 @@ def _is_ours(answers: Path) -> bool:
     try:
         return bool(_OURS.search(answers.read_text(encoding="utf-8", errors="replace")))
     except OSError:
-        return True  # it will be told why it cannot be read
+        return True  # its status will say why it cannot be read
 
 
 def _is_entered(folder: Path, *, in_project: bool) -> bool:

@@ -1,11 +1,12 @@
-"""Headstart's README.md is followed by somebody who has just cloned it, with a home of their own.
+"""README.md and docs/ are followed by somebody who has just cloned Headstart, with their own home.
 
-What it installs is the command of the checkout. One project is behind the newest template: the
-block about updates ends by taking its update back, so the next one finds it behind again.
+What they install is the command of the checkout. One project is behind the newest template: the
+block about updates ends with a rollback, so the next block finds it behind again.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -46,6 +47,10 @@ class Person:
             "PYTHON": sys.executable,
         }
 
+    def reader(self, document: str) -> Reader:
+        """This person, at the beginning of a document."""
+        return Reader.of(ROOT / document, self.environment)
+
     def run(self, *command: str, cwd: Path) -> None:
         """Run what their shell finds, which must succeed."""
         subprocess.run(["/usr/bin/env", *command], cwd=cwd, env=self.environment, check=True)
@@ -70,20 +75,41 @@ def ada(tmp_path: Path) -> Person:
     return Person(home)
 
 
-def test_the_readme_can_be_followed(ada: Person, checkout: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_guides_can_be_followed(ada: Person, checkout: Path, tmp_path: Path) -> None:  # noqa: F811
     clone = Path(shutil.copytree(checkout, tmp_path / "clone"))
     shorten_the_suite(clone / "template/pyproject.toml.jinja")
-    reader = Reader.of(ROOT / "README.md", ada.environment)
-    assert "it works" in reader.follow(clone)
+    readme = ada.reader("README.md")
+    assert "it works" in readme.follow(clone)
+    assert readme.has_read_all()
 
-    shop = ada.older_project(ada.home / "code")
-    reader.follow(shop, {"headstart status": 2})
-    assert (shop / "report.html").exists()
-    assert _version(shop) == BEFORE
+    shop = clone / "shop"
+    tour = ada.reader("docs/tour.md")
+    assert "idna" in tour.follow(shop)
+    machine = ada.reader("docs/machine.md")
+    machine.follow(shop)
+    machine.follow(shop)
+    schema = json.loads((shop / "toolchain.schema.json").read_text("utf-8"))
+    assert "pip" in schema["properties"]
+    assert "Nothing was changed" in machine.follow(shop)
+    assert machine.has_read_all()
+    builds = ada.reader("docs/python-builds.md")
+    assert "openssl-missing" in builds.follow(shop)
+    assert builds.has_read_all()
+    template = ada.reader("docs/template.md")
+    template.follow(ada.home)
+    assert (ada.home / "shop/docs/cache.md").exists()
+    assert template.has_read_all()
 
-    reader.follow(ada.home, {"headstart fleet status": 2})
-    assert _version(shop) == NOW
-    assert reader.has_read_all()
+    older = ada.older_project(ada.home / "code")
+    assert "app/features/cache" in tour.follow(older, {"headstart status": 2})
+    assert tour.has_read_all()
+    updating = ada.reader("docs/updating.md")
+    updating.follow(older, {"headstart status": 2})
+    assert (older / "report.html").exists()
+    assert _version(older) == BEFORE
+    updating.follow(ada.home, {"headstart fleet status": 2})
+    assert _version(older) == NOW
+    assert updating.has_read_all()
 
 
 def _version(shop: Path) -> str:

@@ -1,0 +1,186 @@
+"""The answers file of a project: the template and the answers that it was rendered from.
+
+What the checked-out commit has counts. Edited by hand, the file would make every update begin from
+a project that never was: `require_unedited` compares it with the files.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from bootstrap.errors import Refused, UsageError
+from bootstrap.project import git, releases
+from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
+from bootstrap.project.questions import Questionnaire, Value
+from bootstrap.project.repository import BY_HEADSTART, Repository
+from bootstrap.project.trees import ScratchRepository, Tree
+
+ANSWERS = ".copier-answers.yml"
+SOURCE = "gh:headstart-dev/headstart"
+_MARKERS = ("<<<<<<<", ">>>>>>>")
+_PUT_BACK = f"put it back as it was: git log -p -- {ANSWERS}"
+
+
+@dataclass(frozen=True)
+class AnswersFile:
+    """The version of the template that a project came from, and the answers."""
+
+    version: str
+    answers: Mapping[str, Value]
+
+    @property
+    def number(self) -> tuple[int, ...] | None:
+        """Its number, where it is a release."""
+        return releases.number(self.version)
+
+    @property
+    def provided(self) -> dict[str, SourcedValue]:
+        """The answers, as given ones."""
+        return {name: SourcedValue(value, "recorded") for name, value in self.answers.items()}
+
+
+def locate(folder: Path) -> Path:
+    """The project that `folder` is in."""
+    above = (folder, *folder.parents)
+    # A git that was killed may have left the file out of the folder, but not out of the commit.
+    for holds in (_on_disk, _committed):
+        if found := next((candidate for candidate in above if holds(candidate)), None):
+            return found
+    raise UsageError(
+        "There is no project here that Headstart has rendered.",
+        why=(f"neither {folder} nor a folder above it has {ANSWERS}",),
+        next=("go into one, or name it with --project", "a new one: headstart new shop"),
+    )
+
+
+def _on_disk(folder: Path) -> bool:
+    return (folder / ANSWERS).is_file()
+
+
+def _committed(folder: Path) -> bool:
+    return git.call("cat-file", "-e", f"HEAD:./{ANSWERS}", cwd=folder).code == 0
+
+
+def load(repository: Repository) -> AnswersFile:
+    """What the checked-out commit has; a change that is not committed is refused."""
+    name = repository.prefix + ANSWERS
+    shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
+    if shown.code != 0:
+        raise Refused(f"{ANSWERS} is not committed.", next=(f"git add {ANSWERS} && git commit",))
+    if repository.git("status", "--porcelain", "--", name):
+        raise Refused(
+            f"{ANSWERS} has changes that are not committed.",
+            why=("it says what an update begins from",),
+            next=(
+                f"git checkout -- {ANSWERS}",
+                "other answers are given to the command: headstart update --data name=value",
+            ),
+        )
+    return parse(shown.out)
+
+
+def parse(text: str) -> AnswersFile:
+    """The content of an answers file."""
+    if any(line.startswith(_MARKERS) for line in text.splitlines()):
+        raise _unusable(
+            "a merge left its conflict markers in it",
+            next=f"take one side of it whole: git checkout --ours {ANSWERS}, then run this again",
+        )
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _unusable(" ".join(str(error).split())) from error
+    if not isinstance(content, dict) or not isinstance(content.get("_commit"), str):
+        raise _unusable("it does not say which template the project came from")
+    if content.get("_src_path") != SOURCE:
+        raise _unusable(
+            f"the project is of another template: {content.get('_src_path')}",
+            next="Headstart updates what Headstart has rendered",
+        )
+    answers = {name: value for name, value in content.items() if not name.startswith("_")}
+    return AnswersFile(content["_commit"], answers)
+
+
+def base_answers(file: AnswersFile, questions: Questionnaire, folder_name: str) -> Answers:
+    """The answers to the questions of the template that the project came from."""
+    answers = resolve(questions, file.provided, folder_name=folder_name)
+    if answers.problems:
+        raise _unusable(*(f"edited by hand? {problem}" for problem in answers.problems))
+    return answers
+
+
+def still_asked(
+    file: AnswersFile, questions: Questionnaire, data: ProvidedAnswers, folder_name: str
+) -> tuple[ProvidedAnswers, tuple[str, ...]]:
+    """The answers for newer questions, and the names of recorded ones that they no longer ask."""
+    kept = {name: each for name, each in file.provided.items() if name in questions.names}
+    resolved = resolve(questions, {**kept, **data}, folder_name=folder_name)
+    unasked = {answer.question.name for answer in resolved.all if not answer.applies}
+    kept = {name: each for name, each in kept.items() if name not in unasked}
+    return {**kept, **data}, tuple(sorted(file.answers.keys() - kept.keys()))
+
+
+def require_unedited(
+    scratch: ScratchRepository,
+    file: AnswersFile,
+    rendered: Tree,
+    render: Callable[[AnswersFile], Tree],
+) -> None:
+    """Refuse a file that was edited by hand; `rendered` is what it renders now.
+
+    Where anything but an update has changed it last, the project's files decide: they resemble the
+    render of what the file says now, or of what it said before.
+    """
+    repository = scratch.repository
+    commit = _changed_by_hand(repository)
+    former = _former(repository, commit) if commit else None
+    if former is None or former == file:
+        return
+    files = scratch.project_files("HEAD")
+    before = render(former)
+    differing = {path for path in {*rendered, *before} if rendered.get(path) != before.get(path)}
+    differing.discard(ANSWERS)
+    like_now = sum(files.get(path) == rendered.get(path) for path in differing)
+    like_before = sum(files.get(path) == before.get(path) for path in differing)
+    if like_before > like_now:
+        raise _edited(former, file, commit, like_before)
+
+
+def _changed_by_hand(repository: Repository) -> str:
+    """The commit that last changed the answers, empty where that was an update."""
+    name = repository.prefix + ANSWERS
+    logged = repository.git("log", "-1", f"--format=%H {BY_HEADSTART}", "--", name)
+    commit, _, by_update = logged.partition(" ")
+    return "" if by_update.strip() else commit
+
+
+def _former(repository: Repository, commit: str) -> AnswersFile | None:
+    name = repository.prefix + ANSWERS
+    shown = git.call("show", f"{commit}^:{name}", cwd=repository.top)
+    if shown.code != 0:  # the commit that made the project
+        return None
+    try:
+        return parse(shown.out)
+    except Refused:
+        return None
+
+
+def _edited(former: AnswersFile, now: AnswersFile, commit: str, like_before: int) -> Refused:
+    old, new = ({"_commit": each.version, **each.answers} for each in (former, now))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    data = [f"--data {name}={new[name]}" for name in names if name in new and name != "_commit"]
+    back = f"git checkout {commit[:10]}^ -- {ANSWERS} && git commit -m 'Put the answers back'"
+    return Refused(
+        f"{ANSWERS} was edited by hand, and the files were not rendered from what it says now.",
+        why=(
+            *(f"{name}: {old.get(name)} → {new.get(name)}" for name in names),
+            f"{like_before} files are as the former answers render them",
+        ),
+        next=(f"put it back: {back}", " ".join(("then: headstart update", *data))),
+    )
+
+
+def _unusable(*why: str, next: str = _PUT_BACK) -> Refused:  # noqa: A002 - as in the errors
+    return Refused(f"{ANSWERS} cannot be used.", why=why, next=(next,))

@@ -1,0 +1,204 @@
+"""The answers for a project: given on the command line, found on this machine, or asked."""
+
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bootstrap import pyenv
+from bootstrap.errors import UsageError
+from bootstrap.project.answers import (
+    Answer,
+    Answers,
+    Candidates,
+    ProvidedAnswers,
+    SourcedValue,
+    resolve,
+)
+from bootstrap.project.questions import Questionnaire, Value
+from bootstrap.project.values import format_value
+
+if TYPE_CHECKING:
+    from questionary import Question as Widget
+
+Resolve = Callable[[ProvidedAnswers], Answers]
+Validate = Callable[[Value], bool | str]
+
+# An answers file of another project will do as a data file: these two are Copier's own notes in it.
+_COPIERS_OWN = frozenset({"_commit", "_src_path"})
+
+
+# -- given on the command line ---------------------------------------------------------------------
+
+
+def provided_answers(
+    *, data: Sequence[str], data_file: Path | None, preset: str | None
+) -> ProvidedAnswers:
+    """All given answers: `--data` (the last one wins) before `--preset` before the data file."""
+    from_file = _file_answers(data_file) if data_file else {}
+    from_preset = {"preset": SourcedValue(preset, "--preset")} if preset else {}
+    return {**from_file, **from_preset, **parse_pairs(data)}
+
+
+def parse_pairs(pairs: Sequence[str]) -> dict[str, SourcedValue]:
+    """The answers in `name=value` arguments."""
+    split = [pair.partition("=") for pair in pairs]
+    malformed = ["".join(parts) for parts in split if not parts[0] or not parts[1]]
+    if malformed:
+        raise UsageError(
+            "--data takes name=value.",
+            why=tuple(f"{pair!r} has no name and value around a =" for pair in malformed),
+            next=("for example: --data project_name=shop",),
+        )
+    return {name.strip(): SourcedValue(value, "--data") for name, _, value in split}
+
+
+def _file_answers(path: Path) -> dict[str, SourcedValue]:
+    """The answers in a YAML file, such as the `.copier-answers.yml` of another project."""
+    return {
+        str(name): SourcedValue(value, path.name)
+        for name, value in _load(path).items()
+        if name not in _COPIERS_OWN
+    }
+
+
+def _load(path: Path) -> Mapping[str, Value]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise _unusable(path, *str(error).splitlines()) from error
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise _unusable(path, "it must hold `name: value` lines")
+    return content
+
+
+def _unusable(path: Path, *why: str) -> UsageError:
+    return UsageError(f"The data file {path} cannot be used.", why=why)
+
+
+# -- for a new project -----------------------------------------------------------------------------
+
+
+def resolver(questionnaire: Questionnaire, path: Path, environ: Mapping[str, str]) -> Resolve:
+    """How the given values become the answers of a new project at `path` on this machine."""
+    candidates = _machine_candidates(environ)
+    return partial(resolve, questionnaire, folder_name=path.name, candidates=candidates)
+
+
+def _machine_candidates(environ: Mapping[str, str]) -> Candidates:
+    """Better defaults than the template's: the Pythons that are here, pyenv's newest first."""
+    built = pyenv.final_versions(pyenv.root(environ))
+    return {
+        "python_version": (
+            *(SourcedValue(version, "newest in pyenv") for version in built),
+            SourcedValue(platform.python_version(), "the Python that runs headstart"),
+        )
+    }
+
+
+def resolve_answers(
+    resolve_provided: Resolve, provided: ProvidedAnswers, *, defaults: bool
+) -> Answers:
+    """The final answers: `defaults` asks nothing, and without a terminal nothing can be asked."""
+    answers = resolve_provided(provided)
+    if answers.problems or defaults:
+        return answers.usable()
+    if sys.stdin.isatty():
+        return ask_open(resolve_provided, provided)
+    _require_closed(answers)
+    return answers.usable()
+
+
+def _require_closed(answers: Answers) -> None:
+    """Refuse open questions: there is no terminal to ask them at."""
+    if not answers.open:
+        return
+    defaults = [(a.question.name, a.shown_value, a.question.help) for a in answers.open]
+    flags = " ".join(f"--data {name}={shlex.quote(value)}" for name, value, _ in defaults)
+    raise UsageError(
+        "There are questions left, and no terminal to ask them at.",
+        why=tuple(f"{name} (default: {value}): {text}" for name, value, text in defaults),
+        next=("take the defaults: --defaults", f"or answer: {flags}"),
+    )
+
+
+# -- asked at the terminal -------------------------------------------------------------------------
+
+
+def ask_open(resolve_provided: Resolve, provided: ProvidedAnswers) -> Answers:
+    """Ask one open question after the other, each in the light of the answers before it."""
+    answers = resolve_provided(provided)
+    while answers.open and not answers.problems:
+        answer = answers.open[0]
+        name = answer.question.name
+        value = _ask(answer, _validation(resolve_provided, provided, name))
+        provided = {**provided, name: SourcedValue(value, "asked")}
+        answers = resolve_provided(provided)
+    return answers.usable()
+
+
+def _validation(resolve_provided: Resolve, provided: ProvidedAnswers, name: str) -> Validate:
+    """True for a good answer, else the rule that it breaks (the form questionary wants)."""
+
+    def validate(value: Value) -> bool | str:
+        problems = resolve_provided({**provided, name: SourcedValue(value, "asked")}).problems
+        return next((rule for broken, rule in problems if broken == name), True)
+
+    return validate
+
+
+def _ask(answer: Answer, validate: Validate) -> Value:
+    """Ask until the answer keeps the question's rules. Ctrl-C and Ctrl-D are KeyboardInterrupt."""
+    try:
+        value: Value = _widget(answer, validate).unsafe_ask()
+    except EOFError:
+        raise KeyboardInterrupt from None
+    return value
+
+
+def _widget(answer: Answer, validate: Validate) -> "Widget":
+    import questionary  # noqa: PLC0415  (heavy)
+    from prompt_toolkit.output import create_output  # noqa: PLC0415
+
+    question = answer.question
+    # On the terminal, even when the result (stdout) is piped away.
+    shared: dict[str, Any] = {"qmark": "?", "output": create_output(always_prefer_tty=True)}
+    if question.choices:
+        return _choice_widget(answer, validate, shared)
+    if question.type == "bool":
+        return questionary.confirm(question.help, answer.value is True, **shared)
+    if question.secret:
+        return questionary.password(question.help, validate=validate, **shared)
+    return questionary.text(
+        question.help,
+        format_value(answer.value),
+        validate,
+        placeholder=question.placeholder,
+        **shared,
+    )
+
+
+def _choice_widget(answer: Answer, validate: Validate, shared: dict[str, Any]) -> "Widget":
+    import questionary  # noqa: PLC0415  (heavy)
+
+    question = answer.question
+    if not question.multiselect:
+        choices = [questionary.Choice(each.label, each.value) for each in question.choices]
+        default = next((choice for choice in choices if choice.value == answer.value), None)
+        return questionary.select(question.help, choices, default, **shared)
+    ticked = answer.value if isinstance(answer.value, list) else []
+    return questionary.checkbox(
+        question.help,
+        [questionary.Choice(c.label, c.value, checked=c.value in ticked) for c in question.choices],
+        validate=lambda chosen: validate(list(chosen)),
+        **shared,
+    )

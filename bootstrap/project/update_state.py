@@ -1,0 +1,121 @@
+"""The state of an update on disk: of the one that is underway, and of the one to be verified.
+
+It is written before anything is changed, so that after any interruption it is known what the
+project was, and every file that may have been touched.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bootstrap.errors import Refused
+from bootstrap.files import write_atomically
+from bootstrap.project import git
+from bootstrap.project.repository import Repository
+
+UPDATE_REF = "refs/headstart/update"  # keeps the update's commits from git's clean-up
+PATIENCE = 2.0  # seconds that a git which outlived its headstart may take to end
+_UNDERWAY = "update.json"
+_UNVERIFIED = "unverified.json"
+_LOCKED = ("index", "HEAD", "ORIG_HEAD", "CHERRY_PICK_HEAD", "AUTO_MERGE", "MERGE_MSG")
+
+
+class Stage(StrEnum):
+    """How far an update has come."""
+
+    BEGUN = "begun"  # interrupted before git had made its commit or shown its conflicts
+    CONFLICTED = "conflicted"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class UpdateState:
+    """An update that was begun: from where, to what, and which files it may have touched."""
+
+    before: str
+    after: str
+    head: str
+    theirs: str
+    backup: str
+    touched: tuple[str, ...]
+
+
+def underway(repository: Repository) -> UpdateState | None:
+    """The update that was begun last, if it is not known to be finished."""
+    return _load(repository.notes / _UNDERWAY)
+
+
+def require_underway(repository: Repository) -> UpdateState:
+    """The update that is underway, if there is one."""
+    state = underway(repository)
+    if state is None:
+        raise Refused("No update is underway here.", next=("begin one: headstart update",))
+    return state
+
+
+def stage(repository: Repository, state: UpdateState) -> Stage:
+    """How far it has come, by what git says."""
+    if (repository.git_dir / "CHERRY_PICK_HEAD").exists():
+        return Stage.CONFLICTED
+    return Stage.BEGUN if repository.head() == state.head else Stage.DONE
+
+
+def save(repository: Repository, state: UpdateState) -> None:
+    """Note that an update is underway."""
+    _save(repository.notes / _UNDERWAY, state)
+
+
+def clear(repository: Repository) -> None:
+    """Note that none is underway any more."""
+    (repository.notes / _UNDERWAY).unlink(missing_ok=True)
+    repository.git("update-ref", "-d", UPDATE_REF)
+
+
+def save_unverified(repository: Repository, state: UpdateState) -> None:
+    """Note before an update begins that its verification is pending once it is done."""
+    _save(repository.notes / _UNVERIFIED, state)
+
+
+def pending_verification(repository: Repository) -> UpdateState | None:
+    """The update that is done here and was not verified to the end, whatever has come since."""
+    state = _load(repository.notes / _UNVERIFIED)
+    if state is None or repository.head() == state.head:
+        return None
+    ancestry = ("merge-base", "--is-ancestor", state.head, "HEAD")
+    return state if git.call(*ancestry, cwd=repository.top).code == 0 else None
+
+
+def clear_unverified(repository: Repository) -> None:
+    """Note that it was verified, or undone."""
+    (repository.notes / _UNVERIFIED).unlink(missing_ok=True)
+
+
+def clear_locks(repository: Repository) -> None:
+    """Remove the locks of a git that was killed in the middle of an update."""
+    branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    remove_locks(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch)))
+
+
+def remove_locks(repository: Repository, *locked: str) -> None:
+    """Remove the locks on files and refs of git's; a git that still runs is given time to end."""
+    words = ("rev-parse", "--path-format=absolute", "--git-path")
+    end = time.monotonic() + PATIENCE
+    for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
+        while lock.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        lock.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> UpdateState | None:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return UpdateState(**{**stored, "touched": tuple(stored["touched"])})
+
+
+def _save(path: Path, state: UpdateState) -> None:
+    """Write the state: complete, or not at all."""
+    write_atomically(path, json.dumps(asdict(state)), mode=0o666)
