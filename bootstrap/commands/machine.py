@@ -14,7 +14,7 @@ from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
     from bootstrap.machine.apply import Options
-    from bootstrap.machine.steps.proof import Policy
+    from bootstrap.machine.steps.project_commands import VerifyPolicy
 
 app = typer.Typer()
 
@@ -61,8 +61,8 @@ def up(
         from bootstrap.machine import vendor
 
         os.environ.update(vendor.variables(root(project), vendored))
-    proof: Policy = "always" if verify or prove else "when-changed"
-    return run_up(root(project), Options(only=only, proof=proof, yes=yes))
+    policy: VerifyPolicy = "always" if verify or prove else "when-changed"
+    return run_up(root(project), Options(only=only, verify=policy, yes=yes))
 
 
 @app.command(cls=ReportCommand, short_help="Show what `up` would do, and why.")
@@ -208,6 +208,21 @@ def undo_run(
         return views.reversals(*undo.undo(folder, run), done=True)
     _, chosen, reversals = undo.prepare(folder, run)
     return views.reversals(chosen, reversals, done=False)
+
+
+@app.command(name="schema", cls=ReportCommand, short_help="Print the JSON Schema of toolchain.yml.")
+def print_schema() -> Report:
+    """Print the JSON Schema of toolchain.yml, for editors that complete and check it.
+
+    \b
+    headstart schema > toolchain.schema.json
+    """
+    import json
+
+    from bootstrap.machine import toolchain
+
+    schema = toolchain.json_schema()
+    return Report([json.dumps(schema, indent=2)], schema)
 
 
 _EXPLAIN_HELP = """Diagnose a failed Python build from its log.

@@ -80,7 +80,7 @@ def new(
         from bootstrap.machine.apply import Options
 
         # A new project is verified even if another one at its path was.
-        yield run_up(created.path, Options(proof="always"))
+        yield run_up(created.path, Options(verify="always"))
     yield views.next_command(dest, "make dev" if up else "make up && make test")
 
 

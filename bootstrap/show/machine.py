@@ -13,17 +13,18 @@ from bootstrap.show.text import bold, dim, duration, green, red
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bootstrap.machine.apply import Outcome
+    from bootstrap.machine.apply import RunOutcome
     from bootstrap.machine.capture import Captured
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
+    from bootstrap.machine.edits import Reversal
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.plan import Plan, PlannedStep
     from bootstrap.machine.steps.step import Finding
-    from bootstrap.machine.undo import Reversal, Run
+    from bootstrap.machine.undo import Run
     from bootstrap.machine.vendor import Vendored
 
 
-def outcome(outcome: Outcome) -> Report:
+def outcome(outcome: RunOutcome) -> Report:
     """What a run of `up` did."""
     document = {
         "event": "result",

@@ -1,7 +1,6 @@
-"""The address that requests are sent to, as it stands in a file of an HTTP client.
+"""The base URL in a file of an HTTP client; an edit changes it and nothing else, not even a space.
 
-Postman's environments and .http files are filled in by people too: an edit changes the address and
-nothing else, not even a space.
+Postman's environments and .http files are filled in by people too.
 """
 
 from __future__ import annotations
@@ -10,20 +9,22 @@ import re
 from typing import TYPE_CHECKING
 
 from bootstrap.files import replace_text
+from bootstrap.machine.edits import Action, Reversal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Each variable of an environment is an object that holds no other.
+ACTION: Action = "readdress"
+# Each variable of such an environment is an object that holds no other.
 _VARIABLE = re.compile(r'\{[^{}]*"key"\s*:\s*"baseUrl"[^{}]*\}')
 _VALUE = re.compile(r'(?<="value")\s*:\s*"([^"\\]*)"')
 _LINE = re.compile(r"^@baseUrl[ \t]*=[ \t]*(\S*)", re.MULTILINE)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nobody listens here
 
 
-def read(file: Path) -> str | None:
-    """The address that `file` names; None where it names none, or cannot be read."""
+def named_by(file: Path) -> str | None:
+    """The URL that `file` names; None where it names none, or cannot be read."""
     try:
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -32,12 +33,24 @@ def read(file: Path) -> str | None:
     return None if found is None else text[slice(*found)]
 
 
-def write(file: Path, address: str) -> None:
-    """Let `file`, which names an address, name this one."""
+def set_url(file: Path, url: str) -> None:
+    """Let `file`, which names a URL, name this one."""
     text = file.read_bytes().decode("utf-8")
     found = _find(file, text)
     if found is not None:
-        replace_text(file, text[: found[0]] + address + text[found[1] :])
+        replace_text(file, text[: found[0]] + url + text[found[1] :])
+
+
+def reversal(file: Path, change: str) -> Reversal:
+    """The change is the URL before, a space, and the one after."""
+    before, _, after = change.partition(" ")
+    if named_by(file) != after:
+        return Reversal("keep", str(file), f"it does not name {after} any more")
+    return Reversal(ACTION, str(file), f"this run let it name {after}", to=before)
+
+
+def reverse(file: Path, to: str) -> None:
+    set_url(file, to)
 
 
 def listening(url: str, settings: Mapping[str, str]) -> str:

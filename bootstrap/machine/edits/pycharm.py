@@ -1,7 +1,7 @@
-"""PyCharm's list of interpreters: where it is, what it says, and how one is added or taken back.
+"""PyCharm's list of interpreters: where it is, what it says, and how one is added or removed.
 
 The list belongs to PyCharm and its user. An edit changes the text of one entry and nothing else,
-and is only made while PyCharm does not run: it writes the whole list anew when it ends.
+and is only made while PyCharm does not run: it rewrites the whole list when it ends.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap.files import replace_text
+from bootstrap.machine.edits import Action, Reversal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+ACTION: Action = "unregister"
 _FOLDER = re.compile(r"PyCharm(CE|Edu)?\d{4}\.\d+")
 _ENTRY = re.compile(r"[ \t]*<jdk\b.*?</jdk>[ \t]*(?:\r?\n)?", re.DOTALL)
 _TABLE = re.compile(r'<component name="ProjectJdkTable"\s*(/?)>[ \t]*(?:\r?\n)?')
@@ -46,7 +50,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Interpreter:
+class PycharmSdk:
     """An interpreter as PyCharm knows it: projects refer to it by its name."""
 
     name: str
@@ -60,11 +64,7 @@ def settings_folders(home: Path, environ: Mapping[str, str]) -> tuple[Path, ...]
     for base in (home / "Library" / "Application Support", configuration):
         folders = (base / "JetBrains").glob("PyCharm*/options")
         found += (at.parent for at in folders if _FOLDER.fullmatch(at.parent.name))
-    return tuple(sorted(found, key=_release))
-
-
-def _release(folder: Path) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", folder.name)))
+    return tuple(sorted(found, key=lambda folder: [*map(int, re.findall(r"\d+", folder.name))]))
 
 
 def table_in(folder: Path) -> Path:
@@ -83,7 +83,7 @@ def is_running(folder: Path) -> bool:
     return True
 
 
-def read(table: Path) -> str:
+def text_of(table: Path) -> str:
     """The text of the list, an empty one where there is none. Raises UnreadableError."""
     try:
         return table.read_bytes().decode("utf-8")
@@ -93,7 +93,7 @@ def read(table: Path) -> str:
         raise UnreadableError(str(error)) from error
 
 
-def interpreters(text: str) -> tuple[Interpreter, ...]:
+def sdks_in(text: str) -> tuple[PycharmSdk, ...]:
     """Every entry of the list, in its order. Raises UnreadableError."""
     from xml.etree import ElementTree as ET  # noqa: PLC0415 - most projects have no use for it
 
@@ -110,15 +110,17 @@ def interpreters(text: str) -> tuple[Interpreter, ...]:
     if len(tables) > 1:
         raise UnreadableError("it holds more than one list")
     return tuple(
-        Interpreter(value(entry, "name"), _expanded(value(entry, "homePath")))
+        PycharmSdk(
+            value(entry, "name"), value(entry, "homePath").replace("$USER_HOME$", str(Path.home()))
+        )
         for table in tables
         for entry in table.findall("jdk")
     )
 
 
-def with_interpreter(text: str, added: Interpreter, version: str) -> str:
+def with_sdk(text: str, added: PycharmSdk, version: str) -> str:
     """The list with `added`, in the place of one of that name. Raises UnreadableError."""
-    kept = [each for each in interpreters(text) if each.name != added.name]
+    kept = [each for each in sdks_in(text) if each.name != added.name]
     entry = _NEW_ENTRY.format(
         name=attribute(added.name),
         version=attribute(f"Python {version}"),
@@ -127,10 +129,33 @@ def with_interpreter(text: str, added: Interpreter, version: str) -> str:
     return _checked(_inserted(_without(text, added.name), entry), [added, *kept])
 
 
-def without_interpreter(text: str, removed: Interpreter) -> str:
+def without_sdk(text: str, removed: PycharmSdk) -> str:
     """The list without `removed`. Raises UnreadableError."""
-    kept = [each for each in interpreters(text) if each != removed]
+    kept = [each for each in sdks_in(text) if each != removed]
     return _checked(_without(text, removed.name), kept)
+
+
+def reversal(file: Path, change: str) -> Reversal:
+    """The change is the interpreter's path; PyCharm rewrites the rest of the list all the time."""
+    if is_running(file.parents[1]):
+        return Reversal("keep", str(file), "PyCharm is running; quit it, then undo this again")
+    if _registered(file, change) is None:
+        return Reversal("keep", str(file), f"{change} is no longer in it")
+    return Reversal(ACTION, str(file), f"{change} was added to it", to=change)
+
+
+def reverse(file: Path, to: str) -> None:
+    """Remove the entry of that interpreter alone."""
+    if found := _registered(file, to):
+        replace_text(file, without_sdk(text_of(file), found))
+
+
+def _registered(table: Path, home: str) -> PycharmSdk | None:
+    try:
+        known = sdks_in(text_of(table))
+    except UnreadableError:
+        return None
+    return next((each for each in known if each.home == home), None)
 
 
 def attribute(value: str) -> str:
@@ -154,12 +179,8 @@ def _without(text: str, name: str) -> str:
     return _ENTRY.sub(lambda entry: "" if named in entry[0] else entry[0], text)
 
 
-def _checked(text: str, expected: Sequence[Interpreter]) -> str:
+def _checked(text: str, expected: Sequence[PycharmSdk]) -> str:
     """The text, provided that it says what is meant: nothing is ever lost to a strange layout."""
-    if list(interpreters(text)) != list(expected):
+    if list(sdks_in(text)) != list(expected):
         raise UnreadableError("not written the way PyCharm writes it")
     return text
-
-
-def _expanded(path: str) -> str:
-    return path.replace("$USER_HOME$", str(Path.home()))

@@ -6,11 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from bootstrap.files import replace_text
+from bootstrap.machine.edits import Action, Reversal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+ACTION: Action = "shorten"
 _BEGIN = "# >>> headstart >>>"
 _END = "# <<< headstart <<<"
 _BLOCK = re.compile(rf"{re.escape(_BEGIN)}\n(.*?){re.escape(_END)}\n?", re.DOTALL)
@@ -24,15 +26,18 @@ def add(profile: Path, lines: Sequence[str]) -> None:
     replace_text(profile, _with(text, [*present, *missing]))
 
 
-def remove(profile: Path, lines: Sequence[str]) -> None:
-    """Those lines of the block, and the block itself when it is left empty."""
-    text = _read(profile)
-    replace_text(profile, _with(text, [line for line in _lines(text) if line not in lines]))
+def reversal(file: Path, change: str) -> Reversal:
+    """The change is the lines that were added."""
+    added = change.splitlines()
+    if not any(line in added for line in _lines(_read(file))):
+        return Reversal("keep", str(file), "the lines of this run are no longer in it")
+    return Reversal(ACTION, str(file), f"this run added to it: {change}", to=change)
 
 
-def holds(profile: Path, lines: Sequence[str]) -> bool:
-    """Whether the block has one of these lines."""
-    return any(line in lines for line in _lines(_read(profile)))
+def reverse(file: Path, to: str) -> None:
+    """Remove those lines of the block, and the block itself when it is left empty."""
+    text, added = _read(file), to.splitlines()
+    replace_text(file, _with(text, [line for line in _lines(text) if line not in added]))
 
 
 def _lines(text: str) -> list[str]:

@@ -22,7 +22,7 @@ _KEPT = {
     *("PYTHON_MAKE_OPTS", "PYTHON_MAKE_INSTALL_OPTS", "PYTHON_MAKE_INSTALL_TARGET"),
 }
 _KEPT_PREFIXES = ("LC_", "PYTHON_BUILD_", "HOMEBREW_", "ac_cv_")
-# What changes a build unasked, and is told when it is left out.
+# What changes a build unasked, and is named when it is left out.
 POISONS = {
     *("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS", "LIBS", "CONFIGURE_OPTS", "CC", "CXX", "CPP"),
     *("LD", "AR", "RANLIB", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "LD_LIBRARY_PATH"),
@@ -47,7 +47,7 @@ def clean(inherited: Mapping[str, str], platform: PlatformFact) -> dict[str, str
 
 def clean_path(inherited: Mapping[str, str], platform: PlatformFact) -> tuple[str, ...]:
     """PATH without other people's compilers, and without the other chip's Homebrew."""
-    environment = inherited.get("VIRTUAL_ENV") or "\0"
+    venv = inherited.get("VIRTUAL_ENV") or "\0"
     intel = platform.apple_silicon and os.access("/usr/local/bin/brew", os.X_OK)
     entries = inherited.get("PATH", os.defpath).split(os.pathsep)
     kept = [
@@ -55,7 +55,7 @@ def clean_path(inherited: Mapping[str, str], platform: PlatformFact) -> tuple[st
         for entry in entries
         if entry
         and not _POISONED_PATH.search(entry)
-        and not entry.startswith(environment)
+        and not entry.startswith(venv)
         and not (intel and entry.startswith("/usr/local/"))
     ]
     usual = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
