@@ -13,8 +13,7 @@ import pytest
 from bootstrap.errors import HeadstartError
 from bootstrap.show import page_file
 from tests.lifecycle.browser import Tab, chromium
-from tests.lifecycle.conftest import NAME, Package, commit, lasting, write
-from tests.lifecycle.test_update import TEN
+from tests.lifecycle.conftest import NAME, TEN, Package, commit, lasting, write
 from tests.project.conftest import git
 
 pytestmark = pytest.mark.xdist_group("report-page")

@@ -86,7 +86,7 @@ def package(
 
 @pytest.fixture
 def shop(package: Package, tmp_path: Path) -> Path:
-    """A project of 1.0.0 with a commit of its own, where 2.0.0 is to be had."""
+    """A project of 1.0.0 with a commit of its own, where 2.0.0 is available."""
     shop = tmp_path / "shop"
     shutil.copytree(package.root.with_name("shop"), shop)
     write(shop / "mine.txt", "mine\n")
