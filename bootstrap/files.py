@@ -1,15 +1,24 @@
-"""Write a file completely or not at all, and let one process at a time work on something."""
+"""Files: read where there are any, written completely or not at all, locked for one process."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+def text_of(path: Path) -> str:
+    """What is in a file, for a look at it; empty where there is none to read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 @contextmanager
@@ -38,6 +47,14 @@ def replace_text(path: Path, text: str) -> None:
     file = path.resolve()
     mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
     write_atomically(file, text, mode=mode)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder or a file, where it is there; of a link, only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def create_atomically(path: Path, text: str, *, mode: int) -> None:

@@ -30,6 +30,11 @@ def project_state(root: Path) -> Path:
     return projects_dir() / f"{root.resolve().name}-{digest}"
 
 
+def stamp(folder: Path, kind: str, about: str) -> Path:
+    """A file that says something is so by being there; what it is about is in its name."""
+    return folder / f"{kind}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+
+
 def cache_dir() -> Path:
     """What can be made again at any time."""
     return state_dir() / "cache"

@@ -14,11 +14,11 @@ from bootstrap import __version__, state
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.machine import journal, pins
 from bootstrap.machine.facts import Facts, gather
+from bootstrap.machine.journal import Journal
 from bootstrap.machine.plan import Plan, PlannedStep, plan
 from bootstrap.machine.runner import Runner
 from bootstrap.machine.steps import all_steps
-from bootstrap.machine.steps.step import Context, Finding
-from bootstrap.machine.undo import identity
+from bootstrap.machine.steps.step import Finding, StepContext, StepName
 from bootstrap.processes import end_orphan
 
 if TYPE_CHECKING:
@@ -26,18 +26,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.machine.building.progress import Advance
-    from bootstrap.machine.journal import Journal, Unfinished
+    from bootstrap.machine.journal import Unfinished
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.proof import Policy
-    from bootstrap.machine.steps.step import ChangeKind, Step, StepName
-
-# A step that is only there for another one is taken with it.
-_PREPARES = {"tools": "python"}
+    from bootstrap.machine.steps.project_commands import VerifyPolicy
+    from bootstrap.machine.steps.step import Step
 
 
 @dataclass(frozen=True)
 class Options:
-    """`only` is the name of the one step to take; `proof` may be asked for although it is known.
+    """`only` is the name of the one step to take; `verify` may be "always", although it passed.
 
     `until` is the name of the last one to take: those after it are left for another run.
     `yes` agrees beforehand to what would be asked. `broken` are steps to take again although their
@@ -46,7 +43,7 @@ class Options:
 
     only: str | None = None
     until: StepName | None = None
-    proof: Policy = "when-changed"
+    verify: VerifyPolicy = "when-changed"
     yes: bool = False
     broken: Mapping[StepName, str] = field(default_factory=dict)
 
@@ -66,7 +63,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run did; `log` is None when nothing had to be done."""
 
     pins: Pins
@@ -77,7 +74,7 @@ class Outcome:
 
 
 class Observer(Protocol):
-    """Who is told about a run while it happens."""
+    """Watches a run while it happens."""
 
     def run_started(
         self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path
@@ -90,22 +87,22 @@ class Observer(Protocol):
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None: ...
 
 
-def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) -> Outcome:
+def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) -> RunOutcome:
     """Take every step that is needed; safe to repeat, and to continue after any interruption.
 
     Raises HeadstartError; KeyboardInterrupt, and SIGTERM or SIGHUP as one, leave no process behind.
     """
     started = time.monotonic()
     pinned = pins.read(project_dir)
-    steps = _up_to(options.until, all_steps(options.proof, yes=options.yes))
+    steps = _up_to(options.until, all_steps(options.verify, yes=options.yes))
     facts = gather(pinned, closely=bool(options.broken))
     if not plan(pinned, facts, steps, {}).steps and not options.broken:
-        return Outcome(pinned, (), (), time.monotonic() - started, None)
+        return RunOutcome(pinned, (), (), time.monotonic() - started, None)
     with journal.only_one(pinned.root), _signals_interrupt():
         run = _begin(pinned, steps, observer, options)
         with _journaled_end(run.journal):
             taken, notices = run.take_all()
-    return Outcome(pinned, taken, notices, time.monotonic() - started, run.log)
+    return RunOutcome(pinned, taken, notices, time.monotonic() - started, run.log)
 
 
 def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
@@ -115,20 +112,20 @@ def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
 
 
 def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
-    """Every deviation from the pins, looked at closely; touches nothing."""
+    """Every deviation from the pins, after a close look; touches nothing."""
     pinned = pins.read(project_dir)
     facts = gather(pinned, closely=True)
     findings: list[Finding] = []
     for step in all_steps():
         reason = step.needed(pinned, facts)
-        if reason and step.name != "cleanup":
+        if reason and not step.deferrable:
             findings.append(Finding(step.name, "broken", reason, "headstart up"))
             continue
         findings += step.verify(pinned, facts)
     return pinned, tuple(findings)
 
 
-def repair(project_dir: Path, findings: Sequence[Finding], observer: Observer) -> Outcome:
+def repair(project_dir: Path, findings: Sequence[Finding], observer: Observer) -> RunOutcome:
     """Take the steps again that have broken findings, and every step that is needed then."""
     broken = {each.step: each.problem for each in findings if each.level == "broken"}
     return bring_up(project_dir, observer, Options(broken=broken))
@@ -136,15 +133,14 @@ def repair(project_dir: Path, findings: Sequence[Finding], observer: Observer) -
 
 def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Options) -> _Run:
     """Clear up after an earlier run that was killed, look again, and open the journal."""
-    path = journal.path_of(pinned.root)
-    earlier = journal.unfinished(journal.read(path))
+    earlier = journal.unfinished(journal.entries_of(pinned.root))
     if earlier and earlier.orphan:
         end_orphan(earlier.orphan)
     facts = gather(pinned, closely=bool(options.broken))
     coming = plan(pinned, facts, steps, journal.usual_seconds())
     chosen = _choose(steps, coming, options.only)
-    diary = journal.Journal(path, journal.new_run())
-    log = state.private_dir(path.parent / "logs") / f"{diary.run}.log"
+    diary = Journal.begin(pinned.root)
+    log = state.private_dir(diary.path.parent / "logs") / f"{diary.run}.log"
     names = " ".join(step.name for step in coming.steps)
     diary.write("run-started", headstart=__version__, plan=names, log=str(log))
     observer.run_started(pinned, coming, earlier, log)
@@ -161,13 +157,14 @@ def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step
     """All steps, or the one asked for and what prepares it, provided that all before are done."""
     if only is None:
         return tuple(steps)
+    only = journal.current_name(only)
     names = [step.name for step in steps]
     if only not in names:
         raise UsageError(
             f'There is no step "{only}".', why=(f"The steps are: {', '.join(names)}.",)
         )
-    index = next(at for at, name in enumerate(names) if name == only)
-    preparing = [step for step in steps[:index] if _PREPARES.get(step.name) == only]
+    index = names.index(StepName(only))
+    preparing = [step for step in steps[:index] if step.prepares == only]
     required = {step.name for step in steps[:index] if step not in preparing}
     before = [step.title for step in coming.steps if step.name in required]
     if before:
@@ -190,7 +187,7 @@ class _Run:
     options: Options
 
     def take_all(self) -> tuple[tuple[Taken, ...], tuple[Finding, ...]]:
-        """Each step decides anew, from facts gathered after the one before it."""
+        """Each step decides again, from facts gathered after the one before it."""
         taken: list[Taken] = []
         notices: list[Finding] = []
         facts = self.facts
@@ -214,7 +211,7 @@ class _Run:
             result, *details = step.run(self._context(facts)).splitlines()
             facts = gather(self.pins)
             notices = _verified(step, self.pins, facts)
-        except BaseException as error:  # noqa: BLE001 - told, then raised again
+        except BaseException as error:  # noqa: BLE001 - shown, then raised again
             self._stopped(planned, error)
         seconds = time.monotonic() - started
         done = Taken(step.name, step.title, result, tuple(details), seconds)
@@ -222,21 +219,15 @@ class _Run:
         self.observer.step_done(done)
         return done, facts, notices
 
-    def _context(self, facts: Facts) -> Context:
-        runner = Runner(self.pins, self.log, self.journal)
-        return Context(
+    def _context(self, facts: Facts) -> StepContext:
+        return StepContext(
             pins=self.pins,
             facts=facts,
-            runner=runner,
+            runner=Runner(self.pins, self.log, self.journal),
             advance=self.observer.step_advanced,
             tell=self.observer.step_told,
-            record=lambda event, fingerprint: self.journal.write(event, fingerprint=fingerprint),
-            changed=self._changed,
             agrees=lambda question: self.options.yes or self.observer.step_asks(question),
         )
-
-    def _changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
-        self.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
     def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:
         known = {each.name: each for each in self.plan.steps}

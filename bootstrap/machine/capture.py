@@ -1,6 +1,6 @@
-"""Read the pins of an environment that works, or of a repository that Headstart did not render.
+"""Read the pins of a venv that works, or of a repository that Headstart did not render.
 
-For Python the first source that names an exact version decides, in this order: the environment,
+For Python the first source that names an exact version decides, in this order: the venv,
 .python-version, .tool-versions, runtime.txt, pyproject.toml, poetry.lock, Dockerfile, README. Where
 none is exact, it is the newest Python on this machine that all of them allow.
 """
@@ -18,7 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from bootstrap import pyenv
 from bootstrap.errors import Refused, UsageError
-from bootstrap.files import create_atomically, write_atomically
+from bootstrap.files import create_atomically, text_of, write_atomically
 from bootstrap.machine import pins
 from bootstrap.machine.facts.venv import python_version, read_settings
 from bootstrap.versions import CURRENT_PIP, newest_pip
@@ -33,8 +33,11 @@ _REQUIREMENTS = (
 )
 _BASE_REQUIREMENTS = ("requirements.lock", "requirements.txt", "requirements/base.txt")
 _BOTH = "requirements-all.txt"
-
-Toml = dict[str, object]
+_VERSION_FILES = {
+    ".python-version": r"^\s*(\d[\d.]*)",
+    ".tool-versions": r"^python\s+(\d[\d.]*)",
+    "runtime.txt": r"^python-(\d[\d.]*)",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Captured:
-    """The pins, where each is from, what contradicts them, and what nothing has told."""
+    """The pins, where each is from, what contradicts them, and what nothing says."""
 
     project: str
     python: str
@@ -70,12 +73,12 @@ class Captured:
     files: dict[str, str]
 
 
-def capture(root: Path, environment: Path | None, environ: Mapping[str, str]) -> Captured:
+def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Captured:
     """Everything that can be known, without changing or running anything."""
     root = root.resolve()
-    venv = environment or _environment(root, environ)
-    if environment and read_settings(environment) is None:
-        raise UsageError(f"{environment} is no virtual environment.")
+    venv = stated or _venv_of(root, environ)
+    if stated and read_settings(stated) is None:
+        raise UsageError(f"{stated} is no virtual environment.")
     statements = tuple(_statements(root, venv))
     python, unknown = _choose(statements)
     pip = _pip_of(venv) if venv else ""
@@ -103,7 +106,7 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
     if not captured.python or not captured.lock:
         raise Refused("Too little is known to write the pins.", why=captured.unknown)
     toolchain = root / pins.TOOLCHAIN
-    if _text(toolchain) not in {"", captured.files[pins.TOOLCHAIN]}:
+    if text_of(toolchain) not in {"", captured.files[pins.TOOLCHAIN]}:
         raise Refused(
             f"There is a {pins.TOOLCHAIN} already, and it says something else.",
             next=(f"move it away, or change it by hand: {toolchain}",),
@@ -113,10 +116,8 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
         path = root / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
-        if name == pins.PYTHON_VERSION:
-            write_atomically(path, text, mode=0o644)
-        else:
-            create_atomically(path, text, mode=0o644)
+        write = write_atomically if name == pins.PYTHON_VERSION else create_atomically
+        write(path, text, mode=0o644)
         written.append(name)
     return tuple(written)
 
@@ -126,32 +127,25 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
 
 def _statements(root: Path, venv: Path | None) -> Iterator[Statement]:
     if venv and (version := python_version(read_settings(venv) or {})):
-        yield Statement(f"the environment {venv}", version, f"=={version}")
-    plain = {".python-version": r"^\s*(\d[\d.]*)", ".tool-versions": r"^python\s+(\d[\d.]*)"}
-    plain["runtime.txt"] = r"^python-(\d[\d.]*)"
-    for name, pattern in plain.items():
+        yield Statement(f"the venv {venv}", version, f"=={version}")
+    for name, pattern in _VERSION_FILES.items():
         yield from _stated(root, name, pattern)
-    yield from _from_pyproject(_toml(root / "pyproject.toml"))
-    metadata = _table(_toml(root / "poetry.lock"), "metadata")
-    yield from _constraint("poetry.lock", metadata.get("python-versions"))
+    pyproject, poetry_lock = _toml(root / "pyproject.toml"), _toml(root / "poetry.lock")
+    yield from _constraint("pyproject.toml", _inside(pyproject, "project", "requires-python"))
+    poetry = _inside(pyproject, "tool", "poetry", "dependencies", "python")
+    yield from _constraint("pyproject.toml", poetry)
+    yield from _constraint("poetry.lock", _inside(poetry_lock, "metadata", "python-versions"))
     yield from _stated(root, "Dockerfile", r"^FROM\s+(?:--\S+\s+)?(?:\S*/)?python:(\d[\d.]*)")
     yield from _stated(root, "README.md", r"(?i)badge/[^)\s]*python[-_: ]*v?(3\.\d+(?:\.\d+)?)")
 
 
 def _stated(root: Path, name: str, pattern: str) -> Iterator[Statement]:
     """A version written out; with fewer than three numbers it allows all that begin with it."""
-    match = re.search(pattern, _text(root / name), re.MULTILINE)
+    match = re.search(pattern, text_of(root / name), re.MULTILINE)
     if match and match[1].startswith("3"):
         version = match[1].rstrip(".")
         star = "" if _EXACT.fullmatch(version) else ".*"
         yield Statement(name, version, f"=={version}{star}")
-
-
-def _from_pyproject(document: Toml) -> Iterator[Statement]:
-    requires = _table(document, "project").get("requires-python")
-    yield from _constraint("pyproject.toml", requires)
-    poetry = _table(_table(_table(document, "tool"), "poetry"), "dependencies").get("python")
-    yield from _constraint("pyproject.toml", poetry)
 
 
 def _constraint(source: str, written: object) -> Iterator[Statement]:
@@ -208,12 +202,12 @@ def _packages(root: Path) -> _Packages:
     names = [_first(root, _REQUIREMENTS), _first(root, _BASE_REQUIREMENTS)]
     found = [name for name in names if name]
     if not found:
-        told = "the packages: there is no lock and no requirements file"
-        return _Packages("pip", "", True, (told,), {})
-    hashed = all("--hash=" in _text(root / name) for name in found)
-    told = f"what exactly is installed: {' and '.join(found)}: no hashes, no download is checked"
-    loose = () if hashed else (told,)
-    includes = len(found) > 1 and Path(found[1]).name in _text(root / found[0])
+        unsaid = "the packages: there is no lock and no requirements file"
+        return _Packages("pip", "", True, (unsaid,), {})
+    hashed = all("--hash=" in text_of(root / name) for name in found)
+    unsaid = f"what exactly is installed: {' and '.join(found)}: no hashes, no download is checked"
+    loose = () if hashed else (unsaid,)
+    includes = len(found) > 1 and Path(found[1]).name in text_of(root / found[0])
     if len(found) == 1 or includes or hashed:
         return _Packages("pip", found[0], hashed, loose, {})
     text = "".join(f"-r {name}\n" for name in reversed(found))
@@ -237,7 +231,7 @@ def _toolchain(root: Path, project: str, pip: str, shared: str, found: _Packages
 
 def _uses_pytest(root: Path) -> bool:
     names = (*_REQUIREMENTS, *_BASE_REQUIREMENTS, "pyproject.toml", "poetry.lock")
-    return any(re.search(r"\bpytest\b", _text(root / name)) for name in names) and any(
+    return any(re.search(r"\bpytest\b", text_of(root / name)) for name in names) and any(
         (root / name).is_dir() for name in ("tests", "test")
     )
 
@@ -245,8 +239,8 @@ def _uses_pytest(root: Path) -> bool:
 # -- the rest ------------------------------------------------------------------------------------
 
 
-def _environment(root: Path, environ: Mapping[str, str]) -> Path | None:
-    """The project's own environment, else the active one when it bears the project's name."""
+def _venv_of(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """The project's own venv, else the active one when it bears the project's name."""
     candidates = [root / ".venv", root / "venv"]
     active = environ.get("VIRTUAL_ENV")
     if active and Path(active).name.startswith(f"{_project(root)}_"):
@@ -269,8 +263,8 @@ def _pip_of(venv: Path) -> str:
 
 def _project(root: Path) -> str:
     document = _toml(root / "pyproject.toml")
-    poetry = _table(_table(document, "tool"), "poetry")
-    name = _table(document, "project").get("name") or poetry.get("name") or root.name
+    poetry = _inside(document, "tool", "poetry", "name")
+    name = _inside(document, "project", "name") or poetry or root.name
     plain = re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
     return plain if plain[:1].isalpha() else f"project-{plain}".rstrip("-")
 
@@ -279,20 +273,15 @@ def _first(root: Path, names: tuple[str, ...]) -> str:
     return next((name for name in names if (root / name).is_file()), "")
 
 
-def _text(path: Path) -> str:
+def _toml(path: Path) -> dict[str, object]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _toml(path: Path) -> Toml:
-    try:
-        return tomllib.loads(_text(path))
+        return tomllib.loads(text_of(path))
     except tomllib.TOMLDecodeError:
         return {}
 
 
-def _table(document: Toml, name: str) -> Toml:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}
+def _inside(document: object, *names: str) -> object:
+    """What is under these names; None where there is no such table."""
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document

@@ -34,7 +34,7 @@ _FORMAT = (
 _TEXT = """\
 #!/bin/sh
 # Is {project} still as pinned? 0: yes. 1: no, or not sure, then `headstart check` looks closely.
-# Made by `headstart check`, which makes it anew whenever it has looked.
+# Made by `headstart check`, which rewrites it whenever it has looked.
 {absent}[ "$({command} 2>&1)" = {expected} ]
 """
 
@@ -58,7 +58,7 @@ def still_as_pinned(project: Path) -> tuple[Pins, tuple[Finding, ...]]:
 
 
 def stub_path(pinned: Pins) -> Path:
-    """In the environment: with it goes the stub, and no stub says yes to nothing."""
+    """In the venv: with it goes the stub, and no stub says yes to nothing."""
     return pinned.venv / "bin" / STUB
 
 

@@ -7,23 +7,26 @@ import os
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NewType, NoReturn
 
 from bootstrap import state
 from bootstrap.errors import Refused
-from bootstrap.files import exclusive
+from bootstrap.files import exclusive, text_of
 from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 RunId = NewType("RunId", str)
-Entry = dict[str, str | int | float]
-Ending = Literal["done", "failed", "interrupted"]
+JournalEntry = dict[str, str | int | float]
+RunEnding = Literal["done", "failed", "interrupted"]
 
 _RECENT = 5
+_ENDINGS: dict[str, RunEnding] = {"done": "done", "failed": "failed"}
+# What steps were called up to version 0.5.0.
+_RENAMED = {"environment": "dotenv", "proof": "verification"}
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,15 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Journal:
-    """The journal of one run; satisfies `runner.CommandRecord`."""
+    """The journal of one run."""
 
     path: Path
     run: RunId
+
+    @classmethod
+    def begin(cls, root: Path) -> Journal:
+        """The journal of a new run."""
+        return cls(path_of(root), RunId(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"))
 
     def write(self, event: str, **details: str | float) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -71,20 +79,16 @@ def path_of(root: Path) -> Path:
     return state.project_state(root) / "journal.jsonl"
 
 
-def new_run() -> RunId:
-    return RunId(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}")
+def entries_of(root: Path) -> tuple[JournalEntry, ...]:
+    return entries_in(path_of(root))
 
 
-def read(path: Path) -> tuple[Entry, ...]:
+def entries_in(path: Path) -> tuple[JournalEntry, ...]:
     """Every whole entry; what a power cut tore is skipped."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    return tuple(entry for line in text.splitlines() if (entry := _decode(line)))
+    return tuple(entry for line in text_of(path).splitlines() if (entry := _decode(line)))
 
 
-def _decode(line: str) -> Entry | None:
+def _decode(line: str) -> JournalEntry | None:
     try:
         entry = json.loads(line)
     except ValueError:
@@ -92,35 +96,58 @@ def _decode(line: str) -> Entry | None:
     return entry if isinstance(entry, dict) and "event" in entry else None
 
 
-def was_proven(root: Path, fingerprint: str) -> bool:
-    """Whether the last word on `fingerprint` is that its proof passed."""
+def was_verified(root: Path, fingerprint: str) -> bool:
+    """Whether the last word on `fingerprint` is that its verification passed."""
     words = [
         entry["event"]
-        for entry in read(path_of(root))
+        for entry in entries_of(root)
         if entry["event"] in {"proving", "proven"} and entry.get("fingerprint") == fingerprint
     ]
     return words[-1:] == ["proven"]
 
 
-def unfinished(entries: Sequence[Entry]) -> Unfinished | None:
+def unfinished(entries: Sequence[JournalEntry]) -> Unfinished | None:
     """The last run, if it did not end well."""
     starts = [index for index, entry in enumerate(entries) if entry["event"] == "run-started"]
     if not starts:
         return None
     last = entries[starts[-1] :]
-    ending = next((str(each["ending"]) for each in last if each["event"] == "run-ended"), None)
+    ending = ending_of(last)
     if ending == "done":
         return None
     steps = [str(entry["step"]) for entry in last if entry["event"] == "step-started"]
     return Unfinished(
         run=str(last[0].get("run", "")),
-        step=steps[-1] if steps else "",
-        ending="failed" if ending == "failed" else "interrupted",
+        step=current_name(steps[-1]) if steps else "",
+        ending=ending or "interrupted",
         orphan=_left_running(last) if ending is None else None,
     )
 
 
-def _left_running(entries: Sequence[Entry]) -> ProcessId | None:
+def ending_of(entries: Sequence[JournalEntry]) -> RunEnding | None:
+    """How a run ended; None where it was killed."""
+    written = next((each["ending"] for each in entries if each["event"] == "run-ended"), None)
+    if written is None:
+        return None
+    return _ENDINGS.get(str(written), "interrupted")
+
+
+def current_name(step: str) -> str:
+    """What a step is called now, whatever the version was that wrote its name."""
+    return _RENAMED.get(step, step)
+
+
+def identity(path: str) -> str:
+    """Which folder or file it is, so that another one of that name is never taken for it."""
+    try:
+        seen = Path(path).lstat()
+    except (OSError, ValueError):
+        return ""
+    edited = "" if Path(path).is_dir() else f":{seen.st_mtime_ns}"
+    return f"{seen.st_dev}:{seen.st_ino}{edited}"
+
+
+def _left_running(entries: Sequence[JournalEntry]) -> ProcessId | None:
     commands = [entry for entry in entries if str(entry["event"]).startswith("command-")]
     if not commands or commands[-1]["event"] == "command-ended":
         return None
@@ -133,9 +160,9 @@ def usual_seconds() -> dict[str, float]:
 
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for path in sorted(state.projects_dir().glob("*/journal.jsonl")):
-        for entry in read(path):
+        for entry in entries_in(path):
             if entry["event"] == "step-done":
-                seconds[str(entry["step"])].append(float(entry["seconds"]))
+                seconds[current_name(str(entry["step"]))].append(float(entry["seconds"]))
     return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}
 
 

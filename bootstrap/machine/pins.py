@@ -7,38 +7,38 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
 from bootstrap.files import write_atomically
+from bootstrap.machine import toolchain
+from bootstrap.machine.rules import InvalidError
 from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
-    from bootstrap.machine import installers
-    from bootstrap.machine.toolchain import Toolchain
+    from bootstrap.machine.rules import Json
+    from bootstrap.machine.toolchain import Argv, InstallerName, Provider, Toolchain
 
 TOOLCHAIN = "toolchain.yml"
 PYTHON_VERSION = ".python-version"
-Argv = tuple[str, ...]
-Provider = Literal["pyenv", "uv", "system"]
 
 
 @dataclass(frozen=True)
-class Environment:
+class DotenvPin:
     file: Path
     example: Path
     secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Migrations:
+class MigrationsPin:
     command: Argv
     versions: Path
 
 
 @dataclass(frozen=True)
-class HttpClient:
+class HttpClientPin:
     """What writes the client's files, and where the api listens unless its settings differ."""
 
     command: Argv
@@ -48,7 +48,7 @@ class HttpClient:
 
 @dataclass(frozen=True)
 class Pins:
-    """All paths are absolute; commands name the environment's own interpreter."""
+    """All paths are absolute; commands name the venv's own interpreter."""
 
     root: Path
     project: str
@@ -56,19 +56,23 @@ class Pins:
     pip: str
     venv: Path
     lock: Path
-    environment: Environment | None
-    migrations: Migrations | None
-    proof: tuple[Argv, ...]
+    dotenv: DotenvPin | None
+    migrations: MigrationsPin | None
+    verification: tuple[Argv, ...]
     provider: Provider = "pyenv"
-    installer: installers.Name = "pip"
+    installer: InstallerName = "pip"
     hashed: bool = True
     services: tuple[str, ...] = ()
     ide: tuple[str, ...] = ()
-    http_client: HttpClient | None = None
+    http_client: HttpClientPin | None = None
 
     @property
     def venv_python(self) -> Path:
         return self.venv / "bin" / "python"
+
+    @property
+    def venv_pip(self) -> Argv:
+        return (str(self.venv_python), "-m", "pip")
 
     @property
     def site_packages(self) -> Path:
@@ -98,71 +102,58 @@ def read(root: Path) -> Pins:
             why=(f"It has no {TOOLCHAIN}.",),
             next=("cd into a project, or name one with --project DIR", "headstart new DEST"),
         )
-    python, problems = _read_python(root)
-    document, more = _read_toolchain(source)
+    python, problems = _pinned_python(root)
+    document, more = _toolchain(source)
     problems += more
-    if document is not None and python:
-        problems += _pip_problems(document["pip"], python)
-    if document is not None and not (root / document["packages"]["lock"]).is_file():
-        problems += (f"{TOOLCHAIN}: the lock {document['packages']['lock']} does not exist",)
+    if document and python:
+        problems += _pip_problems(document.pip, python)
+    if document and not (root / document.packages.lock).is_file():
+        problems += (f"{TOOLCHAIN}: the lock {document.packages.lock} does not exist",)
     if problems or document is None:
         raise UsageError(
             "The pins of this project cannot be used.",
             why=problems,
             next=("correct the lines above, then run the command again",),
         )
-    return _assemble(root, python, document)
+    return _assembled(root, python, document)
 
 
-def _assemble(root: Path, python: str, document: Toolchain) -> Pins:
-    venv = _venv_path(root, python, document)
-    environment = document.get("environment")
-    migrations = document.get("migrations")
-    client = document.get("http_client")
+def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
+    shared = document.venv.root and Path(document.venv.root).expanduser()
+    venv = shared / f"{document.project}_{python}" if shared else root / ".venv"
+    dotenv, migrations, client = document.environment, document.migrations, document.http_client
 
-    def argv(words: list[str]) -> Argv:
-        if words[0] == "python":
-            return (str(venv / "bin" / "python"), *words[1:])
-        return tuple(words)
+    def in_venv(command: Argv) -> Argv:
+        return (str(venv / "bin" / "python"), *command[1:]) if command[0] == "python" else command
 
     return Pins(
         root=root,
-        project=document["project"],
+        project=document.project,
         python=python,
-        pip=document["pip"],
+        pip=document.pip,
         venv=venv,
-        lock=root / document["packages"]["lock"],
-        environment=environment
-        and Environment(
-            file=root / environment["file"],
-            example=root / environment["example"],
-            secrets=tuple(environment.get("secrets", ())),
-        ),
-        migrations=migrations
-        and Migrations(argv(migrations["command"]), root / migrations["versions"]),
-        proof=tuple(argv(words) for words in document.get("proof", ())),
-        provider=document["python"]["provider"] if "python" in document else "pyenv",
-        installer=document["packages"]["installer"],
-        services=tuple(document.get("services", ())),
-        ide=tuple(document.get("ide", ())),
-        http_client=client
-        and HttpClient(
-            argv(client["command"]),
-            tuple(root / file for file in client["files"]),
-            client["url"],
-        ),
-        hashed=document["packages"].get("hashes") != "none",
+        lock=root / document.packages.lock,
+        dotenv=DotenvPin(root / dotenv.file, root / dotenv.example, dotenv.secrets)
+        if dotenv
+        else None,
+        migrations=MigrationsPin(in_venv(migrations.command), root / migrations.versions)
+        if migrations
+        else None,
+        verification=tuple(in_venv(command) for command in document.proof),
+        provider=document.python.provider if document.python else "pyenv",
+        installer=document.packages.installer,
+        services=document.services,
+        ide=document.ide,
+        http_client=HttpClientPin(
+            in_venv(client.command), tuple(root / file for file in client.files), client.url
+        )
+        if client
+        else None,
+        hashed=document.packages.hashes == "required",
     )
 
 
-def _venv_path(root: Path, python: str, document: Toolchain) -> Path:
-    shared = document["venv"].get("root")
-    if shared is None:
-        return root / ".venv"
-    return Path(shared).expanduser() / f"{document['project']}_{python}"
-
-
-def _read_python(root: Path) -> tuple[str, tuple[str, ...]]:
+def _pinned_python(root: Path) -> tuple[str, tuple[str, ...]]:
     text = _text_of(root / PYTHON_VERSION)
     if text is None:
         return "", (f"{PYTHON_VERSION} is missing: it holds the exact Python, such as 3.13.0",)
@@ -183,20 +174,17 @@ def _read_python(root: Path) -> tuple[str, tuple[str, ...]]:
     return lines[0][1], problems
 
 
-def _read_toolchain(text: str) -> tuple[Toolchain | None, tuple[str, ...]]:
+def _toolchain(text: str) -> tuple[Toolchain | None, tuple[str, ...]]:
     """The validated document; one that was valid before is recalled without importing YAML."""
-    recalled = _recall(text)
-    if recalled is not None:
-        return recalled, ()
-    from bootstrap.machine import toolchain  # noqa: PLC0415 - costs 0.1 s, a no-op has no need of it
-
-    try:
-        checked = json.dumps(toolchain.parse(text))
-    except toolchain.InvalidError as invalid:
-        return None, tuple(f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
-    _remember(text, checked)
-    document: Toolchain = json.loads(checked)
-    return document, ()
+    document = _recalled(text)
+    if document is None:
+        try:
+            document = toolchain.checked(text)
+        except InvalidError as invalid:
+            problems = (f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
+            return None, tuple(problems)
+        _remember(text, json.dumps(document))
+    return toolchain.load(document), ()
 
 
 def _cached(text: str) -> Path:
@@ -204,9 +192,9 @@ def _cached(text: str) -> Path:
     return state.cache_dir() / f"toolchain-{digest[:32]}.json"
 
 
-def _recall(text: str) -> Toolchain | None:
+def _recalled(text: str) -> Json | None:
     try:
-        document: Toolchain = json.loads(_cached(text).read_text(encoding="utf-8"))
+        document: Json = json.loads(_cached(text).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return document

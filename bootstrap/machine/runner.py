@@ -6,53 +6,33 @@ import os
 import shlex
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
-from bootstrap.machine.causes import evident_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from bootstrap.machine.journal import Journal
     from bootstrap.machine.pins import Pins
-    from bootstrap.processes import CommandResult, ProbeResult, ProcessId
+    from bootstrap.processes import CommandResult, ProbeResult
 
 _TAIL = 12
 
 # What a shell may carry in that would lead Python, pip or virtualenv somewhere else.
 _MISLEADING = {
-    "VIRTUAL_ENV",
-    "VIRTUAL_ENV_PROMPT",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONUSERBASE",
-    "PYTHONEXECUTABLE",
-    "PYTHONSAFEPATH",
-    "__PYVENV_LAUNCHER__",
+    *("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP"),
+    *("PYTHONUSERBASE", "PYTHONEXECUTABLE", "PYTHONSAFEPATH", "__PYVENV_LAUNCHER__"),
 }
 _MISLEADING_PREFIXES = ("CONDA_", "PIP_", "VIRTUALENV_", "COV_CORE_", "PYTEST_")
 # Where packages come from, and how to get there, is the machine's business and stays.
 _KEPT = {
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS",
-    "PIP_NO_INDEX",
-    "PIP_TRUSTED_HOST",
-    "PIP_CERT",
-    "PIP_CLIENT_CERT",
-    "PIP_PROXY",
-    "PIP_TIMEOUT",
-    "PIP_DEFAULT_TIMEOUT",
-    "PIP_RETRIES",
-    "PIP_CACHE_DIR",
-    "PIP_NO_CACHE_DIR",
-    "PIP_CONFIG_FILE",
-    "PIP_KEYRING_PROVIDER",
-    "VIRTUALENV_OVERRIDE_APP_DATA",
-    "VIRTUALENV_EXTRA_SEARCH_DIR",
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST"),
+    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT"),
+    *("PIP_RETRIES", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE"),
+    *("PIP_KEYRING_PROVIDER", "VIRTUALENV_OVERRIDE_APP_DATA", "VIRTUALENV_EXTRA_SEARCH_DIR"),
 }
 
 
@@ -83,10 +63,12 @@ def probe_project(argv: Sequence[str], pins: Pins, *, seconds: float = 60) -> Pr
 
 
 class CommandError(HeadstartError):
-    """A command of a step ended with an error; its last lines are told."""
+    """A command of a step ended with an error; its last lines say why."""
 
     def __init__(self, argv: Sequence[str], result: CommandResult, log: Path) -> None:
-        cause = evident_cause(result.output)
+        from bootstrap.machine.diagnosis.causes import cause_of_command  # noqa: PLC0415 - yaml
+
+        cause = cause_of_command(result.output)
         super().__init__(
             f"`{shlex.join(argv)}` {_ending(result.code)}.",
             why=((cause,) if cause else ()) + result.tail(_TAIL),
@@ -100,20 +82,16 @@ def _ending(code: int) -> str:
     return f"failed with exit code {code}"
 
 
-class CommandRecord(Protocol):
-    """Who keeps track of running commands: a later run ends what a killed one left behind."""
-
-    def command_started(self, argv: Sequence[str], process: ProcessId) -> None: ...
-    def command_ended(self, code: int) -> None: ...
-
-
 @dataclass(frozen=True)
 class Runner:
-    """Runs the commands of one run, one after the other."""
+    """Runs the commands of one run of `up`, one after the other.
+
+    The journal has each of them before it begins: a later run ends what a killed one left behind.
+    """
 
     pins: Pins
     log: Path
-    record: CommandRecord
+    journal: Journal
 
     def run(
         self,
@@ -135,10 +113,10 @@ class Runner:
             environ=environ or clean_environment(os.environ, self.pins),
             cwd=cwd or self.pins.root,
             log=path,
-            started=lambda process: self.record.command_started(argv, process),
+            started=lambda process: self.journal.command_started(argv, process),
             watch=watch,
         )
-        self.record.command_ended(result.code)
+        self.journal.command_ended(result.code)
         if result.code:
             raise CommandError(argv, result, path)
         return result.output

@@ -1,29 +1,33 @@
-"""Take back what a run of `up` made: planned first, and only what is still as it was made."""
+"""Reverse what a run of `up` changed: planned first, and only what is still as the run left it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bootstrap.errors import UsageError
-from bootstrap.files import replace_text
-from bootstrap.machine import addresses, journal, pins, profile, pycharm
+from bootstrap.files import remove
+from bootstrap.machine import journal, pins
+from bootstrap.machine.edits import Edit, Reversal, base_url, pycharm, shell_profile
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bootstrap.machine.journal import Ending, Entry
+    from bootstrap.machine.journal import JournalEntry, RunEnding
     from bootstrap.machine.pins import Pins
 
-Action = Literal["remove", "restore", "uninstall", "unregister", "shorten", "readdress", "keep"]
-
+# By the kind of change that the journal has.
+_EDITS: dict[str, Edit] = {
+    "interpreter": pycharm,
+    "profile": shell_profile,
+    "address": base_url,
+}
 _STAYS = {
-    "pip": "the environment keeps the pip it has now",
-    "packages": "the environment keeps the packages it has now",
+    "pip": "the venv keeps the pip it has now",
+    "packages": "the venv keeps the packages it has now",
     "migrations": "the database stays as it is: python -m alembic downgrade is for that",
 }
 
@@ -35,27 +39,13 @@ class Run:
     id: str
     at: str
     steps: tuple[str, ...]
-    ending: Ending
+    ending: RunEnding
     undone: bool
-
-
-@dataclass(frozen=True)
-class Reversal:
-    """What becomes of one change: `what` is a path or a name, `to` where it goes back to.
-
-    For an interpreter in PyCharm's list, `what` is the list and `to` the interpreter; for lines in
-    a profile, `to` are the lines; for an address in a file, it is the earlier one.
-    """
-
-    action: Action
-    what: str
-    why: str
-    to: str = ""
 
 
 def runs(root: Path) -> tuple[Run, ...]:
     """Every run of this project on this machine, oldest first."""
-    entries = journal.read(journal.path_of(root))
+    entries = journal.entries_of(root)
     names = dict.fromkeys(str(each["run"]) for each in entries if each["event"] == "run-started")
     undone = {str(each["what"]) for each in entries if each["event"] == "undone"}
     return tuple(_run(name, entries, name in undone) for name in names)
@@ -64,10 +54,12 @@ def runs(root: Path) -> tuple[Run, ...]:
 def prepare(root: Path, run: str | None) -> tuple[Pins, Run, tuple[Reversal, ...]]:
     """What undoing `run`, else the last one that changed something, would do; touches nothing."""
     pinned = pins.read(root)
-    entries = journal.read(journal.path_of(pinned.root))
     chosen = _choose(runs(pinned.root), run)
-    own = [each for each in entries if each.get("run") == chosen.id]
-    changes = [each for each in own if each["event"] == "changed"]
+    changes = [
+        each
+        for each in journal.entries_of(pinned.root)
+        if each.get("run") == chosen.id and each["event"] == "changed"
+    ]
     reversals = tuple(_reversal(change) for change in reversed(changes))
     remade = any(each.action == "remove" and each.what == str(pinned.venv) for each in reversals)
     stays = () if remade else ("pip", "packages")
@@ -82,30 +74,16 @@ def undo(root: Path, run: str | None) -> tuple[Run, tuple[Reversal, ...]]:
         _, chosen, reversals = prepare(root, run)
         for reversal in reversals:
             _reverse(reversal)
-        diary = journal.Journal(journal.path_of(pinned.root), journal.new_run())
-        diary.write("undone", what=chosen.id)
+        journal.Journal.begin(pinned.root).write("undone", what=chosen.id)
     return chosen, reversals
 
 
-def identity(path: str) -> str:
-    """Which folder or file it is, so that another one of that name is never taken for it."""
-    try:
-        seen = Path(path).lstat()
-    except (OSError, ValueError):
-        return ""
-    edited = "" if Path(path).is_dir() else f":{seen.st_mtime_ns}"
-    return f"{seen.st_dev}:{seen.st_ino}{edited}"
-
-
-def _run(name: str, entries: Sequence[Entry], undone: bool) -> Run:
+def _run(name: str, entries: Sequence[JournalEntry], undone: bool) -> Run:
     own = [each for each in entries if each.get("run") == name]
-    endings = [str(each["ending"]) for each in own if each["event"] == "run-ended"]
-    ending: Ending = "interrupted"
-    if endings == ["done"]:
-        ending = "done"
-    elif endings == ["failed"]:
-        ending = "failed"
-    steps = tuple(str(each["step"]) for each in own if each["event"] == "step-done")
+    steps = tuple(
+        journal.current_name(str(each["step"])) for each in own if each["event"] == "step-done"
+    )
+    ending = journal.ending_of(own) or "interrupted"
     return Run(name, str(own[0]["at"]), steps, ending, undone)
 
 
@@ -119,75 +97,30 @@ def _choose(known: Sequence[Run], wanted: str | None) -> Run:
     raise UsageError(problem, next=("headstart journal",))
 
 
-def _reversal(change: Entry) -> Reversal:
-    kind, what, known = str(change["kind"]), str(change["what"]), str(change.get("identity", ""))
+def _reversal(change: JournalEntry) -> Reversal:
+    kind, what, to = str(change["kind"]), str(change["what"]), str(change.get("to", ""))
     if kind == "formula":
         return Reversal("uninstall", what, "Homebrew installed it for this run")
     if not os.path.lexists(what):
         return Reversal("keep", what, "it is no longer there")
     if kind == "set-aside":
-        return Reversal("restore", what, "it was there before", to=str(change["to"]))
+        return Reversal("restore", what, "it was there before", to=to)
     if kind in _EDITS:
-        return _EDITS[kind](Path(what), str(change["to"]))
-    if identity(what) != known:
-        return Reversal("keep", what, "it was changed or made anew since")
-    told = {"python": "environments that stand on it stop working", "file": "this run made it"}
-    return Reversal("remove", what, told.get(kind, "this run made it"))
-
-
-def _unregistering(table: Path, home: str) -> Reversal:
-    """PyCharm writes its list anew all the time, so only the entry itself is looked for."""
-    if pycharm.is_running(table.parents[1]):
-        return Reversal("keep", str(table), "PyCharm is running; quit it, then undo this again")
-    if _registered(table, home) is None:
-        return Reversal("keep", str(table), f"{home} is no longer in it")
-    return Reversal("unregister", str(table), f"{home} was added to it", to=home)
-
-
-def _shortening(file: Path, lines: str) -> Reversal:
-    if not profile.holds(file, lines.splitlines()):
-        return Reversal("keep", str(file), "the lines of this run are no longer in it")
-    return Reversal("shorten", str(file), f"this run added to it: {lines}", to=lines)
-
-
-def _readdressing(file: Path, change: str) -> Reversal:
-    before, _, after = change.partition(" ")
-    if addresses.read(file) != after:
-        return Reversal("keep", str(file), f"it does not name {after} any more")
-    return Reversal("readdress", str(file), f"this run let it name {after}", to=before)
-
-
-def _registered(table: Path, home: str) -> pycharm.Interpreter | None:
-    try:
-        known = pycharm.interpreters(pycharm.read(table))
-    except pycharm.UnreadableError:
-        return None
-    return next((each for each in known if each.home == home), None)
-
-
-def _unregister(table: Path, home: str) -> None:
-    found = _registered(table, home)
-    if found:
-        replace_text(table, pycharm.without_interpreter(pycharm.read(table), found))
-
-
-# Files of other programs: one entry was added, and that entry alone is taken out.
-_EDITS = {"interpreter": _unregistering, "profile": _shortening, "address": _readdressing}
+        return _EDITS[kind].reversal(Path(what), to)
+    if journal.identity(what) != str(change.get("identity", "")):
+        return Reversal("keep", what, "it was changed or replaced since")
+    why = "venvs that stand on it stop working" if kind == "python" else "this run made it"
+    return Reversal("remove", what, why)
 
 
 def _reverse(reversal: Reversal) -> None:
     path = Path(reversal.what)
-    if reversal.action == "uninstall":
+    edit = next((each for each in _EDITS.values() if reversal.action == each.ACTION), None)
+    if edit:
+        edit.reverse(path, reversal.to)
+    elif reversal.action == "uninstall":
         probe(("brew", "uninstall", reversal.what), seconds=600)
-    elif reversal.action == "unregister":
-        _unregister(path, reversal.to)
-    elif reversal.action == "shorten":
-        profile.remove(path, reversal.to.splitlines())
-    elif reversal.action == "readdress":
-        addresses.write(path, reversal.to)
-    elif reversal.action == "remove" and path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
     elif reversal.action == "remove":
-        path.unlink(missing_ok=True)
+        remove(path)
     elif reversal.action == "restore" and not os.path.lexists(reversal.to):
         path.rename(reversal.to)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft, write_atomically
-from bootstrap.machine import installers, pins
-from bootstrap.machine.building.preflight import Site
+from bootstrap.machine import pins
+from bootstrap.machine.building.preflight import Site, pyenv_program
 from bootstrap.machine.facts import gather, platform
-from bootstrap.machine.facts.build import pyenv_program
 from bootstrap.machine.facts.venv import VenvState
 from bootstrap.machine.runner import probe_project
+from bootstrap.machine.steps.packages import strictness
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -44,15 +44,14 @@ def fill(project: Path, folder: Path | None) -> Vendored:
     """Fill the folder for machines like this one; safe to repeat. Raises HeadstartError."""
     pinned = pins.read(project)
     if gather(pinned).venv.state is not VenvState.READY:
-        raise Refused("There is no environment here yet to fill it from.", next=("headstart up",))
+        raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
     if pinned.installer == "poetry":
         raise Refused("Poetry installs from its own cache; it has no folder to install from.")
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     _download(pinned, wheels, (f"pip=={pinned.pip}", "--no-deps"))
-    strict = ("--require-hashes", "--no-deps") if pinned.hashed else ()
-    _download(pinned, wheels, (*strict, "-r", str(pinned.lock)))
+    _download(pinned, wheels, (*strictness(pinned), "-r", str(pinned.lock)))
     left_out = _python_source(pinned, target / "python")
     files = {
         str(path.relative_to(target)): _digest(path)
@@ -65,7 +64,7 @@ def fill(project: Path, folder: Path | None) -> Vendored:
 
 
 def variables(project: Path, folder: Path | None) -> dict[str, str]:
-    """Surroundings in which every command takes what it needs from the folder alone."""
+    """Process environment in which every command takes what it needs from the folder alone."""
     pinned = pins.read(project)
     target = (folder or pinned.root / FOLDER).resolve()
     _verify(target, pinned)
@@ -96,8 +95,8 @@ def _verify(target: Path, pinned: Pins) -> None:
             next=("headstart vendor, on a machine with a network",),
         ) from error
     if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
-        told = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
-        raise UsageError(f"{target} is for other pins.", why=(told,), next=("headstart vendor",))
+        reason = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
+        raise UsageError(f"{target} is for other pins.", why=(reason,), next=("headstart vendor",))
     wrong = [
         name
         for name, digest in manifest["files"].items()
@@ -108,7 +107,7 @@ def _verify(target: Path, pinned: Pins) -> None:
 
 
 def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
-    argv = (*installers.pip(pinned), "download", "--quiet", "--dest", str(wheels), *what)
+    argv = (*pinned.venv_pip, "download", "--quiet", "--dest", str(wheels), *what)
     answer = probe_project(argv, pinned, seconds=_MINUTES)
     if answer.code:
         raise HeadstartError(

@@ -54,9 +54,6 @@ class Diffs:
     result: Side
 
 
-UNREAD = Diffs(Side(()), Side(()), Side(()))
-
-
 def update_diffs(git: Git, proposal: Proposal) -> Diffs:
     """Read the diffs of an update, without the files that only the project has."""
     return Diffs(

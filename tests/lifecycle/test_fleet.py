@@ -170,7 +170,7 @@ def test_conflicts_make_no_branch(package: Package, first: Path) -> None:
     assert found.endings() == {"a": "branched", "torn": "conflicts"}
     assert (state(shop), refs(shop)) == before
     run = package.headstart("fleet", "update", shop, cwd=first)
-    assert "settled by `headstart update`" in run.stdout
+    assert "resolved by `headstart update`" in run.stdout
 
 
 def test_what_is_done_is_not_done_again(package: Package, first: Path) -> None:
@@ -187,7 +187,7 @@ def test_what_is_done_is_not_done_again(package: Package, first: Path) -> None:
     assert [(each["made"], each["on_top"]) for each in told.values()] == [(False, 0), (False, 1)]
     assert (refs(first), refs(on_top)) == made
     text = package.headstart("fleet", "update", cwd=first.parent).stdout
-    assert text.count("branch was there") == 2
+    assert text.count("branch exists") == 2
     assert "with 1 commit on top" in text
 
 

@@ -56,7 +56,7 @@ def test_settings_that_come_and_go_are_told(package: Package, tmp_path: Path) ->
     assert (told["new_settings"], told["gone_settings"]) == (["PLACE"], ["OLD"])
     text = package.headstart("update", cwd=shop).stdout
     assert "new setting, see .env.example: PLACE" in text
-    assert "setting that is no more: OLD" in text
+    assert "removed setting: OLD" in text
 
 
 def test_new_questions_are_asked_at_a_terminal(

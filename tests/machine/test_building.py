@@ -362,7 +362,7 @@ def test_when_no_build_succeeds_uv_may_have_that_python_ready(
     path = f"{shims}:{workshop.variables['PATH']}"
     done = workshop.up("strange", PATH=path, UV_PYTHON_INSTALL_DIR=str(managed))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "uv may have it" in notes(done)
+    assert "uv may have a prebuilt one" in notes(done)
 
 
 def test_doctor_rebuilds_a_python_that_was_built_without_a_module(workshop: Workshop) -> None:

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.building import attempts, build, surroundings, verify
-from bootstrap.machine.building.history import Build
-from bootstrap.machine.building.preflight import Site, obstacles
-from bootstrap.machine.building.progress import Progress
-from bootstrap.machine.building.verify import Interpreter
+from bootstrap.machine.building import attempts, build, build_env
+from bootstrap.machine.building.preflight import BuildFact, Site, obstacles, pyenv_program
+from bootstrap.machine.building.progress import PastBuild, Progress
 from bootstrap.machine.diagnosis.diagnose import diagnose
 from bootstrap.machine.diagnosis.log import parse
 from bootstrap.machine.facts import platform
-from bootstrap.machine.facts.build import BuildFact, pyenv_program
+from bootstrap.machine.facts import python as interpreters
 from bootstrap.machine.facts.platform import PlatformFact
+from bootstrap.machine.facts.python import InterpreterReport
 from tests.conftest import disk, remount
 from tests.machine.conftest import other_python
 
@@ -38,21 +37,21 @@ NOTES = "--enable-framework --with-openssl=/opt/homebrew/opt/openssl@3"
 def told(text: str) -> attempts.Attempt | None:
     """The attempt that follows a first plain one on an M3 that failed with `text`."""
     first = attempts.first(BuildFact(M3, None), "3.9.21")
-    return attempts.following((first,), diagnose(parse(text), "macos"), M3, "/home/ada/tmp")
+    return attempts.next_attempt((first,), diagnose(parse(text), "macos"), M3, "/home/ada/tmp")
 
 
 def test_the_first_build_is_plain() -> None:
     assert attempts.first(BuildFact(M3, None), "3.9.21") == attempts.Attempt()
-    assert attempts.first(BuildFact(DEBIAN, None, failed_plain=True), "3.9.21").environment == {}
+    assert attempts.first(BuildFact(DEBIAN, None, failed_plain=True), "3.9.21").variables == {}
 
 
 def test_the_flags_of_the_notes_follow_a_plain_failure_on_a_mac_only() -> None:
     following = told("ERROR: The Python ssl extension was not compiled. Missing the OpenSSL lib?")
     assert following
-    assert following.environment == {"PYTHON_CONFIGURE_OPTS": NOTES}
+    assert following.variables == {"PYTHON_CONFIGURE_OPTS": NOTES}
     plain = (attempts.Attempt(),)
     unknown = diagnose(parse("strange: error: x"), "linux")
-    assert attempts.following(plain, unknown, DEBIAN, "") is None
+    assert attempts.next_attempt(plain, unknown, DEBIAN, "") is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_of_the_given_options_only_the_wrong_ones_are_left_out(
 ) -> None:
     name = "PYTHON_CONFIGURE_OPTS"
     failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
-    made = attempts.following((attempts.Attempt(),), failed, DEBIAN, "", {name: given})
+    made = attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", {name: given})
     assert made
     assert made.applied({name: given}).get(name) == left
 
@@ -83,17 +82,17 @@ def test_of_the_given_options_only_the_wrong_ones_are_left_out(
 @pytest.mark.parametrize("given", [{}, {"PYTHON_CONFIGURE_OPTS": "--enable-shared"}])
 def test_what_was_not_given_cannot_be_left_out(given: dict[str, str]) -> None:
     failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
-    assert attempts.following((attempts.Attempt(),), failed, DEBIAN, "", given) is None
+    assert attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", given) is None
 
 
 def test_never_more_than_three_builds() -> None:
     failed = diagnose(parse("TMPDIR=/tmp cannot hold executables"), "macos")
     made: tuple[attempts.Attempt, ...] = (attempts.Attempt(),)
-    while following := attempts.following(made, failed, M3, "/home/ada/tmp"):
+    while following := attempts.next_attempt(made, failed, M3, "/home/ada/tmp"):
         made = (*made, following)
     assert len(made) <= attempts.MOST
     unknown = diagnose(parse("odd: error: x"), "macos")
-    assert attempts.following((*made, *made, *made), unknown, M3, "") is None
+    assert attempts.next_attempt((*made, *made, *made), unknown, M3, "") is None
 
 
 @pytest.mark.parametrize(
@@ -123,15 +122,15 @@ def test_the_surroundings_of_a_build_are_an_allow_list() -> None:
         "VIRTUAL_ENV": "/venv",
         "PATH": "/venv/bin:/opt/conda/bin:/home/ada/.pyenv/shims:/usr/bin",
     }
-    clean = surroundings.clean(given, DEBIAN)
+    clean = build_env.clean(given, DEBIAN)
     assert clean.keys() == {"HOME", "PATH", "PYTHON_BUILD_CACHE_PATH"}
     assert clean["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
-    assert surroundings.left_out(given, DEBIAN)[0] == "CFLAGS"
+    assert build_env.left_out(given, DEBIAN)[0] == "CFLAGS"
 
 
 def test_an_interpreter_is_held_against_all_that_was_asked_for() -> None:
-    good = Interpreter("3.9.21", "arm64", "OpenSSL 3.5.1", f"'{NOTES}'", "Python", ())
-    assert verify.problems(good, "3.9.21", "arm64", NOTES) == ()
+    good = InterpreterReport("3.9.21", "arm64", "OpenSSL 3.5.1", f"'{NOTES}'", "Python", ())
+    assert interpreters.problems(good, "3.9.21", "arm64", NOTES) == ()
     for bad in (
         replace(good, version="3.9.20"),
         replace(good, machine="x86_64"),
@@ -140,7 +139,7 @@ def test_an_interpreter_is_held_against_all_that_was_asked_for() -> None:
         replace(good, flags=""),
         replace(good, framework=""),
     ):
-        assert len(verify.problems(bad, "3.9.21", "arm64", NOTES)) == 1
+        assert len(interpreters.problems(bad, "3.9.21", "arm64", NOTES)) == 1
 
 
 @pytest.mark.parametrize("scenario", ["ok-3.13.5", "missing-optional-3.9"])
@@ -164,7 +163,7 @@ def test_what_a_build_took_tells_what_the_next_will_take() -> None:
         progress.feed(line)
     learned = progress.learned("3.13.5", 100.0)
     assert learned.phases["configure"][1] == 10
-    again = Progress(Build("3.13.5", 100.0, {"configure": (50.0, 10), "compile": (50.0, 5)}))
+    again = Progress(PastBuild("3.13.5", 100.0, {"configure": (50.0, 10), "compile": (50.0, 5)}))
     for line in lines[:6]:
         again.feed(line)
     assert again.advance.fraction == pytest.approx(0.3)

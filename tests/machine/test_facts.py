@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap import pyenv, state
+from bootstrap.machine.building.preflight import BuildFact
 from bootstrap.machine.facts import migrations, python, venv
-from bootstrap.machine.facts.build import BuildFact
-from bootstrap.machine.facts.environment import variables
+from bootstrap.machine.facts.checkout import variables
 from bootstrap.machine.facts.migrations import sqlite_path
 from bootstrap.machine.facts.packages import PackagesFact
 from bootstrap.machine.facts.platform import PlatformFact
 from bootstrap.machine.facts.venv import MARKER, VenvState
 from bootstrap.machine.pins import read
-from bootstrap.machine.steps.environment import fill
+from bootstrap.machine.steps.checkout import fill
 from bootstrap.machine.steps.python import get_pyenv
 from bootstrap.revision import Revision, heads_of, parse_revision
 from tests.machine.conftest import PYTHON, Shop

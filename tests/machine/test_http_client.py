@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap.machine import addresses
+from bootstrap.machine.edits import base_url
 from tests.machine.conftest import Shop
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def steps(shop: Shop) -> list[str]:
 
 
 def named(folder: Path) -> set[str | None]:
-    return {addresses.read(path) for path in folder.glob("shop-local.*")}
+    return {base_url.named_by(path) for path in folder.glob("shop-local.*")}
 
 
 def listen(shop: Shop, port: int) -> None:
@@ -101,7 +101,7 @@ def test_what_a_person_has_typed_stays_and_is_told(shop: Shop, folder: Path) -> 
     listen(shop, 8123)
     assert steps(shop) == ["http-client"]
     assert environment.read_text() == typed
-    assert addresses.read(folder / "shop-local.http") == "http://127.0.0.1:8123"
+    assert base_url.named_by(folder / "shop-local.http") == "http://127.0.0.1:8123"
     assert steps(shop) == []
     (finding,) = shop.findings()
     assert (finding["step"], finding["level"]) == ("http-client", "notice")
@@ -153,11 +153,11 @@ def test_a_command_that_does_not_write_what_is_pinned_is_a_failure(
     ],
 )
 def test_the_address_is_one_that_a_client_can_use(settings: dict[str, str], address: str) -> None:
-    assert addresses.listening("http://127.0.0.1:8000/v1", settings) == address
+    assert base_url.listening("http://127.0.0.1:8000/v1", settings) == address
 
 
 def test_an_address_without_a_port_stays_so() -> None:
-    assert addresses.listening("https://shop.localhost", {}) == "https://shop.localhost"
+    assert base_url.listening("https://shop.localhost", {}) == "https://shop.localhost"
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_an_address_is_read_and_written_where_it_stands(
 ) -> None:
     file = tmp_path / name
     file.write_text(text)
-    assert addresses.read(file) == address
-    addresses.write(file, "http://b")
-    assert addresses.read(file) == (None if address is None else "http://b")
+    assert base_url.named_by(file) == address
+    base_url.set_url(file, "http://b")
+    assert base_url.named_by(file) == (None if address is None else "http://b")
     assert len(file.read_text()) == len(text) + (0 if address is None else 8 - len(address))
-    assert addresses.read(tmp_path / "none.http") is None
+    assert base_url.named_by(tmp_path / "none.http") is None

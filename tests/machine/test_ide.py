@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bootstrap.machine import pycharm
-from bootstrap.machine.pycharm import Interpreter
+from bootstrap.machine.edits import pycharm
+from bootstrap.machine.edits.pycharm import PycharmSdk
 from tests.machine.conftest import PYTHON, Shop
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def folder(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def known(folder: Path) -> dict[str, str]:
     text = pycharm.table_in(folder).read_text()
-    return {each.name: each.home for each in pycharm.interpreters(text)}
+    return {each.name: each.home for each in pycharm.sdks_in(text)}
 
 
 def steps(shop: Shop) -> list[str]:
@@ -130,8 +130,8 @@ def test_what_is_in_the_folder_already_is_not_touched(shop: Shop, folder: Path) 
 def test_another_checkout_keeps_the_name_while_its_interpreter_is_there(
     shop: Shop, folder: Path, tmp_path: Path
 ) -> None:
-    other = Interpreter(f"shop_{PYTHON}", str(tmp_path / "other"))
-    text = pycharm.with_interpreter(OTHERS, other, PYTHON)
+    other = PycharmSdk(f"shop_{PYTHON}", str(tmp_path / "other"))
+    text = pycharm.with_sdk(OTHERS, other, PYTHON)
     pycharm.table_in(folder).write_text(text)
     (tmp_path / "other").touch()
     shop.up()
@@ -170,13 +170,13 @@ def test_vscode_is_told_when_it_looks_at_another_interpreter(shop: Shop, folder:
     ],
 )
 def test_an_entry_is_added_and_taken_back_without_losing_anything(text: str) -> None:
-    before = pycharm.interpreters(text)
-    ours = Interpreter("shop_3.13.0", '/home/a & b/"v"/bin/python')
-    added = pycharm.with_interpreter(text, ours, "3.13.0")
-    assert set(pycharm.interpreters(added)) == {*before, ours}
-    assert pycharm.with_interpreter(added, ours, "3.13.0") == added
-    back = pycharm.without_interpreter(added, ours)
-    assert pycharm.interpreters(back) == before
+    before = pycharm.sdks_in(text)
+    ours = PycharmSdk("shop_3.13.0", '/home/a & b/"v"/bin/python')
+    added = pycharm.with_sdk(text, ours, "3.13.0")
+    assert set(pycharm.sdks_in(added)) == {*before, ours}
+    assert pycharm.with_sdk(added, ours, "3.13.0") == added
+    back = pycharm.without_sdk(added, ours)
+    assert pycharm.sdks_in(back) == before
     untouched = [line for line in text.splitlines() if "ProjectJdkTable" not in line]
     assert [line for line in untouched if line not in back] == []
 
@@ -192,7 +192,7 @@ def test_an_entry_is_added_and_taken_back_without_losing_anything(text: str) -> 
 )
 def test_a_list_of_another_kind_is_refused(text: str) -> None:
     with pytest.raises(pycharm.UnreadableError):
-        pycharm.with_interpreter(text, Interpreter("shop_3.13.0", "/p"), "3.13.0")
+        pycharm.with_sdk(text, PycharmSdk("shop_3.13.0", "/p"), "3.13.0")
 
 
 def test_the_folders_of_every_pycharm_are_found_the_newest_last(tmp_path: Path) -> None:

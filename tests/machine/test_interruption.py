@@ -84,7 +84,7 @@ def test_a_command_that_outlives_a_killed_run_is_ended_by_the_next(ready: Shop) 
     assert not is_alive(proof)
     ready.release_the_proof()
     _, progress = second.communicate(timeout=600)
-    assert "The previous run was interrupted during the step proof" in progress
+    assert "The previous run was interrupted during the step verification" in progress
     assert_converged(ready)
 
 

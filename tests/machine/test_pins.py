@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bootstrap.errors import ExitCode, UsageError
 from bootstrap.machine import pins, toolchain
+from bootstrap.machine.rules import InvalidError
 from tests.machine.conftest import TOOLCHAIN, Shop
 
 CLIENT = """\
@@ -28,8 +29,8 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def problems_or_none(text: str) -> list[tuple[int, str]]:
     try:
-        toolchain.parse(text)
-    except toolchain.InvalidError as invalid:
+        toolchain.checked(text)
+    except InvalidError as invalid:
         return [(problem.line, problem.text) for problem in invalid.problems]
     return []
 
@@ -44,7 +45,7 @@ def test_pins_are_absolute_and_commands_use_the_environment(shop: Shop) -> None:
     read = pins.read(shop.root)
     python = str(shop.root / ".venv" / "bin" / "python")
     assert read.venv == shop.root / ".venv"
-    assert read.proof == ((python, "prove.py"),)
+    assert read.verification == ((python, "prove.py"),)
     assert read.migrations
     assert read.migrations.command == (python, "migrate/run.py")
 
@@ -59,7 +60,7 @@ def test_optional_sections_may_be_left_out(shop: Shop) -> None:
     text = (shop.root / "toolchain.yml").read_text()
     (shop.root / "toolchain.yml").write_text(text.partition("environment:")[0])
     read = pins.read(shop.root)
-    assert (read.environment, read.migrations, read.proof) == (None, None, ())
+    assert (read.dotenv, read.migrations, read.verification) == (None, None, ())
 
 
 def test_a_valid_file_is_recalled_and_a_changed_one_read_anew(shop: Shop) -> None:
@@ -182,6 +183,6 @@ def test_any_damage_is_reported_within_the_file(data: st.DataObject) -> None:
 )
 def test_versions_and_names_are_taken_as_written(project: str, pip: str) -> None:
     text = VALID.replace("shop", project).replace('"26.3"', pip)
-    document = toolchain.parse(text)
+    document = toolchain.checked(text)
     assert isinstance(document, dict)
     assert (document["project"], document["pip"]) == (project, pip)

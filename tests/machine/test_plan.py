@@ -8,15 +8,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.machine.facts import Facts
-from bootstrap.machine.facts.environment import EnvironmentFact
+from bootstrap.machine.facts import Facts, VerificationFact
+from bootstrap.machine.facts.checkout import DotenvFact
 from bootstrap.machine.facts.migrations import MigrationsFact
-from bootstrap.machine.facts.packages import PackagesFact
-from bootstrap.machine.facts.pip import PipFact
-from bootstrap.machine.facts.proof import ProofFact
+from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.python import PythonFact
 from bootstrap.machine.facts.venv import VenvFact, VenvState
-from bootstrap.machine.pins import Environment, Migrations, Pins
+from bootstrap.machine.pins import DotenvPin, MigrationsPin, Pins
 from bootstrap.machine.plan import plan
 from bootstrap.machine.steps import all_steps
 
@@ -28,27 +26,27 @@ PINS = Pins(
     pip="26.3",
     venv=ROOT / ".venv",
     lock=ROOT / "requirements-dev.lock",
-    environment=Environment(ROOT / ".env", ROOT / ".env.example", ("SECRET_KEY",)),
-    migrations=Migrations(("alembic", "upgrade", "head"), ROOT / "migrate" / "versions"),
-    proof=(("pytest",),),
+    dotenv=DotenvPin(ROOT / ".env", ROOT / ".env.example", ("SECRET_KEY",)),
+    migrations=MigrationsPin(("alembic", "upgrade", "head"), ROOT / "migrate" / "versions"),
+    verification=(("pytest",),),
 )
 READY = Facts(
     python=PythonFact(Path("/pyenv/versions/3.13.0/bin/python3.13"), "pyenv", Path("/pyenv")),
     venv=VenvFact(VenvState.READY, "3.13.0"),
     pip=PipFact("26.3"),
     packages=PackagesFact("digest", None),
-    environment=EnvironmentFact(exists=True),
+    dotenv=DotenvFact(exists=True),
     migrations=MigrationsFact(("0002",), None),
-    proof=ProofFact("fingerprint", proven=True),
+    verification=VerificationFact("fingerprint", passed=True),
 )
 ABSENT = replace(
     READY,
     venv=VenvFact(VenvState.ABSENT),
     pip=PipFact(None),
     packages=PackagesFact("digest", "no environment"),
-    environment=EnvironmentFact(exists=False),
+    dotenv=DotenvFact(exists=False),
     migrations=MigrationsFact(("0002",), "empty"),
-    proof=ProofFact("fingerprint", proven=False),
+    verification=VerificationFact("fingerprint", passed=False),
 )
 
 WHY = st.none() | st.just("because")
@@ -65,11 +63,11 @@ FACTS = st.builds(
     ),
     pip=st.builds(PipFact, st.sampled_from((None, "26.3", "23.2.1"))),
     packages=st.builds(PackagesFact, st.just("digest"), WHY),
-    environment=st.builds(EnvironmentFact, st.booleans()),
+    dotenv=st.builds(DotenvFact, st.booleans()),
     migrations=st.builds(MigrationsFact, st.just(("0002",)), WHY),
-    proof=st.builds(ProofFact, st.just("fingerprint"), st.booleans()),
+    verification=st.builds(VerificationFact, st.just("fingerprint"), st.booleans()),
 )
-ALL_PINS = st.sampled_from((PINS, replace(PINS, environment=None, proof=())))
+ALL_PINS = st.sampled_from((PINS, replace(PINS, dotenv=None, verification=())))
 
 
 def names(facts: Facts, pins: Pins = PINS) -> list[str]:
@@ -97,7 +95,7 @@ def test_nothing_is_needed_where_all_is_as_pinned() -> None:
 
 
 def test_a_new_machine_needs_everything_but_a_second_pip() -> None:
-    assert names(ABSENT) == ["venv", "packages", "environment", "migrations", "proof"]
+    assert names(ABSENT) == ["venv", "packages", "dotenv", "migrations", "verification"]
 
 
 def test_a_wrong_python_replaces_the_environment_and_cleans_up_last() -> None:
@@ -111,11 +109,11 @@ def test_a_pip_of_another_version_is_changed_in_place() -> None:
 
 def test_a_proof_can_be_asked_for() -> None:
     steps = plan(PINS, READY, all_steps("always"), {}).steps
-    assert [step.name for step in steps] == ["proof"]
+    assert [step.name for step in steps] == ["verification"]
 
 
 def test_the_usual_time_is_known_once_every_step_has_run() -> None:
     steps = all_steps()
     assert plan(PINS, ABSENT, steps, {"venv": 1.0}).usual_seconds is None
-    known = dict.fromkeys(("venv", "packages", "environment", "migrations", "proof"), 2.0)
+    known = dict.fromkeys(("venv", "packages", "dotenv", "migrations", "verification"), 2.0)
     assert plan(PINS, ABSENT, steps, known).usual_seconds == 10.0

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap.machine.causes import evident_cause
+from bootstrap.machine.diagnosis.causes import cause_of_command
+from bootstrap.machine.journal import Journal, RunId
 from bootstrap.machine.runner import CommandError, Runner, clean_environment, probe_project
 from bootstrap.processes import ProcessId, identify, is_running
 from tests.machine.test_plan import PINS
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Silent:
-    def command_started(self, argv: object, process: ProcessId) -> None: ...
-    def command_ended(self, code: int) -> None: ...
 
 
 def test_what_would_mislead_python_and_pip_is_dropped() -> None:
@@ -62,13 +58,13 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
     ],
 )
 def test_an_evident_cause_is_named_and_no_other(output: str, expected: str | None) -> None:
-    cause = evident_cause(output)
+    cause = cause_of_command(output)
     assert cause is None if expected is None else expected in str(cause)
 
 
 def test_a_failed_command_shows_its_last_lines_and_its_log(tmp_path: Path) -> None:
     pins_here = PINS.__class__(**{**vars(PINS), "root": tmp_path})
-    runner = Runner(pins_here, tmp_path / "log", Silent())
+    runner = Runner(pins_here, tmp_path / "log", Journal(tmp_path / "journal", RunId("one")))
     with pytest.raises(CommandError) as caught:
         runner.run(("sh", "-c", "seq 30; echo No space left on device >&2; exit 3"))
     error = caught.value
@@ -81,7 +77,9 @@ def test_a_failed_command_shows_its_last_lines_and_its_log(tmp_path: Path) -> No
 def test_a_missing_program_is_a_failure_like_any_other(tmp_path: Path) -> None:
     pins_here = PINS.__class__(**{**vars(PINS), "root": tmp_path})
     with pytest.raises(CommandError, match="exit code 127"):
-        Runner(pins_here, tmp_path / "log", Silent()).run(("no-such-program",))
+        Runner(pins_here, tmp_path / "log", Journal(tmp_path / "journal", RunId("one"))).run(
+            ("no-such-program",)
+        )
     assert probe_project(("no-such-program",), pins_here).code == 127
 
 

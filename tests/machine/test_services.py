@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from bootstrap.machine.facts.services import parse
+from bootstrap.machine.facts.services import service_of
 from tests import forkserver
 from tests.machine.conftest import Shop
 from tests.rendered.servers import (
@@ -60,7 +60,7 @@ def test_a_silent_service_is_named_with_the_command_that_starts_it(shop: Shop) -
     pin(shop, f"redis://127.0.0.1:{port}/0")
     refused = shop.headstart("up")
     assert refused.returncode == 4
-    assert f"redis on 127.0.0.1:{port} does not answer" in refused.stderr
+    assert f"redis on 127.0.0.1:{port} does not respond" in refused.stderr
     assert "sudo systemctl start redis-server" in refused.stderr
 
 
@@ -98,7 +98,7 @@ def test_what_stays_silent_after_it_was_started_is_told(shop: Shop, tmp_path: Pa
     command = ("-c", IMPATIENT, "up")
     failed = forkserver.of_headstart().run(*command, cwd=shop.root, env=environment)
     assert failed.returncode == 1
-    assert f"Started, but silent: redis on 127.0.0.1:{port}." in failed.stderr
+    assert f"Started, but not responding: redis on 127.0.0.1:{port}." in failed.stderr
 
 
 def test_a_password_is_never_told(shop: Shop) -> None:
@@ -111,6 +111,6 @@ def test_a_password_is_never_told(shop: Shop) -> None:
 
 
 def test_the_port_and_the_database_are_read_from_the_url() -> None:
-    found = parse("mysql://root:a%40b@127.0.0.1:3307/shop_test")
+    found = service_of("mysql://root:a%40b@127.0.0.1:3307/shop_test")
     assert (found.port, found.password, found.database) == (3307, "a@b", "shop_test")
-    assert parse("redis://127.0.0.1/0").port == 6379
+    assert service_of("redis://127.0.0.1/0").port == 6379

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.machine import pins, profile
-from bootstrap.machine.facts.shell import NO_SHELL, look, profile_of
+from bootstrap.machine import pins
+from bootstrap.machine.edits import shell_profile
+from bootstrap.machine.facts.shell import ShellFact, look, profile_of
 from tests.machine.conftest import Shop
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_what_a_person_has_set_up_themselves_is_seen(
     pinned = pins.read(shop.root)
     assert look(pinned).folders == (home / ".pyenv" / "bin",)
     (home / name).write_text(text)
-    assert look(pinned) == NO_SHELL
+    assert look(pinned) == ShellFact()
 
 
 @pytest.mark.slow
@@ -152,12 +153,12 @@ def test_adding_twice_is_adding_once_and_removing_restores(
 ) -> None:
     file = tmp_path_factory.mktemp("home") / ".profile"
     file.write_bytes(text.encode())
-    profile.add(file, lines)
+    shell_profile.add(file, lines)
     once = file.read_bytes()
-    profile.add(file, lines)
+    shell_profile.add(file, lines)
     assert file.read_bytes() == once
-    assert profile.holds(file, lines[:1])
-    profile.remove(file, lines)
+    assert shell_profile.reversal(file, lines[0]).action == "shorten"
+    shell_profile.reverse(file, "\n".join(lines))
     ended = text if not text or text.endswith("\n") else f"{text}\n"
     assert file.read_bytes().decode() == ended
 
@@ -165,9 +166,9 @@ def test_adding_twice_is_adding_once_and_removing_restores(
 def test_bytes_that_are_no_utf_8_stay(tmp_path: Path) -> None:
     file = tmp_path / ".profile"
     file.write_bytes(b"NAME=J\xfcrgen\r\n")
-    profile.add(file, [LINE])
+    shell_profile.add(file, [LINE])
     assert LINE.encode() in file.read_bytes()
-    profile.remove(file, [LINE])
+    shell_profile.reverse(file, LINE)
     assert file.read_bytes() == b"NAME=J\xfcrgen\r\n"
 
 
@@ -175,7 +176,7 @@ def test_a_profile_that_is_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "dotfiles").write_text(MINE)
     (tmp_path / "dotfiles").chmod(0o600)
     (tmp_path / ".profile").symlink_to("dotfiles")
-    profile.add(tmp_path / ".profile", [LINE])
+    shell_profile.add(tmp_path / ".profile", [LINE])
     assert (tmp_path / ".profile").is_symlink()
     assert LINE in (tmp_path / "dotfiles").read_text()
     assert (tmp_path / "dotfiles").stat().st_mode & 0o777 == 0o600

@@ -30,7 +30,7 @@ def steps(events: list[dict[str, object]]) -> object:
     return events[-1]["steps"]
 
 
-ALL = ["venv", "packages", "environment", "migrations", "proof"]
+ALL = ["venv", "packages", "dotenv", "migrations", "verification"]
 
 
 def test_a_new_machine_is_brought_up_once(shop: Shop) -> None:
@@ -57,7 +57,7 @@ def test_settings_are_made_once_with_a_secret_nobody_saw(shop: Shop) -> None:
     shop.up()
     assert env.read_text() == "SECRET_KEY=mine\n"
     findings = shop.findings()
-    assert [(each["step"], each["level"]) for each in findings] == [("environment", "notice")]
+    assert [(each["step"], each["level"]) for each in findings] == [("dotenv", "notice")]
     assert "DATABASE_URL" in findings[0]["problem"]
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_python_is_replaced_and_the_old_one_kept_until_all_works(ready: 
     assert "not yet" in failed.stderr
     assert len(asides(ready)) == 1
     (ready.root / "prove.py").write_text("import pluggy\n")
-    assert steps(ready.up()) == ["proof", "cleanup"]
+    assert steps(ready.up()) == ["verification", "cleanup"]
     assert asides(ready) == []
     assert ready.findings() == []
 
@@ -113,7 +113,7 @@ def test_a_foreign_folder_is_refused_and_left_alone(shop: Shop) -> None:
 
 def test_another_pip_is_installed_in_place(ready: Shop) -> None:
     ready.edit("toolchain.yml", "26.3", "25.1")
-    assert steps(ready.up()) == ["pip", "proof"]
+    assert steps(ready.up()) == ["pip", "verification"]
     assert ready.findings() == []
 
 
@@ -135,7 +135,7 @@ def test_a_changed_lock_removes_only_what_a_lock_brought(ready: Shop) -> None:
     lock = ready.root / "requirements-dev.lock"
     lock.write_text(lock.read_text().partition("pluggy")[0])
     (ready.root / "prove.py").write_text("import iniconfig, toml\n")
-    assert steps(ready.up()) == ["packages", "proof"]
+    assert steps(ready.up()) == ["packages", "verification"]
     assert installed(ready) == {"pip", "iniconfig", "toml"}
 
 
@@ -167,9 +167,10 @@ def test_one_step_alone_needs_those_before_it(shop: Shop) -> None:
 
 
 def test_a_proof_is_repeated_only_when_asked_for_or_something_changed(ready: Shop) -> None:
-    assert steps(ready.up("--prove")) == ["proof"]
+    assert steps(ready.up("--prove")) == ["verification"]
+    assert steps(ready.up("--prove", "--only", "proof")) == ["verification"]  # up to 0.5.0
     ready.edit("toolchain.yml", "  - python prove.py", "  - python prove.py\n  - python -V")
-    assert steps(ready.up()) == ["proof"]
+    assert steps(ready.up()) == ["verification"]
 
 
 def test_a_new_migration_is_applied(ready: Shop) -> None:
@@ -179,7 +180,7 @@ def test_a_new_migration_is_applied(ready: Shop) -> None:
     assert failed.returncode == 1
     assert "the database is at 0002, the code is at 0003" in failed.stderr
     ready.edit("migrate/run.py", "0002", "0003")
-    assert steps(ready.up()) == ["migrations", "proof"]
+    assert steps(ready.up()) == ["migrations", "verification"]
 
 
 def test_a_shared_environment_lives_outside_the_project(shop: Shop, tmp_path: Path) -> None:
@@ -229,8 +230,8 @@ def test_doctor_repairs_what_a_quick_look_does_not_see(ready: Shop) -> None:
 
 
 def test_what_has_run_and_that_nothing_is_to_do_is_told_to_people(ready: Shop) -> None:
-    assert "shop is up: nothing to do." in ready.headstart("plan").stdout
-    assert "done: venv, packages, environment, migrations, proof" in (
+    assert "shop is ready: nothing to do." in ready.headstart("plan").stdout
+    assert "done: venv, packages, dotenv, migrations, verification" in (
         ready.headstart("journal").stdout
     )
     told = ready.headstart("capture").stdout

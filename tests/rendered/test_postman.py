@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.machine import addresses, pins
+from bootstrap.machine import pins
+from bootstrap.machine.edits import base_url
 from tests.conftest import rendered, unavailable
 from tests.rendered.processes import Backend
 from tests.rendered.servers import program
@@ -115,8 +116,8 @@ def serve(runner: Runner, **settings: str) -> None:
     _, client = runner.backend.start_api(**settings)
     for file in runner.files():
         assert file.exists()
-        if addresses.read(file) is not None:
-            addresses.write(file, str(client.base_url).rstrip("/"))
+        if base_url.named_by(file) is not None:
+            base_url.set_url(file, str(client.base_url).rstrip("/"))
 
 
 @pytest.mark.parametrize("backend", ["everything"], indirect=True)
@@ -163,7 +164,7 @@ def test_an_api_that_breaks_its_word_is_told_and_a_run_that_tests_nothing_is_non
     )
     _, client = runner.backend.start_api()
     collection, environment, _ = runner.files()
-    addresses.write(environment, str(client.base_url).rstrip("/"))
+    base_url.set_url(environment, str(client.base_url).rstrip("/"))
     report = runner.run()
     assert report.code == 1
     assert {

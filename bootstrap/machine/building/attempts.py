@@ -12,9 +12,9 @@ from bootstrap.versions import numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bootstrap.machine.building.preflight import BuildFact
     from bootstrap.machine.diagnosis.causes import Retry
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.facts.platform import PlatformFact
 
 MOST = 3
@@ -27,19 +27,19 @@ _CORRECTED = {(3, 13): 15, (3, 14): 7}
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one build changes of the surroundings it is given, and why."""
+    """What one build changes of the process environment it is given, and why."""
 
     why: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
 
     @property
     def framework(self) -> bool:
-        return "--enable-framework" in self.environment.get("PYTHON_CONFIGURE_OPTS", "")
+        return "--enable-framework" in self.variables.get("PYTHON_CONFIGURE_OPTS", "")
 
-    def applied(self, surroundings: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in surroundings.items() if name not in self.drop}
-        return kept | self.environment
+    def applied(self, given: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in given.items() if name not in self.drop}
+        return kept | self.variables
 
 
 def first(fact: BuildFact, version: str) -> Attempt:
@@ -50,21 +50,21 @@ def first(fact: BuildFact, version: str) -> Attempt:
             f"SDK {fact.platform.sdk} is newer than {fact.platform.name}: without dup3 and pipe2,"
             " which the new Python would call and crash"
         )
-        attempt = _and(attempt, why, environment=_NEWER_SDK)
+        attempt = _and(attempt, why, variables=_NEWER_SDK)
     if fact.wrong_openssl:
         why = f"without --with-openssl={fact.wrong_openssl}: there is no OpenSSL to build against"
-        attempt = _and(attempt, why, environment=_without_openssl(fact))
+        attempt = _and(attempt, why, variables=_without_openssl(fact))
     if fact.failed_plain and fact.platform.apple_silicon:
         why = "as a framework, because the plain build of this version has failed on this Mac"
-        attempt = _and(attempt, why, environment=framework(fact.platform))
+        attempt = _and(attempt, why, variables=framework(fact.platform))
     return attempt
 
 
-def following(
+def next_attempt(
     made: tuple[Attempt, ...],
     diagnosis: Diagnosis,
     platform: PlatformFact,
-    roomy: str,
+    user_tmpdir: str,
     given: Mapping[str, str] = MappingProxyType({}),
 ) -> Attempt | None:
     """The next rung after these have failed, the last for that reason; None at the end.
@@ -74,30 +74,33 @@ def following(
     last = made[-1]
     if len(made) >= MOST:
         return None
-    if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, roomy, given)):
-        told = [f"{name}={value}" for name, value in repaired.environment.items()]
-        told += [f"without {name}" for name in repaired.drop]
-        why = f"{diagnosis.cause}: once more with {', '.join(told)}"
+    if (retry := diagnosis.retry) and (repaired := _repaired(last, retry, user_tmpdir, given)):
+        changes = [f"{name}={value}" for name, value in repaired.variables.items()]
+        changes += [f"without {name}" for name in repaired.drop]
+        why = f"{diagnosis.cause}: once more with {', '.join(changes)}"
         return replace(repaired, why=(why,))
     if platform.system == "macos" and not last.framework and diagnosis.cause in _FRAMEWORK_MAY_HELP:
         why = f"{diagnosis.cause}: once more as a framework, with Homebrew's OpenSSL"
-        return Attempt((why,), last.environment | framework(platform), last.drop)
+        return Attempt((why,), last.variables | framework(platform), last.drop)
     return None
 
 
-def _repaired(last: Attempt, retry: Retry, roomy: str, given: Mapping[str, str]) -> Attempt | None:
+def _repaired(
+    last: Attempt, retry: Retry, user_tmpdir: str, given: Mapping[str, str]
+) -> Attempt | None:
     """The attempt with the repair; None where that would change nothing."""
-    present = {**given, **last.environment}
+    present = {**given, **last.variables}
     stripped = _stripped(retry, present)
     values = {
-        name: roomy if value == "{roomy}" else value for name, value in retry.environment.items()
+        name: user_tmpdir if value == "{user_tmpdir}" else value
+        for name, value in retry.variables.items()
     }
     drop = {*last.drop, *(set(retry.drop) & present.keys())}
     drop |= {name for name, value in stripped.items() if not value}
     values |= {name: value for name, value in stripped.items() if value}
-    kept = {name: value for name, value in last.environment.items() if name not in drop}
+    kept = {name: value for name, value in last.variables.items() if name not in drop}
     repaired = Attempt((), kept | values, tuple(sorted(drop)))
-    same = repaired.environment == last.environment and drop == set(last.drop)
+    same = repaired.variables == last.variables and drop == set(last.drop)
     return None if same else repaired
 
 
@@ -131,5 +134,5 @@ def _without_openssl(fact: BuildFact) -> dict[str, str]:
     return {"PYTHON_CONFIGURE_OPTS": re.sub(r"--with-openssl=\S+", "", given).strip()}
 
 
-def _and(attempt: Attempt, why: str, *, environment: dict[str, str]) -> Attempt:
-    return Attempt((*attempt.why, why), attempt.environment | environment, attempt.drop)
+def _and(attempt: Attempt, why: str, *, variables: dict[str, str]) -> Attempt:
+    return Attempt((*attempt.why, why), attempt.variables | variables, attempt.drop)

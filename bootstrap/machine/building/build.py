@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv, state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import exclusive, write_atomically
-from bootstrap.machine.building import attempts, history, surroundings, verify
+from bootstrap.machine.building import attempts, build_env, progress
 from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
 from bootstrap.machine.diagnosis.causes import UNKNOWN
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
+from bootstrap.machine.facts import python as interpreters
 from bootstrap.machine.runner import CommandError
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from bootstrap.machine.building.attempts import Attempt
-    from bootstrap.machine.building.preflight import Site
+    from bootstrap.machine.building.preflight import BuildFact, Site
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.diagnosis.causes import Cause
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.runner import Runner
 
 
@@ -50,7 +50,7 @@ class DoomedError(Exception):
 
 @dataclass(frozen=True)
 class Builder:
-    """Who builds: with which command runner, keeping logs where, telling whom."""
+    """One build of Python, in up to three attempts."""
 
     fact: BuildFact
     site: Site
@@ -64,14 +64,14 @@ class Builder:
         with one_builder(self.site.prefix, self.tell):
             python = pyenv.executable(self.site.prefix, self.site.version)
             waited = python and not pyenv.marker(self.site.prefix).exists()
-            if python and waited and verify.defect(python, self.site.version) is None:
+            if python and waited and interpreters.defect(python, self.site.version) is None:
                 return f"{self.site.version}, built meanwhile for another project"
             return self._climb()
 
     def _climb(self) -> str:
         made: tuple[Attempt, ...] = (attempts.first(self.fact, self.site.version),)
         found: tuple[Diagnosis, ...] = ()
-        for name in surroundings.left_out(self.site.given, self.site.platform):
+        for name in build_env.left_out(self.site.given, self.site.platform):
             self.tell(f"left out of the build: {name}")
         while True:
             for why in made[-1].why:
@@ -84,7 +84,7 @@ class Builder:
                 )
             found = (*found, diagnosis)
             platform, given = self.site.platform, self.site.given
-            following = attempts.following(made, diagnosis, platform, roomy(), given)
+            following = attempts.next_attempt(made, diagnosis, platform, user_tmpdir(), given)
             if following is None:
                 raise failure(self.site, found, folder.parent)
             made = (*made, following)
@@ -92,49 +92,49 @@ class Builder:
     def _attempt(self, attempt: Attempt, folder: Path) -> Diagnosis | None:
         """One build; None when it verifies, else why not. No half prefix stays."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        environment = attempt.applied(surroundings.clean(self.site.given, self.site.platform))
-        if "TMPDIR" in environment:
-            Path(environment["TMPDIR"]).mkdir(parents=True, exist_ok=True)
-        home = environment.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
+        environ = attempt.applied(build_env.clean(self.site.given, self.site.platform))
+        if "TMPDIR" in environ:
+            Path(environ["TMPDIR"]).mkdir(parents=True, exist_ok=True)
+        home = environ.get("TMPDIR") or self.site.given.get("TMPDIR") or tempfile.gettempdir()
         work = Path(tempfile.mkdtemp(prefix="headstart-build-", dir=home))
         begin(self.site, work)
         verified = False
         try:
-            diagnosis = self._run(environment | {"TMPDIR": str(work)}, work, folder)
+            diagnosis = self._run(environ | {"TMPDIR": str(work)}, work, folder)
             verified = diagnosis is None
         finally:
             end(self.site, verified=verified)
-        if not attempt.environment and diagnosis and self.site.platform.system == "macos":
-            history.remember_failure(self.site.version)
+        if not attempt.variables and diagnosis and self.site.platform.system == "macos":
+            progress.remember_failure(self.site.version)
         return diagnosis
 
-    def _run(self, environment: dict[str, str], work: Path, folder: Path) -> Diagnosis | None:
-        progress = Progress(history.latest(self.site.version))
+    def _run(self, environ: dict[str, str], work: Path, folder: Path) -> Diagnosis | None:
+        advancing = Progress(progress.latest(self.site.version))
         console = folder / "console.log"
-        watch = _Watch(work, console, progress, self.advance)
+        watch = _Watch(work, console, advancing, self.advance)
         started = time.monotonic()
         doomed: Cause | None = None
         try:
             argv = (str(self.site.pyenv), "install", self.site.version)
-            self.runner.run(argv, environ=environment, cwd=work, log=console, watch=watch)
+            self.runner.run(argv, environ=environ, cwd=work, log=console, watch=watch)
         except DoomedError as stopped:
             doomed = stopped.cause
         except CommandError as error:
             self.tell(error.what)
         finally:
             keep_logs(work, folder)
-        wrong = self._wrong(environment) if doomed is None else str(doomed.explanation)
+        wrong = self._wrong(environ) if doomed is None else str(doomed.explanation)
         if wrong is None:
-            history.remember(progress.learned(self.site.version, time.monotonic() - started))
+            progress.remember(advancing.learned(self.site.version, time.monotonic() - started))
             return None
         return _diagnosed(folder, wrong, self.site)
 
-    def _wrong(self, environment: dict[str, str]) -> str | None:
+    def _wrong(self, environ: dict[str, str]) -> str | None:
         python = pyenv.executable(self.site.prefix, self.site.version)
         if python is None:
             return "pyenv has left no interpreter"
-        options = environment.get("PYTHON_CONFIGURE_OPTS", "")
-        return verify.defect(python, self.site.version, self.site.platform.machine, options)
+        options = environ.get("PYTHON_CONFIGURE_OPTS", "")
+        return interpreters.defect(python, self.site.version, self.site.platform.machine, options)
 
 
 def one_builder(prefix: Path, tell: Callable[[str], None]) -> AbstractContextManager[None]:
@@ -152,7 +152,8 @@ def begin(site: Site, work: Path) -> None:
         _discard(site.prefix, sign)
     write_atomically(sign, json.dumps({"work": str(work)}), mode=0o600)
     if os.path.lexists(site.prefix):
-        site.prefix.rename(site.prefix.with_name(f"{site.prefix.name}.aside-{_now()}"))
+        aside = f"{site.prefix.name}.aside-{datetime.now(UTC):%Y%m%d%H%M%S}"
+        site.prefix.rename(site.prefix.with_name(aside))
 
 
 def end(site: Site, *, verified: bool) -> None:
@@ -174,7 +175,7 @@ def end(site: Site, *, verified: bool) -> None:
             earlier[-1].rename(site.prefix)
 
 
-def roomy() -> str:
+def user_tmpdir() -> str:
     """A folder for temporary files that is the user's own: not on a small or closed /tmp."""
     return str(Path.home() / ".cache" / "headstart" / "tmp")
 
@@ -207,7 +208,7 @@ def _evidence(diagnosis: Diagnosis) -> str:
 
 
 def _diagnosed(folder: Path, wrong: str, site: Site) -> Diagnosis:
-    """The log's own diagnosis; what does not verify although the log is clean is told as such."""
+    """The log's own diagnosis; what does not verify although the log is clean is named as such."""
     family = site.platform.family
     found = diagnose(logs.read(folder), site.platform.system, family)
     if found.cause != UNKNOWN:
@@ -229,30 +230,24 @@ def _discard_work(sign: Path) -> None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y%m%d%H%M%S}"
-
-
+@dataclass(frozen=True)
 class _Watch:
     """Reads what the build writes, as it writes it."""
 
-    def __init__(
-        self, work: Path, console: Path, progress: Progress, advance: Callable[[Advance], None]
-    ) -> None:
-        self._work = work
-        self._console = console
-        self._progress = progress
-        self._advance = advance
-        self._open: dict[Path, BinaryIO] = {}
-        self._rest: dict[Path, bytes] = {}
+    work: Path
+    console: Path
+    progress: Progress
+    advance: Callable[[Advance], None]
+    _open: dict[Path, BinaryIO] = field(default_factory=dict, init=False)
+    _rest: dict[Path, bytes] = field(default_factory=dict, init=False)
 
     def __call__(self) -> None:
-        for path in (self._console, *sorted(self._work.glob("python-build.*.log"))):
+        for path in (self.console, *sorted(self.work.glob("python-build.*.log"))):
             for line in self._new_lines(path):
-                self._progress.feed(line)
+                self.progress.feed(line)
                 if cause := telling_line(line):
                     raise DoomedError(cause, line)
-        self._advance(self._progress.advance)
+        self.advance(self.progress.advance)
 
     def _new_lines(self, path: Path) -> list[str]:
         if path not in self._open:

@@ -1,4 +1,7 @@
-"""What a build will need, asked of the compiler itself: milliseconds instead of a failed build."""
+"""What a build will need, asked of the compiler itself: milliseconds instead of a failed build.
+
+It is looked at only where Python has to be built.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.building import surroundings
+from bootstrap import pyenv
+from bootstrap.machine.building import build_env, progress
 from bootstrap.machine.diagnosis.causes import CauseId, all_causes
+from bootstrap.machine.facts import platform
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bootstrap.machine.facts.platform import PlatformFact
+    from bootstrap.machine.pins import Pins
 
 MEBIBYTE = 1024 * 1024
 # Measured for 3.13: 402 MB of sources and objects, 326 MB installed.
@@ -60,6 +66,38 @@ class Site:
         return next(found, None)
 
 
+@dataclass(frozen=True)
+class BuildFact:
+    """`site` is None without a pyenv. `failed_plain`: an earlier plain build ended in failure."""
+
+    platform: PlatformFact
+    site: Site | None
+    obstacles: tuple[Obstacle, ...] = ()
+    wrong_openssl: Path | None = None
+    failed_plain: bool = False
+
+
+def look(pins: Pins) -> BuildFact:
+    machine = platform.look()
+    program = pyenv_program(os.environ, machine)
+    if program is None:
+        return BuildFact(machine, None)
+    given = {name: value for name, value in os.environ.items() if value}
+    site = Site(pins.python, program, pyenv.root(os.environ), machine, given)
+    failed = progress.plain_failed(pins.python)
+    return BuildFact(machine, site, obstacles(site), wrong_openssl(given), failed)
+
+
+def pyenv_program(environ: Mapping[str, str], machine: PlatformFact) -> Path | None:
+    """On PATH, in pyenv's own root, or where Homebrew puts it."""
+    found = shutil.which("pyenv", path=environ.get("PATH", os.defpath))
+    if found:
+        return Path(found)
+    homes = [pyenv.root(environ), *([machine.brew] if machine.brew else [])]
+    programs = (home / "bin" / "pyenv" for home in homes)
+    return next((at for at in programs if os.access(at, os.X_OK)), None)
+
+
 def obstacles(site: Site) -> tuple[Obstacle, ...]:
     """Everything that can be known beforehand, before anything is downloaded or compiled."""
     return (*_system(site), *_definition(site), *_tools(site), *_space(site))
@@ -74,14 +112,14 @@ def wrong_openssl(given: Mapping[str, str]) -> Path | None:
 
 
 def _system(site: Site) -> Iterator[Obstacle]:
-    platform = site.platform
-    if platform.translated:
+    machine = site.platform
+    if machine.translated:
         yield Obstacle(CauseId("rosetta-shell"), "this shell runs under Rosetta on an Apple chip")
-    intel = platform.apple_silicon and platform.brew == Path("/usr/local")
+    intel = machine.apple_silicon and machine.brew == Path("/usr/local")
     if intel:
         detail = "the Homebrew in /usr/local is for Intel; the chip is Apple's"
         yield Obstacle(CauseId("mixed-architecture"), detail)
-    if not platform.developer_tools:
+    if not machine.developer_tools:
         yield Obstacle(CauseId("clt-missing"), "the Command Line Tools are not installed")
 
 
@@ -93,12 +131,12 @@ def _definition(site: Site) -> Iterator[Obstacle]:
 
 def _tools(site: Site) -> Iterator[Obstacle]:
     """The compiler has to make a program that runs; the rest has to be found."""
-    environment = surroundings.clean(site.given, site.platform)
-    path = environment["PATH"]
+    environ = build_env.clean(site.given, site.platform)
+    path = environ["PATH"]
     if not site.platform.developer_tools:
         return
     compiler = _compiler(path)
-    if compiler is None or not _compiles(compiler, environment):
+    if compiler is None or not _compiles(compiler, environ):
         yield Obstacle(CauseId("clt-missing"), "there is no C compiler whose programs run")
         return
     if not shutil.which("make", path=path):
@@ -109,15 +147,15 @@ def _tools(site: Site) -> Iterator[Obstacle]:
         yield Obstacle(CauseId("xz-missing"), "there is no xz")
     if not any(shutil.which(each, path=path) for each in ("aria2c", "curl", "wget")):
         yield Obstacle(CauseId("download-failed"), "there is no curl, wget or aria2c")
-    yield from _headers(compiler, environment, site)
+    yield from _headers(compiler, environ, site)
 
 
-def _headers(compiler: str, environment: dict[str, str], site: Site) -> Iterator[Obstacle]:
+def _headers(compiler: str, environ: dict[str, str], site: Site) -> Iterator[Obstacle]:
     wanted = {cause.header: cause for cause in all_causes() if cause.header}
     present = (
         _homebrew_headers(site, tuple(wanted))
         if site.platform.system == "macos"
-        else _included(compiler, environment, site, tuple(wanted))
+        else _included(compiler, environ, site, tuple(wanted))
     )
     if present is None:
         return
@@ -127,14 +165,14 @@ def _headers(compiler: str, environment: dict[str, str], site: Site) -> Iterator
 
 
 def _included(
-    compiler: str, environment: dict[str, str], site: Site, headers: tuple[str, ...]
+    compiler: str, environ: dict[str, str], site: Site, headers: tuple[str, ...]
 ) -> set[str] | None:
     """The headers that the compiler finds; None when it is too old to be asked this way."""
     source = "#ifdef __has_include\nHAVE asked\n"
     source += "".join(f"#if __has_include(<{each}>)\nHAVE {each}\n#endif\n" for each in headers)
     answer = probe(
         (compiler, *_include_flags(site), "-E", "-P", "-x", "c", "-"),
-        environ=environment,
+        environ=environ,
         given=source + "#endif\n",
     )
     found = set(_ANSWER.findall(answer.output))
@@ -166,11 +204,11 @@ def _compiler(path: str) -> str | None:
     )
 
 
-def _compiles(compiler: str, environment: dict[str, str]) -> bool:
+def _compiles(compiler: str, environ: dict[str, str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         program = f"{folder}/a.out"
         argv = (compiler, "-x", "c", "-", "-o", program)
-        made = probe(argv, environ=environment, given="int main(void) { return 0; }\n")
+        made = probe(argv, environ=environ, given="int main(void) { return 0; }\n")
         # Whether a program in the folder of temporary files may run at all is another question.
         return made.code == 0 and Path(program).is_file()
 

@@ -1,13 +1,16 @@
-"""How far a build is, told by the lines of its log: phases, weighed by what earlier builds took."""
+"""How far a build is, by the lines of its log: phases, weighed by what earlier builds here took."""
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from bootstrap.machine.building.history import Build
+from bootstrap import state
+from bootstrap.files import write_atomically
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +33,18 @@ _BEGINS = tuple(re.compile(begins) for _, begins, _ in _PHASES)
 _COUNTED = tuple(re.compile(counted) for _, _, counted in _PHASES)
 NAMES = tuple(name for name, _, _ in _PHASES)
 
+
+@dataclass(frozen=True)
+class PastBuild:
+    """A successful build: all its seconds, and per phase its seconds and the lines it wrote."""
+
+    version: str
+    seconds: float
+    phases: dict[str, tuple[float, int]]
+
+
 # A plain build of 3.13.5 on two cores: shares of its time, and the lines of each phase.
-_FIRST = Build(
+_FIRST = PastBuild(
     "3.13.5",
     261.0,
     {
@@ -45,6 +58,7 @@ _FIRST = Build(
     },
 )
 _NEVER_DONE = 0.99
+_HISTORY = "builds.json"
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Advance:
 class Progress:
     """Fed with lines; monotone, and never complete before the build says so."""
 
-    earlier: Build | None
+    earlier: PastBuild | None
     clock: Callable[[], float] = time.monotonic
     _phase: int = field(default=0, init=False)
     _lines: list[int] = field(default_factory=lambda: [0] * len(_PHASES), init=False)
@@ -88,7 +102,7 @@ class Progress:
         left = (1 - self._reached) * expected.seconds if self.earlier else None
         return Advance(self._reached, NAMES[self._phase], left)
 
-    def learned(self, version: str, seconds: float) -> Build:
+    def learned(self, version: str, seconds: float) -> PastBuild:
         """What this build, now done, teaches for the next."""
         end = self.clock()
         phases: dict[str, tuple[float, int]] = {}
@@ -97,4 +111,38 @@ class Progress:
             if began is not None:
                 phases[NAMES[index]] = (round(end - began, 2), self._lines[index])
                 end = began
-        return Build(version, round(seconds, 2), phases)
+        return PastBuild(version, round(seconds, 2), phases)
+
+
+def latest(version: str) -> PastBuild | None:
+    """The last successful build of this minor version, else of any."""
+    found = [PastBuild(**row) for row in _rows() if row.get("phases")]
+    same = [build for build in found if minor(build.version) == minor(version)]
+    return next(reversed(same or found), None)
+
+
+def remember(build: PastBuild) -> None:
+    _append(asdict(build))
+
+
+def plain_failed(version: str) -> bool:
+    """Whether the last word on the plain build of `version` is that it fails here."""
+    return any(row.get("failed") == version for row in _rows())
+
+
+def remember_failure(version: str) -> None:
+    if not plain_failed(version):
+        _append({"failed": version})
+
+
+def _rows() -> list[dict[str, Any]]:
+    try:
+        rows = json.loads((state.state_dir() / _HISTORY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _append(row: dict[str, object]) -> None:
+    folder = state.private_dir(state.state_dir())
+    write_atomically(folder / _HISTORY, json.dumps([*_rows(), row][-20:]), mode=0o600)

@@ -1,4 +1,4 @@
-"""The causes this version knows, read from `signatures.yml`."""
+"""The causes this version knows, read from `signatures.yml`: of builds, and of other commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NewType
+from typing import Any, NewType
 
 import yaml
 
@@ -14,7 +14,7 @@ from bootstrap.versions import numbers
 
 CauseId = NewType("CauseId", str)
 Version = tuple[int, ...]
-Row = dict[str, object]
+CauseRow = dict[str, Any]  # as signatures.yml has it
 
 UNKNOWN = CauseId("unknown")
 _FILE = Path(__file__).with_name("signatures.yml")
@@ -36,14 +36,14 @@ class Signature:
 class Retry:
     """What one more attempt changes: variables that are set, dropped, or lose some options."""
 
-    environment: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     strip: dict[str, re.Pattern[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Cause:
-    """`header` and `module`: what the compiler must find, and what must import afterwards."""
+    """`header` is what the compiler must find."""
 
     id: CauseId
     explanation: str
@@ -55,69 +55,66 @@ class Cause:
     retry: Retry | None
     group: str
     header: str
-    module: str
 
 
 @cache
 def all_causes() -> tuple[Cause, ...]:
     """In order of precedence."""
-    document: dict[str, Row] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return tuple(_cause(CauseId(name), row) for name, row in document.items())
+    rows = _document().items()
+    return tuple(_cause(CauseId(name), row) for name, row in rows if "signatures" in row)
+
+
+def cause_of_command(output: str) -> str | None:
+    """One sentence where the output makes the cause evident; else the output says it best."""
+    for row in (each["command"] for each in _document().values() if "command" in each):
+        for signature in row["signatures"]:
+            if match := _compiled(signature).search(output):
+                return str(row["sentence"].format(**match.groupdict()))
+    return None
+
+
+@cache
+def _document() -> dict[str, CauseRow]:
+    document: dict[str, CauseRow] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 def cause_named(name: str) -> Cause:
     return next(cause for cause in all_causes() if cause.id == name)
 
 
-def _cause(name: CauseId, row: Row) -> Cause:
+def _cause(name: CauseId, row: CauseRow) -> Cause:
     return Cause(
         id=name,
-        explanation=str(row["explanation"]),
-        repair=_texts(row["repair"]),
-        source=str(row["source"]),
-        signatures=tuple(_signature(each) for each in _items(row["signatures"])),
-        telling=tuple(_compiled(each) for each in _items(row.get("telling"))),
-        packages={
-            family: tuple(str(names).split()) for family, names in _row(row.get("packages")).items()
-        },
-        retry=_retry(_row(row["retry"])) if "retry" in row else None,
-        group=str(row.get("group", "")),
-        header=str(row.get("header", "")),
-        module=str(row.get("module", "")),
+        explanation=row["explanation"],
+        repair=tuple(row["repair"]),
+        source=row["source"],
+        signatures=tuple(_signature(each) for each in row["signatures"]),
+        telling=tuple(_compiled(each) for each in row.get("telling", ())),
+        packages={name: tuple(each.split()) for name, each in row.get("packages", {}).items()},
+        retry=_retry(row["retry"]) if "retry" in row else None,
+        group=row.get("group", ""),
+        header=row.get("header", ""),
     )
 
 
-def _signature(written: object) -> Signature:
-    if not isinstance(written, dict):
+def _signature(written: str | CauseRow) -> Signature:
+    if isinstance(written, str):
         return Signature(_compiled(written))
-    row = _row(written)
-    return Signature(
-        match=_compiled(row["match"]),
-        also=_compiled(row["also"]) if "also" in row else None,
-        unless=_compiled(row["unless"]) if "unless" in row else None,
-        near=_compiled(row["near"]) if "near" in row else None,
-        system=str(row.get("system", "")),
-        newer=numbers(str(row.get("newer", ""))),
-    )
+    patterns = {
+        name: _compiled(written[name])
+        for name in ("match", "also", "unless", "near")
+        if name in written
+    }
+    newer = numbers(str(written.get("newer", "")))
+    return Signature(**patterns, system=written.get("system", ""), newer=newer)
 
 
-def _retry(row: Row) -> Retry:
-    environment = {name: str(value) for name, value in _row(row.get("environment")).items()}
-    strip = {name: _compiled(options) for name, options in _row(row.get("strip")).items()}
-    return Retry(environment, _texts(row.get("drop")), strip)
+def _retry(row: CauseRow) -> Retry:
+    variables = {name: str(value) for name, value in row.get("variables", {}).items()}
+    strip = {name: _compiled(options) for name, options in row.get("strip", {}).items()}
+    return Retry(variables, tuple(row.get("drop", ())), strip)
 
 
-def _compiled(pattern: object) -> re.Pattern[str]:
-    return re.compile(str(pattern), re.MULTILINE)
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(each) for each in _items(value))
-
-
-def _items(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
-
-
-def _row(value: object) -> Row:
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.MULTILINE)

@@ -85,7 +85,7 @@ def repair(cause: Cause, family: str, python: str) -> tuple[str, ...]:
     version = python or "VERSION"
     words = {
         "{install}": install_command(cause.packages.get(family, ()), family),
-        "{upgrade}": upgrade_command(family),
+        "{upgrade}": "brew upgrade pyenv" if family == "macos" else 'git -C "$(pyenv root)" pull',
         "{python_command}": f"python{minor(version)}" if python else "python3",
         "{python}": version,
     }
@@ -101,10 +101,6 @@ def install_command(packages: tuple[str, ...], family: str) -> str:
     if family == "macos" and not packages:
         return "xcode-select --install"
     return f"{_INSTALL[family]} {' '.join(packages)}" if packages and family in _INSTALL else ""
-
-
-def upgrade_command(family: str) -> str:
-    return "brew upgrade pyenv" if family == "macos" else 'git -C "$(pyenv root)" pull'
 
 
 def telling_line(line: str) -> Cause | None:

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bootstrap.machine import journal
 from bootstrap.machine.facts import (
-    environment,
-    homebrew,
-    hooks,
-    http_client,
+    checkout,
     ide,
     migrations,
     packages,
-    pip,
-    proof,
+    platform,
     python,
     services,
     shell,
     venv,
 )
-from bootstrap.machine.facts.homebrew import NO_FORMULAE, HomebrewFact
-from bootstrap.machine.facts.hooks import NO_HOOKS, HooksFact
-from bootstrap.machine.facts.http_client import NO_HTTP_CLIENT, HttpClientFact
-from bootstrap.machine.facts.ide import NO_IDE, IdeFact
-from bootstrap.machine.facts.services import NO_SERVICES, ServicesFact
-from bootstrap.machine.facts.shell import NO_SHELL, ShellFact
+from bootstrap.machine.facts.checkout import HooksFact, HttpClientFact
+from bootstrap.machine.facts.ide import IdeFact
+from bootstrap.machine.facts.platform import HomebrewFact
+from bootstrap.machine.facts.services import ServicesFact
+from bootstrap.machine.facts.shell import ShellFact
 from bootstrap.machine.facts.venv import VenvState
 
 if TYPE_CHECKING:
-    from bootstrap.machine.facts.build import BuildFact
-    from bootstrap.machine.facts.environment import EnvironmentFact
+    from bootstrap.machine.building.preflight import BuildFact
+    from bootstrap.machine.facts.checkout import DotenvFact
     from bootstrap.machine.facts.migrations import MigrationsFact
-    from bootstrap.machine.facts.packages import PackagesFact
-    from bootstrap.machine.facts.pip import PipFact
-    from bootstrap.machine.facts.proof import ProofFact
+    from bootstrap.machine.facts.packages import PackagesFact, PipFact
     from bootstrap.machine.facts.python import PythonFact
     from bootstrap.machine.facts.venv import VenvFact
     from bootstrap.machine.pins import Pins
+
+
+@dataclass(frozen=True)
+class VerificationFact:
+    """Whether exactly this combination was verified on this machine."""
+
+    fingerprint: str
+    passed: bool
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,16 @@ class Facts:
     venv: VenvFact
     pip: PipFact
     packages: PackagesFact
-    environment: EnvironmentFact
+    dotenv: DotenvFact
     migrations: MigrationsFact
-    proof: ProofFact
+    verification: VerificationFact
     build: BuildFact | None = None
-    services: ServicesFact = NO_SERVICES
-    hooks: HooksFact = NO_HOOKS
-    ide: IdeFact = NO_IDE
-    http_client: HttpClientFact = NO_HTTP_CLIENT
-    homebrew: HomebrewFact = NO_FORMULAE
-    shell: ShellFact = NO_SHELL
+    services: ServicesFact = field(default_factory=ServicesFact)
+    hooks: HooksFact = field(default_factory=HooksFact)
+    ide: IdeFact = field(default_factory=IdeFact)
+    http_client: HttpClientFact = field(default_factory=HttpClientFact)
+    homebrew: HomebrewFact = field(default_factory=HomebrewFact)
+    shell: ShellFact = field(default_factory=ShellFact)
 
 
 def gather(pins: Pins, *, closely: bool = False) -> Facts:
@@ -65,33 +69,34 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     in_venv = venv.look(pins)
     interpreter = python.look(pins, closely=closely or in_venv.state is not VenvState.READY)
     installed = packages.look(pins, in_venv)
-    variables = environment.look(pins)
-    heads = migrations.look(pins, installed)
+    revisions = migrations.look(pins, installed)
+    fingerprint = _fingerprint(pins, installed.lock, revisions.heads)
+    to_be_built = pins.provider == "pyenv" and interpreter.executable is None
     return Facts(
-        hooks=hooks.look(pins),
-        ide=ide.look(pins) if pins.ide else NO_IDE,
-        http_client=http_client.look(pins, pins.http_client)
-        if pins.http_client
-        else NO_HTTP_CLIENT,
-        homebrew=homebrew.look(pins),
+        hooks=checkout.look_at_hooks(pins),
+        ide=ide.look(pins),
+        http_client=checkout.look_at_http_client(pins),
+        homebrew=platform.look_at_homebrew(pins),
         shell=shell.look(pins),
-        services=services.look(pins, gone=heads.gone) if pins.services else NO_SERVICES,
+        services=services.look(pins, gone=revisions.gone),
         python=interpreter,
-        build=_look_at_building(pins) if _is_to_be_built(pins, interpreter) else None,
+        build=_look_at_building(pins) if to_be_built else None,
         venv=in_venv,
-        pip=pip.look(pins, in_venv),
+        pip=packages.look_at_pip(pins, in_venv),
         packages=installed,
-        environment=variables,
-        migrations=heads,
-        proof=proof.look(pins, installed, heads),
+        dotenv=checkout.look(pins),
+        migrations=revisions,
+        verification=VerificationFact(fingerprint, journal.was_verified(pins.root, fingerprint)),
     )
 
 
-def _is_to_be_built(pins: Pins, interpreter: PythonFact) -> bool:
-    return pins.provider == "pyenv" and interpreter.executable is None
+def _fingerprint(pins: Pins, lock: str, heads: tuple[str, ...]) -> str:
+    """Any change of what the verification depends on gives another one."""
+    parts = [pins.python, pins.pip, lock, heads, pins.verification]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 def _look_at_building(pins: Pins) -> BuildFact:
-    from bootstrap.machine.facts import build  # noqa: PLC0415 - reads the signatures, runs a compiler
+    from bootstrap.machine.building import preflight  # noqa: PLC0415 - reads the signatures, runs a compiler
 
-    return build.look(pins)
+    return preflight.look(pins)

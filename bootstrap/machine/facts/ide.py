@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import state
-from bootstrap.machine import pycharm
+from bootstrap.files import text_of
+from bootstrap.machine.edits import pycharm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bootstrap.machine.edits.pycharm import PycharmSdk
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.pycharm import Interpreter
 
 VSCODE = ".vscode/settings.json"
 _SETTING = re.compile(r'^\s*"python\.defaultInterpreterPath"\s*:\s*"([^"]+)"', re.MULTILINE)
@@ -38,14 +39,14 @@ class PyCharm:
 class IdeFact:
     """What the IDEs here know of the project's interpreter.
 
-    `unlinked`: the project's folder says nothing to PyCharm yet. `told`: a person has been told
+    `unlinked`: the project's folder says nothing to PyCharm yet. `shown`: a person has been shown
     what is left to do. `vscode` is the interpreter that its settings name, where that is not the
     pinned one.
     """
 
     pycharms: tuple[PyCharm, ...] = ()
     unlinked: bool = False
-    told: bool = True
+    shown: bool = True
     vscode: str = ""
 
     @property
@@ -63,9 +64,6 @@ class IdeFact:
         return named[-1] if named else ""
 
 
-NO_IDE = IdeFact()
-
-
 def look(pins: Pins) -> IdeFact:
     """Reads files alone, and none where the project pins no IDE."""
     vscode = _named_by_vscode(pins) if "vscode" in pins.ide else ""
@@ -78,17 +76,15 @@ def look(pins: Pins) -> IdeFact:
 
 
 def stamp(pins: Pins, pycharms: Sequence[PyCharm]) -> Path:
-    """A file that says a person was told what is left to do, while it is that."""
-    import hashlib  # noqa: PLC0415 - where a project pins no PyCharm, nothing is told
-
+    """A file that says a person was shown what is left to do, while it is that."""
     left = [f"{each.folder}|{each.state}" for each in pycharms if each.state != "known"]
-    digest = hashlib.sha256("\n".join((str(pins.venv_python), *left)).encode()).hexdigest()[:16]
-    return state.project_state(pins.root) / f"told-ide-{digest}"
+    about = "\n".join((str(pins.venv_python), *left))
+    return state.stamp(state.project_state(pins.root), "told-ide", about)
 
 
 def _pycharms(pins: Pins) -> Iterator[PyCharm]:
     folders = pycharm.settings_folders(Path.home(), os.environ)
-    lists = {folder: _read(folder) for folder in folders}
+    lists = {folder: _listed(folder) for folder in folders}
     name = agreed_name(pins, [each for each in lists.values() if each is not None])
     for folder, entries in lists.items():
         if entries is None:
@@ -101,16 +97,16 @@ def _pycharms(pins: Pins) -> Iterator[PyCharm]:
             yield PyCharm(folder, "running" if pycharm.is_running(folder) else "unknown", name)
 
 
-def _read(folder: Path) -> tuple[Interpreter, ...] | None:
+def _listed(folder: Path) -> tuple[PycharmSdk, ...] | None:
     if not os.access(folder / "options", os.W_OK):
         return None
     try:
-        return pycharm.interpreters(pycharm.read(pycharm.table_in(folder)))
+        return pycharm.sdks_in(pycharm.text_of(pycharm.table_in(folder)))
     except pycharm.UnreadableError:
         return None
 
 
-def agreed_name(pins: Pins, lists: Sequence[Sequence[Interpreter]]) -> str:
+def agreed_name(pins: Pins, lists: Sequence[Sequence[PycharmSdk]]) -> str:
     """`project_3.13.0`, which every PyCharm shares; numbered where another checkout has it."""
     home = str(pins.venv_python)
     taken = {
@@ -125,11 +121,7 @@ def agreed_name(pins: Pins, lists: Sequence[Sequence[Interpreter]]) -> str:
 
 
 def _named_by_vscode(pins: Pins) -> str:
-    try:
-        text = (pins.root / VSCODE).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    match = _SETTING.search(text)
+    match = _SETTING.search(text_of(pins.root / VSCODE))
     if match is None:
         return ""
     named = match[1].replace("${workspaceFolder}", str(pins.root))

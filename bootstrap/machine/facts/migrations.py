@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bootstrap.machine.facts.environment import variables
+from bootstrap.machine.facts.checkout import variables
 from bootstrap.machine.runner import clean_environment, probe_project
 from bootstrap.processes import probe
 from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts.packages import PackagesFact
-    from bootstrap.machine.pins import Migrations, Pins
+    from bootstrap.machine.pins import MigrationsPin, Pins
 
 DATABASE_URL = "DATABASE_URL"
 _ALEMBIC_VERSION = Path(__file__).with_name("alembic_version.py")
@@ -39,7 +39,7 @@ class MigrationsFact:
 def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
     if pins.migrations is None:
         return MigrationsFact((), None)
-    heads = heads_of(read_revisions(pins.migrations))
+    heads = heads_of(revisions_of(pins.migrations))
     if not heads:
         return MigrationsFact((), None)
     url = database_url(pins)
@@ -55,7 +55,7 @@ def database_url(pins: Pins) -> str:
     """As the project resolves it: the process environment, then .env, then the example."""
     if url := os.environ.get(DATABASE_URL):
         return url
-    files = (pins.environment.file, pins.environment.example) if pins.environment else ()
+    files = (pins.dotenv.file, pins.dotenv.example) if pins.dotenv else ()
     return next((found for file in files if (found := variables(file).get(DATABASE_URL))), "")
 
 
@@ -69,7 +69,7 @@ def sqlite_path(url: str, root: Path) -> Path | None:
     return None if path.startswith("/file:") else root / path[1:]
 
 
-def read_revisions(migrations: Migrations) -> tuple[Revision, ...]:
+def revisions_of(migrations: MigrationsPin) -> tuple[Revision, ...]:
     """Every revision, read without importing it."""
     return tuple(
         revision
@@ -104,8 +104,8 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
     if urlsplit(url).scheme.partition("+")[0] not in _SERVERS:
         return None
     argv = (str(pins.venv_python), "-I", str(_ALEMBIC_VERSION))
-    environment = clean_environment(os.environ, pins) | {DATABASE_URL: url}
-    answer = probe(argv, environ=environment)
+    environ = clean_environment(os.environ, pins) | {DATABASE_URL: url}
+    answer = probe(argv, environ=environ)
     if answer.code != 0:
         return None
     found = json.loads(answer.output.splitlines()[-1])

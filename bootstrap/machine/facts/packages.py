@@ -1,4 +1,4 @@
-"""Does the virtual environment hold what the lock says?"""
+"""Does the virtual environment hold what the lock says, and which pip does it have?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STAMP = "headstart-packages.json"
 
 
 class Stamp(TypedDict):
-    """Left in the environment by the packages step.
+    """Left in the venv by the packages step.
 
     `lock` is the digest of the lock that is fully installed (empty while one is being installed),
     `folders` the dist-info folders that prove it, `ours` the packages that locks of ours brought.
@@ -49,35 +49,47 @@ class Distribution:
 
 @dataclass(frozen=True)
 class PackagesFact:
-    """`why` says in what the environment differs from the lock; None when it does not."""
+    """`why` says in what the venv differs from the lock; None when it does not."""
 
     lock: str
     why: str | None
+
+
+@dataclass(frozen=True)
+class PipFact:
+    """`version` is None when there is no pip, or a half-installed one."""
+
+    version: str | None
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
     contents = (file.read_bytes() for file in lockfile.files(pins.lock))
     digest = hashlib.sha256(b"".join(contents)).hexdigest()
     if venv.state is not VenvState.READY:
-        return PackagesFact(digest, "there is no environment to hold them yet")
-    stamp = read_stamp(pins)
-    if stamp and stamp["lock"] == digest and _present(pins).issuperset(stamp["folders"]):
+        return PackagesFact(digest, "there is no venv to hold them yet")
+    stamp = stamp_in(pins)
+    present = {at.name for at in pins.site_packages.iterdir()}
+    if stamp and stamp["lock"] == digest and present.issuperset(stamp["folders"]):
         return PackagesFact(digest, None)
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
     return PackagesFact(digest, summary(compare(pins)))
 
 
-def read_stamp(pins: Pins) -> Stamp | None:
+def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:
+    if venv.state is not VenvState.READY:
+        return PipFact(None)
+    pips = [each for each in distributions(pins) if each.name == "pip"]
+    healthy = len(pips) == 1 and pips[0].complete
+    return PipFact(pips[0].version if healthy else None)
+
+
+def stamp_in(pins: Pins) -> Stamp | None:
     try:
         stamp: Stamp = json.loads((pins.venv / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return stamp
-
-
-def _present(pins: Pins) -> set[str]:
-    return {at.name for at in pins.site_packages.iterdir() if at.name.endswith(".dist-info")}
 
 
 def distributions(pins: Pins) -> tuple[Distribution, ...]:
@@ -90,7 +102,7 @@ def distributions(pins: Pins) -> tuple[Distribution, ...]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Lock against environment, package by package."""
+    """Lock against venv, package by package."""
 
     missing: tuple[str, ...]
     different: tuple[str, ...]
@@ -105,7 +117,7 @@ def compare(pins: Pins) -> Comparison:
     """
     wanted = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
     installed = {each.name: each for each in distributions(pins)}
-    ours = (read_stamp(pins) or {"ours": []})["ours"]
+    ours = (stamp_in(pins) or {"ours": []})["ours"]
     return Comparison(
         missing=tuple(f"{name} {wanted[name]}" for name in wanted if name not in installed),
         different=tuple(
@@ -140,8 +152,8 @@ def summary(comparison: Comparison) -> str | None:
         ("half installed", comparison.half_installed),
         ("no longer locked", comparison.superfluous),
     )
-    told = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
-    return ", ".join(told) or None
+    differences = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
+    return ", ".join(differences) or None
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What this machine is, asked of its own commands: system, chip, compiler tools, Homebrew."""
+"""What this machine is: system, chip, compiler tools, and Homebrew with its formulae."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from bootstrap.files import text_of
 from bootstrap.processes import probe
+
+if TYPE_CHECKING:
+    from bootstrap.machine.pins import Pins
 
 System = Literal["macos", "linux"]
 
+BREWFILE = "Brewfile"
+_FORMULA = re.compile(r"""^[ \t]*brew[ \t]+["']([^"']+)["']""", re.MULTILINE)
 _OS_RELEASE = Path("/etc/os-release")
 _FAMILIES = (
     ("debian", {"debian", "ubuntu", "linuxmint", "raspbian", "pop", "kali"}),
@@ -45,6 +51,13 @@ class PlatformFact:
     @property
     def apple_silicon(self) -> bool:
         return self.system == "macos" and self.machine == "arm64"
+
+
+@dataclass(frozen=True)
+class HomebrewFact:
+    """The formulae of the project's Brewfile that are not installed on this Mac."""
+
+    missing: tuple[str, ...] = ()
 
 
 def look() -> PlatformFact:
@@ -93,16 +106,29 @@ def homebrew() -> Path | None:
     return next((at for at in known if os.access(at / "bin" / "brew", os.X_OK)), None)
 
 
+def look_at_homebrew(pins: Pins) -> HomebrewFact:
+    """By the links that Homebrew keeps in `opt`; no process is started where there is none."""
+    named = formulae(pins.root / BREWFILE)
+    prefix = homebrew() if named else None
+    if prefix is None or not is_macos():
+        return HomebrewFact()
+    return HomebrewFact(tuple(name for name in named if not is_installed(prefix, name)))
+
+
+def formulae(brewfile: Path) -> tuple[str, ...]:
+    """What its `brew` lines name, in their order."""
+    return tuple(dict.fromkeys(_FORMULA.findall(text_of(brewfile))))
+
+
+def is_installed(prefix: Path, formula: str) -> bool:
+    return (prefix / "opt" / formula.rpartition("/")[2]).exists()
+
+
 def _answer(*argv: str) -> str:
     answer = probe(argv)
     return answer.output if answer.code == 0 else ""
 
 
 def _os_release() -> dict[str, str]:
-    try:
-        text = _OS_RELEASE.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    return {
-        key: value.strip("\"'") for key, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
-    }
+    pairs = re.findall(r"^(\w+)=(.*)$", text_of(_OS_RELEASE), re.MULTILINE)
+    return {key: value.strip("\"'") for key, value in pairs}

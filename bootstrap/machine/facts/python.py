@@ -1,7 +1,11 @@
-"""Which interpreter of exactly the pinned version is on this machine."""
+"""Which interpreter of exactly the pinned version is on this machine, and is it whole?
+
+That is asked of the interpreter itself, because no exit code says so.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -17,6 +21,24 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
 
+# pyenv reports success with most of these missing, when their headers were not there.
+MODULES = ("ssl", "zlib", "sqlite3", "bz2", "lzma", "ctypes", "readline", "hashlib")
+_PROBE = """
+import importlib, json, platform, sys, sysconfig
+missing = []
+for name in sys.argv[1:]:
+    try: importlib.import_module(name)
+    except ImportError: missing.append(name)
+try: import ssl; openssl = ssl.OPENSSL_VERSION
+except ImportError: openssl = ""
+print(json.dumps({
+    "version": platform.python_version(), "machine": platform.machine(), "missing": missing,
+    "openssl": openssl, "flags": sysconfig.get_config_var("CONFIG_ARGS") or "",
+    "framework": sysconfig.get_config_var("PYTHONFRAMEWORK") or "",
+}))
+"""
+
+
 @dataclass(frozen=True)
 class PythonFact:
     """`pyenv` is its root, where there is one; `defect`: why an installed Python is unusable."""
@@ -25,6 +47,18 @@ class PythonFact:
     provider: Literal["pyenv", "uv", "system", "running"] | None
     pyenv: Path | None
     defect: str | None = None
+
+
+@dataclass(frozen=True)
+class InterpreterReport:
+    """What an interpreter says of itself."""
+
+    version: str
+    machine: str
+    openssl: str
+    flags: str
+    framework: str
+    missing: tuple[str, ...]
 
 
 def look(pins: Pins, *, closely: bool) -> PythonFact:
@@ -38,14 +72,53 @@ def look(pins: Pins, *, closely: bool) -> PythonFact:
     found = root if root.is_dir() else None
     prefix = root / "versions" / pins.python
     executable = pyenv.executable(prefix, pins.python)
-    defect = _defect(prefix, executable, pins.python, closely=closely)
-    if executable and defect is None:
+    wrong = _defect(prefix, executable, pins.python, closely=closely)
+    if executable and wrong is None:
         return PythonFact(executable, "pyenv", found)
     if running := _running(pins.python):
         return PythonFact(running, "running", found)
     if managed := _managed_by_uv(pins.python):
         return PythonFact(managed, "uv", found)
-    return PythonFact(None, None, found, defect)
+    return PythonFact(None, None, found, wrong)
+
+
+def interrogate(python: Path) -> InterpreterReport | str:
+    """What it says of itself; a sentence where it does not run."""
+    answer = probe((str(python), "-I", "-c", _PROBE, *MODULES))
+    try:
+        report = json.loads(answer.output.splitlines()[-1])
+        return InterpreterReport(**{**report, "missing": tuple(report["missing"])})
+    except (ValueError, TypeError, KeyError, IndexError):
+        last = answer.output.splitlines()[-1:] or [f"exit code {answer.code}, and not a word"]
+        return f"{python} does not run: {last[0]}"
+
+
+def problems(
+    said: InterpreterReport, version: str, machine: str = "", options: str = ""
+) -> tuple[str, ...]:
+    """In what it is not as it should be; pure. `machine` and `options` are what was asked for."""
+    found: list[str] = []
+    if said.version != version:
+        found.append(f"it says it is Python {said.version}, not {version}")
+    if said.missing:
+        found.append(f"it was built without {', '.join(said.missing)}")
+    if machine and said.machine.lower() != machine.lower():
+        found.append(f"it is for {said.machine}, this machine is {machine}")
+    if said.openssl.startswith("LibreSSL"):
+        found.append(f"it is linked with {said.openssl}, not with OpenSSL")
+    wanted = [each for each in options.split() if each.startswith("--with-openssl=")]
+    found += [f"it was not configured with {each}" for each in wanted if each not in said.flags]
+    if "--enable-framework" in options and not said.framework:
+        found.append("it is no framework build")
+    return tuple(found)
+
+
+def defect(python: Path, version: str, machine: str = "", options: str = "") -> str | None:
+    """What is wrong with an interpreter, in words; None when nothing is."""
+    said = interrogate(python)
+    if isinstance(said, str):
+        return said
+    return "; ".join(problems(said, version, machine, options)) or None
 
 
 def _look_elsewhere(pins: Pins) -> PythonFact:
@@ -79,9 +152,7 @@ def _defect(prefix: Path, executable: Path | None, version: str, *, closely: boo
         return f"{prefix} has no working interpreter" if prefix.is_dir() else None
     if not closely:
         return None
-    from bootstrap.machine.building import verify  # noqa: PLC0415 - only where it is built upon
-
-    wrong = verify.defect(executable, version)
+    wrong = defect(executable, version)
     return f"Python {version} cannot be used: {wrong}" if wrong else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,22 +41,19 @@ class ServicesFact:
     without_database: tuple[Service, ...] = ()
 
 
-NO_SERVICES = ServicesFact()
-
-
 def look(pins: Pins, *, gone: bool) -> ServicesFact:
     """A connection for each; whether a database is made is remembered, a client would cost more.
 
     What is remembered does not count where a database is known to be `gone`.
     """
-    services = tuple(parse(url) for url in pins.services)
+    services = tuple(service_of(url) for url in pins.services)
     silent = tuple(each for each in services if not answers(each))
     with_database = (each for each in services if each.database)
     unmade = tuple(each for each in with_database if gone or not stamp(pins, each).exists())
     return ServicesFact(silent, unmade)
 
 
-def parse(url: str) -> Service:
+def service_of(url: str) -> Service:
     parts = urlsplit(url)
     kind = parts.scheme.partition("+")[0]
     database = "" if kind == "redis" else parts.path.strip("/")
@@ -83,5 +79,4 @@ def answers(service: Service) -> bool:
 def stamp(pins: Pins, service: Service) -> Path:
     """A file that says the database was made; which one it is, is in its name."""
     named = f"{service.kind}|{service.host}|{service.port}|{service.database}"
-    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
-    return state.project_state(pins.root) / f"database-{digest}"
+    return state.stamp(state.project_state(pins.root), "database", named)

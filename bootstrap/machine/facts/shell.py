@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv, state
+from bootstrap.files import text_of
 from bootstrap.machine.facts import platform
 
 if TYPE_CHECKING:
@@ -29,34 +30,28 @@ CLIENTS = {
 class ShellFact:
     """`folders` hold programs and are neither on PATH nor named where the shell is set up.
 
-    `told`: a person has seen the lines that would change that.
+    `shown`: a person has seen the lines that would change that.
     """
 
     profile: Path | None = None
     folders: tuple[Path, ...] = ()
-    told: bool = True
-
-
-NO_SHELL = ShellFact()
+    shown: bool = True
 
 
 def look(pins: Pins) -> ShellFact:
     """Reads a profile only where a program is not on PATH."""
     unseen = tuple(_unseen(pins))
     if not unseen:
-        return NO_SHELL
+        return ShellFact()
     profile = profile_of(os.environ, Path.home())
     text = _set_up(profile) if profile else ""
     folders = tuple(each for each in unseen if not _is_named(each, text))
-    return ShellFact(profile, folders, stamp(folders).exists()) if folders else NO_SHELL
+    return ShellFact(profile, folders, stamp(folders).exists()) if folders else ShellFact()
 
 
 def stamp(folders: tuple[Path, ...]) -> Path:
-    """A file that says a person was told of these, by whichever project it was."""
-    import hashlib  # noqa: PLC0415 - only where something is to be told
-
-    named = os.pathsep.join(map(str, folders))
-    return state.state_dir() / f"told-path-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+    """A file that says a person was shown these, by whichever project it was."""
+    return state.stamp(state.state_dir(), "told-path", os.pathsep.join(map(str, folders)))
 
 
 def unlinked(kind: str) -> Iterator[Path]:
@@ -81,7 +76,7 @@ def profile_of(environ: Mapping[str, str], home: Path) -> Path | None:
 
 def _unseen(pins: Pins) -> Iterator[Path]:
     root = pyenv.root(os.environ)
-    if pins.provider == "pyenv" and not shutil.which("pyenv") and _is_program(root / "bin/pyenv"):
+    if pins.provider == "pyenv" and not shutil.which("pyenv") and shutil.which(root / "bin/pyenv"):
         yield root / "bin"
     kinds = dict.fromkeys(url.partition("://")[0] for url in pins.services)
     for kind in kinds:
@@ -98,14 +93,7 @@ def _is_named(folder: Path, text: str) -> bool:
     return short in text or bool(by_pyenv)
 
 
-def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
-
-
 def _set_up(profile: Path) -> str:
     """What is written in the profile, and beside it in what an interactive shell reads."""
-    return "\n".join(
-        path.read_text(encoding="utf-8", errors="replace")
-        for path in (profile, profile.with_name(".zshrc"), profile.with_name(".bashrc"))
-        if os.access(path, os.R_OK) and path.is_file()
-    )
+    names = (profile.name, ".zshrc", ".bashrc")
+    return "\n".join(text_of(profile.with_name(name)) for name in names)

@@ -1,4 +1,4 @@
-"""The state of the virtual environment at its pinned place, told from its files alone."""
+"""The state of the virtual environment at its pinned place, by its files alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
 MARKER = ".headstart-incomplete"
-"""The first thing written into an environment, removed when the environment stands."""
+"""The first thing written into a venv, removed when it is whole."""
 
 
 class VenvState(Enum):
@@ -28,7 +28,7 @@ class VenvState(Enum):
 
 @dataclass(frozen=True)
 class VenvFact:
-    """`aside` are earlier environments kept until the present one is verified, oldest first."""
+    """`aside` are earlier venvs kept until the present one is verified, oldest first."""
 
     state: VenvState
     version: str | None = None

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.machine.facts.python import defect
 from bootstrap.machine.runner import CommandError
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
+    from bootstrap.machine.building.preflight import BuildFact
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 
-class Python:
+class PythonStep(Step):
     name = StepName("python")
     title = "Python"
 
@@ -45,20 +46,20 @@ class Python:
         from bootstrap.machine.building import attempts  # noqa: PLC0415 - only where it is built
 
         attempt = attempts.first(fact, pins.python)
-        variables = "".join(f"{name}='{value}' " for name, value in attempt.environment.items())
+        variables = "".join(f"{name}='{value}' " for name, value in attempt.variables.items())
         prefix = fact.site.prefix
         old = (f"mv {prefix} {prefix}.aside-TIMESTAMP",) if os.path.lexists(prefix) else ()
         return (*old, f"{variables}pyenv install {pins.python}")
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         if context.pins.provider == "uv":
             context.run(uv_install(context.pins.python))
-            return f"{context.pins.python}, built by uv's makers"
+            return f"{context.pins.python}, prebuilt by uv"
         fact = context.facts.build
         reason = self.needed(context.pins, context.facts) or ""
         if context.pins.provider == "system":
             raise Refused(
-                f"{reason}, and it is to be the system's own.",
+                f"{reason}, and this project uses the system's own.",
                 next=(
                     f"install Python {context.pins.python} so that PATH finds it",
                     "headstart up",
@@ -81,29 +82,27 @@ class Python:
         executable = facts.python.executable
         if executable is None:
             return ()
-        from bootstrap.machine.building import verify  # noqa: PLC0415 - a no-op has no use for it
-
-        wrong = verify.defect(executable, pins.python)
+        wrong = defect(executable, pins.python)
         if wrong is None:
             return ()
         problem = f"{executable} cannot be used: {wrong}"
-        return (Finding(self.name, "broken", problem, "headstart doctor --fix"),)
+        return (self.broken(problem, "headstart doctor --fix"),)
 
 
 def uv_install(version: str) -> tuple[str, ...]:
     return ("uv", "python", "install", version)
 
 
-def _from_uv(context: Context, failed: HeadstartError) -> str:
-    """The last rung: the same exact version, ready built, where uv is here and has it."""
+def _from_uv(context: StepContext, failed: HeadstartError) -> str:
+    """The last rung: the same exact version, prebuilt, where uv is here and has it."""
     if shutil.which("uv") is None:
         raise failed
-    context.tell(f"{failed.what} uv may have it ready built")
+    context.tell(f"{failed.what} uv may have a prebuilt one")
     try:
         context.run(uv_install(context.pins.python))
     except CommandError:
         raise failed from None
-    return f"{context.pins.python}, built by uv's makers, because: {failed.what}"
+    return f"{context.pins.python}, prebuilt by uv, because: {failed.what}"
 
 
 def get_pyenv(fact: BuildFact | None) -> tuple[str, ...]:

@@ -10,20 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.homebrew import is_installed
-from bootstrap.machine.facts.platform import homebrew
+from bootstrap.machine.facts.platform import homebrew, is_installed
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
-from bootstrap.machine.homebrew import install, install_command
 from bootstrap.machine.runner import clean_environment
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
+from bootstrap.machine.steps.tools import install, install_command
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.services import Service
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 _SECONDS = 60.0
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -34,26 +33,20 @@ _FORMULAE = {
     "mariadb": ("mariadb", "mysql"),
     "postgresql": ("postgresql@17", "postgresql@18", "postgresql@16", "postgresql@15"),
 }
-_UNITS = {
-    "redis": "redis-server",
-    "mysql": "mysql",
-    "mariadb": "mariadb",
-    "postgresql": "postgresql",
-}
 
 
-class Services:
+class ServicesStep(Step):
     name = StepName("services")
     title = "Services"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        told = [f"{each.shown} does not answer" for each in facts.services.silent]
-        told += [
+        reasons = [f"{each.shown} does not respond" for each in facts.services.silent]
+        reasons += [
             f"the database {each.database} on {each.shown} may not be there"
             for each in facts.services.without_database
             if each not in facts.services.silent
         ]
-        return ", ".join(told) or None
+        return ", ".join(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, services=ServicesFact())
@@ -63,7 +56,7 @@ class Services:
         make = (shlex.join(_make(each)) for each in facts.services.without_database)
         return tuple(dict.fromkeys((*start, *make)))
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         """Start what is silent where that needs no root, and make what databases are missing."""
         pins, fact = context.pins, context.facts.services
         if fact.silent:
@@ -73,14 +66,12 @@ class Services:
             stamp(pins, service).touch(mode=0o600)
         made = [each.database for each in fact.without_database]
         started = [each.shown for each in fact.silent]
-        told = [f"started {', '.join(started)}"] * bool(started)
-        return "; ".join(told + [f"the database {name} is there" for name in made])
+        done = [f"started {', '.join(started)}"] * bool(started)
+        return "; ".join(done + [f"the database {name} is there" for name in made])
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         silent = facts.services.silent
-        found = [
-            Finding(self.name, "broken", f"{x.shown} is silent", "headstart up") for x in silent
-        ]
+        found = [self.broken(f"{x.shown} does not respond") for x in silent]
         return tuple(found)
 
 
@@ -94,14 +85,18 @@ def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
         needed, absent = _servers(silent)
         install = (shlex.join(install_command(absent)),) if absent else ()
         return (*install, *(f"brew services start {name}" for name in needed))
-    return tuple(dict.fromkeys(f"sudo systemctl start {_UNITS[each.kind]}" for each in silent))
+    return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in silent))
 
 
-def _start(context: Context, silent: tuple[Service, ...]) -> None:
+def _unit(kind: str) -> str:
+    return "redis-server" if kind == "redis" else kind
+
+
+def _start(context: StepContext, silent: tuple[Service, ...]) -> None:
     commands = start_commands(context.pins, silent)
     if commands[0].startswith("sudo"):
-        told = tuple(f"{each.shown} does not answer" for each in silent)
-        raise Refused("A service is not running.", why=told, next=(*commands, "headstart up"))
+        silence = tuple(f"{each.shown} does not respond" for each in silent)
+        raise Refused("A service is not running.", why=silence, next=(*commands, "headstart up"))
     for command in commands:
         words = tuple(shlex.split(command))
         if words[:2] == install_command(()):
@@ -112,7 +107,7 @@ def _start(context: Context, silent: tuple[Service, ...]) -> None:
     while still := [each.shown for each in silent if not answers(each)]:
         if time.monotonic() > deadline:
             raise HeadstartError(
-                f"Started, but silent: {', '.join(still)}.", next=("docker compose logs",)
+                f"Started, but not responding: {', '.join(still)}.", next=("docker compose logs",)
             )
         time.sleep(0.2)
 
@@ -136,16 +131,18 @@ def _compose(pins: Pins) -> tuple[str, ...]:
     return ("docker", "compose", "--file", file, "up", "--detach", "--wait")
 
 
-def _make_database(context: Context, service: Service) -> None:
-    """Never more than CREATE DATABASE; a password goes by the environment, which no log keeps."""
+def _make_database(context: StepContext, service: Service) -> None:
+    """Never more than CREATE DATABASE; a password goes by a variable, which no log keeps."""
     secret = {"MYSQL_PWD": service.password, "PGPASSWORD": service.password}
-    environment = clean_environment(os.environ, context.pins) | (secret if service.password else {})
+    environ = clean_environment(os.environ, context.pins) | (secret if service.password else {})
     argv = _make(service)
     if service.kind == "postgresql":
-        there = probe((*argv[:-1], _exists(service)), environ=environment)
+        # Its name is a plain one, by toolchain.yml's rules.
+        query = f"SELECT 1 FROM pg_database WHERE datname = '{service.database}'"  # noqa: S608
+        there = probe((*argv[:-1], query), environ=environ)
         if there.code == 0 and "1" in there.output.split():
             return
-    context.runner.run(argv, environ=environment)
+    context.runner.run(argv, environ=environ)
 
 
 def _make(service: Service) -> tuple[str, ...]:
@@ -158,10 +155,6 @@ def _make(service: Service) -> tuple[str, ...]:
     user = ("--user", service.user) if service.user else ()
     statement = f"CREATE DATABASE IF NOT EXISTS `{service.database}`"
     return (client, *where, *user, "--protocol", "tcp", "--execute", statement)
-
-
-def _exists(service: Service) -> str:
-    return f"SELECT 1 FROM pg_database WHERE datname = '{service.database}'"  # noqa: S608 - a plain name, by toolchain.yml's rules
 
 
 def _client(kind: str) -> str:

@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.machine import profile
-from bootstrap.machine.facts.shell import NO_SHELL, stamp
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.edits import shell_profile
+from bootstrap.machine.facts.shell import ShellFact, stamp
+from bootstrap.machine.steps.step import Step, StepName
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.facts.shell import ShellFact
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 
 @dataclass(frozen=True)
-class Shell:
+class ShellStep(Step):
     """`yes`: the lines are wanted, although they were only shown before."""
 
     yes: bool = False
@@ -27,33 +26,29 @@ class Shell:
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.shell
-        if not fact.folders or (fact.told and not (self.yes and fact.profile)):
+        if not fact.folders or (fact.shown and not (self.yes and fact.profile)):
             return None
         folders = ", ".join(pins.shown(each) for each in fact.folders)
         return f"PATH of your shell lacks {folders}"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, shell=NO_SHELL)
+        return replace(facts, shell=ShellFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         where = pins.shown(facts.shell.profile) if facts.shell.profile else "your shell's profile"
         return (f"add to {where}, when you agree:", *lines(facts.shell))
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         fact = context.facts.shell
         added = lines(fact)
         named = context.pins.shown(fact.profile) if fact.profile else "your shell's profile"
-        question = "\n      ".join((f"{named} is to get these lines:", *added, "Go on?"))
+        question = "\n      ".join((f"Add to {named}:", *added, "Agreed?"))
         if fact.profile is None or not context.agrees(question):
             stamp(fact.folders).touch(mode=0o600)
             return "\n".join((f"left as it is; add to {named}, or: headstart up --yes", *added))
-        profile.add(fact.profile, added)
+        shell_profile.add(fact.profile, added)
         context.changed("profile", str(fact.profile), "\n".join(added))
         return f"{len(added)} lines are in {named}; a new terminal reads them"
-
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        """Nothing of a project depends on it."""
-        return ()
 
 
 def lines(fact: ShellFact) -> tuple[str, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NewType, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NewType
+
+from bootstrap.machine.journal import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,10 +22,6 @@ ChangeKind = Literal[
 ]
 
 
-class Changed(Protocol):
-    def __call__(self, kind: ChangeKind, what: str, to: str = "") -> None: ...
-
-
 @dataclass(frozen=True)
 class Finding:
     """Something that is not as pinned (`broken`), or worth knowing (`notice`), and its repair."""
@@ -34,14 +33,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Context:
+class StepContext:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
-    project's own places changes, and nobody's silence is a yes. `changed` writes into the
-    journal what `undo` needs: the kind of a change, the path or name it is about; for what was set
-    aside, where from; for an interpreter in a list and lines in a profile, which; for an address in
-    a file, the one before and the one after.
+    project's own places changes, and nobody's silence is a yes.
     """
 
     pins: Pins
@@ -49,37 +45,56 @@ class Context:
     runner: Runner
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
-    record: Callable[[Literal["proving", "proven"], str], None]
-    changed: Changed
     agrees: Callable[[str], bool]
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)
 
+    def changed(self, kind: ChangeKind, what: str, to: str = "") -> None:
+        """Note for `undo` what changed: a path or a name.
 
-class Step(Protocol):
-    """`needed` and `expect` are pure: together they are the plan. Only `run` changes anything."""
+        `to` is where something set aside was; for an edit, what its module wants to know.
+        """
+        self.runner.journal.write("changed", kind=kind, what=what, identity=identity(what), to=to)
 
-    @property
-    def name(self) -> StepName: ...
 
-    @property
-    def title(self) -> str: ...
+class Step(ABC):
+    """`needed` and `expect` are pure: together they are the plan. Only `run` changes anything.
 
+    `prepares` names the step that this one is only there for: it is taken with it. What is
+    `deferrable` breaks nothing while it is needed.
+    """
+
+    name: ClassVar[StepName]
+    title: ClassVar[str]
+    prepares: ClassVar[str] = ""
+    deferrable: ClassVar[bool] = False
+
+    @abstractmethod
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         """Why it has to run, for people; None when there is nothing to do."""
 
+    @abstractmethod
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         """The facts as they will be after it."""
 
+    @abstractmethod
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         """What it runs, as a person would type it."""
 
-    def run(self, context: Context) -> str:
+    @abstractmethod
+    def run(self, context: StepContext) -> str:
         """Do it, and say what was done: in one line, and in more below it where they tell more.
 
         Interrupted anywhere, the next run must converge.
         """
 
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""
+        return ()
+
+    def broken(self, problem: str, repair: str = "headstart up") -> Finding:
+        return Finding(self.name, "broken", problem, repair)
+
+    def notice(self, problem: str, repair: str) -> Finding:
+        return Finding(self.name, "notice", problem, repair)

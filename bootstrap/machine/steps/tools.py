@@ -10,37 +10,36 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.homebrew import BREWFILE, NO_FORMULAE
-from bootstrap.machine.homebrew import install, install_command
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.facts.platform import BREWFILE, HomebrewFact
+from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
-    from bootstrap.machine.building.preflight import Obstacle
+    from bootstrap.machine.building.preflight import BuildFact, Obstacle
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.facts.build import BuildFact
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 
 PYENV = "pyenv"
 
 
-class Tools:
+class ToolsStep(Step):
     name = StepName("tools")
     title = "Build tools"
+    prepares = "python"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.build
         if fact and fact.site is None and installable(fact):
-            return f"Python {pins.python} is to be built, and there is no pyenv"
+            return f"Python {pins.python} must be built, and there is no pyenv"
         if fact and fact.obstacles:
-            told = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
-            return f"Python {pins.python} cannot be built here yet: {told}"
+            obstacles = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
+            return f"Python {pins.python} cannot be built here yet: {obstacles}"
         missing = facts.homebrew.missing
         return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
-        facts = replace(facts, homebrew=NO_FORMULAE)
+        facts = replace(facts, homebrew=HomebrewFact())
         fact = facts.build
         if fact is None:
             return facts
@@ -56,30 +55,28 @@ class Tools:
             return (shlex.join(install_command(formulae)),)
         return repairs(facts.build, pins.python) if facts.build else ()
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         """Homebrew installs as the user it belongs to; everything else is for a person to do."""
         fact = context.facts.build
         formulae = wanted(context.facts)
         if not formulae:
             if fact is None:
-                return "nothing is to be built"
+                return "nothing has to be built"
             raise _refusal(fact, context.pins.python)
         install(context, formulae)
-        told = f"installed {', '.join(formulae)}"
+        done = f"installed {', '.join(formulae)}"
         if fact and fact.site is None:
-            # Only now, with a pyenv, can be told what else the build will need.
-            from bootstrap.machine.facts.build import look  # noqa: PLC0415 - only where it is built
+            # Only now, with a pyenv, is it known what else the build will need.
+            from bootstrap.machine.building.preflight import look  # noqa: PLC0415 - only where it is built
 
-            facts = replace(context.facts, build=look(context.pins), homebrew=NO_FORMULAE)
+            facts = replace(context.facts, build=look(context.pins), homebrew=HomebrewFact())
             if self.needed(context.pins, facts):
-                return f"{told}\n{self.run(replace(context, facts=facts))}"
-        return told
+                return f"{done}\n{self.run(replace(context, facts=facts))}"
+        return done
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         found = tuple(
-            Finding(
-                self.name,
-                "broken",
+            self.broken(
                 f"{name} is not installed",
                 shlex.join(install_command((name,))),
             )
@@ -89,9 +86,25 @@ class Tools:
         if fact is None:
             return found
         repair = " && ".join(repairs(fact, pins.python)) or "headstart up"
-        return found + tuple(
-            Finding(self.name, "broken", each.detail, repair) for each in fact.obstacles
+        return found + tuple(self.broken(each.detail, repair) for each in fact.obstacles)
+
+
+def install_command(formulae: tuple[str, ...]) -> tuple[str, ...]:
+    return ("brew", "install", *formulae)
+
+
+def install(context: StepContext, formulae: tuple[str, ...]) -> None:
+    """Homebrew is everybody's on this machine, so somebody has to agree."""
+    named = ", ".join(formulae)
+    by_hand = shlex.join(install_command(formulae))
+    if not context.agrees(f"Install {named} with Homebrew?"):
+        raise Refused(
+            f"Installing {named} with Homebrew was not approved.",
+            next=("headstart up --yes", f"or by hand: {by_hand}"),
         )
+    context.run(install_command(formulae))
+    for formula in formulae:
+        context.changed("formula", formula)
 
 
 def wanted(facts: Facts) -> tuple[str, ...]:

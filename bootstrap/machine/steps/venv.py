@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,23 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
-from bootstrap.machine.facts.packages import PackagesFact
-from bootstrap.machine.facts.pip import PipFact
+from bootstrap.files import remove
+from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
 from bootstrap.machine.runner import CommandError, probe_project
-from bootstrap.machine.steps.step import Finding, StepName
+from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import numbers
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
-    from bootstrap.machine.steps.step import Context
+    from bootstrap.machine.steps.step import StepContext
 
 _OLDEST_OF_VIRTUALENV = (3, 9)
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
 
 
-class Venv:
+class VenvStep(Step):
     name = StepName("venv")
     title = "Virtual environment"
 
@@ -43,7 +42,7 @@ class Venv:
             facts,
             venv=VenvFact(VenvState.READY, pins.python, aside),
             pip=PipFact(pins.pip),
-            packages=PackagesFact(facts.packages.lock, "the environment is new"),
+            packages=PackagesFact(facts.packages.lock, "the venv is new"),
         )
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
@@ -55,14 +54,14 @@ class Venv:
             return (f"mv {old} {old}.aside-TIMESTAMP", create)
         return (create,)
 
-    def run(self, context: Context) -> str:
+    def run(self, context: StepContext) -> str:
         pins, fact = context.pins, context.facts.venv
         if fact.state is VenvState.FOREIGN:
             raise Refused(
                 f"{pins.venv} is there, but it is no virtual environment.",
                 why=("Headstart touches only what it made itself.",),
                 next=(
-                    f"look what it is, and move it away: {shlex.quote(str(pins.venv))}",
+                    f"see what it is, and move it away: {shlex.quote(str(pins.venv))}",
                     "headstart up",
                 ),
             )
@@ -86,12 +85,42 @@ class Venv:
         if answer.output != f"Python {pins.python}":
             problem = f"{pins.venv_python} -V says {answer.output!r}, not Python {pins.python}"
             repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
-            return (Finding(self.name, "broken", problem, repair),)
+            return (self.broken(problem, repair),)
         return _verify_base(self.name, pins, facts.python.executable)
 
 
+class CleanupStep(Step):
+    """The last step: earlier venvs go, now that their successor is verified."""
+
+    name = StepName("cleanup")
+    title = "Clean-up"
+    deferrable = True
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if not facts.venv.aside:
+            return None
+        return f"the successor of {pins.shown(facts.venv.aside[-1])} works"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, venv=replace(facts.venv, aside=()))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(f"rm -r {shlex.quote(str(path))}" for path in facts.venv.aside)
+
+    def run(self, context: StepContext) -> str:
+        for path in context.facts.venv.aside:
+            remove(path)
+        return f"removed {', '.join(path.name for path in context.facts.venv.aside)}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        return tuple(
+            self.notice(f"{pins.shown(path)} is no longer used", "headstart up")
+            for path in facts.venv.aside
+        )
+
+
 def reason(fact: VenvFact, pins: Pins) -> str | None:
-    """What is wrong with the environment, for people."""
+    """What is wrong with the venv, for people."""
     where = pins.shown(pins.venv)
     return {
         VenvState.READY: None,
@@ -104,7 +133,7 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
 
 
 def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
-    """The command that creates the environment; `pip` is an exact version, or `embed`.
+    """The command that creates the venv; `pip` is an exact version, or `embed`.
 
     virtualenv has dropped the oldest Pythons: those make their own, with the pip they carry.
     """
@@ -117,21 +146,13 @@ def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
 
 
 def aside_name(venv: Path, at: datetime) -> Path:
-    """A free name for the old environment; it cannot work there, but it can be moved back."""
+    """A free name for the old venv; it cannot work there, but it can be moved back."""
     name = f"{venv.name}.aside-{at:%Y%m%d%H%M%S}"
     names = (name, *(f"{name}-{count}" for count in range(1, 100)))
     return next(path for each in names if not os.path.lexists(path := venv.with_name(each)))
 
 
-def remove(path: Path) -> None:
-    """Remove a folder or a file; of a link, only the link."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def _create(context: Context) -> None:
+def _create(context: StepContext) -> None:
     """Seed the exact pip; where virtualenv cannot get it, its own pip, which the pip step replaces.
 
     virtualenv trusts a downloaded pip only after asking the public index for its digest, so it
@@ -169,7 +190,7 @@ def _restore(venv: Path) -> None:
 
 
 def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
-    """The environment must stand on the interpreter that the python step found."""
+    """The venv must stand on the interpreter that the python step found."""
     home = Path((read_settings(pins.venv) or {}).get("home", ""))
     if python is None or home.resolve() == python.parent.resolve():
         return ()

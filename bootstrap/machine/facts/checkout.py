@@ -1,0 +1,110 @@
+"""What a fresh checkout lacks: `.env`, git hooks, the files of the HTTP client."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bootstrap import state
+from bootstrap.files import text_of
+from bootstrap.machine.edits import base_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine.pins import Pins
+
+HOOKS_CONFIG = ".pre-commit-config.yaml"
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+
+
+@dataclass(frozen=True)
+class DotenvFact:
+    """`missing` are variables of the example: for information, each may have a default."""
+
+    exists: bool
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HooksFact:
+    """Whether git does not run the hooks that the project configures."""
+
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class NamedUrl:
+    """A file, and the address that it names."""
+
+    file: Path
+    address: str
+
+
+@dataclass(frozen=True)
+class HttpClientFact:
+    """What the HTTP client knows of this machine; `address` is where the api listens.
+
+    `stale` files name another address, which was filled in here; `typed` ones name a person's.
+    """
+
+    address: str = ""
+    missing: tuple[Path, ...] = ()
+    stale: tuple[NamedUrl, ...] = ()
+    typed: tuple[NamedUrl, ...] = ()
+
+
+def look(pins: Pins) -> DotenvFact:
+    if pins.dotenv is None or not os.path.lexists(pins.dotenv.file):
+        return DotenvFact(exists=False)
+    present = variables(pins.dotenv.file)
+    example = variables(pins.dotenv.example)
+    return DotenvFact(True, tuple(name for name in example if name not in present))
+
+
+def look_at_hooks(pins: Pins) -> HooksFact:
+    """Only in a checkout of its own: a worktree and a submodule keep their hooks elsewhere."""
+    folder = pins.root / ".git" / "hooks"
+    configured = (pins.root / HOOKS_CONFIG).is_file() and folder.parent.is_dir()
+    return HooksFact(configured and "pre-commit" not in text_of(folder / "pre-commit"))
+
+
+def look_at_http_client(pins: Pins) -> HttpClientFact:
+    client = pins.http_client
+    if client is None:
+        return HttpClientFact()
+    settings = variables(pins.dotenv.file) if pins.dotenv else {}
+    address = base_url.listening(client.url, settings)
+    named = ((file, base_url.named_by(file)) for file in client.files)
+    others = [NamedUrl(file, each) for file, each in named if each not in {None, address}]
+    ours = filled_in(pins) | {client.url, ""} if others else set()
+    return HttpClientFact(
+        address=address,
+        missing=tuple(file for file in client.files if not file.is_file()),
+        stale=tuple(each for each in others if each.address in ours),
+        typed=tuple(each for each in others if each.address not in ours),
+    )
+
+
+def filled_in(pins: Pins) -> set[str]:
+    """Every address that was ever filled in here; what a person has typed is none of them."""
+    return set(text_of(memory(pins)).splitlines())
+
+
+def memory(pins: Pins) -> Path:
+    """The file that remembers them, one a line."""
+    return state.project_state(pins.root) / "http-client-addresses"
+
+
+def variables(path: Path) -> dict[str, str]:
+    """The assignments of a dotenv file, unquoted; none where there is no file."""
+    matches = (_ASSIGNMENT.fullmatch(line) for line in text_of(path).splitlines())
+    return {match[1]: _unquoted(match[2].strip()) for match in matches if match}
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return re.split(r"\s+#", value, maxsplit=1)[0].strip()

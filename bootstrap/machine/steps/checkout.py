@@ -1,0 +1,216 @@
+"""What a fresh checkout lacks: `.env` with secrets of its own, git hooks, HTTP client's files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bootstrap import state
+from bootstrap.errors import HeadstartError
+from bootstrap.files import create_atomically, write_atomically
+from bootstrap.machine.edits import base_url
+from bootstrap.machine.facts.checkout import (
+    HOOKS_CONFIG,
+    DotenvFact,
+    HooksFact,
+    HttpClientFact,
+    filled_in,
+    look_at_http_client,
+    memory,
+)
+from bootstrap.machine.facts.packages import distributions
+from bootstrap.machine.steps.step import Finding, Step, StepName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.facts.checkout import NamedUrl
+    from bootstrap.machine.pins import HttpClientPin, Pins
+    from bootstrap.machine.steps.step import StepContext
+    from bootstrap.machine.toolchain import Argv
+
+_SECRET_BYTES = 48
+
+
+class DotenvStep(Step):
+    """The `.env` is created once from the example."""
+
+    name = StepName("dotenv")
+    title = ".env"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if pins.dotenv is None or facts.dotenv.exists:
+            return None
+        return f"{pins.shown(pins.dotenv.file)} does not exist"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, dotenv=DotenvFact(exists=True))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        if pins.dotenv is None:
+            return ()
+        file, example = pins.shown(pins.dotenv.file), pins.shown(pins.dotenv.example)
+        names = ", ".join(pins.dotenv.secrets)
+        drawn = f", with a random {names}" if names else ""
+        return (f"create {file} from {example}{drawn}",)
+
+    def run(self, context: StepContext) -> str:
+        pinned = context.pins.dotenv
+        if pinned is None:
+            return "no .env is pinned"
+        file, example = context.pins.shown(pinned.file), context.pins.shown(pinned.example)
+        try:
+            text = pinned.example.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise HeadstartError(
+                f"{file} cannot be created: there is no {example}.",
+                next=(f"restore {example}, or write {file} yourself", "headstart up"),
+            ) from None
+        try:
+            create_atomically(pinned.file, fill(text, pinned.secrets, _draw), mode=0o600)
+        except FileExistsError:
+            return f"{file} was there already"
+        context.changed("file", str(pinned.file))
+        return f"{file} from {example}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        if pins.dotenv is None or not facts.dotenv.missing:
+            return ()
+        file = pins.shown(pins.dotenv.file)
+        names = ", ".join(facts.dotenv.missing)
+        problem = f"{file} lacks {names}, which {pins.shown(pins.dotenv.example)} has"
+        return (self.notice(problem, f"add to {file}: {names}"),)
+
+
+class HooksStep(Step):
+    """Hooks of pre-commit, installed by the project's own pre-commit."""
+
+    name = StepName("hooks")
+    title = "Git hooks"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        missing = facts.hooks.missing
+        return f"{HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, hooks=HooksFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join(_install_hooks(pins)),)
+
+    def run(self, context: StepContext) -> str:
+        context.run(_install_hooks(context.pins))
+        return "pre-commit runs before each commit"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
+        if not facts.hooks.missing:
+            return ()
+        return (self.broken("git does not run pre-commit"),)
+
+
+class HttpClientStep(Step):
+    """The HTTP client's files: written by the project's command, and true for this machine."""
+
+    name = StepName("http-client")
+    title = "HTTP client"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        fact, reasons = facts.http_client, []
+        if fact.missing:
+            reasons.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
+        if fact.stale:
+            reasons.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
+        return "; ".join(reasons) or None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, http_client=HttpClientFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        client, fact = pins.http_client, facts.http_client
+        written = (shlex.join(client.command),) if client and fact.missing else ()
+        edited = (f"set baseUrl to {fact.address} in {pins.shown(x.file)}" for x in fact.stale)
+        return (*written, *edited)
+
+    def run(self, context: StepContext) -> str:
+        """Write what is missing, then fill in the address wherever no person has typed one."""
+        pins, client = context.pins, context.pins.http_client
+        if client is None:
+            return "no HTTP client is pinned"
+        _remember(pins, context.facts.http_client.address)
+        before = _around(pins, client)
+        if context.facts.http_client.missing:
+            context.run(client.command)
+        made = _around(pins, client) - before
+        fact = look_at_http_client(pins)
+        for each in fact.stale:
+            base_url.set_url(each.file, fact.address)
+            if each.file not in made:
+                context.changed("address", str(each.file), f"{each.address} {fact.address}")
+        for file in sorted(made):
+            context.changed("file", str(file))
+        written = f"; {len(made)} files written" if made else ""
+        return f"requests go to {fact.address}{written}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        fact = facts.http_client
+        found = [self.broken(f"{pins.shown(file)} does not exist") for file in fact.missing]
+        for each in fact.typed:
+            problem = _differs(pins, each, fact.address)
+            repair = f"set baseUrl to {fact.address} there, unless the other one is meant"
+            found.append(self.notice(problem, repair))
+        return tuple(found)
+
+
+def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
+    """The example with a drawn value for each name; a name it does not set is added."""
+    text = example
+    for name in names:
+        line = f"{name}={draw()}"
+        pattern = rf"^[ \t]*(?:#[ \t]*)?(?:export[ \t]+)?{re.escape(name)}[ \t]*=.*$"
+        if match := re.search(pattern, text, flags=re.MULTILINE):
+            text = text[: match.start()] + line + text[match.end() :]
+        else:
+            text = f"{text.rstrip()}\n{line}\n".lstrip()
+    return text
+
+
+def _draw() -> str:
+    import secrets  # noqa: PLC0415 - a no-op has no use for it
+
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _install_hooks(pins: Pins) -> Argv:
+    """With the pre-commit of the lock, else with the one on PATH."""
+    locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
+    program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
+    return (*program, "install")
+
+
+def _more(files: Sequence[object]) -> str:
+    return f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+
+
+def _differs(pins: Pins, named: NamedUrl, address: str) -> str:
+    there = named.address or "no address"
+    return f"{pins.shown(named.file)} names {there}, and the api listens on {address}"
+
+
+def _remember(pins: Pins, address: str) -> None:
+    """Before it is filled in: whatever then ends this run, the next one knows it is no person's."""
+    known = filled_in(pins)
+    if address not in known:
+        state.private_dir(state.project_state(pins.root))
+        lines = "".join(f"{each}\n" for each in sorted({*known, address}))
+        write_atomically(memory(pins), lines, mode=0o600)
+
+
+def _around(pins: Pins, client: HttpClientPin) -> set[Path]:
+    """The client's files, and what else is in folders that are theirs alone."""
+    folders = {file.parent for file in client.files} - {pins.root}
+    found = {path for folder in folders for path in folder.rglob("*")} | set(client.files)
+    return {path for path in found if path.is_file() and "__pycache__" not in path.parts}

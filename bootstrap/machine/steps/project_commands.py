@@ -1,0 +1,101 @@
+"""What the project's own commands do: migrate its database, and verify that all of it works."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from bootstrap.machine.facts.migrations import MigrationsFact
+from bootstrap.machine.steps.step import Finding, Step, StepName
+
+if TYPE_CHECKING:
+    from bootstrap.machine.facts import Facts
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.steps.step import StepContext
+    from bootstrap.machine.toolchain import Argv
+
+VerifyPolicy = Literal["when-changed", "always"]
+_COMBINATION = "combination of Python, packages and migrations"
+
+
+class MigrationsStep(Step):
+    name = StepName("migrations")
+    title = "Migrations"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        return facts.migrations.why
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, migrations=MigrationsFact(facts.migrations.heads, None))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return (shlex.join(pins.migrations.command),) if pins.migrations else ()
+
+    def run(self, context: StepContext) -> str:
+        if context.pins.migrations:
+            context.run(context.pins.migrations.command)
+        return f"the database is at {', '.join(context.facts.migrations.heads)}"
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        heads = facts.migrations.heads
+        forked = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
+        return tuple(
+            self.broken(problem, repair)
+            for problem, repair in (
+                (facts.migrations.why, "headstart up"),
+                (len(heads) > 1 and forked, f"{pins.venv_python} -m alembic merge heads"),
+            )
+            if problem
+        )
+
+
+@dataclass(frozen=True)
+class VerificationStep(Step):
+    """The project's own commands show that all of it works, once for each combination."""
+
+    policy: VerifyPolicy = "when-changed"
+    name = StepName("verification")
+    title = "Verification"
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:
+        if not pins.verification:
+            return None
+        if self.policy == "always":
+            return "you asked for it"
+        if facts.verification.passed:
+            return None
+        return f"this {_COMBINATION} is not yet verified on this machine"
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, verification=replace(facts.verification, passed=True))
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(shlex.join(command) for command in pins.verification)
+
+    def run(self, context: StepContext) -> str:
+        """The journal's words for it are those of its first versions."""
+        fingerprint = context.facts.verification.fingerprint
+        context.runner.journal.write("proving", fingerprint=fingerprint)
+        lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
+        context.runner.journal.write("proven", fingerprint=fingerprint)
+        return "\n".join(("it works", *lines))
+
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        if facts.verification.passed or not pins.verification:
+            return ()
+        problem = "this combination of pins is not yet verified on this machine"
+        return (self.broken(problem),)
+
+
+def telling(output: str) -> list[str]:
+    """The lines that say what a command has verified: each it has ticked off, else its last."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    return [line for line in lines if line.startswith("✓")] or lines[-1:]
+
+
+def _verified(context: StepContext, argv: Argv) -> tuple[str, ...]:
+    """Run a command; return its name and its telling lines."""
+    program = "python" if argv[0].endswith("/bin/python") else argv[0]
+    name = shlex.join((program, *argv[1:]))
+    return (name, *(f"  {line}" for line in telling(context.run(argv))))
