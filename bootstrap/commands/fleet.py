@@ -115,9 +115,9 @@ def update(
 
 
 def _found(folders: Sequence[Path] | None) -> tuple[Path, ...]:
-    from bootstrap.project import discovery
+    from bootstrap.project.fleet import find_projects
 
-    return discovery.find(folders or [Path()])
+    return find_projects(folders or [Path()])
 
 
 def _typed(folders: Sequence[Path] | None) -> str:

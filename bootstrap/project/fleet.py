@@ -3,20 +3,25 @@
 Only the workers of the pool render: the process that a person has started does without Copier.
 """
 
+import os
+import re
 import shlex
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import branches, discovery, pool, releases, update
-from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project import branches, pool, releases, update
+from bootstrap.project.answers_file import ANSWERS, SOURCE
 from bootstrap.project.branches import Branch
 from bootstrap.project.pool import Crash
 from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
+
+_OURS = re.compile(rf"^_src_path:\s*['\"]?{re.escape(SOURCE)}['\"]?\s*$", re.MULTILINE)
+_BARE_REPOSITORY = {"HEAD", "objects", "refs"}
 
 
 class FleetEnding(StrEnum):
@@ -74,7 +79,13 @@ def project_statuses(works: Sequence[Work], jobs: int) -> Iterator[ProjectStatus
 
 def _key(work: Work) -> Path:
     """Updates in one repository go one after the other; looking can always run."""
-    return discovery.repository_of(work.path) if work.on_branch else work.path
+    return _repository_of(work.path) if work.on_branch else work.path
+
+
+def _repository_of(project: Path) -> Path:
+    """Guess a project's work tree, without running git."""
+    above = (project, *project.parents)
+    return next((folder for folder in above if (folder / ".git").exists()), project)
 
 
 def _crashed(work: Work, crash: Crash) -> ProjectStatus:
@@ -82,6 +93,45 @@ def _crashed(work: Work, crash: Crash) -> ProjectStatus:
     what = f"The process that worked on it died: {how}."
     again = ("run the same command again: what is done is done",)
     return ProjectStatus(work.path, trouble=Trouble(what, (), again))
+
+
+# -- which projects --------------------------------------------------------------------------------
+
+
+def find_projects(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """The projects in these folders, each once, by real path.
+
+    A folder without any is returned itself, so that it is reported.
+    """
+    tops = {folder.expanduser().resolve() for folder in folders}
+    return tuple(sorted({project for top in tops for project in list(_projects(top)) or [top]}))
+
+
+def _projects(top: Path) -> Iterator[Path]:
+    for name, folders, files in os.walk(top):
+        here = Path(name)
+        is_project = ANSWERS in files and _is_ours(here / ANSWERS)
+        if is_project:
+            yield here
+        if {*folders, *files} >= _BARE_REPOSITORY:
+            folders.clear()
+        folders[:] = [each for each in folders if _is_entered(here / each, in_project=is_project)]
+
+
+def _is_ours(answers: Path) -> bool:
+    """Whether a project is of this template, even if its answers are broken."""
+    try:
+        return bool(_OURS.search(answers.read_text(encoding="utf-8", errors="replace")))
+    except OSError:
+        return True  # its status will say why it cannot be read
+
+
+def _is_entered(folder: Path, *, in_project: bool) -> bool:
+    """Whether to look for projects in a folder: not in caches, packages and test data."""
+    name = folder.name
+    if name.startswith(".") or name == "node_modules" or (in_project and name == "tests"):
+        return False
+    return not (folder / "pyvenv.cfg").is_file()
 
 
 # -- one project, in a worker ----------------------------------------------------------------------

@@ -53,16 +53,15 @@ def relock(repository: Repository, tools: ProjectTools, version: str, log: Path)
     head = repository.head()
     with scratch_repository(repository) as scratch:
         tree = scratch.tree(head)
-        paths = {repository.prefix + name for name in locks.GROUPS} & tree.keys()
-        require_clean_paths(repository, frozenset({*paths, f"{repository.prefix}pyproject.toml"}))
+        before = scratch.texts(tree, (repository.prefix + name for name in locks.GROUPS))
+        require_clean_paths(repository, frozenset({*before, f"{repository.prefix}pyproject.toml"}))
         made = _locked(scratch, tools, log)
-        before = scratch.texts(tree, paths)
-        after = {path: made[repository.path(path)] for path in paths}
-        changes = {each for path in paths for each in locks.changes(before[path], after[path])}
+        after = {path: made[repository.path(path)] for path in before}
+        changes = {each for path in before for each in locks.changes(before[path], after[path])}
         relocked = Relocked("", tuple(sorted(changes)))
         if before == after:
             return relocked
-        new = {**tree, **{path: scratch.file(after[path], tree[path]) for path in paths}}
+        new = {**tree, **{path: scratch.file(after[path], tree[path]) for path in before}}
         message = _message(version, relocked.changes)
         who = git.identity(repository.top)
         commit = scratch.commit(scratch.write(new), message, head, who=who)

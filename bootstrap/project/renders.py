@@ -171,12 +171,8 @@ def _write(place: Path, tree: Tree, pack: Pack) -> None:
     with suppress(OSError):
         with files.draft(place) as draft:
             draft.write_bytes(b"\n".join((_digest(content), content)))
-        for each in sorted(place.parent.iterdir(), key=_last_used)[:-KEPT]:
+        for each in sorted(place.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:
             each.unlink(missing_ok=True)
-
-
-def _last_used(file: Path) -> float:
-    return file.stat().st_mtime
 
 
 def _digest(content: bytes) -> bytes:
