@@ -90,6 +90,8 @@ def _versions(locked: Locked, name: str) -> str:
 
 def dependencies_edited(template: str, project: str) -> bool:
     """Whether two texts of pyproject.toml ask for different packages."""
+    if "\ufffd" in template + project:  # decoded from what is not UTF-8: it may want anything
+        return True
     try:
         return _dependencies(tomllib.loads(template)) != _dependencies(tomllib.loads(project))
     except ValueError:  # what cannot be read may want anything

@@ -89,7 +89,8 @@ def _extract(source: Path, commit: str, draft: Path) -> None:
         git.run("fetch", "--quiet", str(source), "refs/tags/*:refs/tags/*", cwd=repository)
     packed = draft / "archive.tar"
     paths = ("copier.yml", "template")
-    git.run("archive", "--output", str(packed), commit, *paths, cwd=repository)
+    exactly = (*git.ISOLATED, "-c", "core.attributesFile=/dev/null")  # no line ends of this machine
+    git.run(*exactly, "archive", "--output", str(packed), commit, *paths, cwd=repository)
     extract_archive(packed, draft / "files")
 
 

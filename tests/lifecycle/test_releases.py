@@ -142,3 +142,13 @@ def test_the_maintainers_command_is_one_line() -> None:
     said = subprocess.run(dry, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
     assert "tests.nightly check --from 'abc'" in said
     assert "tests.release 9.9.9 ${commit:+--from $commit} --again" in said
+
+
+def test_line_ends_of_this_machine_are_not_those_of_the_template(
+    package: Package, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
+    package.release("1.0.0", {"a.txt": "one\n"})
+    git("config", "--global", "core.autocrlf", "true", cwd=home)
+    shop = package.new(tmp_path / "shop", "1.0.0")
+    assert (shop / "a.txt").read_bytes() == b"one\n"

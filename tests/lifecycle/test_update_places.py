@@ -30,6 +30,13 @@ def test_settings_of_this_machine_change_nothing(
         ("core.editor", "false"),
         ("status.showUntrackedFiles", "no"),
         ("core.quotePath", "true"),
+        ("color.ui", "always"),
+        ("color.diff", "always"),
+        ("diff.external", "false"),
+        ("diff.noprefix", "true"),
+        ("diff.relative", "true"),
+        ("log.showSignature", "true"),
+        ("format.pretty", "oneline"),
     ):
         git("config", "--global", *setting, cwd=home)
     environment = {"GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index", "LC_ALL": "de_DE"}
