@@ -1,4 +1,4 @@
-"""What a file of Alembic's says of itself: its revision, and which ones it comes after."""
+"""Read and order the revisions in files of Alembic's, without importing them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Revision:
 
 
 def parse_revision(source: str) -> Revision | None:
-    """Read a revision without importing it; None where it does not say in literals which it is."""
+    """Parse a revision; None if its id is not a literal."""
     try:
         assigned = dict(_assignments(ast.parse(source)))
     except (SyntaxError, ValueError):
@@ -51,7 +51,7 @@ def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
 
 
 def heads_of(revisions: Iterable[Revision]) -> tuple[str, ...]:
-    """The ids of those that no other comes after."""
+    """The ids of the newest revisions: no other comes after them."""
     known = tuple(revisions)
     parents = {parent for revision in known for parent in revision.parents}
     return tuple(sorted(each.id for each in known if each.id not in parents))
