@@ -114,7 +114,7 @@ def _acquire(connection: Connection, file: TextIO | None) -> bool:
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
-    """Say whether an error means that a lock was held: the same statement may work a little later."""
+    """Say whether an error is a lock that others held: it may work a little later."""
     original = error.orig
     first = original.args[0] if original is not None and original.args else None
     state = getattr(original, "sqlstate", None)
