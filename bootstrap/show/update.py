@@ -37,7 +37,7 @@ _KINDS = (  # in the order in which a person has to know of them
     _OutcomeKind(Outcome.DELETED, "\N{MINUS SIGN}", "no longer in the template"),
     _OutcomeKind(Outcome.KEPT, "=", "yours stays; the template's change is not applied"),
     _OutcomeKind(Outcome.UPDATED, "↑", "as in the template; you had not changed it"),
-    _OutcomeKind(Outcome.NEW, "+", "new in the template"),
+    _OutcomeKind(Outcome.NEW, "+", "the template adds it"),
 )
 
 
