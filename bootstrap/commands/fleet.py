@@ -132,7 +132,7 @@ def _run(works: "Sequence[Work]", jobs: int | None) -> "list[ProjectStatus]":
 
     done = []
     with counting(len(works)) as count:
-        for standing in fleet.project_statuses(works, jobs or pool.cores()):
-            done.append(standing)
-            count(f"{standing.path.name}: {standing.ending}")
+        for each in fleet.project_statuses(works, jobs or pool.cores()):
+            done.append(each)
+            count(f"{each.path.name}: {each.ending}")
     return sorted(done, key=lambda each: each.path)

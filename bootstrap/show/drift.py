@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
 from bootstrap.show.items import FileGroup, FileRow, Files, Pair
@@ -16,19 +16,11 @@ if TYPE_CHECKING:
     from bootstrap.show.items import Item
 
 
-class _DriftKind(NamedTuple):
-    """A way to differ; accepted differences are a kind of their own."""
-
-    key: str
-    sign: str
-    meaning: str
-
-
-_KINDS = (
-    _DriftKind("edited", "±", "no longer as rendered"),
-    _DriftKind("moved", "→", "moved to another path"),
-    _DriftKind("deleted", "\N{MINUS SIGN}", "no longer there"),
-    _DriftKind("accepted", "✓", "accepted in .headstart/drift.yml"),
+_KINDS = (  # each with its sign and what it means; accepted differences are a kind of their own
+    ("edited", "±", "no longer as rendered"),
+    ("moved", "→", "moved to another path"),
+    ("deleted", "\N{MINUS SIGN}", "no longer there"),
+    ("accepted", "✓", "accepted in .headstart/drift.yml"),
 )
 
 
@@ -46,13 +38,12 @@ def drift(drift: Drift, *, fail: bool) -> Report:
 
 def groups(drift: Drift) -> tuple[FileGroup, ...]:
     """The files of each kind, the unaccepted first."""
-    found = (
-        (kind, tuple(_row(each) for each in drift.files if _key(each) == kind.key))
-        for kind in _KINDS
-    )
-    return tuple(
-        FileGroup(kind.key, kind.sign, kind.key, kind.meaning, rows) for kind, rows in found if rows
-    )
+    found = []
+    for kind, sign, meaning in _KINDS:
+        rows = tuple(_row(each) for each in drift.files if _key(each) == kind)
+        if rows:
+            found.append(FileGroup(kind, sign, kind, meaning, rows))
+    return tuple(found)
 
 
 def _key(each: Drifted) -> str:

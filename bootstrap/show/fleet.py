@@ -37,27 +37,27 @@ _STATUS_COLUMNS = (
 _UPDATE_COLUMNS = (_PROJECT, _TEMPLATE, Column("checked out", shrinks=True), Column("the update"))
 
 
-def status(standings: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
+def status(statuses: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
     """The state of each project."""
-    endings = {each.ending for each in standings}
+    endings = {each.ending for each in statuses}
     code = ExitCode.DONE if endings == {FleetEnding.CURRENT} else ExitCode.UPDATE_AVAILABLE
     code = ExitCode.FAILED if FleetEnding.FAILED in endings else code
     items: Sequence[Item] = (
-        _status_table(standings, here),
+        _status_table(statuses, here),
         "",
-        *_status_ending(standings, folders),
+        *_status_ending(statuses, folders),
     )
-    return Report(items, _document(standings), code)
+    return Report(items, _document(statuses), code)
 
 
-def preview(standings: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
+def preview(statuses: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
     """How each update would end."""
-    ending = ["Nothing was changed.", *_status_ending(standings, folders)]
-    items: Sequence[Item] = (_status_table(standings, here), "", *_new_answers(standings), *ending)
-    return Report(items, _document(standings), _exit_code(standings))
+    ending = ["Nothing was changed.", *_status_ending(statuses, folders)]
+    items: Sequence[Item] = (_status_table(statuses, here), "", *_new_answers(statuses), *ending)
+    return Report(items, _document(statuses), _exit_code(statuses))
 
 
-def updated(standings: Sequence[ProjectStatus], here: Path, name: str) -> Report:
+def updated(statuses: Sequence[ProjectStatus], here: Path, name: str) -> Report:
     """Which updates are on branches now, and what became of the others."""
     rows = [
         TableRow(
@@ -65,10 +65,10 @@ def updated(standings: Sequence[ProjectStatus], here: Path, name: str) -> Report
             (_path(each, here), _versions(each), each.checked_out or "-", _result(each)),
             (*_branch_name(each, name), *_notes(each)),
         )
-        for each in standings
+        for each in statuses
     ]
-    ending = [_summary(standings), *_new_answers(standings)]
-    if any(each.ending is FleetEnding.BRANCHED for each in standings):
+    ending = [_summary(statuses), *_new_answers(statuses)]
+    if any(each.ending is FleetEnding.BRANCHED for each in statuses):
         pull = f"git push --set-upstream origin {name}, and a pull request"
         verified = f"git merge {name} && headstart update --verify"
         ending += [f"Next, in each: {verified}", f"or: {pull}"]
@@ -76,20 +76,20 @@ def updated(standings: Sequence[ProjectStatus], here: Path, name: str) -> Report
         ReportTable(_UPDATE_COLUMNS, rows),
         "",
         *ending,
-        *_conflict_advice(standings),
+        *_conflict_advice(statuses),
     )
-    return Report(items, _document(standings), _exit_code(standings))
+    return Report(items, _document(statuses), _exit_code(statuses))
 
 
-def _exit_code(standings: Sequence[ProjectStatus]) -> ExitCode:
-    endings = {each.ending for each in standings}
+def _exit_code(statuses: Sequence[ProjectStatus]) -> ExitCode:
+    endings = {each.ending for each in statuses}
     failed = {FleetEnding.CONFLICTS, FleetEnding.FAILED} & endings
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _document(standings: Sequence[ProjectStatus]) -> dict[str, object]:
-    counts = Counter(str(each.ending) for each in standings)
-    projects = [asdict(each) | {"path": _decodable(each.path)} for each in standings]
+def _document(statuses: Sequence[ProjectStatus]) -> dict[str, object]:
+    counts = Counter(str(each.ending) for each in statuses)
+    projects = [asdict(each) | {"path": _decodable(each.path)} for each in statuses]
     return {"projects": projects, "counts": dict(counts)}
 
 
@@ -97,23 +97,23 @@ def _decodable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _status_table(standings: Sequence[ProjectStatus], here: Path) -> ReportTable:
+def _status_table(statuses: Sequence[ProjectStatus], here: Path) -> ReportTable:
     rows = [
         TableRow(
             _SIGNS.get(each.ending, " "),
             (_path(each, here), each.version or "-", *_numbers(each), _forecast(each)),
             tuple(_notes(each)),
         )
-        for each in standings
+        for each in statuses
     ]
     return ReportTable(_STATUS_COLUMNS, rows)
 
 
-def _status_ending(standings: Sequence[ProjectStatus], folders: str) -> Iterator[str]:
-    yield _summary(standings)
-    if any(each.ending is FleetEnding.CLEAN for each in standings):
+def _status_ending(statuses: Sequence[ProjectStatus], folders: str) -> Iterator[str]:
+    yield _summary(statuses)
+    if any(each.ending is FleetEnding.CLEAN for each in statuses):
         yield f"Next, without touching any work tree: headstart fleet update{folders}"
-    yield from _conflict_advice(standings)
+    yield from _conflict_advice(statuses)
 
 
 def _path(each: ProjectStatus, here: Path) -> str:
@@ -158,11 +158,11 @@ def _branch_name(each: ProjectStatus, name: str) -> Iterator[str]:
         yield each.branch.name
 
 
-def _new_answers(standings: Sequence[ProjectStatus]) -> Iterator[str]:
+def _new_answers(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
     """The template's defaults, for questions that are new since the projects' versions."""
     counts = Counter(
         ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
-        for each in standings
+        for each in statuses
         if each.new_answers and each.ending is not FleetEnding.CONFLICTS
     )
     for answers, number in counts.items():
@@ -180,14 +180,14 @@ def _notes(each: ProjectStatus) -> Iterator[str]:
         yield from (f"→ {line}" for line in each.trouble.next)
 
 
-def _summary(standings: Sequence[ProjectStatus]) -> str:
-    found = Counter(each.ending for each in standings)
+def _summary(statuses: Sequence[ProjectStatus]) -> str:
+    found = Counter(each.ending for each in statuses)
     parts = (f"{found[each]} {words}" for each, words in _SUMMARY.items() if found[each])
-    return f"{count(len(standings), 'project')}: {', '.join(parts)}."
+    return f"{count(len(statuses), 'project')}: {', '.join(parts)}."
 
 
-def _conflict_advice(standings: Sequence[ProjectStatus]) -> Iterator[str]:
-    if any(each.ending is FleetEnding.CONFLICTS for each in standings):
+def _conflict_advice(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
+    if any(each.ending is FleetEnding.CONFLICTS for each in statuses):
         yield "Conflicts are resolved by `headstart update` in that project."
 
 

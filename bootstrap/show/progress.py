@@ -13,7 +13,7 @@ from bootstrap.show.output import for_programs, note, print_json, say
 from bootstrap.show.text import bold, dim, duration, green, red
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rich.progress import Progress, ProgressColumn
@@ -51,7 +51,9 @@ def counting(total: int) -> Iterator[Callable[[str], None]]:
     if for_programs():
         yield lambda _: None
     elif _moves():
-        with _counter() as moving:
+        from rich.progress import BarColumn, MofNCompleteColumn  # noqa: PLC0415
+
+        with _moving(BarColumn(), MofNCompleteColumn()) as moving:
             task = moving.add_task("", total=total)
             yield lambda name: moving.update(task, advance=1, description=name)
     else:
@@ -78,24 +80,20 @@ def _moves() -> bool:
 
 
 class _Spinner:
-    """One line that lives as long as its step."""
+    """One line that lives as long as its step: its title, the time, and details."""
 
     _shown: Progress | None = None
 
-    def start(self, title: str, description: str = "", usual: str = "") -> None:
-        from rich import progress  # noqa: PLC0415 - 0.15 s, which a no-op never pays
+    def start(self, title: str, *details: str) -> None:
+        from rich.progress import TextColumn  # noqa: PLC0415
 
-        self._shown = _moving(
-            progress.TextColumn("{task.fields[title]}", markup=False),
-            progress.TimeElapsedColumn(),
-            progress.TextColumn("{task.fields[usual]}", markup=False, style="dim"),
-        )
-        self._shown.add_task(description, total=None, title=title, usual=usual)
+        self._shown = _moving(TextColumn("{task.fields[title]}", markup=False))
+        self._shown.add_task(_joined(details), total=None, title=title)
         self._shown.start()
 
-    def update(self, description: str, usual: str) -> None:
+    def update(self, *details: str) -> None:
         if self._shown:
-            self._shown.update(self._shown.task_ids[0], description=description, usual=usual)
+            self._shown.update(self._shown.task_ids[0], description=_joined(details))
 
     def print(self, text: str) -> None:
         if self._shown:
@@ -115,21 +113,18 @@ class _Spinner:
         self._shown = None
 
 
-def _counter() -> Progress:
-    from rich import progress  # noqa: PLC0415
-
-    return _moving(
-        progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn()
-    )
+def _joined(details: Iterable[str]) -> str:
+    return " ".join(filter(None, details))
 
 
 def _moving(*columns: ProgressColumn) -> Progress:
-    from rich import progress  # noqa: PLC0415
+    from rich import progress  # noqa: PLC0415 - 0.15 s, which a no-op never pays
     from rich.console import Console  # noqa: PLC0415
 
     return progress.Progress(
         progress.SpinnerColumn(),
         *columns,
+        progress.TimeElapsedColumn(),
         progress.TextColumn("{task.description}", markup=False, style="dim"),
         console=Console(stderr=True),
         transient=True,
@@ -227,13 +222,13 @@ class TerminalObserver(PlainObserver):
 
     def step_started(self, step: PlannedStep) -> None:
         usual = f"usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
-        self._spinner.start(step.title, step.reason, usual)
+        self._spinner.start(step.title, usual, step.reason)
 
     def step_advanced(self, advance: Advance) -> None:
         left = f"about {duration(advance.left)} left" if advance.left else ""
         done = round(advance.fraction * _BAR)
         bar = "█" * done + "░" * (_BAR - done)
-        self._spinner.update(f"{advance.fraction:>4.0%} {bar} {advance.phase}", left)
+        self._spinner.update(left, f"{advance.fraction:>4.0%} {bar} {advance.phase}")
 
     def step_told(self, text: str) -> None:
         self._spinner.print(f"      {text}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import partial
 
 _MINUTE = 60
 _STYLE = re.compile(r"\033\[\d+m")
@@ -13,20 +14,11 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _BYTES = range(0xDC80, 0xDD00)  # how Python decodes a byte that is not UTF-8 (PEP 383)
 
 
-def bold(text: str) -> str:
-    return f"\033[1m{text}\033[0m"
+def _styled(code: int, text: str) -> str:
+    return f"\033[{code}m{text}\033[0m"
 
 
-def dim(text: str) -> str:
-    return f"\033[2m{text}\033[0m"
-
-
-def red(text: str) -> str:
-    return f"\033[31m{text}\033[0m"
-
-
-def green(text: str) -> str:
-    return f"\033[32m{text}\033[0m"
+bold, dim, red, green = (partial(_styled, code) for code in (1, 2, 31, 32))
 
 
 def unstyled(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
 from bootstrap.project.outcomes import Outcome, advice
@@ -22,22 +22,14 @@ if TYPE_CHECKING:
     from bootstrap.show.items import Item
 
 
-class _OutcomeKind(NamedTuple):
-    """An outcome, its sign, and what it means."""
-
-    outcome: Outcome
-    sign: str
-    meaning: str
-
-
-_KINDS = (  # in the order in which a person has to know of them
-    _OutcomeKind(Outcome.CONFLICT, "✗", "both changed it: you resolve it"),
-    _OutcomeKind(Outcome.MERGED, "±", "the template's change and yours, together"),
-    _OutcomeKind(Outcome.MOVED, "→", "moved, with your changes in it"),
-    _OutcomeKind(Outcome.DELETED, "\N{MINUS SIGN}", "no longer in the template"),
-    _OutcomeKind(Outcome.KEPT, "=", "yours stays; the template's change is not applied"),
-    _OutcomeKind(Outcome.UPDATED, "↑", "as in the template; you had not changed it"),
-    _OutcomeKind(Outcome.NEW, "+", "new in the template"),
+_KINDS = (  # each with its sign and what it means, in the order in which a person has to know
+    (Outcome.CONFLICT, "✗", "both changed it: you resolve it"),
+    (Outcome.MERGED, "±", "the template's change and yours, together"),
+    (Outcome.MOVED, "→", "moved, with your changes in it"),
+    (Outcome.DELETED, "\N{MINUS SIGN}", "no longer in the template"),
+    (Outcome.KEPT, "=", "yours stays; the template's change is not applied"),
+    (Outcome.UPDATED, "↑", "as in the template; you had not changed it"),
+    (Outcome.NEW, "+", "the template adds it"),
 )
 
 
@@ -120,17 +112,14 @@ def pairs(update: Update) -> Iterator[Pair]:
 
 def groups(update: Update, repository: Repository) -> tuple[FileGroup, ...]:
     """The files of each outcome, conflicts first."""
-    found = (
-        (kind, [each for each in update.proposal.files if each.outcome is kind.outcome])
-        for kind in _KINDS
-    )
-    return tuple(_group(kind, files, repository) for kind, files in found if files)
-
-
-def _group(kind: _OutcomeKind, files: Sequence[FileOutcome], repository: Repository) -> FileGroup:
-    plural = "s" if kind.outcome is Outcome.CONFLICT and len(files) > 1 else ""
-    rows = tuple(_row(each, repository) for each in files)
-    return FileGroup(str(kind.outcome), kind.sign, f"{kind.outcome}{plural}", kind.meaning, rows)
+    found = []
+    for outcome, sign, meaning in _KINDS:
+        files = [each for each in update.proposal.files if each.outcome is outcome]
+        if files:
+            plural = "s" if outcome is Outcome.CONFLICT and len(files) > 1 else ""
+            rows = tuple(_row(each, repository) for each in files)
+            found.append(FileGroup(str(outcome), sign, f"{outcome}{plural}", meaning, rows))
+    return tuple(found)
 
 
 def _row(each: FileOutcome, repository: Repository) -> FileRow:

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from bootstrap.project.diffs import Patch
-from bootstrap.show import diff_lines, diff_panels, terminal
+from bootstrap.show import diff_panels, terminal
 from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.page_file import markdown
 from bootstrap.show.text import escape
@@ -19,7 +19,8 @@ def split(diff: str) -> list[str]:
 
 def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
     return [
-        (line.kind, line.before, line.after, line.text) for line in diff_lines.read(split(text))
+        (line.kind, line.before, line.after, line.text)
+        for line in diff_panels.read_patch(split(text))
     ]
 
 
@@ -55,13 +56,13 @@ def test_only_a_newline_ends_a_line() -> None:
 def test_what_differs_between_a_line_and_its_successor_is_marked(
     gone: str, new: str, differing: tuple[str, str]
 ) -> None:
-    _, before, after = diff_lines.read(split(f"@@ -1 +1 @@\n-{gone}\n+{new}\n"))
+    _, before, after = diff_panels.read_patch(split(f"@@ -1 +1 @@\n-{gone}\n+{new}\n"))
     assert (before.text, after.text) == (gone, new)
     assert (before.marked, after.marked) == differing
 
 
 def test_lines_that_are_not_as_many_are_not_compared() -> None:
-    lines = diff_lines.read(split("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n"))
+    lines = diff_panels.read_patch(split("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n"))
     assert not any(line.marked for line in lines)
 
 
@@ -70,7 +71,7 @@ def test_each_line_of_a_conflict_says_whose_it_is() -> None:
         "@@ -1,3 +1,9 @@\n+=======\n+<<<<<<< 0123abc\n mine\n+||||||| 4567def\n+was\n+=======\n"
         "+theirs\n+>>>>>>> 89ab\n after\n+>>>>>>> quoted\n"
     )
-    read = [(line.origin, line.text) for line in diff_lines.read_conflict(split(diff))][1:]
+    read = [(line.origin, line.text) for line in diff_panels.read_conflict(split(diff))][1:]
     assert read == [
         ("", "======="),
         ("marker", "<<<<<<< yours"),
@@ -97,7 +98,7 @@ def test_a_page_has_room_for_so_many_lines_and_says_what_it_left_out() -> None:
         (100, 501, 600),
         (0, 601, 600),
     ]
-    (line,) = diff_lines.read(split(f"+{'x' * 5000}\n"))
+    (line,) = diff_panels.read_patch(split(f"+{'x' * 5000}\n"))
     assert line.text == "x" * 400 + " … 4600 more characters"
 
 

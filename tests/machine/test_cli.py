@@ -101,3 +101,33 @@ def test_a_traceback_is_shown_on_request_only(shop: Shop, tmp_path: Path) -> Non
     loud = shop.headstart("plan", "--project", str(tmp_path), "--debug")
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in loud.stderr
+
+
+COMMANDS = (
+    *("new", "presets", "versions", "status", "update", "drift", "feature add", "feature remove"),
+    *("fleet status", "fleet update", "up", "plan", "doctor", "vendor", "capture", "check"),
+    *("journal", "undo", "explain"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_reports_offers_json(shop: Shop, command: str) -> None:
+    assert "--json" in shop.headstart(*command.split(), "--help").stdout
+
+
+def test_an_old_name_of_an_option_is_understood_and_hidden(shop: Shop) -> None:
+    told = shop.headstart("up", "--help").stdout
+    assert "--verify" in told
+    assert "--prove" not in told
+    refused = shop.headstart("up", "--prove", "--only", "coffee")
+    assert "coffee" in refused.stderr, "nothing is said of the option"
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_reader_that_goes_away_is_no_error_of_ours(shop: Shop, form: tuple[str, ...]) -> None:
+    process = shop.start("plan", *form)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 1
