@@ -123,7 +123,7 @@ class Toolchain:
     ] = ()
     migrations: Annotated[MigrationsTable | None, "The migrations of the database."] = None
     ide: Annotated[
-        tuple[Literal["pycharm", "vscode"], ...], "The IDEs that shall know the interpreter."
+        tuple[Literal["pycharm", "vscode"], ...], "The IDEs that get to know the interpreter."
     ] = ()
     http_client: Annotated[HttpClientTable | None, "The files of Postman and .http clients."] = None
     proof: Annotated[
