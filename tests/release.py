@@ -73,10 +73,16 @@ def _acceptable(package: Path, version: str, *, again: bool) -> tuple[int, ...]:
 
 def _copy_sources(root: Path, commit: str | None, folder: Path) -> None:
     source = _committed(root, commit) if commit else template.from_checkout(root)
-    for file in source.files or template.all_files(source.root):
+    for file in source.files or _all_files(source.root):
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source.root / file, target)
+
+
+def _all_files(root: Path) -> tuple[Path, ...]:
+    """The template's files in a folder that holds nothing else."""
+    kept = (root / template.CONFIG, *(root / template.CONTENT).rglob("*"))
+    return tuple(sorted(path.relative_to(root) for path in kept if path.is_file()))
 
 
 def _committed(root: Path, name: str) -> template.Template:

@@ -1,24 +1,26 @@
-"""The commands that make projects, and know what they are made from."""
+"""The commands that create projects, and show what they are created from."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bootstrap.commands.machine import bring_up
-from bootstrap.commands.options import AsJson, form
+from bootstrap.commands import ReportCommand
+from bootstrap.commands.machine import run_up
+from bootstrap.show.report import Report
 
 app = typer.Typer()
 
-_NEW_HELP = """Make a new project at DEST.
+_NEW_HELP = """Create a new project at DEST.
 
-Asks only what is left open; every answer can be given beforehand. The project appears complete,
-with its first commit, or not at all.
+Asks only for answers that are missing. The project appears complete, with its first commit, or not
+at all.
 
 \b
 Examples:
-  headstart new shop                                     ask what is open
+  headstart new shop                                     ask for what is missing
   headstart new shop --defaults                          ask nothing
   headstart new shop --preset custom                     start from a preset, ask the rest
   headstart new shop --defaults --data python_version=3.13.0
@@ -31,37 +33,38 @@ An answer is taken from the first of these that has it:
 
 \b
 Exit codes:
-  0    the project is made
-  1    it could not be made
-  4    refused: DEST is taken, or its folder cannot be written to
-  64   an answer cannot be used, or questions are open and there is no terminal
-  130  interrupted: nothing was made
+  0    the project was created
+  1    it could not be created
+  4    refused: DEST is taken, or its folder is not writable
+  64   an answer is invalid, or answers are missing and there is no terminal
+  130  interrupted: nothing was created
 """
 
 
-@app.command(help=_NEW_HELP, short_help="Make a new project.")
+@app.command(cls=ReportCommand, help=_NEW_HELP, short_help="Create a new project.")
 def new(
-    dest: Annotated[
-        Path, typer.Argument(metavar="DEST", help="The project's folder: new, or empty.")
-    ],
+    dest: Annotated[Path, typer.Argument(metavar="DEST", help="Project folder: new, or empty.")],
     preset: Annotated[
-        str | None, typer.Option(help="What to start from; `headstart presets` lists them.")
+        str | None, typer.Option(help="Preset to start from (see `headstart presets`).")
     ] = None,
     data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; can be repeated.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
     ] = None,
-    data_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Answers in YAML.")] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing.")] = False,
+    data_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file with answers.")
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Ask nothing; use the defaults.")
+    ] = False,
     version: Annotated[
         str | None,
-        typer.Option(metavar="TAG", help="A released template; `headstart versions` lists them."),
+        typer.Option(metavar="TAG", help="Template version (see `headstart versions`)."),
     ] = None,
-    up: Annotated[bool, typer.Option("--up", help="Then bring this machine up for it.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    from bootstrap import console
+    up: Annotated[bool, typer.Option("--up", help="Then run `headstart up` in it.")] = False,
+) -> Iterator[Report]:
     from bootstrap.project import asking, questions, template
     from bootstrap.project.destination import acceptable
+    from bootstrap.show import project as views
 
     path = acceptable(dest)
     source = template.find(version) if version else template.locate()
@@ -72,28 +75,28 @@ def new(
     from bootstrap.project.new import create
 
     created = create(path, answers, source)
-    console.show_created(created, answers, source, form(as_json))
+    yield views.created(created, answers, source)
     if up:
         from bootstrap.machine.apply import Options
 
-        # A new project is proven whatever was proven at its place before.
-        bring_up(created.path, form(as_json), Options(verify="always"))
-    console.show_next(dest, "make dev" if up else "make up && make test", form(as_json))
+        # A new project is verified even if another one at its path was.
+        yield run_up(created.path, Options(verify="always"))
+    yield views.next_command(dest, "make dev" if up else "make up && make test")
 
 
-@app.command(short_help="List the presets a project can start from.")
-def presets(as_json: AsJson = False) -> None:
+@app.command(cls=ReportCommand, short_help="List the presets.")
+def presets() -> Report:
     """List the presets a project can start from, and what each adds."""
-    from bootstrap import console
     from bootstrap.project import questions, template
+    from bootstrap.show import project as views
 
-    console.show_presets(questions.load(template.locate().config).presets, form(as_json))
+    return views.presets(questions.load(template.locate().config).presets)
 
 
-@app.command(short_help="List the template versions in this package.")
-def versions(as_json: AsJson = False) -> None:
+@app.command(cls=ReportCommand, short_help="List the template versions in this package.")
+def versions() -> Report:
     """List the released template versions in this package, oldest first."""
-    from bootstrap import console
     from bootstrap.project import releases
+    from bootstrap.show import project as views
 
-    console.show_versions([each.version for each in releases.released()], form(as_json))
+    return views.versions([each.version for each in releases.released()])

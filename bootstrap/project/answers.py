@@ -1,4 +1,4 @@
-"""Every question answered, from what was given and what follows from it.
+"""Answer every question from the provided values and what follows from them.
 
 `resolve` is pure: the same questions and given values always yield the same answers. Asking a
 person is nothing but giving one more value and resolving again.
@@ -19,7 +19,7 @@ from bootstrap.project.values import NotAValue, format_value, parse_value
 
 
 class SourcedValue(NamedTuple):
-    """A value as it was given or found, and where it comes from, in words."""
+    """A value, and where it comes from in words."""
 
     value: Value
     source: str
@@ -46,12 +46,11 @@ class Answer:
 
     @property
     def shown_value(self) -> str:
-        """The value as a person would write it."""
         return format_value(self.value)
 
 
 class AnswerProblem(NamedTuple):
-    """A given value that cannot be used, and the rule that it breaks."""
+    """A provided value that cannot be used, and the rule that it breaks."""
 
     name: str
     rule: str
@@ -62,28 +61,28 @@ class AnswerProblem(NamedTuple):
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to all questions, and what is wrong with the given values."""
+    """The answers to all questions, and the problems with the provided values."""
 
     all: tuple[Answer, ...]
     problems: tuple[AnswerProblem, ...] = ()
 
     @property
     def values(self) -> dict[str, Value]:
-        """The value of every question, the computed ones included."""
+        """The value of every question, computed ones included."""
         return {answer.question.name: answer.value for answer in self.all}
 
     @property
     def shown(self) -> tuple[Answer, ...]:
-        """The answers a person may see: those that apply and are no secret."""
+        """The answers to show: those that apply and are not secret."""
         return tuple(a for a in self.all if a.applies and not a.question.secret)
 
     @property
     def open(self) -> tuple[Answer, ...]:
-        """The answers still to be confirmed, in the order to ask."""
+        """The answers to confirm, in the order to ask."""
         return tuple(answer for answer in self.all if answer.open)
 
     def usable(self) -> "Answers":
-        """These answers, if all of them keep the rules; else everything that is wrong at once."""
+        """Return these answers if all keep their rules; else raise with all problems at once."""
         broken = tuple(
             AnswerProblem(answer.question.name, f"{answer.breaks}: give another value")
             for answer in self.all
@@ -147,7 +146,7 @@ _FALSE = frozenset({"", "n", "no", "f", "false", "off", "~", "null", "none"})
 
 
 class Expressions:
-    """Evaluates expressions with one template's Jinja options; each text is compiled once."""
+    """Evaluates expressions with one template's Jinja options; compiles each text once."""
 
     def __init__(self, options: Mapping[str, Value]) -> None:
         given = {
@@ -160,7 +159,6 @@ class Expressions:
         self._compiled: dict[str, Template] = {}
 
     def render(self, text: str, context: Mapping[str, Value]) -> str:
-        """The text with its expressions replaced by their values."""
         try:
             if text not in self._compiled:
                 self._compiled[text] = self._environment.from_string(text)
@@ -174,7 +172,7 @@ class Expressions:
 
 
 def truth(value: Value) -> bool:
-    """Copier's own reading of a value as true or false: too lenient for what people give."""
+    """Read a value as true or false as Copier does: too lenient for provided values."""
     try:
         return bool(float(value))  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -190,14 +188,14 @@ def truth(value: Value) -> bool:
 
 @dataclass(frozen=True)
 class _Asking:
-    """One question in the light of the answers before it."""
+    """One question, in the light of the answers before it."""
 
     question: Question
     expressions: Expressions
     before: Mapping[str, Value]
 
     def answer(self, given: SourcedValue | None) -> Answer | None:
-        """The given value as the answer, None where nothing was given."""
+        """The provided value as the answer; None if there is none."""
         if given is None:
             return None
         if not self._holds(self.question.when):
@@ -208,7 +206,7 @@ class _Asking:
         return Answer(self.question, value, given.source)
 
     def default(self, candidates: Sequence[SourcedValue]) -> Answer:
-        """What the question is answered with while nobody answers it."""
+        """The answer while nobody has given one."""
         applies = self._holds(self.question.when)
         is_open = applies and self._holds(self.question.ask)
         for value, source in candidates if applies else ():

@@ -32,17 +32,17 @@ class AnswersFile:
 
     @property
     def number(self) -> tuple[int, ...] | None:
-        """Its number, where it is a release."""
+        """The version's number, if it is a release."""
         return releases.number(self.version)
 
     @property
     def provided(self) -> dict[str, SourcedValue]:
-        """The answers, as given ones."""
+        """The answers as provided values."""
         return {name: SourcedValue(value, "recorded") for name, value in self.answers.items()}
 
 
 def locate(folder: Path) -> Path:
-    """The project that `folder` is in."""
+    """Find the project that `folder` is in."""
     above = (folder, *folder.parents)
     # A git that was killed may have left the file out of the folder, but not out of the commit.
     for holds in (_on_disk, _committed):
@@ -64,7 +64,7 @@ def _committed(folder: Path) -> bool:
 
 
 def load(repository: Repository) -> AnswersFile:
-    """What the checked-out commit has; a change that is not committed is refused."""
+    """Read the file of the checked-out commit; refuse changes that are not committed."""
     name = repository.prefix + ANSWERS
     shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
     if shown.code != 0:
@@ -82,7 +82,6 @@ def load(repository: Repository) -> AnswersFile:
 
 
 def parse(text: str) -> AnswersFile:
-    """The content of an answers file."""
     if any(line.startswith(_MARKERS) for line in text.splitlines()):
         raise _unusable(
             "a merge left its conflict markers in it",
@@ -104,7 +103,7 @@ def parse(text: str) -> AnswersFile:
 
 
 def base_answers(file: AnswersFile, questions: Questionnaire, folder_name: str) -> Answers:
-    """The answers to the questions of the template that the project came from."""
+    """Answer the questions of the template that the project came from."""
     answers = resolve(questions, file.provided, folder_name=folder_name)
     if answers.problems:
         raise _unusable(*(f"edited by hand? {problem}" for problem in answers.problems))
@@ -114,7 +113,7 @@ def base_answers(file: AnswersFile, questions: Questionnaire, folder_name: str) 
 def still_asked(
     file: AnswersFile, questions: Questionnaire, data: ProvidedAnswers, folder_name: str
 ) -> tuple[ProvidedAnswers, tuple[str, ...]]:
-    """The answers for newer questions, and the names of recorded ones that they no longer ask."""
+    """The answers for newer questions, and the names of those that are no longer asked."""
     kept = {name: each for name, each in file.provided.items() if name in questions.names}
     resolved = resolve(questions, {**kept, **data}, folder_name=folder_name)
     unasked = {answer.question.name for answer in resolved.all if not answer.applies}
@@ -149,7 +148,7 @@ def require_unedited(
 
 
 def _changed_by_hand(repository: Repository) -> str:
-    """The commit that last changed the answers, empty where that was an update."""
+    """The commit that last changed the answers; empty if that was an update."""
     name = repository.prefix + ANSWERS
     logged = repository.git("log", "-1", f"--format=%H {BY_HEADSTART}", "--", name)
     commit, _, by_update = logged.partition(" ")

@@ -1,4 +1,4 @@
-"""Applying an update, and going on with it when its conflicts are resolved.
+"""Apply an update, and continue it when its conflicts are resolved.
 
 What is underway is written down first, so that after any interruption `--abort` knows what the
 project was, and every file that may have been touched.
@@ -23,7 +23,7 @@ _QUIET = (
 
 
 def apply(scratch: ScratchRepository, proposal: Proposal, before: str, after: str) -> UpdateState:
-    """Make the update a commit, or leave its conflicts for a person to resolve."""
+    """Commit the update, or leave its conflicts to be resolved."""
     repository = scratch.repository
     require_clean_paths(repository, proposal.touched)
     scratch.keep(proposal.theirs, proposal.head)
@@ -43,7 +43,7 @@ def apply(scratch: ScratchRepository, proposal: Proposal, before: str, after: st
 
 
 def proceed(repository: Repository) -> str:
-    """Commit what a person has resolved; the new commit."""
+    """Commit the resolved conflicts; return the new commit."""
     reached = update_state.stage(repository, update_state.require_underway(repository))
     if reached is Stage.DONE:  # git cherry-pick --continue, or git commit, has done it
         update_state.clear(repository)
@@ -66,7 +66,7 @@ def proceed(repository: Repository) -> str:
 
 
 def unresolved(repository: Repository) -> tuple[str, ...]:
-    """The paths with a conflict that is open, or with its markers still in the text."""
+    """The paths with an open conflict, or with conflict markers left in the text."""
     unmerged = repository.differing("--diff-filter=U")
     staged = repository.differing("--cached", "--diff-filter=d")
     marked = {name for name in staged if _is_marked(repository.top / name)}
@@ -88,7 +88,7 @@ def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) 
 
 
 def _require_as_proposed(repository: Repository, proposal: Proposal, started: UpdateState) -> None:
-    """What was shown is what was done; where git has done anything else, it is taken back."""
+    """Undo the update if git did anything else than was shown."""
     if repository.git("rev-parse", "HEAD^{tree}") == proposal.merged:
         return
     rollback.restore(repository, started)

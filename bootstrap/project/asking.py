@@ -39,14 +39,14 @@ _COPIERS_OWN = frozenset({"_commit", "_src_path"})
 def provided_answers(
     *, data: Sequence[str], data_file: Path | None, preset: str | None
 ) -> ProvidedAnswers:
-    """All given answers: `--data` (the last one wins) before `--preset` before the data file."""
+    """Collect the answers: `--data` (the last one wins), `--preset`, then the data file."""
     from_file = _file_answers(data_file) if data_file else {}
     from_preset = {"preset": SourcedValue(preset, "--preset")} if preset else {}
     return {**from_file, **from_preset, **parse_pairs(data)}
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, SourcedValue]:
-    """The answers in `name=value` arguments."""
+    """Parse `name=value` arguments."""
     split = [pair.partition("=") for pair in pairs]
     malformed = ["".join(parts) for parts in split if not parts[0] or not parts[1]]
     if malformed:
@@ -59,7 +59,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, SourcedValue]:
 
 
 def _file_answers(path: Path) -> dict[str, SourcedValue]:
-    """The answers in a YAML file, such as the `.copier-answers.yml` of another project."""
+    """Read a YAML file, such as the `.copier-answers.yml` of another project."""
     return {
         str(name): SourcedValue(value, path.name)
         for name, value in _load(path).items()
@@ -89,13 +89,13 @@ def _unusable(path: Path, *why: str) -> UsageError:
 
 
 def resolver(questionnaire: Questionnaire, path: Path, environ: Mapping[str, str]) -> Resolve:
-    """How the given values become the answers of a new project at `path` on this machine."""
+    """A function that resolves the answers of a new project at `path` on this machine."""
     candidates = _machine_candidates(environ)
     return partial(resolve, questionnaire, folder_name=path.name, candidates=candidates)
 
 
 def _machine_candidates(environ: Mapping[str, str]) -> Candidates:
-    """Better defaults than the template's: the Pythons that are here, pyenv's newest first."""
+    """Better defaults than the template's: the installed Pythons, pyenv's newest first."""
     built = pyenv.final_versions(pyenv.root(environ))
     return {
         "python_version": (
@@ -108,7 +108,7 @@ def _machine_candidates(environ: Mapping[str, str]) -> Candidates:
 def resolve_answers(
     resolve_provided: Resolve, provided: ProvidedAnswers, *, defaults: bool
 ) -> Answers:
-    """The final answers: `defaults` asks nothing, and without a terminal nothing can be asked."""
+    """Resolve the final answers. `defaults` asks nothing; a terminal is needed to ask."""
     answers = resolve_provided(provided)
     if answers.problems or defaults:
         return answers.usable()
@@ -135,7 +135,7 @@ def _require_closed(answers: Answers) -> None:
 
 
 def ask_open(resolve_provided: Resolve, provided: ProvidedAnswers) -> Answers:
-    """Ask one open question after the other, each in the light of the answers before it."""
+    """Ask the open questions one by one, each in the light of the answers before it."""
     answers = resolve_provided(provided)
     while answers.open and not answers.problems:
         answer = answers.open[0]
@@ -147,7 +147,7 @@ def ask_open(resolve_provided: Resolve, provided: ProvidedAnswers) -> Answers:
 
 
 def _validation(resolve_provided: Resolve, provided: ProvidedAnswers, name: str) -> Validate:
-    """True for a good answer, else the rule that it breaks (the form questionary wants)."""
+    """A check in questionary's form: True, or the rule that a value breaks."""
 
     def validate(value: Value) -> bool | str:
         problems = resolve_provided({**provided, name: SourcedValue(value, "asked")}).problems
@@ -157,7 +157,7 @@ def _validation(resolve_provided: Resolve, provided: ProvidedAnswers, name: str)
 
 
 def _ask(answer: Answer, validate: Validate) -> Value:
-    """Ask until the answer keeps the question's rules. Ctrl-C and Ctrl-D are KeyboardInterrupt."""
+    """Ask until the answer keeps its rules. Ctrl-C and Ctrl-D raise KeyboardInterrupt."""
     try:
         value: Value = _widget(answer, validate).unsafe_ask()
     except EOFError:

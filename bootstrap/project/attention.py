@@ -14,6 +14,7 @@ import yaml
 
 from bootstrap.project import locks, revisions
 from bootstrap.project.locks import PackageChange
+from bootstrap.project.revisions import Texts
 from bootstrap.project.trees import Change, ScratchRepository, Tree
 from bootstrap.revision import parse_revision
 
@@ -21,11 +22,9 @@ _EXAMPLE = ".env.example"
 _PINS = (".python-version", "toolchain.yml")
 _SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
-Texts = Mapping[str, str]  # by path, as seen from the project
-
 
 class ValueChange(NamedTuple):
-    """Something that was one thing and is another, and the file that says so."""
+    """A value before and after, and the file that states it."""
 
     name: str
     before: str
@@ -34,7 +33,7 @@ class ValueChange(NamedTuple):
 
 
 class Migration(NamedTuple):
-    """A revision that came: its id, what it says it does, and its file."""
+    """A new revision: its id, title and file."""
 
     id: str
     title: str
@@ -42,7 +41,7 @@ class Migration(NamedTuple):
 
 
 class SettingsChange(NamedTuple):
-    """The settings that come and go for a person's own `.env`, which an update does not touch."""
+    """Settings that a person's own `.env` may need or no longer needs."""
 
     new: tuple[str, ...]
     gone: tuple[str, ...]
@@ -50,7 +49,7 @@ class SettingsChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Attention:
-    """What of an update is for people; all paths are as seen from the project."""
+    """What people must know of an update; paths are relative to the project."""
 
     defaults: tuple[ValueChange, ...] = ()
     removed: tuple[str, ...] = ()
@@ -60,12 +59,12 @@ class Attention:
 
     @property
     def machine(self) -> bool:
-        """Whether a machine that was up is not so any more."""
+        """Whether machines have to be brought up again."""
         return bool(self.pins or self.packages or self.migrations)
 
 
 def settings_change(scratch: ScratchRepository, base: Tree, theirs: Tree) -> SettingsChange:
-    """The settings that come and go between the `.env.example` of two renders."""
+    """Compare the `.env.example` of two renders."""
     before, after = (
         _settings(scratch.texts(tree, [_EXAMPLE]).get(_EXAMPLE, "")) for tree in (base, theirs)
     )
@@ -76,7 +75,7 @@ def settings_change(scratch: ScratchRepository, base: Tree, theirs: Tree) -> Set
 
 
 def needed_attention(scratch: ScratchRepository, before: str, after: str) -> Attention:
-    """What differs for people between two commits or trees of the project."""
+    """Compare two commits or trees of the project."""
     repository = scratch.repository
     mine = tuple(
         Change(each.kind, repository.path(each.old), repository.path(each.new))
@@ -89,7 +88,7 @@ def needed_attention(scratch: ScratchRepository, before: str, after: str) -> Att
 
 
 def attention_to(changes: tuple[Change, ...], before: Texts, after: Texts) -> Attention:
-    """The same, of the texts of the changed files and of the pins on either side."""
+    """The same, from the texts of the changed files and of the pins on either side."""
     edited = {each.new: each.old for each in changes if each.kind != "D"}
     return Attention(
         defaults=tuple(
@@ -130,12 +129,12 @@ def _parser(path: str) -> Callable[[str], Mapping[str, str]] | None:
 
 
 def _settings(example: str) -> dict[str, str]:
-    """Each setting in the text of an `.env.example`, behind a # as well, and its value there."""
+    """The settings in an `.env.example` and their values, commented-out ones included."""
     return {match[1]: match[2].strip() for match in _SETTING.finditer(example)}
 
 
 def settings_defaults(source: str) -> dict[str, str]:
-    """The defaults of a class of settings, as they are written; by the names of the variables."""
+    """The defaults of a settings class, as written, by the names of the variables."""
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -149,7 +148,7 @@ def settings_defaults(source: str) -> dict[str, str]:
 
 
 def _default(value: ast.expr) -> ast.expr:
-    """What is given to a field: `Field(default=3, gt=0)` and `Field(3, gt=0)` give 3."""
+    """The default of a field: `Field(default=3, gt=0)` and `Field(3, gt=0)` have 3."""
     if isinstance(value, ast.Call) and ast.unparse(value.func) == "Field":
         named = {each.arg: each.value for each in value.keywords}
         return named.get("default") or (value.args[0] if value.args else value)
@@ -186,7 +185,7 @@ def _pip(text: str) -> str:
 
 
 def _packages(edited: Mapping[str, str], before: Texts, after: Texts) -> tuple[PackageChange, ...]:
-    """Of the lock with most in it: what the developers install."""
+    """The changes of the lock that has most: the developers'."""
     for name in reversed(locks.GROUPS):
         if name in edited:
             return locks.changes(before.get(edited[name], ""), after.get(name, ""))

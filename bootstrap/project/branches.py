@@ -1,4 +1,4 @@
-"""An update on a branch of its own, whatever is going on in the work tree: that is not touched.
+"""Put an update on a branch of its own, without touching the work tree.
 
 The branch appears with its commit or not at all, and one that is there already is never moved.
 """
@@ -20,7 +20,7 @@ from bootstrap.project.update_state import remove_locks
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch that holds an update, and how many commits somebody has put on top of it."""
+    """A branch that holds an update, and the number of commits on top of it."""
 
     name: str
     commit: str
@@ -29,12 +29,11 @@ class Branch:
 
 
 def default_name(version: str) -> str:
-    """What the branch of an update is called where nobody names it."""
     return f"headstart/update-{version.removeprefix('v')}"
 
 
 def check_name(name: str) -> None:
-    """Refuse what git would not take for a branch."""
+    """Refuse a name that git does not accept for a branch."""
     if git.call("check-ref-format", "--branch", name, cwd=Path("/")).code != 0:
         raise UsageError(
             f"git takes no branch of the name {name!r}.",
@@ -43,20 +42,19 @@ def check_name(name: str) -> None:
 
 
 def name_in(repository: Repository, name: str) -> str:
-    """Its name there: projects that share a repository have a branch each."""
+    """The branch's name in a repository: projects that share one have a branch each."""
     folder = re.sub(r"[^\w-]+", "-", repository.prefix).strip("-")
     return f"{name}-{folder}" if folder else name
 
 
 def checked_out(repository: Repository) -> str:
-    """The branch that is checked out, else its commit."""
+    """The branch that is checked out; if none is, the commit."""
     words = ("symbolic-ref", "--quiet", "--short", "HEAD")
-    found = git.call(*words, cwd=repository.top)
-    return found.out.strip() or repository.head()[:10]
+    return git.query(*words, cwd=repository.top) or repository.head()[:10]
 
 
 def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str) -> Branch:
-    """Put a clean update on the new branch `name`, or find that it is there."""
+    """Put a clean update on the new branch `name`, unless it is there already."""
     repository = scratch.repository
     remove_locks(repository, f"refs/heads/{name}")
     if existing := _existing(scratch, proposal, name):
@@ -71,7 +69,7 @@ def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str
 
 
 def _existing(scratch: ScratchRepository, proposal: Proposal, name: str) -> Branch | None:
-    """The branch, where it begins with this very update of what is checked out."""
+    """The branch, if it begins with this update of the checked-out commit."""
     ref = f"refs/heads/{name}"
     known = git.commit_id(ref, scratch.repository.top)
     if not known:

@@ -12,19 +12,19 @@ _HEADING = re.compile(r"^## +(?:v?(\d+\.\d+\.\d+)|(Unreleased))\b.*$", re.MULTIL
 
 
 class Section(NamedTuple):
-    """What changed in one version, newest change last."""
+    """What changed in one version."""
 
     version: str
     text: str
 
     @property
     def headline(self) -> str:
-        """Its first paragraph, as one line."""
+        """The first paragraph as one line."""
         return " ".join(self.text.partition("\n\n")[0].split())
 
 
 def all_sections(package: Path = _PACKAGE) -> tuple[Section, ...]:
-    """The sections, in the order of the file; none where there is no changelog."""
+    """The sections in the order of the file; none if there is no changelog."""
     for path in (package.parent / "CHANGELOG.md", package / "CHANGELOG.md"):
         if path.is_file():
             return parse_changelog(path.read_text(encoding="utf-8"))
@@ -32,7 +32,6 @@ def all_sections(package: Path = _PACKAGE) -> tuple[Section, ...]:
 
 
 def parse_changelog(text: str) -> tuple[Section, ...]:
-    """The sections of a changelog."""
     found = list(_HEADING.finditer(text))
     ends = [match.start() for match in found[1:]] + [len(text)]
     return tuple(

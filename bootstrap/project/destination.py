@@ -1,9 +1,9 @@
 """Where a new project goes: whether it may, and how it gets there in one piece.
 
-A project is prepared in a hidden *workshop* folder and then moved into place. A new destination's
-workshop is beside it, and the move is one atomic rename. A destination that exists and is empty may
-be a mount point or somebody's current folder, and is kept: its workshop is inside, and the entries
-of the project move one by one. A list of them lets the next run take back what a killed run moved.
+A project is prepared in a hidden *staging* folder and then moved into place. A new destination's
+staging folder is beside it, and the move is one atomic rename. A destination that exists and is
+empty may be a mount point or the current folder, and is kept: its staging folder is inside, and
+the entries of the project move one by one. A list of them lets the next run undo a killed move.
 """
 
 import errno
@@ -37,13 +37,13 @@ def acceptable(destination: Path) -> Path:
 
 
 def home(path: Path) -> Path:
-    """The folder that holds the workshop: the destination if it exists, else the one above."""
+    """Where the staging folder is: in the destination if it exists, else beside it."""
     return path if path.is_dir() else path.parent
 
 
 @contextmanager
-def workshop(path: Path) -> Iterator[Path]:
-    """A hidden folder to prepare the project in, gone afterwards whatever happens."""
+def staging(path: Path) -> Iterator[Path]:
+    """A hidden folder to prepare the project in; it is removed in any case."""
     folder = home(path) / f"{_prefix(path)}{os.getpid()}-{secrets.token_hex(4)}"
     try:  # from before it is there, or an interruption in between would leave it
         folder.mkdir(mode=0o700)
@@ -53,7 +53,7 @@ def workshop(path: Path) -> Iterator[Path]:
 
 
 def move_into_place(project: Path, path: Path) -> None:
-    """Move the prepared project from its workshop to its destination, never over anything there."""
+    """Move the prepared project to its destination, never over anything there."""
     try:
         if project.parent.parent == path:
             _move_entries(project, path)
@@ -117,7 +117,7 @@ def _prefix(path: Path) -> str:
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Remove the workshops of runs that were killed; those of running ones are theirs."""
+    """Remove the staging folders of killed runs."""
     prefix = _prefix(path)
     pattern = f"{glob.escape(prefix)}*"
     for folder in (*path.parent.glob(pattern), *path.glob(pattern)):
@@ -127,7 +127,7 @@ def _clear_leftovers(path: Path) -> None:
 
 
 def _runs(process: int) -> bool:
-    if process == os.getpid():  # reused: this run has no workshop yet (in a container, often 1)
+    if process == os.getpid():  # reused: this run has none yet (in a container, often 1)
         return False
     try:
         os.kill(process, 0)
@@ -144,12 +144,12 @@ def _remove(folder: Path, path: Path) -> None:
 
 
 def _record(folder: Path, names: list[str]) -> None:
-    """Write the list of what is being moved, in one piece."""
+    """Note what is being moved."""
     write_atomically(folder / _MOVED, json.dumps(names), mode=0o600)
 
 
 def _take_back(folder: Path, path: Path) -> None:
-    """Undo an unfinished move: what is on the list and not in the workshop was moved."""
+    """Undo an unfinished move: listed entries that are not in the staging folder were moved."""
     record = folder / _MOVED
     if not record.is_file():
         return

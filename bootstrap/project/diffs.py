@@ -1,4 +1,4 @@
-"""The text of what an update changes: for each side all its diffs, by one git process."""
+"""The diffs of an update: one git process reads all those of a side."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -16,14 +16,14 @@ _BEGINNING = re.compile(r"^diff --git ", re.MULTILINE)
 
 
 class Git(Protocol):
-    """git, where the trees can be read."""
+    """Runs git where the trees can be read."""
 
     def __call__(self, *arguments: str) -> str: ...
 
 
 @dataclass(frozen=True)
 class Patch:
-    """What changed in one file: names, modes in git's words, and hunks where it is text."""
+    """The change of one file: names, git's modes, and hunks if it is text."""
 
     old: str
     new: str
@@ -34,12 +34,12 @@ class Patch:
 
 @dataclass(frozen=True)
 class Side:
-    """The patches of one side, found by either name of their file."""
+    """The patches of one side."""
 
     patches: tuple[Patch, ...]
 
     def of(self, *names: str) -> Patch | None:
-        """The patch of the first name that has one; a file's name now goes before its old one."""
+        """The patch of the first name that has one; new names go before old ones."""
         by_name = {each.old: each for each in self.patches}
         by_name |= {each.new: each for each in self.patches}
         return next((by_name[name] for name in names if name in by_name), None)
@@ -47,18 +47,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Diffs:
-    """What the template changes, what you have changed since base, and what becomes of yours."""
+    """The changes of the template, of the project since base, and of the result."""
 
     template: Side
     yours: Side
     result: Side
 
 
-UNREAD = Diffs(Side(()), Side(()), Side(()))
-
-
 def update_diffs(git: Git, proposal: Proposal) -> Diffs:
-    """The diffs of an update; files that are only yours are left out."""
+    """Read the diffs of an update, without the files that only the project has."""
     return Diffs(
         template=side(git, proposal.before, proposal.after),
         yours=side(git, proposal.before, proposal.head, "--diff-filter=a"),
@@ -67,7 +64,7 @@ def update_diffs(git: Git, proposal: Proposal) -> Diffs:
 
 
 def side(git: Git, before: str, after: str, *options: str) -> Side:
-    """The patches between two trees."""
+    """Read the patches between two trees."""
     words = ("diff-tree", "-r", "-p", "--raw", "-z", *RENAMES, *_AS_TEXT, *options)
     listed, _, text = git(*words, before, after).partition("\0\0")
     # Every line of a file's content has a sign before it, so none can look like a beginning.
@@ -76,7 +73,7 @@ def side(git: Git, before: str, after: str, *options: str) -> Side:
 
 
 def _patches(listed: Iterable[str], sections: Iterator[str]) -> Iterator[Patch]:
-    """One for each entry: `:MODE MODE BLOB BLOB STATUS`, its name, and a second one if renamed."""
+    """Read raw entries (`:MODE MODE BLOB BLOB STATUS`, one or two names) with their sections."""
     words = iter(listed)
     for about in words:
         if not about:

@@ -1,4 +1,4 @@
-"""Finding the projects in the folders that a person names."""
+"""Find the projects in folders."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def find(folders: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def repository_of(project: Path) -> Path:
-    """The work tree that a project seems to be in, found without git."""
+    """Guess a project's work tree, without running git."""
     above = (project, *project.parents)
     return next((folder for folder in above if (folder / ".git").exists()), project)
 
@@ -42,7 +42,7 @@ def _projects(top: Path) -> Iterator[Path]:
 
 
 def _is_ours(answers: Path) -> bool:
-    """Whether a project says that it is of this template, even in answers that are broken."""
+    """Whether a project is of this template, even if its answers are broken."""
     try:
         return bool(_OURS.search(answers.read_text(encoding="utf-8", errors="replace")))
     except OSError:
@@ -50,7 +50,7 @@ def _is_ours(answers: Path) -> bool:
 
 
 def _is_entered(folder: Path, *, in_project: bool) -> bool:
-    """Whether projects of a person can be in there: not in caches, packages and test data."""
+    """Whether to look for projects in a folder: not in caches, packages and test data."""
     name = folder.name
     if name.startswith(".") or name == "node_modules" or (in_project and name == "tests"):
         return False

@@ -20,7 +20,7 @@ _KINDS = {"D": "deleted", "M": "edited", "R": "moved", "T": "edited"}
 
 @dataclass(frozen=True)
 class Exemption:
-    """A difference that is meant: where, why, and until when (for good where that is None)."""
+    """An accepted difference: where, why, and until when (None: permanently)."""
 
     path: str
     reason: str
@@ -57,7 +57,6 @@ class Drift:
 
     @property
     def unaccepted(self) -> tuple[Drifted, ...]:
-        """Those that nobody has accepted."""
         return tuple(each for each in self.files if not each.accepted)
 
 
@@ -65,7 +64,7 @@ class Drift:
 def measured(
     project: Project, to: Target, today: date
 ) -> Iterator[tuple[ScratchRepository, Drift]]:
-    """The project's drift, and which of it the target changes too; with its scratch repository."""
+    """Measure the drift, and which of it the target changes too."""
     accepted = exemptions(project.path)
     repository = project.repository
     with scratch_repository(repository) as scratch:
@@ -88,29 +87,26 @@ def measured(
 def _split_formatted(
     scratch: ScratchRepository, changes: Iterable[Change], base: Tree, here: Tree
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """The changes of files of the template, and the paths where nothing but formatting is one."""
+    """Split the changes: those of content, and the paths that differ only in formatting."""
     repository = scratch.repository
     mine = [each for each in changes if each.kind != "A" and each.old.startswith(repository.prefix)]
-    edited = (each for each in mine if each.kind == "M" and _same_mode(each, base, here))
-    formatted = formatted_only(scratch, edited, base, here)
+    edited = (each for each in mine if each.kind == "M")
+    same_mode = (each for each in edited if base[each.old].mode == here[each.new].mode)
+    formatted = formatted_only(scratch, same_mode, base, here)
     paths = sorted(repository.path(change.new) for change in formatted)
     return tuple(change for change in mine if change not in formatted), tuple(paths)
-
-
-def _same_mode(change: Change, base: Tree, here: Tree) -> bool:
-    return base[change.old].mode == here[change.new].mode
 
 
 def judged(
     files: Iterable[Drifted], exemptions: Iterable[Exemption], today: date
 ) -> tuple[Drifted, ...]:
-    """The same files, with the reason where one is accepted, or a note where that has run out."""
+    """Mark accepted files with the reason, and those whose acceptance is over with a note."""
     known = tuple(exemptions)
     return tuple(_judged(each, known, today) for each in files)
 
 
 def exemptions(project: Path) -> tuple[Exemption, ...]:
-    """What the project's `.headstart/drift.yml` accepts."""
+    """Read what the project's `.headstart/drift.yml` accepts."""
     path = project / EXCEPTIONS
     if not path.is_file():
         return ()

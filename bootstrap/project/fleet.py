@@ -31,7 +31,7 @@ class FleetEnding(StrEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """What to do with one project: look at it, or put its update on a branch, named or not."""
+    """What to do with one project: look at it, or put its update on a branch."""
 
     path: Path
     to: str | None = None
@@ -41,7 +41,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why nothing else is known of a project, and what to do."""
+    """Why a project has no status, and what to do."""
 
     what: str
     why: tuple[str, ...]
@@ -50,7 +50,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class ProjectStatus:
-    """What is known of one project. `behind` are the versions it has not got yet."""
+    """The status of one project. `behind` are the versions that it does not have yet."""
 
     path: Path
     ending: FleetEnding = FleetEnding.FAILED
@@ -67,13 +67,13 @@ class ProjectStatus:
 
 
 def project_statuses(works: Sequence[Work], jobs: int) -> Iterator[ProjectStatus]:
-    """The status of each, in the order in which they are done; `jobs` of them at once."""
+    """Work on `jobs` projects at once; yield each status when it is done."""
     for work, done in pool.each(project_status, works, jobs=jobs, key=_key):
         yield _crashed(work, done) if isinstance(done, Crash) else done
 
 
 def _key(work: Work) -> Path:
-    """Two updates in one repository go one after the other; looking is never in the way."""
+    """Updates in one repository go one after the other; looking can always run."""
     return discovery.repository_of(work.path) if work.on_branch else work.path
 
 
@@ -88,7 +88,7 @@ def _crashed(work: Work, crash: Crash) -> ProjectStatus:
 
 
 def project_status(work: Work) -> ProjectStatus:
-    """The status of one project after the work. Whatever fails is part of it, not raised."""
+    """Work on one project. A failure is part of its status, and never raised."""
     known = ProjectStatus(work.path)
     try:
         _require_project(work.path)
@@ -121,7 +121,7 @@ def _require_project(path: Path) -> None:
 
 
 def _target(project: Project, to: str | None) -> Target | None:
-    """Where its update leads; nowhere for a project that is there, or further, already."""
+    """The target of the update; None if the project has it already, or a newer one."""
     wanted = releases.number(to) if to else None
     if wanted and (project.answers_file.number or ()) > wanted:
         return None

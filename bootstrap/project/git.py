@@ -1,4 +1,4 @@
-"""Running git so that the caller's environment cannot point it at another repository."""
+"""Run git so that the process environment cannot point it at another repository."""
 
 import os
 import shutil
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError
 
-# What Headstart does with git depends on no hook, ignore list, line-ending rule, colour or signing
-# key of this machine; and no background process of git outlives it.
+# What git prints depends on no setting of this machine.
+_PLAIN = ("-c", "color.ui=false", "-c", "log.showSignature=false")
+# What Headstart does with git depends on no hook, ignore list, line-ending rule or signing key of
+# this machine; and no background process of git outlives it.
 ISOLATED = (
-    *("-c", "color.ui=false"),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.excludesFile=/dev/null"),
     *("-c", "core.autocrlf=false"),
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
-    *("-c", "log.showSignature=false"),
     *("-c", "maintenance.auto=false"),
 )
 
@@ -47,32 +47,26 @@ class GitError(HeadstartError):
 
 
 def available() -> bool:
-    """Whether there is a git that answers (Apple's placeholder without its tools does not)."""
-    try:
-        run("--version", cwd=Path("/"))
-    except GitError:
-        return False
-    return True
+    """Whether git runs (Apple's placeholder without its tools does not)."""
+    return bool(query("--version", cwd=Path("/")))
 
 
 @dataclass(frozen=True)
 class GitResult:
-    """How a git process ended, and what it printed."""
-
     code: int
     out: str
     err: str
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """The lines of its standard error."""
+        """The lines of standard error."""
         return tuple(line for line in self.err.splitlines() if line.strip())
 
 
 def run(
     *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
 ) -> str:
-    """Run git in `cwd` and return what it printed, without the final newline."""
+    """Run git in `cwd`; return its output without the final newline."""
     finished = call(*arguments, cwd=cwd, environ=environ, given=given)
     if finished.code != 0:
         raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors)
@@ -82,12 +76,12 @@ def run(
 def call(
     *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
 ) -> GitResult:
-    """Run git in `cwd`, with `environ` besides and `given` on its standard input."""
+    """Run git in `cwd`, with `environ` added and `given` on standard input."""
     executable = shutil.which("git")
     if executable is None:
         raise GitError("git is not installed.", next=("install git, then run this again",))
     finished = subprocess.run(
-        [executable, *arguments],
+        [executable, *_PLAIN, *arguments],
         cwd=cwd,
         env={**environment(os.environ), **(environ or {})},
         input=given.encode("utf-8", "surrogateescape"),
@@ -97,56 +91,54 @@ def call(
     return GitResult(finished.returncode, _text(finished.stdout), _text(finished.stderr))
 
 
+def query(*arguments: str, cwd: Path) -> str:
+    """Run git in `cwd`; return its output, or nothing if it fails or is not installed."""
+    try:
+        return run(*arguments, cwd=cwd)
+    except GitError:
+        return ""
+
+
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for git: nothing that redirects it, no prompt, no write that is not asked."""
+    """The process environment for git: nothing redirects it, and it never prompts."""
     kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or k in _KEPT}
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 def is_top_level(folder: Path) -> bool:
     """Whether `folder` itself, not a folder above it, is a git work tree."""
-    try:
-        top = run("rev-parse", "--show-toplevel", cwd=folder)
-    except GitError:
-        return False
-    return Path(top).resolve() == folder.resolve()
+    top = query("rev-parse", "--show-toplevel", cwd=folder)
+    return bool(top) and Path(top).resolve() == folder.resolve()
 
 
 def is_inside_work_tree(folder: Path) -> bool:
-    """Whether git already looks after `folder`."""
-    try:
-        return run("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
-    except GitError:
-        return False
+    return query("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
 
 
 def commit_id(name: str, cwd: Path) -> str:
-    """The id of the commit that a name stands for; empty where git knows none."""
-    return call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd).out.strip()
+    """The id of the commit with that name; empty if there is none."""
+    return query("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd)
 
 
 def identity(folder: Path) -> tuple[str, ...]:
-    """The options that say who commits in `folder`: none where git knows the user."""
-    try:
-        for role in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-            run("-c", "user.useConfigOnly=true", "var", role, cwd=folder)
-    except GitError:
-        return HEADSTART_IDENTITY
-    return ()
+    """The options that set who commits in `folder`; none if git knows the user."""
+    words = ("-c", "user.useConfigOnly=true", "var")
+    roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
+    return () if all(query(*words, role, cwd=folder) for role in roles) else HEADSTART_IDENTITY
 
 
 def split_paths(output: str) -> frozenset[str]:
-    """The paths in what git prints with `-z`."""
+    """Split what git prints with `-z`."""
     return frozenset(path for path in output.split("\0") if path)
 
 
 def _text(output: bytes) -> str:
-    """The very characters: Python's text mode would make a line's end of each carriage return."""
+    """Decode exactly: Python's text mode would change carriage returns."""
     return output.decode("utf-8", "surrogateescape")
 
 
 def _verb(arguments: tuple[str, ...]) -> str:
-    """The subcommand among the arguments, past the `-c key=value` before it."""
+    """The subcommand: the first argument after any `-c key=value`."""
     words = iter(arguments)
     for word in words:
         if word == "-c":

@@ -19,7 +19,7 @@ Locked = Mapping[str, tuple[Requirement, ...]]
 
 
 class PackageChange(NamedTuple):
-    """A package whose locked versions differ; empty where it was not, or is no more."""
+    """A package's locked version before and after; empty where it is not locked."""
 
     name: str
     before: str
@@ -41,7 +41,7 @@ def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...
 
 
 def changes(before: str, after: str) -> tuple[PackageChange, ...]:
-    """The packages that differ between two locks, by name."""
+    """Compare two locks; the changed packages by name."""
     old, new = _locked(before), _locked(after)
     found = [PackageChange(n, _versions(old, n), _versions(new, n)) for n in sorted({*old, *new})]
     return tuple(each for each in found if each.before != each.after)
@@ -58,7 +58,7 @@ def _wanted(pyproject: str, group: str | None) -> Iterator[Requirement]:
 def _grouped(
     groups: Mapping[str, list[object]], name: str, above: frozenset[str]
 ) -> Iterator[Requirement]:
-    """A group's requirements, and those of the groups that it includes (PEP 735)."""
+    """A group's requirements, with those of the groups that it includes (PEP 735)."""
     for each in groups.get(name, []) if name not in above else []:
         if isinstance(each, str):
             yield Requirement(each)
@@ -89,7 +89,7 @@ def _versions(locked: Locked, name: str) -> str:
 
 
 def dependencies_edited(template: str, project: str) -> bool:
-    """Whether the second pyproject.toml wants other packages than the first."""
+    """Whether two texts of pyproject.toml ask for different packages."""
     try:
         return _dependencies(tomllib.loads(template)) != _dependencies(tomllib.loads(project))
     except ValueError:  # what cannot be read may want anything
@@ -113,7 +113,7 @@ def _table(document: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def _sorted(value: object) -> object:
-    """The value without the order of its lists, which decides nothing."""
+    """Sort all lists: their order decides nothing."""
     if isinstance(value, dict):
         return {name: _sorted(item) for name, item in value.items()}
     return sorted(map(str, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What an update leaves alone, decided before anything is merged.
+"""What an update leaves alone, decided before the merge.
 
 A path is masked by making *base* and *theirs* agree on it: then the merge sees no change of the
 template there, and what the user has stays.
@@ -53,7 +53,7 @@ class MaskedSides:
 
 
 def seeded_once(scratch: ScratchRepository, source: Template, files: Tree) -> frozenset[str]:
-    """The files that a template seeds once: by `_skip_if_exists`, as Copier understands it."""
+    """The files that a template seeds once: Copier's `_skip_if_exists`."""
     document = yaml.safe_load(source.config.read_text(encoding="utf-8"))
     patterns = document.get("_skip_if_exists") or []
     return scratch.matching(patterns, files) if patterns else frozenset()
@@ -83,7 +83,7 @@ def apply_masks(
 
 
 def _missed(path: str, why: Kept, base: Tree, theirs: Tree) -> bool:
-    """Whether the template has a change that does not arrive there."""
+    """Whether the template has a change that does not arrive."""
     gone_in_both = why is Kept.DELETED and path not in theirs
     return base.get(path) != theirs.get(path) and not gone_in_both
 
@@ -98,7 +98,7 @@ def _kept(base: Tree, ours: Tree, masks: Masks, yours: Iterable[Change]) -> dict
 
 
 def _renamed_away(kept: Mapping[str, Kept], template: Iterable[Change]) -> dict[str, Kept]:
-    """What the template has renamed: its new name is kept away like its old one."""
+    """What the template renamed: the new name is masked like the old one."""
     return {
         change.new: kept[change.old]
         for change in template

@@ -8,6 +8,7 @@ renames, binaries and modes does the rest. Nothing here touches the repository.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bootstrap.project import git, locks, masks, revisions, syntax
 from bootstrap.project.answers_file import ANSWERS
@@ -18,7 +19,7 @@ from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 @dataclass(frozen=True)
 class Renders:
-    """The two renders, and which paths the template seeds once and never touches again."""
+    """The two renders, and the paths that the template seeds once."""
 
     base: Tree
     theirs: Tree
@@ -45,7 +46,6 @@ class Proposal:
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
-        """The files that a person has to resolve."""
         return tuple(each for each in self.files if each.outcome is Outcome.CONFLICT)
 
     @property
@@ -55,42 +55,31 @@ class Proposal:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many files each outcome has."""
+        """The number of files by outcome."""
         found = [each.outcome for each in self.files]
         return {str(kind): found.count(kind) for kind in Outcome if kind in found}
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """The two renders at their place in the repository, the ids of those trees, and yours."""
-
-    base: Tree
-    theirs: Tree
-    ours: Tree
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class _Commits:
-    """The three commits of a merge; ours is what is checked out, on top of base."""
-
-    base: str
-    theirs: str
-    ours: str
+class _Commit(NamedTuple):
+    id: str
+    files: Tree
 
 
 def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
-    """Merge what changed between the renders into what is checked out."""
+    """Merge the changes between the renders into what is checked out."""
     head = scratch.repository.head()
-    placed = _place(scratch, head, renders)
-    masked = _mask(scratch, head, placed, renders.seeded)
-    commits = _commit(scratch, head, masked, message)
-    merged, complaints = _merge(scratch, commits, placed.ours, masked.theirs)
-    result = scratch.changes(commits.ours, merged.tree)
+    here = _Commit(head, scratch.tree(head))
+    before, after = (
+        rendered_tree(scratch, files, here.files) for files in (renders.base, renders.theirs)
+    )
+    before, after = _with_revisions(scratch, before, after, here.files)
+    masked = _mask(scratch, before, after, here, renders.seeded)
+    base, theirs, ours = _commits(scratch, masked, here, message)
+    merged, complaints = _merge(scratch, ours, theirs)
+    result = scratch.changes(ours.id, merged.tree)
     sides = Sides(
-        template=scratch.changes(commits.base, commits.theirs),
-        yours=scratch.changes(commits.base, commits.ours),
+        template=scratch.changes(base.id, theirs.id),
+        yours=scratch.changes(base.id, ours.id),
         result=result,
         conflicts=merged.conflicts,
         kept=masked.kept,
@@ -100,9 +89,9 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     changed = {path for change in result for path in (change.old, change.new)}
     return Proposal(
         head=head,
-        before=placed.before,
-        after=placed.after,
-        theirs=commits.theirs,
+        before=scratch.write(before),
+        after=scratch.write(after),
+        theirs=theirs.id,
         merged=merged.tree,
         files=outcomes(sides),
         touched=frozenset(changed | merged.conflicts.keys()),
@@ -112,25 +101,23 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
 
 
 def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
-    """A render at its place in the repository, with everything outside the project as it is."""
+    """A render at its place in the repository, with all other files as they are."""
     prefix = scratch.repository.prefix
     outside = {path: entry for path, entry in whole.items() if not path.startswith(prefix)}
     return {**outside, **{f"{prefix}{path}": entry for path, entry in files.items()}}
 
 
-def _place(scratch: ScratchRepository, head: str, renders: Renders) -> _Placed:
-    ours = scratch.tree(head)
-    base, theirs = (rendered_tree(scratch, each, ours) for each in (renders.base, renders.theirs))
-    base, theirs = _with_revisions(scratch, base, theirs, ours)
-    return _Placed(base, theirs, ours, scratch.write(base), scratch.write(theirs))
-
-
 def _mask(
-    scratch: ScratchRepository, head: str, placed: _Placed, seeded: frozenset[str]
+    scratch: ScratchRepository,
+    base: Tree,
+    theirs: Tree,
+    here: _Commit,
+    seeded: frozenset[str],
 ) -> MaskedSides:
-    prefix = scratch.repository.prefix
-    base, theirs, ours = placed.base, placed.theirs, placed.ours
-    template, yours = (scratch.changes(placed.before, side) for side in (placed.after, head))
+    prefix, ours = scratch.repository.prefix, here.files
+    before = scratch.write(base)
+    template = scratch.changes(before, scratch.write(theirs))
+    yours = scratch.changes(before, here.id)
     changed = {change.old for change in template}
     of_both = [each for each in yours if each.kind in "MR" and each.old in changed]
     what = Masks(
@@ -150,7 +137,7 @@ def _mask(
 def formatted_only(
     scratch: ScratchRepository, changes: Iterable[Change], before: Tree, after: Tree
 ) -> frozenset[Change]:
-    """Those after which a file has another text, which says the same."""
+    """The changes that alter a file's text, but not its meaning."""
     pairs = {change: (before[change.old], after[change.new]) for change in changes}
     plain = {
         change: (one.blob, other.blob)
@@ -186,7 +173,7 @@ def _with_revisions(
 
 
 def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
-    """The texts of a tree's revisions, by their paths."""
+    """The texts of a tree's revisions, by path."""
     place = re.compile(re.escape(scratch.repository.prefix + revisions.VERSIONS) + r"[^/]+\.py")
     texts = scratch.texts(tree, filter(place.fullmatch, tree))
     return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
@@ -200,28 +187,36 @@ def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> 
     return before is None or now is None or locks.dependencies_edited(before, now)
 
 
-def _commit(scratch: ScratchRepository, head: str, masked: MaskedSides, message: str) -> _Commits:
+def _commits(
+    scratch: ScratchRepository, masked: MaskedSides, here: _Commit, message: str
+) -> tuple[_Commit, _Commit, _Commit]:
+    """The commits of the merge: base, and theirs and ours on top of it."""
     who = git.identity(scratch.repository.top)  # a cherry-pick keeps its author
     base = scratch.commit(scratch.write(masked.base), "The template as it was")
     theirs = scratch.commit(scratch.write(masked.theirs), message, base, who=who)
-    return _Commits(base, theirs, scratch.commit(f"{head}^{{tree}}", "The project", base))
+    ours = scratch.commit(f"{here.id}^{{tree}}", "The project", base)
+    return (
+        _Commit(base, masked.base),
+        _Commit(theirs, masked.theirs),
+        _Commit(ours, here.files),
+    )
 
 
 def _merge(
-    scratch: ScratchRepository, commits: _Commits, ours: Tree, theirs: Tree
-) -> tuple[Merged, Mapping[str, str]]:
-    """The merge, made again without the files whose merged text would not be valid."""
-    merged = scratch.merge(commits.ours, commits.theirs)
-    complaints = _complaints(scratch, ours, theirs, merged)
+    scratch: ScratchRepository, ours: _Commit, theirs: _Commit
+) -> tuple[Merged, dict[str, str]]:
+    """Merge; repeat it without the files whose merged text would be invalid."""
+    merged = scratch.merge(ours.id, theirs.id)
+    complaints = _complaints(scratch, ours.files, theirs.files, merged)
     if complaints:
-        merged = scratch.merge(commits.ours, commits.theirs, complaints)
+        merged = scratch.merge(ours.id, theirs.id, complaints)
     return merged, complaints
 
 
 def _complaints(
     scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
 ) -> dict[str, str]:
-    """What is wrong with texts that merged cleanly, where both sides had a valid one."""
+    """What is wrong with merged texts that were valid on both sides."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
@@ -237,7 +232,7 @@ def _complaints(
 
 
 def invalid(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
-    """What is wrong with each file that is not valid."""
+    """What is wrong with the invalid files, by path."""
     known = {p: each.blob for p, each in tree.items() if each.is_plain and syntax.is_known(p)}
     contents = scratch.contents(known.values())
     complaints = {path: syntax.complaint(path, contents[blob]) for path, blob in known.items()}

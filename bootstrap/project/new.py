@@ -1,4 +1,4 @@
-"""Making a new project with its first commit: it appears complete, or not at all."""
+"""Make a new project with its first commit: it appears complete, or not at all."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 from bootstrap.project.answers import Answers
-from bootstrap.project.destination import acceptable, home, move_into_place, workshop
+from bootstrap.project.destination import acceptable, home, move_into_place, staging
 from bootstrap.project.renders import render
 from bootstrap.project.template import Template
 
@@ -19,7 +19,7 @@ _NOT_THE_USER = (
 
 @dataclass(frozen=True)
 class History:
-    """What git knows of a new project; `notes` say what is not as one would expect."""
+    """A new project's git history; `notes` say what is unusual about it."""
 
     repository: bool
     branch: str | None = None
@@ -29,7 +29,7 @@ class History:
 
 @dataclass(frozen=True)
 class Created:
-    """A new project: where it is, how many files were rendered, and what git knows of it."""
+    """A new project: its path, the number of rendered files, and its history."""
 
     path: Path
     files: int
@@ -40,7 +40,7 @@ def create(destination: Path, answers: Answers, template: Template) -> Created:
     """Render `template` with `answers` at `destination` and begin its history."""
     path = acceptable(destination)
     try:
-        with workshop(path) as folder:
+        with staging(path) as folder:
             project = folder / path.name
             render(template, answers, project)
             files = sum(not file.is_dir() for file in project.rglob("*"))
@@ -57,7 +57,7 @@ def create(destination: Path, answers: Answers, template: Template) -> Created:
 
 
 def _begin_history(project: Path, parent: Path, message: str) -> History:
-    """Make `project` a repository with one commit, unless `parent` is in one or there is no git."""
+    """Create a repository with one commit, unless there is one already, or no git."""
     if not git.available():
         return History(False, notes=("git is not installed: no repository, no first commit",))
     if git.is_inside_work_tree(parent):

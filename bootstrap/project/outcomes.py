@@ -11,8 +11,6 @@ from bootstrap.project.trees import Change
 
 
 class Outcome(StrEnum):
-    """What becomes of a file."""
-
     NEW = "new"
     UPDATED = "updated"
     MERGED = "merged"
@@ -53,7 +51,7 @@ _WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "change
 
 
 def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
-    """Every file that the template changes, and every one that has a conflict; by path."""
+    """Every file that the template changes or that has a conflict, by path."""
     mine = {change.old: change for change in sides.yours if change.kind != "A"}
     files = [
         outcome
@@ -68,7 +66,7 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
 
 
 def advice(each: FileOutcome, path: str) -> str:
-    """What to do about a conflict, in one line, with the path as it is typed in the project."""
+    """How to resolve a conflict, in one line; `path` is relative to the project."""
     name = shlex.quote(path)
     if each.reason == _DELETED_BY_TEMPLATE:
         return f"keep yours: git add {name} · let it go: git rm {name}"
@@ -130,7 +128,7 @@ def _kept(path: str, why: Kept) -> FileOutcome:
 
 
 def _unexplained(sides: Sides, seen: set[str]) -> list[FileOutcome]:
-    """Files of yours that the merge moves or cannot place, though the template has none there."""
+    """Files of yours that the merge moves or cannot place, unknown to the template."""
     conflicts = [
         FileOutcome(path, "", "changed", Outcome.CONFLICT, _kind(kinds))
         for path, kinds in sides.conflicts.items()

@@ -1,8 +1,8 @@
-"""Work on many things at once, in processes of their own.
+"""Work on many items at once, in worker processes.
 
-Rendering changes the environment and the folder of its process, and keeps it busy with Python, so
-threads would be in each other's way. A pool of the standard library is lost with its first worker
-that dies; here the one thing that the worker had in hand is.
+Rendering changes the environment and the folder of its process, and keeps Python busy, so threads
+would be in each other's way. A pool of the standard library breaks with the first worker that
+dies; here only that worker's item is lost.
 """
 
 import multiprocessing
@@ -27,13 +27,13 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Crash:
-    """A worker died with something in hand; `code` is its exit code, negative for a signal."""
+    """A worker died during its work; `code` is its exit code, negative for a signal."""
 
     code: int
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -83,8 +83,6 @@ class _Worker(Generic[_Item, _Result]):
 
 @dataclass
 class _Pool(Generic[_Item, _Result]):
-    """The workers: those that work on something, and those that wait."""
-
     work: Callable[[_Item], _Result]
     jobs: int
     busy: dict[_Worker[_Item, _Result], _Item] = field(default_factory=dict)
@@ -101,7 +99,7 @@ class _Pool(Generic[_Item, _Result]):
             worker.connection.send(item)
 
     def results(self) -> Iterator[tuple[_Item, _Result | Crash]]:
-        """What is done now. Does not wait for long: a signal may have come to another thread."""
+        """The results so far. Waits only briefly: a signal may have come to another thread."""
         ready = set(wait([worker.connection for worker in self.busy], _GLANCE))
         for worker in [each for each in self.busy if each.connection in ready]:
             item = self.busy.pop(worker)
@@ -115,7 +113,7 @@ class _Pool(Generic[_Item, _Result]):
                 yield item, result
 
     def end(self) -> None:
-        """End all workers; those in the middle of something clear up first."""
+        """End all workers; those that are busy clean up first."""
         workers = [*self.busy, *self.idle]
         for worker in workers:
             worker.process.terminate()

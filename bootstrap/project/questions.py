@@ -19,7 +19,7 @@ _KEYS = _NEEDED | {
 
 
 class TemplateError(HeadstartError):
-    """The template itself is wrong; the person who renders it cannot help it."""
+    """The template itself is wrong; its user cannot fix it."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -31,8 +31,6 @@ class TemplateError(HeadstartError):
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer to choose, and how it reads."""
-
     label: str
     value: Value
 
@@ -68,14 +66,13 @@ class Preset:
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """All questions in the order they are asked, and the Jinja options they are evaluated with."""
+    """All questions in the order to ask them, and the options of their Jinja."""
 
     questions: tuple[Question, ...]
     jinja_options: Mapping[str, Value]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The questions' names, in order."""
         return tuple(question.name for question in self.questions)
 
     @property
@@ -95,7 +92,7 @@ def load(config: Path) -> Questionnaire:
 
 
 def parse(document: Mapping[str, Value]) -> Questionnaire:
-    """The questions in the content of a `copier.yml`: every key without a leading underscore."""
+    """Parse the content of a `copier.yml`: every key without a leading underscore."""
     if not isinstance(document, Mapping):
         raise TemplateError("copier.yml is not a mapping")
     options = document.get("_envops") or {}
@@ -125,7 +122,7 @@ def _question(name: str, details: Value) -> Question:
 
 
 def _check_keys(name: str, details: Mapping[str, Value]) -> None:
-    """Refuse what Copier knows and we do not: better than answering differently in silence."""
+    """Refuse what only Copier knows, rather than answer differently in silence."""
     unknown = sorted(details.keys() - _KEYS)
     if unknown:
         raise TemplateError(f"the question {name} uses {', '.join(unknown)}, unknown to Headstart")

@@ -23,7 +23,7 @@ _TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
 
 
 class Release(NamedTuple):
-    """One released template: its number, and its commit in the bundle, a digest of all of it."""
+    """One released template: its number, and its commit in the bundle."""
 
     number: tuple[int, ...]
     commit: str
@@ -40,7 +40,7 @@ class Release(NamedTuple):
 
 
 def number(version: str) -> tuple[int, ...] | None:
-    """The number in 0.2.0 or v0.2.0; None where it is no release's."""
+    """The number in 0.2.0 or v0.2.0; None if it is not a release's."""
     found = versions.numbers(version.removeprefix("v"))
     return found if len(found) == 3 else None  # noqa: PLR2004
 

@@ -1,6 +1,6 @@
-"""Making a project's locks anew with its own `make lock`, as a commit of their own.
+"""Make a project's locks again with its own `make lock`, in a commit of their own.
 
-It runs on a copy of what is committed, so that whatever ends it leaves no half of a lock behind.
+It runs on a copy of what is committed, so that an interruption leaves no half-written lock.
 """
 
 import os
@@ -25,32 +25,31 @@ _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 @dataclass(frozen=True)
 class ProjectTools:
-    """A project's own tools here: its venv, and the process environment of its commands."""
+    """A project's own tools: its venv, and the process environment of its commands."""
 
     venv: Path
     environ: Mapping[str, str]
 
     @property
     def there(self) -> bool:
-        """Whether there is a venv at all."""
+        """Whether the venv exists."""
         return (self.venv / "bin/python").exists()
 
     def run(self, *argv: str, cwd: Path, log: Path) -> CommandResult:
-        """Run a command of the project to its end."""
         environ = {name: value for name, value in self.environ.items() if name not in _OF_MAKE}
         return processes.run(argv, environ=environ, cwd=cwd, log=log)
 
 
 @dataclass(frozen=True)
 class Relocked:
-    """New locks: their commit, empty where nothing has changed, and what differs."""
+    """New locks: their commit (empty if nothing changed), and the changed packages."""
 
     commit: str
     changes: tuple[PackageChange, ...]
 
 
 def relock(repository: Repository, tools: ProjectTools, version: str, log: Path) -> Relocked:
-    """Lock anew what is committed; raises HeadstartError where `make lock` fails."""
+    """Lock what is committed again; raises HeadstartError if `make lock` fails."""
     head = repository.head()
     with scratch_repository(repository) as scratch:
         tree = scratch.tree(head)
@@ -74,7 +73,7 @@ def relock(repository: Repository, tools: ProjectTools, version: str, log: Path)
 
 
 def finish(repository: Repository) -> None:
-    """Take over the locks that are ready; also those that an interrupted run has left so."""
+    """Take over finished locks, also those of an interrupted run."""
     ready = git.commit_id(_REF, repository.top)
     if not ready:
         return
@@ -88,9 +87,9 @@ def finish(repository: Repository) -> None:
 
 
 def _edited(repository: Repository, ready: str, paths: Iterable[str]) -> bool:
-    """Whether one of the files is neither as it was nor as it shall be."""
+    """Whether one of the files is neither in its old nor in its new state."""
     for path in paths:
-        held = git.call("hash-object", "--", path, cwd=repository.top).out.strip()
+        held = git.query("hash-object", "--", path, cwd=repository.top)
         known = {repository.git("rev-parse", f"{side}:{path}") for side in (f"{ready}^", ready)}
         if held not in known:
             return True
@@ -98,7 +97,7 @@ def _edited(repository: Repository, ready: str, paths: Iterable[str]) -> bool:
 
 
 def _locked(scratch: ScratchRepository, tools: ProjectTools, log: Path) -> Mapping[str, str]:
-    """The locks that `make lock` makes of a copy of the project."""
+    """Run `make lock` on a copy of the project; return the locks."""
     repository = scratch.repository
     with tempfile.TemporaryDirectory(prefix="headstart-lock-") as folder:
         copy = Path(folder, "project")
@@ -126,7 +125,7 @@ def _message(version: str, changes: tuple[PackageChange, ...]) -> str:
 
 
 def line(change: PackageChange) -> str:
-    """One package, in words."""
+    """Describe one change."""
     if not change.before:
         return f"{change.name} {change.after} comes"
     if not change.after:

@@ -60,7 +60,7 @@ def render(template: Template, answers: Answers, destination: Path) -> None:
 
 @contextmanager
 def _plain_folder(template: Template) -> Iterator[Path]:
-    """A folder with the template's own files and nothing else."""
+    """A folder with nothing but the template's own files."""
     if template.files is None:
         yield template.root
         return
@@ -114,7 +114,7 @@ def _failure(template: Template, error: Exception) -> HeadstartError:
 
 
 def rendered(scratch: ScratchRepository, source: Template, answers: Answers) -> Tree:
-    """A render, with what its files hold in the scratch repository."""
+    """Render, or take a known render; its files are in the scratch repository."""
     if not source.digest:
         return _rendered_now(scratch, source, answers)
     key = _key(source, answers, scratch.repository.hashing)
@@ -135,13 +135,13 @@ def _rendered_now(scratch: ScratchRepository, source: Template, answers: Answers
 
 
 def _key(source: Template, answers: Answers, hashing: str) -> str:
-    """A digest of all that a render follows from."""
+    """A digest of everything that a render depends on."""
     origin = (source.digest, source.version, answers.values)
     return _digest(repr((_FORM, hashing, origin, _installed())).encode()).decode()
 
 
 def _installed() -> list[str]:
-    """Copier, Jinja and what is installed beside them: names and versions, without an import."""
+    """Names and versions of Copier and its neighbours, without importing them."""
     copier = find_spec("copier")
     if copier is None or copier.origin is None:
         return []
@@ -149,7 +149,7 @@ def _installed() -> list[str]:
 
 
 def _read(place: Path) -> tuple[Tree, Pack] | None:
-    """A render that is known; None where it is not, or not all of it as it was written."""
+    """Read a known render; None if there is none, or if it is damaged."""
     try:
         digest, _, content = place.read_bytes().partition(b"\n")
     except OSError:
@@ -165,7 +165,7 @@ def _read(place: Path) -> tuple[Tree, Pack] | None:
 
 
 def _write(place: Path, tree: Tree, pack: Pack) -> None:
-    """Keep a render, if there is room; of two that keep it at once both are right."""
+    """Keep a render if there is room; of two concurrent writers both are right."""
     about = json.dumps([tree, len(pack.objects)]).encode()
     content = b"\n".join((about, pack.objects + pack.index))
     with suppress(OSError):

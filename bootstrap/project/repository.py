@@ -52,15 +52,14 @@ class Repository:
         return git.run(*git.ISOLATED, *arguments, cwd=self.top, environ=environ, given=given)
 
     def head(self) -> str:
-        """The commit that is checked out."""
         return self.git("rev-parse", "HEAD")
 
     def differing(self, *sides: str) -> frozenset[str]:
-        """The paths that differ between two commits, or as other arguments of `git diff` say."""
+        """The paths that `git diff` finds, between two commits for example."""
         return git.split_paths(self.git("diff", "--name-only", "--no-renames", "-z", *sides))
 
     def path(self, name: str) -> str:
-        """A path of the repository, as seen from the project."""
+        """A path of the repository, relative to the project."""
         return name.removeprefix(self.prefix)
 
 
@@ -108,7 +107,7 @@ def require_clean_index(repository: Repository) -> None:
 
 
 def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
-    """Refuse when the work tree holds changes, or files of yours, where an update would write."""
+    """Refuse if changes or files of yours are where an update would write."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
     listed = repository.git("status", *options).split("\0")
     names = [line[3:] for line in listed if line]
@@ -123,7 +122,7 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None
 
 @contextmanager
 def locked(repository: Repository) -> Iterator[None]:
-    """Only one Headstart at a time changes this work tree; a dead one holds no lock."""
+    """Let only one Headstart at a time change this work tree; a dead one holds no lock."""
     repository.notes.mkdir(exist_ok=True)
     with exclusive(repository.notes / "lock", _refuse):
         yield
@@ -160,11 +159,11 @@ def _overlap(name: str, path: str) -> bool:
 
 
 def _check_git() -> None:
-    said = git.run("--version", cwd=Path("/"))
-    numbers = re.search(r"(\d+)\.(\d+)", said)
+    version = git.run("--version", cwd=Path("/"))
+    numbers = re.search(r"(\d+)\.(\d+)", version)
     if numbers and tuple(map(int, numbers.groups())) < OLDEST_GIT:
         raise Refused(
-            f"This needs git {'.'.join(map(str, OLDEST_GIT))} or newer; here is {said}.",
+            f"This needs git {'.'.join(map(str, OLDEST_GIT))} or newer; here is {version}.",
             why=("older ones cannot merge without touching your files",),
             next=("install a newer git: brew install git, or your distribution's",),
         )

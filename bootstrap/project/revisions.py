@@ -15,7 +15,7 @@ from bootstrap.revision import Revision, heads_of, parse_revision
 VERSIONS = "migrate/versions/"
 HEAD = "migrate/HEAD"
 
-Texts = Mapping[str, str]
+Texts = Mapping[str, str]  # by path
 # On one line: what goes on below a bracket is not rewritten.
 _PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*[^(\[\s][ \t]*$", re.MULTILINE)
 _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
@@ -23,7 +23,7 @@ _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class RevisionFile(Revision):
-    """A revision, and the file of `migrate/versions` that it is."""
+    """A revision, and its file in `migrate/versions`."""
 
     path: str
     text: str
@@ -77,7 +77,7 @@ def _is_moved(base: RevisionFile, mine: RevisionFile) -> bool:
 
 
 def _lowered(each: RevisionFile, gone: Mapping[str, RevisionFile]) -> tuple[str, ...]:
-    """What a revision comes after, once those that are `gone` are taken out of the chain."""
+    """The parents of a revision once those that are `gone` are taken out of the chain."""
     below: dict[str, None] = {}
     for parent in each.parents:
         below |= dict.fromkeys(_lowered(gone[parent], gone) if parent in gone else (parent,))
@@ -109,7 +109,7 @@ def _after(each: RevisionFile, parents: tuple[str, ...]) -> RevisionFile:
 
 
 def _in_order(revisions: Iterable[RevisionFile]) -> Iterator[RevisionFile]:
-    """Each after those that the template has it after."""
+    """Each revision after its parents."""
     left = {each.id: each for each in revisions}
     while left:
         free = [each for each in left.values() if not left.keys() & set(each.parents)]

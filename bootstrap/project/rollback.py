@@ -1,7 +1,7 @@
-"""The way back from an update, while it is underway and when it is done.
+"""Undo an update, while it is underway or when it is done.
 
 Nothing is thrown away: where updates began is kept under `BACKUPS`, and what the files held when
-one was taken back becomes a commit under `RESCUES`.
+one was undone becomes a commit under `RESCUES`.
 """
 
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ _STAMP = "%Y%m%d-%H%M%S"
 
 
 def abort(repository: Repository) -> str:
-    """Bring back every file that the update touched, as it was before.
+    """Restore every file that the update touched.
 
-    What those files held is kept: the ref of a commit with it, empty where they held nothing new.
+    Returns the ref of a commit with what those files held; empty if that was nothing new.
     """
     state = update_state.require_underway(repository)
     if update_state.stage(repository, state) is Stage.DONE:
@@ -44,7 +44,7 @@ def abort(repository: Repository) -> str:
 
 
 def require_finished(repository: Repository) -> None:
-    """Refuse while an update is unfinished; one that git has finished or undone is none."""
+    """Refuse while an update is unfinished; one that git finished or undid is not."""
     state = update_state.underway(repository)
     if state is None:
         return
@@ -60,14 +60,14 @@ def require_finished(repository: Repository) -> None:
 
 
 def clear_interrupted(repository: Repository) -> None:
-    """Clear what an interrupted update has left, where `require_finished` lets it pass."""
+    """Clear what an interrupted update left, if `require_finished` accepts it."""
     if update_state.underway(repository):
         update_state.clear_locks(repository)
         update_state.clear(repository)
 
 
 def restore(repository: Repository, state: UpdateState) -> str:
-    """Bring back the files of an update; the ref of what they held, empty where that is known."""
+    """Restore the files of an update; return the ref of what they held, if that was new."""
     update_state.clear_locks(repository)
     rescue = _rescue(repository, state)
     touched = _touched(repository, state)
@@ -100,7 +100,7 @@ def _rescue(repository: Repository, state: UpdateState) -> str:
 
 
 def _changed_tree(repository: Repository, state: UpdateState) -> str:
-    """The tree with the touched files as they are on disk; empty where that is as before."""
+    """The tree with the touched files as they are on disk; empty if nothing changed."""
     index = {"GIT_INDEX_FILE": str(repository.notes / "rescue-index")}
     places = {path: repository.top / path for path in _touched(repository, state)}
     files = [path for path, it in places.items() if not it.is_dir() or it.is_symlink()]
@@ -114,7 +114,7 @@ def _changed_tree(repository: Repository, state: UpdateState) -> str:
 
 
 def _remove(top: Path, path: str) -> None:
-    """Remove a file that the update brought, and the folders that are empty without it."""
+    """Remove a file that the update brought, and the folders that it leaves empty."""
     (top / path).unlink(missing_ok=True)
     for folder in (top / path).parents:
         if folder == top or not folder.is_dir() or any(folder.iterdir()):
@@ -127,7 +127,7 @@ def _remove(top: Path, path: str) -> None:
 
 @dataclass(frozen=True)
 class Returned:
-    """An update that was taken back: where the project is now, and the ref that has it still.
+    """An undone update: where the project is now, and the ref that still has the update.
 
     `revisions` are the files of migrations that went with it.
     """
@@ -143,25 +143,25 @@ def backup_name(version: str, head: str) -> str:
 
 
 def backups(repository: Repository, *options: str) -> tuple[str, ...]:
-    """Where updates began, oldest first."""
+    """The refs to where updates began, oldest first."""
     words = ("for-each-ref", *options, "--format=%(refname)", BACKUPS)
     return tuple(repository.git(*words).splitlines())
 
 
 def backup_time(ref: str) -> datetime:
-    """When the update of a backup began, as its name says."""
+    """When the update of a backup began."""
     stamp = ref.removeprefix(f"{BACKUPS}/")[: len("20261122-204812")]
     return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
 
 
 def prune(repository: Repository) -> None:
-    """Keep the newest of those that lead back from here; what is elsewhere is not judged here."""
+    """Keep the newest backups that lead back from here, and all those of elsewhere."""
     for ref in backups(repository, "--merged", "HEAD")[:-KEPT]:
         repository.git("update-ref", "-d", ref)
 
 
 def newest(repository: Repository) -> str:
-    """Where the last update began that is still in what is checked out; empty where none is."""
+    """The backup of the last update that is still in what is checked out, or nothing."""
     head = repository.head()
     behind = backups(repository, "--merged", "HEAD")
     left = [ref for ref in behind if repository.git("rev-parse", ref) != head]
@@ -169,7 +169,7 @@ def newest(repository: Repository) -> str:
 
 
 def go_back(repository: Repository) -> Returned:
-    """Take back the newest update, when nothing but updates was committed since it began.
+    """Undo the newest update, if only updates were committed since it began.
 
     Every other file stays as it is, whether it is committed or not.
     """
@@ -197,7 +197,7 @@ def go_back(repository: Repository) -> Returned:
 
 
 def is_alone(repository: Repository, ref: str) -> bool:
-    """Whether nothing but updates was committed since then."""
+    """Whether only updates were committed since a backup."""
     return bool(ref) and not _commits_since(repository, ref)[1]
 
 

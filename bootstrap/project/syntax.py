@@ -1,4 +1,4 @@
-"""What a file's syntax says: whether a text is valid, and whether two differ in formatting alone.
+"""The syntax of files: whether a text is valid, and whether two differ in formatting alone.
 
 Two good changes can make one bad file, so merged texts are parsed. Two texts are the same when what
 a parser reads is the same, types and order included, and every comment is at its place. A doubt is
@@ -26,7 +26,7 @@ _INVALID = (ValueError, SyntaxError, tokenize.TokenError, yaml.YAMLError, Recurs
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML whose mappings have each key once, as everybody who reads it takes for granted."""
+    """Loads YAML whose mappings have each key only once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         named = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -36,12 +36,12 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def is_known(path: str) -> bool:
-    """Whether a file of that name can be valid or not."""
+    """Whether the syntax of a file with that name is known."""
     return PurePosixPath(path).suffix in _PARSERS
 
 
 def complaint(path: str, content: bytes) -> str:
-    """Why the content is not valid for a file of that name; empty where it is, or unknown."""
+    """Why the content is not valid; empty if it is, or if its syntax is unknown."""
     parse = _PARSERS.get(PurePosixPath(path).suffix)
     if parse is None:
         return ""
@@ -94,7 +94,7 @@ class Comment(NamedTuple):
 
 
 def same_content(path: str, before: bytes, after: bytes) -> bool:
-    """Whether the two contents of a file of that name differ in nothing but formatting."""
+    """Whether two contents of a file differ in nothing but formatting."""
     if before == after:
         return True
     essence = _ESSENCES.get(PurePosixPath(path).suffix, _lines)
@@ -141,7 +141,7 @@ def _python(text: str) -> object:
 
 @dataclass
 class _PythonText:
-    """The words and comments of a Python text, token by token."""
+    """The words and comments of a Python text."""
 
     words: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
@@ -180,7 +180,7 @@ class _PythonText:
 
 
 def _whole_strings(text: str) -> Iterator[tokenize.TokenInfo]:
-    """The tokens, where a string with expressions in it is one, as it was before Python 3.12."""
+    """The tokens; as before Python 3.12, an f-string is one of them."""
     inside = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         kind = tokenize.tok_name[token.type]
@@ -225,7 +225,7 @@ def _yaml(text: str) -> object:
 
 
 def _node(node: yaml.Node | None, known: dict[int, int]) -> object:
-    """A node as plain values: what it is, what it holds, and which earlier one it stands for."""
+    """A node as plain values; an alias is the number of its anchor's node."""
     if node is None:
         return None
     if id(node) in known:
@@ -243,7 +243,7 @@ _YAML_WORDS = (yaml.ScalarToken, yaml.AnchorToken, yaml.AliasToken, yaml.TagToke
 
 
 def _yaml_comments(text: str) -> Iterator[Comment]:
-    """What is between the tokens and begins with #, and what is behind the | of a block."""
+    """The comments between the tokens, and behind the | of a block."""
     words, end = 0, 0
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         start = token.start_mark.index

@@ -24,8 +24,8 @@ class Template:
     """One version of the template in a folder that holds `copier.yml` and `template/`.
 
     `version` is what the project's answers record. `files`, relative to `root`, are those that
-    belong to it where the folder may hold others (a checkout's caches); None means all of them.
-    `digest` stands for all that is in it, and is empty where that changes while a person works.
+    belong to it if the folder may hold others (a checkout's caches); None means all of them.
+    `digest` identifies its content, and is empty if that changes while a person works.
     """
 
     root: Path
@@ -36,17 +36,15 @@ class Template:
 
     @property
     def config(self) -> Path:
-        """The questions."""
         return self.root / CONFIG
 
 
 def locate(package: Path = _PACKAGE) -> Template:
-    """Find the template that a new project is rendered from where no version is named."""
+    """The template for a new project if no version is named."""
     return from_checkout(package.parent) if is_checkout(package) else newest(package)
 
 
 def newest(package: Path = _PACKAGE) -> Template:
-    """The newest release."""
     known = releases.released(package)
     if not known:
         raise HeadstartError(
@@ -58,7 +56,7 @@ def newest(package: Path = _PACKAGE) -> Template:
 
 
 def find(version: str, package: Path = _PACKAGE) -> Template:
-    """The template of that version: a release, HEAD, or a commit that this checkout knows."""
+    """The template of that version: a release, HEAD, or a commit of this checkout."""
     wanted = releases.number(version)
     for release in releases.released(package):
         if release.number == wanted:
@@ -78,23 +76,18 @@ def find(version: str, package: Path = _PACKAGE) -> Template:
 
 
 def is_checkout(package: Path = _PACKAGE) -> bool:
-    """Whether this package is run from its sources."""
+    """Whether this package runs from its sources."""
     return (package.parent / CONFIG).is_file()
 
 
 def from_checkout(root: Path) -> Template:
-    """The working tree of a checkout, under the version that plain Copier records for it."""
+    """The working tree of a checkout, with the version that plain Copier records."""
     if not git.is_top_level(root):
         return Template(root, WORKING_TREE, released=False, files=None)
-    version = _describe(root)
-    is_release = bool(_RELEASE_TAG.fullmatch(version)) and not _changes(root)
+    version = git.query("describe", "--tags", "--always", cwd=root) or WORKING_TREE
+    changes = git.run("status", "--porcelain", "--", CONFIG, CONTENT, cwd=root)
+    is_release = bool(_RELEASE_TAG.fullmatch(version)) and not changes
     return Template(root, version, is_release, _files(root))
-
-
-def all_files(root: Path) -> tuple[Path, ...]:
-    """The template's files in a folder that holds nothing else."""
-    kept = (root / CONFIG, *(root / CONTENT).rglob("*"))
-    return tuple(sorted(path.relative_to(root) for path in kept if path.is_file()))
 
 
 def _unpacked(release: releases.Release, package: Path) -> Template:
@@ -103,28 +96,15 @@ def _unpacked(release: releases.Release, package: Path) -> Template:
 
 
 def _committed(root: Path, version: str) -> Template | None:
-    """The template as it was at a commit of the checkout, unpacked once."""
-    if not git.is_top_level(root):
-        return None
-    commit = git.commit_id(version, root)
+    """The template of a commit of the checkout, unpacked once."""
+    commit = git.commit_id(version, root) if git.is_top_level(root) else ""
     if not commit:
         return None
     return Template(releases.unpack(commit, root), version, released=False, digest=commit)
 
 
-def _describe(root: Path) -> str:
-    try:
-        return git.run("describe", "--tags", "--always", cwd=root)
-    except git.GitError:  # a repository before its first commit
-        return WORKING_TREE
-
-
-def _changes(root: Path) -> str:
-    return git.run("status", "--porcelain", "--", CONFIG, CONTENT, cwd=root)
-
-
 def _files(root: Path) -> tuple[Path, ...]:
-    """What `git add --all` would take, as plain Copier does: no caches, no environments."""
+    """What `git add --all` would add, as plain Copier does: no caches, no venvs."""
     options = ("--cached", "--others", "--exclude-standard", "--deduplicate", "-z")
     listed = git.run("ls-files", *options, "--", CONFIG, CONTENT, cwd=root)
     paths = (Path(name) for name in listed.split("\0") if name)

@@ -1,7 +1,7 @@
-"""Trees, and what git can do with them beside a repository: without touching anything in it.
+"""Trees, and a scratch repository to work on them without touching the project's repository.
 
-Objects are written to a folder of their own that reads the repository's as well. Only `keep` brings
-some in.
+Its objects are in a folder of their own; it reads the repository's as well. Only `keep` copies
+some into it.
 """
 
 import io
@@ -21,14 +21,14 @@ from bootstrap.project.repository import Repository
 
 
 class TreeEntry(NamedTuple):
-    """One file of a tree: its mode in git's words, and the id of its content."""
+    """One file of a tree: git's mode, and the id of its content."""
 
     mode: str
     blob: str
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a file with content of its own: no link, no submodule."""
+        """Whether it is a file with its own content, not a link or a submodule."""
         return self.mode in {"100644", "100755"}
 
 
@@ -37,14 +37,14 @@ Tree = Mapping[str, TreeEntry]
 
 @dataclass(frozen=True)
 class Pack:
-    """The objects of several files, as git packs them, and the index to find them by."""
+    """Objects as git packs them, and their index."""
 
     objects: bytes
     index: bytes
 
 
 class Change(NamedTuple):
-    """What became of one file between two trees. `kind` is git's letter: A D M R T."""
+    """The change of one file between two trees. `kind` is git's letter: A D M R T."""
 
     kind: str
     old: str
@@ -52,7 +52,7 @@ class Change(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """A merge: its tree, and git's kinds of conflict for each path that has one."""
+    """A merge: its tree, and git's kinds of conflict by path."""
 
     tree: str
     conflicts: Mapping[str, tuple[str, ...]]
@@ -78,7 +78,7 @@ _AS_RENDERED = (
 
 @dataclass(frozen=True)
 class ScratchRepository:
-    """Where trees are made and merged for one repository."""
+    """A place to make and merge trees for one repository."""
 
     repository: Repository
     folder: Path
@@ -89,7 +89,7 @@ class ScratchRepository:
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
     ) -> str:
-        """Run git so that it reads the repository's objects, and writes only here."""
+        """Run git so that it reads the repository's objects, but writes only here."""
         return self.repository.git(
             *arguments, environ={**self._aside, **(environ or {})}, given=given
         )
@@ -102,7 +102,7 @@ class ScratchRepository:
         }
 
     def import_folder(self, folder: Path) -> Tree:
-        """Every file in a folder, ignored or not, as any repository has it that is set up alike."""
+        """Add every file in a folder, ignored or not, whatever this machine's settings."""
         own = self.folder / "git"
         hashing = f"--object-format={self.repository.hashing}"
         git.run("init", "--quiet", "--bare", "--template=", hashing, str(own), cwd=folder)
@@ -114,31 +114,30 @@ class ScratchRepository:
         return _entries(listed)
 
     def pack(self, tree: Tree) -> Pack:
-        """What all files of a tree hold, for `add_pack` of another scratch repository."""
+        """Pack the contents of a tree, for `add_pack` of another scratch repository."""
         blobs = "".join(f"{entry.blob}\n" for entry in tree.values())
         name = self.git("pack-objects", "--quiet", str(self.folder / "packed"), given=blobs)
         objects = self.folder / f"packed-{name}.pack"
         return Pack(objects.read_bytes(), objects.with_suffix(".idx").read_bytes())
 
     def add_pack(self, name: str, pack: Pack) -> None:
-        """Add the objects of a pack, under any name."""
         folder = self.folder / "objects" / "pack"
         folder.mkdir(exist_ok=True)
         (folder / f"pack-{name}.pack").write_bytes(pack.objects)
         (folder / f"pack-{name}.idx").write_bytes(pack.index)
 
     def tree(self, commit: str) -> Tree:
-        """Every file of a commit or tree."""
+        """List the files of a commit or tree."""
         return _entries(self.git("ls-tree", "-r", "-z", "--full-tree", commit))
 
     def project_files(self, commit: str) -> Tree:
-        """The project's files in a commit, as they are seen from the project."""
+        """List the project's files in a commit, relative to the project."""
         prefix = self.repository.prefix
         files = self.tree(commit).items()
         return {p.removeprefix(prefix): entry for p, entry in files if p.startswith(prefix)}
 
     def work_tree(self) -> Tree:
-        """Every file that git tracks here, as it is on disk now."""
+        """List the tracked files as they are on disk."""
         index = self._index()
         if (self.repository.git_dir / "index").exists():
             shutil.copyfile(self.repository.git_dir / "index", index)
@@ -147,7 +146,7 @@ class ScratchRepository:
         return self.tree(tree)
 
     def write(self, tree: Tree) -> str:
-        """The id of a tree; it is written once."""
+        """Write a tree once; return its id."""
         files = frozenset(tree.items())
         if files not in self._written:
             index = {"GIT_INDEX_FILE": self._index_of(tree)}
@@ -157,17 +156,17 @@ class ScratchRepository:
     def commit(
         self, tree: str, message: str, *parents: str, who: tuple[str, ...] = HEADSTART_IDENTITY
     ) -> str:
-        """The id of a commit of a tree; `who` are the options that say by whom."""
+        """Commit a tree and return the id; `who` are the options that set the author."""
         above = [word for parent in parents for word in ("-p", parent)]
         return self.git(*who, "commit-tree", "--no-gpg-sign", tree, *above, given=message)
 
     def changes(self, before: str, after: str) -> tuple[Change, ...]:
-        """What became of each file, renames followed."""
+        """Compare two trees, following renames."""
         listed = self.git("diff-tree", "-r", "-z", "--name-status", *RENAMES, before, after)
         return tuple(_changes(listed.split("\0")))
 
     def merge(self, ours: str, theirs: str, unmergeable: Iterable[str] = ()) -> Merged:
-        """Merge two commits with one parent; for the `unmergeable` paths both versions stay."""
+        """Merge two commits with one parent; of `unmergeable` paths keep both versions."""
         attributes = self.attributes(unmergeable)
         words = (*MERGING, *attributes, "merge-tree", "--write-tree", "-z", "--messages")
         done = git.call(
@@ -178,7 +177,7 @@ class ScratchRepository:
         return _merged(done.out)
 
     def attributes(self, unmergeable: Iterable[str]) -> tuple[str, ...]:
-        """The options with which git takes those paths for binary."""
+        """The options that make git treat those paths as binary."""
         path = self.folder / "attributes"
         path.write_text(
             "".join(f"{_quoted(name)} -merge\n" for name in unmergeable), encoding="utf-8"
@@ -186,7 +185,7 @@ class ScratchRepository:
         return ("-c", f"core.attributesFile={path}")
 
     def contents(self, blobs: Iterable[str]) -> Mapping[str, bytes]:
-        """The contents of files by their ids; those that are not known yet are read at once."""
+        """Read the contents of files by id, all at once; known ones are not read again."""
         if wanted := set(blobs) - self._known.keys():
             ids = "".join(f"{blob}\n" for blob in wanted)
             output = self.git("cat-file", "--batch", given=ids)
@@ -194,30 +193,30 @@ class ScratchRepository:
         return self._known
 
     def texts(self, tree: Tree, paths: Iterable[str]) -> dict[str, str]:
-        """The texts of those of the paths that are plain files of a tree."""
+        """Read those of the paths that are plain files of a tree."""
         entries = {path: tree[path] for path in paths if path in tree and tree[path].is_plain}
         contents = self.contents(entry.blob for entry in entries.values())
         return {path: contents[e.blob].decode("utf-8", "replace") for path, e in entries.items()}
 
     def file(self, text: str, like: TreeEntry) -> TreeEntry:
-        """A file with that content, and the mode of another."""
+        """Write a file with that content, and the mode of another."""
         return TreeEntry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
 
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
-        """Those of the paths that the project's own rules tell git to ignore."""
+        """The paths that the project's own rules ignore."""
         words = ("check-ignore", "--no-index", "--stdin", "-z")
         done = git.call(*(*git.ISOLATED, *words), cwd=self.repository.top, given="\0".join(paths))
         return split_paths(done.out)
 
     def matching(self, patterns: Iterable[str], tree: Tree) -> frozenset[str]:
-        """Those paths of a tree that rules like those of a .gitignore name."""
+        """The paths of a tree that match patterns as in a .gitignore."""
         rules = self.folder / "patterns"
         rules.write_text("".join(f"{pattern}\n" for pattern in patterns), encoding="utf-8")
         words = ("ls-files", "--cached", "--ignored", f"--exclude-from={rules}", "-z")
         return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
     def keep(self, commit: str, known: str) -> None:
-        """Bring a commit into the repository, with all that the commit `known` does not have."""
+        """Copy a commit into the repository, with all that the commit `known` does not have."""
         into = {
             "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),
@@ -226,7 +225,6 @@ class ScratchRepository:
         self.repository.git(*words, environ=into, given=f"{commit}\n^{known}\n")
 
     def _index_of(self, tree: Tree) -> str:
-        """An index with the files of a tree."""
         index = self._index()
         lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in tree.items())
         words = ("update-index", "-z", "--index-info")
@@ -240,14 +238,14 @@ class ScratchRepository:
 
 @contextmanager
 def scratch_repository(repository: Repository) -> Iterator[ScratchRepository]:
-    """A scratch repository that is gone afterwards."""
+    """Open a scratch repository, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
         Path(folder, "objects").mkdir()
         yield ScratchRepository(repository, Path(folder))
 
 
 def _quoted(name: str) -> str:
-    """A path as gitattributes(5) quotes a pattern that means nothing but itself."""
+    """Quote a path for gitattributes(5), so that it matches only itself."""
     literal = re.sub(r"([*?\[\\])", r"\\\1", f"/{name}")
     return json.dumps(literal, ensure_ascii=False)
 
@@ -257,7 +255,7 @@ def _entries(listed: str) -> dict[str, TreeEntry]:
 
 
 def _batched(output: bytes) -> Iterator[tuple[str, bytes]]:
-    """Read what `cat-file --batch` prints: `id kind size`, the content, and a newline."""
+    """Parse `cat-file --batch`: `id kind size`, the content, and a newline."""
     stream = io.BytesIO(output)
     while about := stream.readline():
         blob, _, size = about.decode().split()
@@ -274,7 +272,7 @@ def _changes(words: list[str]) -> Iterator[Change]:
 
 
 def _merged(out: str) -> Merged:
-    """Read what `merge-tree -z` prints: tree, conflicted files, and messages with their paths."""
+    """Parse `merge-tree -z`: tree, conflicted files, and messages with their paths."""
     words = iter(out.split("\0"))
     tree = next(words)
     conflicts: dict[str, list[str]] = {}

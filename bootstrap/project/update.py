@@ -1,4 +1,4 @@
-"""Updating a project: from what its answers file says, to another template or other answers."""
+"""Update a project: from what its answers file says, to another template or other answers."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -53,13 +53,12 @@ class Project:
 
     @property
     def version(self) -> str:
-        """The version of its template."""
         return self.answers_file.version
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where an update leads: a template, and answers; `title` is the subject of its commit."""
+    """Where an update leads: a template and answers; `title` is its commit's subject."""
 
     template: Template
     data: ProvidedAnswers
@@ -67,7 +66,7 @@ class Target:
 
     @property
     def message(self) -> str:
-        """The message of the update's commit, with the trailer that it is known by."""
+        """The message of the update's commit, with the trailer that identifies it."""
         return f"{self.title}\n\n{TRAILER}: {self.template.version}\n"
 
 
@@ -92,13 +91,12 @@ class Update:
 
 @dataclass(frozen=True)
 class PreparedUpdate:
-    """An update, and the scratch repository with its trees, while that is there."""
+    """An update, with the scratch repository that holds its trees."""
 
     update: Update
     scratch: ScratchRepository
 
     def diffs(self) -> Diffs:
-        """What the template changes, what the project has changed, and what becomes of that."""
         return diffs.update_diffs(self.scratch.git, self.update.proposal)
 
     def diff(self, path: str) -> str:
@@ -110,7 +108,7 @@ class PreparedUpdate:
 
 @dataclass(frozen=True)
 class AppliedUpdate:
-    """An update that was applied: its commit, empty while conflicts are open, and its backup."""
+    """An applied update: its commit (empty while conflicts are open), and its backup."""
 
     prepared: PreparedUpdate
     commit: str = ""
@@ -118,12 +116,11 @@ class AppliedUpdate:
 
     @property
     def update(self) -> Update:
-        """What it was to do."""
         return self.prepared.update
 
 
 def open_project(path: Path) -> Project:
-    """The project at `path`, if it is one that can be updated."""
+    """Open the project at `path`, if it can be updated."""
     repository = open_repository(path)
     rollback.require_finished(repository)
     return Project(path, repository, answers_file.load(repository))
@@ -189,7 +186,7 @@ def _chosen(project: Project) -> list[Value]:
 
 @contextmanager
 def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[PreparedUpdate]:
-    """The update; its trees can be read as long as the context is open."""
+    """Prepare an update; its trees can be read while the context is open."""
     answers, dropped = _answers(project, to, ask=ask)
     recorded = project.answers_file
     with scratch_repository(project.repository) as scratch:
@@ -244,7 +241,7 @@ def _applied(prepared: PreparedUpdate) -> AppliedUpdate:
 
 
 def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
-    """What the project was rendered as."""
+    """Render the project as it was rendered."""
     origin = _origin(project)
     asked = questions.load(origin.config)
     answers = answers_file.base_answers(project.answers_file, asked, project.path.name)
@@ -252,7 +249,7 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
 
 
 def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
-    """What it would be rendered as."""
+    """Render the project as the target would."""
     answers, _ = _answers(project, to, ask=False)
     return rendered(scratch, to.template, answers)
 
@@ -270,7 +267,7 @@ def _origin(project: Project) -> Template:
 
 
 def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple[str, ...]]:
-    """The answers to the questions of the target: recorded, given, asked, or their defaults."""
+    """The answers to the target's questions, and the names of dropped ones."""
     asked = questions.load(to.template.config)
     name = project.path.name
     stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)

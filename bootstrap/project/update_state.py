@@ -1,4 +1,4 @@
-"""The state of an update on disk: of the one that is underway, and of the one to be verified.
+"""The state on disk of the update that is underway, and of the one to be verified.
 
 It is written before anything is changed, so that after any interruption it is known what the
 project was, and every file that may have been touched.
@@ -32,7 +32,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class UpdateState:
-    """An update that was begun: from where, to what, and which files it may have touched."""
+    """An update that began: from where, to what, and the files it may have touched."""
 
     before: str
     after: str
@@ -43,12 +43,12 @@ class UpdateState:
 
 
 def underway(repository: Repository) -> UpdateState | None:
-    """The update that was begun last, if it is not known to be finished."""
+    """The update that began last, unless it is known to be finished."""
     return _load(repository.notes / _UNDERWAY)
 
 
 def require_underway(repository: Repository) -> UpdateState:
-    """The update that is underway, if there is one."""
+    """The update that is underway; refuse if there is none."""
     state = underway(repository)
     if state is None:
         raise Refused("No update is underway here.", next=("begin one: headstart update",))
@@ -56,7 +56,7 @@ def require_underway(repository: Repository) -> UpdateState:
 
 
 def stage(repository: Repository, state: UpdateState) -> Stage:
-    """How far it has come, by what git says."""
+    """Ask git how far an update has come."""
     if (repository.git_dir / "CHERRY_PICK_HEAD").exists():
         return Stage.CONFLICTED
     return Stage.BEGUN if repository.head() == state.head else Stage.DONE
@@ -68,18 +68,18 @@ def save(repository: Repository, state: UpdateState) -> None:
 
 
 def clear(repository: Repository) -> None:
-    """Note that none is underway any more."""
+    """Note that no update is underway."""
     (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     repository.git("update-ref", "-d", UPDATE_REF)
 
 
 def save_unverified(repository: Repository, state: UpdateState) -> None:
-    """Note before an update begins that its verification is pending once it is done."""
+    """Note, before an update begins, that it will have to be verified."""
     _save(repository.notes / _UNVERIFIED, state)
 
 
 def pending_verification(repository: Repository) -> UpdateState | None:
-    """The update that is done here and was not verified to the end, whatever has come since."""
+    """The update that is done here, but was not verified to the end."""
     state = _load(repository.notes / _UNVERIFIED)
     if state is None or repository.head() == state.head:
         return None
@@ -88,18 +88,18 @@ def pending_verification(repository: Repository) -> UpdateState | None:
 
 
 def clear_unverified(repository: Repository) -> None:
-    """Note that it was verified, or undone."""
+    """Note that the update was verified, or undone."""
     (repository.notes / _UNVERIFIED).unlink(missing_ok=True)
 
 
 def clear_locks(repository: Repository) -> None:
-    """Remove the locks of a git that was killed in the middle of an update."""
-    branch = git.call("symbolic-ref", "--quiet", "HEAD", cwd=repository.top).out.strip()
+    """Remove the locks of a git that was killed during an update."""
+    branch = git.query("symbolic-ref", "--quiet", "HEAD", cwd=repository.top)
     remove_locks(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch)))
 
 
 def remove_locks(repository: Repository, *locked: str) -> None:
-    """Remove the locks on files and refs of git's; a git that still runs is given time to end."""
+    """Remove git's locks on files and refs; give a running git time to end."""
     words = ("rev-parse", "--path-format=absolute", "--git-path")
     end = time.monotonic() + PATIENCE
     for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
@@ -117,5 +117,4 @@ def _load(path: Path) -> UpdateState | None:
 
 
 def _save(path: Path, state: UpdateState) -> None:
-    """Write the state: complete, or not at all."""
     write_atomically(path, json.dumps(asdict(state)), mode=0o666)

@@ -1,4 +1,4 @@
-"""What a person typed or wrote in YAML, read as the value a question asks for.
+"""Parse what a person typed or wrote in YAML as the value that a question asks for.
 
 Stricter than Copier, which takes `--data worker=disabled` as true and `python: 3.10` as "3.1".
 """
@@ -15,11 +15,11 @@ _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 class NotAValue(ValueError):
-    """The rule that a given value breaks, phrased to follow the question's name."""
+    """The rule that a value breaks, phrased to follow the question's name."""
 
 
 def parse_value(question: Question, raw: Value) -> Value:
-    """The value in `raw`, or NotAValue with the rule that it breaks."""
+    """Parse `raw` as the question's type; NotAValue says which rule it breaks."""
     if question.multiselect:
         chosen = [_chosen(question, item) for item in _items(raw)]
         # In the order offered, once each: the same choice is always the same answer.
@@ -28,7 +28,7 @@ def parse_value(question: Question, raw: Value) -> Value:
 
 
 def format_value(value: Value) -> str:
-    """A value as one would type it."""
+    """Write a value as one would type it."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

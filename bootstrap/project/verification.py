@@ -1,7 +1,7 @@
-"""Whether an update is right: its files, its revisions, its lock, and what the project's tools say.
+"""Verify an update: its files, its revisions, its lock, and with the project's own tools.
 
-What can be seen in the files is seen without running anything. The rest is the project's own
-`make check` and `make test`, in its own environment.
+The files are checked without running anything. The rest is `make check` and `make test`, in the
+project's venv.
 """
 
 import re
@@ -24,7 +24,7 @@ _TAIL = 20
 
 
 class CheckEnding(StrEnum):
-    """How a check ended; an open one could not be made here, or was not asked for."""
+    """How a check ended; an open one was not asked for, or not possible here."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -33,7 +33,7 @@ class CheckEnding(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: how it ended, in words, and the command that settles it."""
+    """One check: how it ended, in words, and the command that resolves it."""
 
     name: str
     ending: CheckEnding
@@ -45,7 +45,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks that were made; `interrupted` is the name of the one that Ctrl-C has ended."""
+    """All checks that were made; `interrupted` names the one that Ctrl-C ended."""
 
     checks: tuple[Check, ...]
     interrupted: str = ""
@@ -68,7 +68,7 @@ class Verdict:
 
 
 class Watcher(Protocol):
-    """Watches the checks while they are made."""
+    """Follows the checks while they run."""
 
     def check_started(self, name: str) -> None: ...
     def check_done(self, check: Check) -> None: ...
@@ -79,7 +79,7 @@ PlannedCheck = tuple[str, Callable[[], Check | None]]
 
 
 def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
-    """Make the checks in their order; on a machine without the pins the rest is left out."""
+    """Run the checks in order; stop if the machine cannot be brought to the pins."""
     checks: list[Check] = []
     name = BRING_UP
     try:
@@ -103,7 +103,7 @@ def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
 
 
 def files(repository: Repository, since: str) -> Check | None:
-    """Whether every file that differs since that commit is still what its name says."""
+    """Check that every file that differs since that commit has valid syntax."""
     with scratch_repository(repository) as scratch:
         before, now = (scratch.project_files(commit) for commit in (since, "HEAD"))
         changed = {path: each for path, each in now.items() if each != before.get(path)}
@@ -116,7 +116,7 @@ def files(repository: Repository, since: str) -> Check | None:
 
 
 def heads(repository: Repository) -> Check | None:
-    """Whether exactly one revision is the newest, and `migrate/HEAD` names it."""
+    """Check that exactly one revision is the newest, and `migrate/HEAD` names it."""
     head = repository.prefix + revisions.HEAD
     with scratch_repository(repository) as scratch:
         tree = scratch.tree("HEAD")
@@ -126,7 +126,7 @@ def heads(repository: Repository) -> Check | None:
 
 
 def judged_heads(texts: dict[str, str], stated: str) -> Check:
-    """The same of texts by their paths, and what the project says is the newest."""
+    """The same, from texts by path, and the revision that `migrate/HEAD` names."""
     parsed = {path: parse_revision(text) for path, text in texts.items()}
     known = [revision for revision in parsed.values() if revision is not None]
     if len(known) < len(parsed):
@@ -148,7 +148,7 @@ def judged_heads(texts: dict[str, str], stated: str) -> Check:
 
 @dataclass(frozen=True)
 class Locking:
-    """What a lock is made again with, where it does not fit: for the commit, and for its log."""
+    """What to lock again with, if it is necessary; the version goes into the commit."""
 
     tools: ProjectTools | None
     version: str
@@ -156,7 +156,7 @@ class Locking:
 
 
 def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
-    """Whether the locks have what the project asks for; else they are made anew."""
+    """Check that the locks have what the project asks for; else make them again."""
     gaps = _gaps(repository, since)
     if gaps is None:
         return None
@@ -179,7 +179,7 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
 
 
 def _gaps(repository: Repository, since: str) -> tuple[str, ...] | None:
-    """What is wrong with the locks; None where there are none that can be understood."""
+    """What is wrong with the locks; None if there are none that can be understood."""
     names = ("pyproject.toml", *locks.GROUPS)
     with scratch_repository(repository) as scratch:
         before, now = (
@@ -218,7 +218,7 @@ def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str])
 
 
 def brought_up(bring_up: Callable[[], None]) -> Check:
-    """Whether this machine could be brought to the pins."""
+    """Check that this machine can be brought to the pins."""
     try:
         bring_up()
     except HeadstartError as error:
@@ -227,14 +227,13 @@ def brought_up(bring_up: Callable[[], None]) -> Check:
 
 
 def not_run() -> Check:
-    """That the project's tools were not run."""
     return Check(
         "make check, make test", CheckEnding.OPEN, "not run", next="headstart update --verify"
     )
 
 
 def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
-    """How the project's own `make TARGET` ends."""
+    """Run the project's own `make TARGET`."""
     command = f"make {target}"
     makefile = project / "Makefile"
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import compileall
+import hashlib
 import json
 import os
 import shutil
@@ -31,7 +32,15 @@ _envops: {undefined: jinja2.StrictUndefined, keep_trailing_newline: true}
 """
 NAME = "project_name: {type: str, help: 'What is it called?', default: shop}\n"
 SOURCE = "template_source: {type: str, when: false, default: gh:headstart-dev/headstart}\n"
+COLOUR = "colour: {type: str, help: 'Which colour?', default: red, ask: true}\n"
 ANSWERS = (REPOSITORY / "template/{{_copier_conf.answers_file}}.jinja").read_text()
+
+
+TEN = "".join(f"{number}\n" for number in range(1, 11))
+ONE = {"a.txt": TEN, "b.txt": "b\n", "deep/c.txt": "c\n"}
+TWO = {"a.txt": TEN.replace("2\n", "two\n"), "b.txt": None, "new/d.txt": "d\n", "e.txt": "e\n"}
+CONFLICTING = {**TWO, "a.txt": TEN.replace("9\n", "theirs\n")}
+MINE = TEN.replace("9\n", "mine\n")
 
 
 @dataclass
@@ -142,6 +151,50 @@ def _state(monkeypatch: pytest.MonkeyPatch) -> None:
 def package(tmp_path: Path) -> Package:
     """A package with no release yet."""
     return bare(tmp_path / "headstart")
+
+
+def edited(package: Package, folder: Path, two: Files) -> Path:
+    """A project of 1.0.0 with an edit, where 2.0.0 is available."""
+
+    def make(package: Package, shop: Path) -> None:
+        package.release("1.0.0", ONE)
+        package.new(shop, "1.0.0")
+        write(shop / "a.txt", MINE)
+        commit(shop)
+        package.release("2.0.0", two)
+
+    return package.begun(folder, make, two)
+
+
+@pytest.fixture
+def shop(package: Package, tmp_path: Path) -> Path:
+    """A project of 1.0.0 with an edit, in which 2.0.0 merges."""
+    return edited(package, tmp_path / "shop", TWO)
+
+
+@pytest.fixture
+def torn(package: Package, tmp_path: Path) -> Path:
+    """One in which both have changed one line."""
+    return edited(package, tmp_path / "shop", CONFLICTING)
+
+
+@pytest.fixture
+def first(package: Package, tmp_path: Path) -> Path:
+    """A project of 1.0.0 that has an edit, where 2.0.0 is available; alone in its folder."""
+    (tmp_path / "code").mkdir()
+    return edited(package, tmp_path / "code/a", TWO)
+
+
+def fingerprint(project: Path) -> str:
+    """A digest of the work tree and all that git keeps: index, refs, config, objects."""
+    digest = hashlib.sha256()
+    for path in sorted(project.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(project)).encode())
+            digest.update(path.read_bytes())
+            if ".git/objects" not in str(path):  # git stamps those that it meets again
+                digest.update(str(path.stat().st_mtime_ns).encode())
+    return digest.hexdigest()
 
 
 def bare(root: Path) -> Package:

@@ -259,7 +259,7 @@ exec {git} "$@"
 def test_copier_that_is_killed_leaves_the_template_s_files_for_yours(
     pair: Pair, tmp_path: Path
 ) -> None:
-    """`test_update.py` kills Headstart at each of its git processes."""
+    """`test_update_killed.py` kills Headstart at each of its git processes."""
     pair.begin({"a.txt": ten("a")}, {"a.txt": mine("a")})
     pair.release({"a.txt": theirs("a")})
     killer = tmp_path / "bin/git"

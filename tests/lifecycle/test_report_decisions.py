@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from bootstrap.project.diffs import Patch
-from bootstrap.reports import hunks, panels, prose
-from bootstrap.reports.visible import visible
-from bootstrap.table import Column, Row, Table, lines
+from bootstrap.show import diff_lines, diff_panels, terminal
+from bootstrap.show.items import Column, ReportTable, TableRow
+from bootstrap.show.page_file import markdown
+from bootstrap.show.text import escape
+
+
+def split(diff: str) -> list[str]:
+    return diff.removesuffix("\n").split("\n")
 
 
 def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
-    return [(line.kind, line.before, line.after, line.text) for line in hunks.read(text, 99)]
+    return [
+        (line.kind, line.before, line.after, line.text) for line in diff_lines.read(split(text))
+    ]
 
 
 def test_lines_have_the_numbers_that_they_have_in_the_files() -> None:
@@ -19,7 +28,7 @@ def test_lines_have_the_numbers_that_they_have_in_the_files() -> None:
     assert told(diff) == [
         ("place", 3, 5, "def f():"),
         ("same", 3, 5, "same"),
-        ("gone", 4, None, "gone"),
+        ("removed", 4, None, "gone"),
         ("new", None, 6, "new"),
         ("same", 5, 7, "last"),
         ("remark", None, None, " No newline at end of file"),
@@ -46,15 +55,14 @@ def test_only_a_newline_ends_a_line() -> None:
 def test_what_differs_between_a_line_and_its_successor_is_marked(
     gone: str, new: str, differing: tuple[str, str]
 ) -> None:
-    _, before, after = hunks.read(f"@@ -1 +1 @@\n-{gone}\n+{new}\n", 9)
+    _, before, after = diff_lines.read(split(f"@@ -1 +1 @@\n-{gone}\n+{new}\n"))
     assert (before.text, after.text) == (gone, new)
-    marked = ("".join(part.text for part in line.parts if part.differs) for line in (before, after))
-    assert tuple(marked) == differing
+    assert (before.marked, after.marked) == differing
 
 
 def test_lines_that_are_not_as_many_are_not_compared() -> None:
-    lines = hunks.read("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n", 9)
-    assert not any(part.differs for line in lines for part in line.parts)
+    lines = diff_lines.read(split("@@ -1 +1,2 @@\n-value = 1\n+value = 2\n+value = 3\n"))
+    assert not any(line.marked for line in lines)
 
 
 def test_each_line_of_a_conflict_says_whose_it_is() -> None:
@@ -62,12 +70,12 @@ def test_each_line_of_a_conflict_says_whose_it_is() -> None:
         "@@ -1,3 +1,9 @@\n+=======\n+<<<<<<< 0123abc\n mine\n+||||||| 4567def\n+was\n+=======\n"
         "+theirs\n+>>>>>>> 89ab\n after\n+>>>>>>> quoted\n"
     )
-    read = [(line.origin, line.text) for line in hunks.read_conflict(diff, 99)][1:]
+    read = [(line.origin, line.text) for line in diff_lines.read_conflict(split(diff))][1:]
     assert read == [
         ("", "======="),
         ("marker", "<<<<<<< yours"),
         ("yours", "mine"),
-        ("marker", "||||||| as it was rendered"),
+        ("marker", "||||||| as rendered"),
         ("before", "was"),
         ("marker", "======="),
         ("theirs", "theirs"),
@@ -80,22 +88,24 @@ def test_each_line_of_a_conflict_says_whose_it_is() -> None:
 def test_a_page_has_room_for_so_many_lines_and_says_what_it_left_out() -> None:
     diff = "@@ -0,0 +1,600 @@\n" + "+a\n" * 600
     patch = Patch("a.txt", "a.txt", ("000000", "100644"), diff)
-    budget = panels.Budget(500)
-    shown = [panels.panel("It", patch, budget, "headstart update --diff a.txt") for _ in range(3)]
+    budget = diff_panels.Budget(500)
+    shown = [
+        diff_panels.panel("It", patch, budget, "headstart update --diff a.txt") for _ in range(3)
+    ]
     assert [(len(each.lines), each.left_out, each.new) for each in shown] == [
         (400, 201, 600),
         (100, 501, 600),
         (0, 601, 600),
     ]
-    (line,) = hunks.read(f"+{'x' * 5000}\n", 9)
+    (line,) = diff_lines.read(split(f"+{'x' * 5000}\n"))
     assert line.text == "x" * 400 + " … 4600 more characters"
 
 
 @pytest.mark.parametrize(
     ("modes", "hunk", "remarks"),
     [
-        (("100644", "100755"), "", ("can be executed now",)),
-        (("100755", "100644"), "", ("can be executed no more",)),
+        (("100644", "100755"), "", ("executable now",)),
+        (("100755", "100644"), "", ("no longer executable",)),
         (("100644", "120000"), "@@ -1 +1 @@\n-a\n+b\n", ("a symbolic link now",)),
         (("000000", "100644"), "", ("new", "empty")),
         (("100644", "000000"), "@@ -1 +0,0 @@\n-a\n", ("deleted",)),
@@ -105,23 +115,22 @@ def test_what_is_no_line_is_a_remark(
     modes: tuple[str, str], hunk: str, remarks: tuple[str, ...]
 ) -> None:
     patch = Patch("a", "a", modes, hunk)
-    assert panels.panel("It", patch, panels.Budget()).remarks == remarks
+    assert diff_panels.panel("It", patch, diff_panels.Budget()).remarks == remarks
 
 
 def test_a_changelog_is_words_and_no_markup() -> None:
     text = (
         "First\nparagraph.\n\n- **Bold**: `--code`,\n  goes on\n- <b>\n\n### Title\n\n2 * 3 * 4 `"
     )
-    kinds = [(block.kind, len(block.items)) for block in prose.blocks(text)]
-    assert kinds == [("paragraph", 1), ("list", 2), ("heading", 1), ("paragraph", 1)]
-    bold = prose.blocks(text)[1].items[0]
-    assert [tuple(span) for span in bold] == [
-        ("strong", "Bold"),
-        ("plain", ": "),
-        ("code", "--code"),
-        ("plain", ", goes on"),
-    ]
-    assert prose.blocks(text)[3].items[0] == (prose.Span("plain", "2 * 3 * 4 `"),)
+    assert markdown(text) == (
+        "<p>First\nparagraph.</p>\n"
+        "<ul>\n<li><strong>Bold</strong>: <code>--code</code>,\ngoes on</li>\n"
+        "<li>&lt;b&gt;</li>\n</ul>\n"
+        "<h4>Title</h4>\n<p>2 * 3 * 4 `</p>\n"
+    )
+    assert markdown("[a](javascript:alert(1)) ![b](c) &lt; \x1b<!-- -->") == (
+        "<p>[a](javascript:alert(1)) ![b](c) &amp;lt; \\x1b&lt;!-- --&gt;</p>\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,32 +147,47 @@ def test_a_changelog_is_words_and_no_markup() -> None:
     ],
 )
 def test_a_character_that_would_act_is_told_by_its_number(text: str, shown: str) -> None:
-    assert visible(text, kept="\t") == shown
+    assert escape(text, keep="\t") == shown
 
 
 # -- tables ----------------------------------------------------------------------------------------
 
-COLUMNS = (Column("project", gives_way=True), Column("behind", numbers=True), Column("why"))
+COLUMNS = (Column("project", shrinks=True), Column("behind", numeric=True), Column("why"))
 
 
-def table(*rows: tuple[str, ...]) -> Table:
-    return Table({}, COLUMNS, [Row("plain", cells) for cells in rows], ())
+def table(*rows: tuple[str, ...]) -> ReportTable:
+    return ReportTable(COLUMNS, [TableRow(" ", cells) for cells in rows])
 
 
-def test_columns_are_aligned_whatever_letters_are_in_them() -> None:
-    told = lines(table(("shop", "2", "new"), ("商店", "10", "cafe\u0301")), None)
-    assert told == (
-        "project  behind  why",
-        "shop          2  new",
-        "商店         10  cafe\u0301",
-    )
+def at_a_terminal(
+    *rows: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stdout", shown)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal.show([table(*rows)], colour=False)
+    return [line.rstrip() for line in shown.getvalue().splitlines()]
 
 
-def test_where_there_is_little_room_a_path_keeps_its_end() -> None:
-    told = lines(table(("/home/ada/code/shop", "2", "new"), ("/home/ada/店/cart", "1", "new")), 30)
-    assert told == (
-        "project            behind  why",
-        "…me/ada/code/shop       2  new",
-        "/home/ada/店/cart       1  new",
-    )
-    assert all(len(line) > 5 for line in lines(table(("/home/ada/code/shop", "2", "new")), 5))
+WIDE = (("shop", "2", "new"), ("商店", "10", "cafe\u0301"))
+ALIGNED = [
+    "  project  behind  why",
+    "  shop          2  new",
+    "  商店         10  cafe\u0301",
+]
+
+
+def test_columns_are_aligned_whatever_letters_are_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(table(*WIDE).plain) == ALIGNED
+    assert at_a_terminal(*WIDE, columns=80, monkeypatch=monkeypatch) == ALIGNED
+
+
+def test_where_there_is_little_room_a_path_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (("/home/ada/code/shop", "2", "new"), ("/home/ada/店/cart", "1", "new"))
+    assert at_a_terminal(*rows, columns=32, monkeypatch=monkeypatch) == [
+        "  project            behind  why",
+        "  …me/ada/code/shop       2  new",
+        "  /home/ada/店/cart       1  new",
+    ]
+    narrow = at_a_terminal(*rows, columns=5, monkeypatch=monkeypatch)
+    assert all(line.endswith(("why", "new")) for line in narrow), "nothing else is cut"

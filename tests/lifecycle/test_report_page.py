@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import HeadstartError
-from bootstrap.reports import html
+from bootstrap.show import page_file
 from tests.lifecycle.browser import Tab, chromium
-from tests.lifecycle.conftest import NAME, Package, commit, lasting, write
-from tests.lifecycle.test_update import TEN
+from tests.lifecycle.conftest import NAME, TEN, Package, commit, lasting, write
 from tests.project.conftest import git
 
 pytestmark = pytest.mark.xdist_group("report-page")
@@ -130,7 +129,9 @@ def test_what_is_hostile_is_only_text(tab: Tab, page: Path) -> None:
     text = tab.run("document.body.textContent")
     for where in (f"What 2.0.0 is {ATTACK}", f"theirs {ATTACK}", f"mine {ATTACK}"):
         assert where in text
-    assert tab.run("document.querySelector('.facts .value').textContent") == ATTACK
+    assert (
+        tab.run("document.querySelector('.facts dd').textContent") == f"colour = {ATTACK} (default)"
+    )
     assert "<img src=x onerror=alert(1)>.txt" in shown(tab)
     assert SHOWN in shown(tab)
     assert not {"\x1b", "\u202e"} & set(text)
@@ -159,14 +160,14 @@ def test_each_file_is_told_with_its_diffs(tab: Tab) -> None:
     torn = details(tab, "app/torn.txt")
     assert "both changed the same lines" in torn
     assert "then git add app/torn.txt" in torn
-    assert f"<<<<<<< yours mine {ATTACK} ||||||| as it was rendered 5 =======" in torn
+    assert f"<<<<<<< yours mine {ATTACK} ||||||| as rendered 5 =======" in torn
     assert "The template's change+1 \N{MINUS SIGN}1" in torn
     assert "Your change+1 \N{MINUS SIGN}1" in torn
     assert tab.run("[...document.querySelectorAll('.of-theirs')].length") == 1
-    assert "binary: it has no lines to show" in details(tab, "torn.bin")
-    assert "can be executed now" in details(tab, "run.sh")
+    assert "binary: no lines to show" in details(tab, "torn.bin")
+    assert "executable now" in details(tab, "run.sh")
     assert "from theirs/place.txt" in details(tab, "moved/place.txt")
-    assert "The template's change, which does not arrive" in details(tab, "deleted.txt")
+    assert "The template's change, which is not applied" in details(tab, "deleted.txt")
     assert "moved from old/place.txt" in details(tab, SHOWN)
     assert "caf\\xe9" in details(tab, "latin.txt")
     assert "nine\\r" in details(tab, 'a "b" & c.txt')
@@ -342,8 +343,8 @@ def test_only_a_file_that_may_be_a_report_is_written(tmp_path: Path, place: str)
     (tmp_path / "link.html").symlink_to("nowhere.html")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(HeadstartError, match=r"cannot be written to|is no report"):
-        html.check_writable(tmp_path / place)
-    html.check_writable(tmp_path / "page.html")
+        page_file.check_writable(tmp_path / place)
+    page_file.check_writable(tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 
 
@@ -364,7 +365,7 @@ def test_what_was_done_is_on_its_page(package: Package, tmp_path: Path, browser:
     assert told["counts"]["conflict"] == 1, told
     browser.open(shop / "page.html")
     assert "theirs" in details(browser, "a.txt")
-    assert "1 conflict to settle." in browser.run("document.body.innerText")
+    assert "1 conflict to resolve." in browser.run("document.body.innerText")
     assert "headstart update --continue" in browser.run("document.body.innerText")
     assert {path.name for path in shop.iterdir()} >= {"page.html"}
     assert (shop / "page.html").stat().st_mode & 0o777 == 0o666 & ~umask()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.conftest import Package, commit, lasting, write
-from tests.lifecycle.test_update import TEN
+from tests.lifecycle.conftest import TEN, Package, commit, lasting, write
 from tests.project.conftest import git
 from tests.project.test_terminal import Terminal
 

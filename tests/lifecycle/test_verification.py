@@ -86,7 +86,7 @@ def package(
 
 @pytest.fixture
 def shop(package: Package, tmp_path: Path) -> Path:
-    """A project of 1.0.0 with a commit of its own, where 2.0.0 is to be had."""
+    """A project of 1.0.0 with a commit of its own, where 2.0.0 is available."""
     shop = tmp_path / "shop"
     shutil.copytree(package.root.with_name("shop"), shop)
     write(shop / "mine.txt", "mine\n")
@@ -130,7 +130,7 @@ def test_two_newest_revisions_do_not_pass(package: Package, shop: Path) -> None:
     told = package.told("update", cwd=shop, code=1)
     assert checks(told)["revisions"]["details"] == ["b", "c"]
     said = package.headstart("update", "--no-verify", "--rollback", cwd=shop).stdout
-    assert "To have it again: git reset --keep refs/headstart/rescue/" in said
+    assert "To restore it: git reset --keep refs/headstart/rescue/" in said
 
 
 def test_what_a_person_has_settled_is_looked_at_too(package: Package, shop: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_terminal_asks_to_verify_and_to_go_back(
             if not head:
                 terminal.expect("Verify it")
                 terminal.type(ENTER)
-            terminal.expect("Take the update back? [y/N]")
+            terminal.expect("Undo the update? [y/N]")
             terminal.type(answer, ENTER)
             assert terminal.end() == 1
         finally:
@@ -279,7 +279,7 @@ def test_an_interrupted_verification_leaves_the_update_and_goes_on(
     said, _ = process.communicate(timeout=600)
     if number is signal.SIGINT:
         assert process.returncode == 130
-        assert "The update stays as it is" in said
+        assert "The update stays, but it was not verified completely." in said
     assert (shop / "b.txt").exists()
     (shop / "wait").unlink()
     told = package.told("update", cwd=shop)
@@ -377,7 +377,7 @@ def test_what_is_for_people_is_told_before_and_after(
     assert [each["after"] for each in told["pins"]] == ["3.12.9"]
     assert told["packages"] == [{"name": "alpha", "before": "", "after": "1"}]
     said = fresh.headstart("update", "--rollback", cwd=shop).stdout
-    assert "migrate/versions/0001.py went with it" in said
+    assert "migrate/versions/0001.py was removed with it" in said
     shown = fresh.headstart("update", "--preview", cwd=shop).stdout
-    assert "other default: PORT 1 → 2 (app/settings.py)" in shown
-    assert "make up: brings a machine there" in shown
+    assert "changed default: PORT 1 → 2 (app/settings.py)" in shown
+    assert "make up: installs all this" in shown

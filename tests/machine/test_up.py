@@ -230,7 +230,7 @@ def test_doctor_repairs_what_a_quick_look_does_not_see(ready: Shop) -> None:
 
 
 def test_what_has_run_and_that_nothing_is_to_do_is_told_to_people(ready: Shop) -> None:
-    assert "shop is up: nothing to do." in ready.headstart("plan").stdout
+    assert "shop is ready: nothing to do." in ready.headstart("plan").stdout
     assert "done: venv, packages, dotenv, migrations, verification" in (
         ready.headstart("journal").stdout
     )

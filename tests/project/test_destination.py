@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import Refused
-from bootstrap.project.destination import acceptable, move_into_place, workshop
+from bootstrap.project.destination import acceptable, move_into_place, staging
 from tests import forkserver
 from tests.forkserver import PIPE
 from tests.project.conftest import headstart, made, tree
@@ -28,7 +28,7 @@ def prepare(folder: Path, name: str) -> Path:
 
 def test_a_workshop_is_hidden_beside_a_new_destination_and_gone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "shop"
-    with workshop(path) as folder:
+    with staging(path) as folder:
         assert folder.parent == tmp_path
         assert folder.name.startswith(f".shop.headstart-{os.getpid()}-")
         move_into_place(prepare(folder, "shop"), path)
@@ -38,7 +38,7 @@ def test_a_workshop_is_hidden_beside_a_new_destination_and_gone_afterwards(tmp_p
 
 def interrupted(path: Path, *moved: str) -> None:
     """A run that prepares a project, begins to move it and is then interrupted."""
-    with workshop(path) as folder:
+    with staging(path) as folder:
         project = prepare(folder, "shop")
         (folder / "moved.json").write_text(json.dumps(["README.md", "app"]))
         for name in moved:
@@ -64,7 +64,7 @@ def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, *, existing: 
     path = tmp_path / "shop"
     if existing:
         path.mkdir()
-    with workshop(path) as workplace:
+    with staging(path) as workplace:
         project = prepare(workplace, "shop")
         path.mkdir(exist_ok=True)
         (path / "README.md").write_text("mine")
@@ -75,7 +75,7 @@ def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, *, existing: 
 
 def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "shop"
-    with workshop(path) as workplace:
+    with staging(path) as workplace:
         project = prepare(workplace, "shop")
         path.write_text("mine")
         with pytest.raises(Refused):

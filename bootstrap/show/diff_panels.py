@@ -1,34 +1,48 @@
-"""The diffs of each file as panels of a page: which of them, what each is, and how much of it."""
+"""The diffs of a file as panels of a page: which of them, and how much of each."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap.project.diffs import ABSENT
 from bootstrap.project.outcomes import Outcome
-from bootstrap.reports import hunks
-from bootstrap.reports.page import Panel
-from bootstrap.reports.visible import undecoded, visible
+from bootstrap.show import diff_lines
+from bootstrap.show.text import undecoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bootstrap.project.diffs import Diffs, Patch
     from bootstrap.project.outcomes import FileOutcome
+    from bootstrap.show.diff_lines import DiffLine
 
 # What a person reads, and a browser shows without pausing.
 LINES = 400
 LINES_IN_ALL = 30_000
 
-_RESULT = "What becomes of it"
+_RESULT = "The result"
 _TEMPLATE = "The template's change"
 _YOURS = "Your change"
-_MISSED = "The template's change, which does not arrive"
+_MISSED = "The template's change, which is not applied"
 _MODES = {
-    ("100644", "100755"): "can be executed now",
-    ("100755", "100644"): "can be executed no more",
+    ("100644", "100755"): "executable now",
+    ("100755", "100644"): "no longer executable",
 }
 _KINDS = {"120000": "a symbolic link", "160000": "a repository in this one"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One diff of a file: its first lines, and how to see the `rest` of them."""
+
+    title: str
+    remarks: tuple[str, ...]
+    lines: tuple[DiffLine, ...]
+    new: int
+    removed: int
+    left_out: int
+    rest: str
 
 
 class Budget:
@@ -37,17 +51,20 @@ class Budget:
     def __init__(self, lines: int = LINES_IN_ALL) -> None:
         self._left = lines
 
-    def take(self, wanted: int) -> int:
-        """So many of the wanted lines that both a panel and the page have room for them."""
-        taken = min(wanted, LINES, self._left)
-        self._left -= taken
-        return taken
+    def reserve(self, wanted: int) -> int:
+        """As many of the wanted lines as both a panel and the page have room for."""
+        reserved = min(wanted, LINES, self._left)
+        self._left -= reserved
+        return reserved
 
 
-def of_outcome(each: FileOutcome, diffs: Diffs, budget: Budget, rest: str) -> tuple[Panel, ...]:
-    """The panels of one file of an update, what becomes of it first."""
+def panels_of(each: FileOutcome, diffs: Diffs, budget: Budget, rest: str) -> tuple[Panel, ...]:
+    """The panels of one file of an update, its result first."""
+    conflict = each.outcome is Outcome.CONFLICT
     return tuple(
-        panel(title, patch, budget, rest if title == _RESULT else "", conflicted=_torn(each, title))
+        panel(title, patch, budget, rest, conflicted=conflict)
+        if title == _RESULT
+        else panel(title, patch, budget)
         for title, patch in _chosen(each, diffs)
     )
 
@@ -56,22 +73,19 @@ def panel(
     title: str, patch: Patch, budget: Budget, rest: str = "", *, conflicted: bool = False
 ) -> Panel:
     """One diff, as much of it as there is room for."""
-    counted = hunks.size(patch.hunks)
-    most = budget.take(counted.told)
-    read = hunks.read_conflict if conflicted else hunks.read
+    lines = patch.hunks.removesuffix("\n").split("\n") if patch.hunks else []
+    signs = [line[:1] for line in lines]
+    most = budget.reserve(len(lines))
+    read = diff_lines.read_conflict if conflicted else diff_lines.read
     return Panel(
         title=title,
         remarks=tuple(_remarks(patch)),
-        lines=read(patch.hunks, most),
-        new=counted.new,
-        gone=counted.gone,
-        left_out=counted.told - most,
+        lines=read(lines[:most]),
+        new=signs.count("+"),
+        removed=signs.count("-"),
+        left_out=len(lines) - most,
         rest=rest,
     )
-
-
-def _torn(each: FileOutcome, title: str) -> bool:
-    return each.outcome is Outcome.CONFLICT and title == _RESULT
 
 
 def _chosen(each: FileOutcome, diffs: Diffs) -> Iterable[tuple[str, Patch]]:
@@ -91,16 +105,16 @@ def _chosen(each: FileOutcome, diffs: Diffs) -> Iterable[tuple[str, Patch]]:
 def _remarks(patch: Patch) -> Iterator[str]:
     before, after = patch.modes
     if patch.old != patch.new:
-        yield f"moved from {visible(patch.old)}"
+        yield f"moved from {patch.old}"
     if before != after and ABSENT not in patch.modes:
         yield _MODES.get(patch.modes, f"{_KINDS.get(after, 'a file')} now")
     if before == ABSENT:
-        yield "new, and can be executed" if after == "100755" else "new"
+        yield "new, executable" if after == "100755" else "new"
     if after == ABSENT:
         yield "deleted"
     if patch.binary:
-        yield "binary: it has no lines to show"
+        yield "binary: no lines to show"
     elif not patch.hunks and ABSENT in patch.modes:
         yield "empty"
     if undecoded(patch.hunks):
-        yield "not UTF-8: bytes that are none are shown as \\xNN"
+        yield "not UTF-8: other bytes are shown as \\xNN"

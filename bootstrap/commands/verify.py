@@ -1,0 +1,137 @@
+"""After an update: verify it with the project's own tools, and offer the way back.
+
+Here the two halves meet: the project half says what is checked, the machine half has the tools.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import HeadstartError
+from bootstrap.show.report import Report
+
+if TYPE_CHECKING:
+    from bootstrap.project.relock import ProjectTools
+    from bootstrap.project.repository import Repository
+    from bootstrap.project.verification import PlannedCheck
+
+
+class VerifyMode(Enum):
+    """How an update is verified: with the project's tools, by its files alone, or as answered.
+
+    Where nobody can be asked, ASK checks the files and renews the locks, which are the project's.
+    """
+
+    FULL = True
+    FILES = False
+    ASK = None
+
+
+def finish_update(
+    repository: "Repository", version: str, mode: VerifyMode, report: Report
+) -> Iterator[Report]:
+    """Verify an update, and offer the way back if that fails; `report` is what it has done."""
+    from bootstrap.project import update_state
+    from bootstrap.project.rollback import is_alone, newest
+    from bootstrap.project.verification import run
+    from bootstrap.show.progress import confirm, watcher
+    from bootstrap.show.verification import verified
+
+    pending = update_state.pending_verification(repository)
+    backup = newest(repository)
+    since = pending.head if pending else backup or "HEAD"
+    verdict = run(_steps(repository, version, since, mode), watcher())
+    if not verdict.interrupted:
+        update_state.clear_unverified(repository)
+    backup = backup if is_alone(repository, backup) else ""
+    yield verified(verdict, backup, report.document or {})
+    failed = verdict.failed and not verdict.interrupted
+    if failed and backup and confirm("Undo the update?", default=False):
+        yield rollback(repository)
+
+
+def rollback(repository: "Repository") -> Report:
+    """Undo the newest update."""
+    from bootstrap.project import relock
+    from bootstrap.project.repository import locked
+    from bootstrap.project.rollback import go_back
+    from bootstrap.show.verification import rolled_back
+
+    with locked(repository):
+        relock.finish(repository)
+        return rolled_back(go_back(repository))
+
+
+def _steps(
+    repository: "Repository", version: str, since: str, mode: VerifyMode
+) -> Iterator["PlannedCheck"]:
+    """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
+    from bootstrap.project import verification
+    from bootstrap.project.verification import BRING_UP, Locking
+
+    project = repository.top / repository.prefix
+    log = _log(repository)
+    tools = _tools(project)
+    yield "files", lambda: verification.files(repository, since)
+    yield "revisions", lambda: verification.heads(repository)
+    full = tools is not None and _is_full(mode)
+    up = _bring_up(project)
+    up_for = ""
+    if tools and full and not tools.there:  # the lock is renewed with what is in it
+        up_for = repository.head()
+        yield BRING_UP, lambda: verification.brought_up(up)
+    locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
+    yield "lock", lambda: verification.lock(repository, since, locking)
+    if tools is None:
+        if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
+            yield BRING_UP, lambda: verification.brought_up(up)
+        return
+    if not full:
+        yield "make check, make test", verification.not_run
+        return
+    if up_for != repository.head():
+        yield BRING_UP, lambda: verification.brought_up(up)
+    yield "make check", lambda: verification.made("check", project, tools, log)
+    yield "make test", lambda: verification.made("test", project, tools, log)
+
+
+def _tools(project: Path) -> "ProjectTools | None":
+    """The project's tools; None where no pins say which they are."""
+    from bootstrap.machine import pins, runner
+    from bootstrap.project.relock import ProjectTools
+
+    try:
+        pinned = pins.read(project)
+    except HeadstartError:
+        return None
+    return ProjectTools(pinned.venv, runner.clean_environment(os.environ, pinned))
+
+
+def _bring_up(project: Path) -> Callable[[], None]:
+    """All that tests need: the developer's database is not migrated before they pass."""
+
+    def bring_up() -> None:
+        from bootstrap.machine import apply
+        from bootstrap.machine.steps.step import StepName
+        from bootstrap.show.progress import people_observer
+
+        options = apply.Options(until=StepName("services"))
+        apply.bring_up(project, people_observer(), options)
+
+    return bring_up
+
+
+def _is_full(mode: VerifyMode) -> bool:
+    from bootstrap.show.progress import confirm
+
+    question = "Verify it: install what is locked, make check, make test?"
+    return mode is VerifyMode.FULL or (mode is VerifyMode.ASK and confirm(question, default=True))
+
+
+def _log(repository: "Repository") -> Path:
+    repository.notes.mkdir(exist_ok=True)
+    log = repository.notes / "verify.log"
+    log.write_bytes(b"")
+    return log

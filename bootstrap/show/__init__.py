@@ -1,0 +1,1 @@
+"""How results are shown: each view makes a report, and `output` prints it."""

@@ -1,0 +1,96 @@
+"""What `drift` reports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from bootstrap.errors import ExitCode
+from bootstrap.show.items import FileGroup, FileRow, Files, Pair
+from bootstrap.show.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bootstrap.project.drift import Drift, Drifted
+    from bootstrap.show.items import Item
+
+
+class _DriftKind(NamedTuple):
+    """A way to differ; accepted differences are a kind of their own."""
+
+    key: str
+    sign: str
+    meaning: str
+
+
+_KINDS = (
+    _DriftKind("edited", "±", "no longer as rendered"),
+    _DriftKind("moved", "→", "moved to another path"),
+    _DriftKind("deleted", "\N{MINUS SIGN}", "no longer there"),
+    _DriftKind("accepted", "✓", "accepted in .headstart/drift.yml"),
+)
+
+
+def drift(drift: Drift, *, fail: bool) -> Report:
+    """How a project differs from what was rendered; `fail` makes unaccepted drift a failure."""
+    document = {
+        "version": drift.version,
+        "files": [asdict(each) for each in drift.files],
+        "unaccepted": len(drift.unaccepted),
+        "formatted": list(drift.formatted),
+    }
+    code = ExitCode.DRIFT if fail and drift.unaccepted else ExitCode.DONE
+    return Report([_files(drift), *_formatted(drift)], document, code)
+
+
+def groups(drift: Drift) -> tuple[FileGroup, ...]:
+    """The files of each kind, the unaccepted first."""
+    found = (
+        (kind, tuple(_row(each) for each in drift.files if _key(each) == kind.key))
+        for kind in _KINDS
+    )
+    return tuple(
+        FileGroup(kind.key, kind.sign, kind.key, kind.meaning, rows) for kind, rows in found if rows
+    )
+
+
+def _key(each: Drifted) -> str:
+    return "accepted" if each.accepted else each.how
+
+
+def _files(drift: Drift) -> Item:
+    if not drift.files:
+        return f"Every file is as {drift.version} rendered it."
+    return Files(groups(drift), tuple(line for each in drift.files for line in _lines(each)))
+
+
+def _formatted(drift: Drift) -> Iterator[Item]:
+    if drift.formatted:
+        yield Pair("Only formatted differently, which is not drift", ", ".join(drift.formatted))
+
+
+def _row(each: Drifted) -> FileRow:
+    note = (each.note,) if each.note else ()
+    return FileRow(each.path, (_since(each), *note, *_remarks(each)), cells=(_since(each),))
+
+
+def _lines(each: Drifted) -> Iterator[str]:
+    yield f"  {each.path}  {each.how} {each.note}".rstrip()
+    if each.commit:
+        yield f"      {_since(each)}"
+    yield from (f"      {remark}" for remark in _remarks(each))
+
+
+def _since(each: Drifted) -> str:
+    """The commit that last changed the file."""
+    if not each.commit:
+        return "not committed"
+    return f"{each.commit} {each.date} {each.author}: {each.subject}"
+
+
+def _remarks(each: Drifted) -> Iterator[str]:
+    if each.template_changes_it:
+        yield "the newest template changes it too"
+    if each.accepted:
+        yield f"accepted: {each.accepted}"

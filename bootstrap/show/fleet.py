@@ -1,0 +1,195 @@
+"""What the commands on many projects report."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import ExitCode
+from bootstrap.project.fleet import FleetEnding
+from bootstrap.show.items import Column, ReportTable, TableRow
+from bootstrap.show.report import Report
+from bootstrap.show.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from bootstrap.project.fleet import ProjectStatus
+    from bootstrap.show.items import Item
+
+_MOST = 3  # files with conflicts that are named in the table
+_SIGNS = {FleetEnding.BRANCHED: "✓", FleetEnding.CONFLICTS: "✗", FleetEnding.FAILED: "✗"}
+_SUMMARY = {
+    FleetEnding.CURRENT: "up to date",
+    FleetEnding.CLEAN: "can be updated",
+    FleetEnding.BRANCHED: "on a branch",
+    FleetEnding.CONFLICTS: "with conflicts",
+    FleetEnding.FAILED: "failed",
+}
+_PROJECT, _TEMPLATE = Column("project", shrinks=True), Column("template")
+_STATUS_COLUMNS = (
+    *(_PROJECT, _TEMPLATE),
+    *(Column("behind", numeric=True), Column("differ", numeric=True), Column("an update")),
+)
+_UPDATE_COLUMNS = (_PROJECT, _TEMPLATE, Column("checked out", shrinks=True), Column("the update"))
+
+
+def status(standings: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
+    """The state of each project."""
+    endings = {each.ending for each in standings}
+    code = ExitCode.DONE if endings == {FleetEnding.CURRENT} else ExitCode.UPDATE_AVAILABLE
+    code = ExitCode.FAILED if FleetEnding.FAILED in endings else code
+    items: Sequence[Item] = (
+        _status_table(standings, here),
+        "",
+        *_status_ending(standings, folders),
+    )
+    return Report(items, _document(standings), code)
+
+
+def preview(standings: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
+    """How each update would end."""
+    ending = ["Nothing was changed.", *_status_ending(standings, folders)]
+    items: Sequence[Item] = (_status_table(standings, here), "", *_new_answers(standings), *ending)
+    return Report(items, _document(standings), _exit_code(standings))
+
+
+def updated(standings: Sequence[ProjectStatus], here: Path, name: str) -> Report:
+    """Which updates are on branches now, and what became of the others."""
+    rows = [
+        TableRow(
+            _SIGNS.get(each.ending, " "),
+            (_path(each, here), _versions(each), each.checked_out or "-", _result(each)),
+            (*_branch_name(each, name), *_notes(each)),
+        )
+        for each in standings
+    ]
+    ending = [_summary(standings), *_new_answers(standings)]
+    if any(each.ending is FleetEnding.BRANCHED for each in standings):
+        pull = f"git push --set-upstream origin {name}, and a pull request"
+        verified = f"git merge {name} && headstart update --verify"
+        ending += [f"Next, in each: {verified}", f"or: {pull}"]
+    items: Sequence[Item] = (
+        ReportTable(_UPDATE_COLUMNS, rows),
+        "",
+        *ending,
+        *_conflict_advice(standings),
+    )
+    return Report(items, _document(standings), _exit_code(standings))
+
+
+def _exit_code(standings: Sequence[ProjectStatus]) -> ExitCode:
+    endings = {each.ending for each in standings}
+    failed = {FleetEnding.CONFLICTS, FleetEnding.FAILED} & endings
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _document(standings: Sequence[ProjectStatus]) -> dict[str, object]:
+    counts = Counter(str(each.ending) for each in standings)
+    projects = [asdict(each) | {"path": _decodable(each.path)} for each in standings]
+    return {"projects": projects, "counts": dict(counts)}
+
+
+def _decodable(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _status_table(standings: Sequence[ProjectStatus], here: Path) -> ReportTable:
+    rows = [
+        TableRow(
+            _SIGNS.get(each.ending, " "),
+            (_path(each, here), each.version or "-", *_numbers(each), _forecast(each)),
+            tuple(_notes(each)),
+        )
+        for each in standings
+    ]
+    return ReportTable(_STATUS_COLUMNS, rows)
+
+
+def _status_ending(standings: Sequence[ProjectStatus], folders: str) -> Iterator[str]:
+    yield _summary(standings)
+    if any(each.ending is FleetEnding.CLEAN for each in standings):
+        yield f"Next, without touching any work tree: headstart fleet update{folders}"
+    yield from _conflict_advice(standings)
+
+
+def _path(each: ProjectStatus, here: Path) -> str:
+    """The path as short as it can be pasted, with nothing in it that a terminal obeys."""
+    path = each.path.relative_to(here) if each.path.is_relative_to(here) else each.path
+    return "".join(sign if sign.isprintable() else "?" for sign in str(path))
+
+
+def _numbers(each: ProjectStatus) -> tuple[str, str]:
+    if each.drifted is None:
+        return "-", "-"
+    return str(len(each.behind)), str(each.drifted)
+
+
+def _versions(each: ProjectStatus) -> str:
+    if each.to in {"", each.version}:
+        return each.version or "-"
+    return f"{each.version} → {each.to}"
+
+
+def _forecast(each: ProjectStatus) -> str:
+    """What an update would do, or why there is none."""
+    if each.ending is FleetEnding.CLEAN:
+        return f"merges: {_files(each)}"
+    return _result(each)
+
+
+def _result(each: ProjectStatus) -> str:
+    if each.ending is FleetEnding.CONFLICTS:
+        return f"{count(len(each.conflicts), 'conflict')} in {_files(each)}"
+    if each.branch is None:
+        return _SUMMARY[each.ending]
+    if each.branch.made:
+        return f"branch created: {_files(each)}"
+    on_top = f", with {count(each.branch.on_top, 'commit')} on top" if each.branch.on_top else ""
+    return f"branch exists{on_top}"
+
+
+def _branch_name(each: ProjectStatus, name: str) -> Iterator[str]:
+    """The branch's name, where it differs from that of the others."""
+    if each.branch and each.branch.name != name:
+        yield each.branch.name
+
+
+def _new_answers(standings: Sequence[ProjectStatus]) -> Iterator[str]:
+    """The template's defaults, for questions that are new since the projects' versions."""
+    counts = Counter(
+        ", ".join(f"{name} = {value}" for name, value in each.new_answers.items())
+        for each in standings
+        if each.new_answers and each.ending is not FleetEnding.CONFLICTS
+    )
+    for answers, number in counts.items():
+        yield f"New answers in {count(number, 'project')}: {answers}"
+
+
+def _notes(each: ProjectStatus) -> Iterator[str]:
+    if each.conflicts:
+        left = len(each.conflicts) - _MOST
+        more = f" and {left} more" if left > 0 else ""
+        yield ", ".join(each.conflicts[:_MOST]) + more
+    if each.trouble:
+        yield each.trouble.what
+        yield from (f"  {line}" for line in each.trouble.why)
+        yield from (f"→ {line}" for line in each.trouble.next)
+
+
+def _summary(standings: Sequence[ProjectStatus]) -> str:
+    found = Counter(each.ending for each in standings)
+    parts = (f"{found[each]} {words}" for each, words in _SUMMARY.items() if found[each])
+    return f"{count(len(standings), 'project')}: {', '.join(parts)}."
+
+
+def _conflict_advice(standings: Sequence[ProjectStatus]) -> Iterator[str]:
+    if any(each.ending is FleetEnding.CONFLICTS for each in standings):
+        yield "Conflicts are resolved by `headstart update` in that project."
+
+
+def _files(each: ProjectStatus) -> str:
+    return count(sum(each.counts.values()), "file")

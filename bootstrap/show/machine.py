@@ -1,0 +1,157 @@
+"""What the commands on this machine report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import ExitCode
+from bootstrap.show.progress import versions
+from bootstrap.show.report import Report
+from bootstrap.show.text import bold, dim, duration, green, red
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bootstrap.machine.apply import RunOutcome
+    from bootstrap.machine.capture import Captured
+    from bootstrap.machine.diagnosis.diagnose import Diagnosis
+    from bootstrap.machine.edits import Reversal
+    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.plan import Plan, PlannedStep
+    from bootstrap.machine.steps.step import Finding
+    from bootstrap.machine.undo import Run
+    from bootstrap.machine.vendor import Vendored
+
+
+def outcome(outcome: RunOutcome) -> Report:
+    """What a run of `up` did."""
+    document = {
+        "event": "result",
+        "outcome": "done" if outcome.taken else "nothing-to-do",
+        "project": outcome.pins.project,
+        "steps": [taken.name for taken in outcome.taken],
+        "notices": [asdict(notice) for notice in outcome.notices],
+        "seconds": round(outcome.seconds, 3),
+        "log": str(outcome.log) if outcome.log else None,
+    }
+    notes = [f"  ! {notice.problem}\n    → {notice.repair}" for notice in outcome.notices]
+    ready = f"{green('✓')} {outcome.pins.project} is ready ({duration(outcome.seconds)})."
+    line = ready if outcome.taken else _nothing_to_do(outcome.pins)
+    return Report([line], document, notes=notes)
+
+
+def plan(pins: Pins, plan: Plan) -> Report:
+    """What `up` would do."""
+    document = {
+        "project": pins.project,
+        "directory": str(pins.root),
+        "python": pins.python,
+        "pip": pins.pip,
+        "venv": str(pins.venv),
+        "steps": [asdict(step) for step in plan.steps],
+        "usual_seconds": plan.usual_seconds,
+    }
+    if not plan.steps:
+        return Report([_nothing_to_do(pins)], document)
+    steps = [line for number, step in enumerate(plan.steps, 1) for line in _step(number, step)]
+    total = f" It usually takes {duration(plan.usual_seconds)}." if plan.usual_seconds else ""
+    ending = ("", f"Nothing was changed.{total} To do it: headstart up")
+    return Report([*_head(pins), *steps, *ending], document)
+
+
+def _step(number: int, step: PlannedStep) -> Iterator[str]:
+    usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
+    yield f"{number:>3}. {bold(step.title)}: {step.reason}{dim(usual)}"
+    yield from (f"     {dim('$ ' + command)}" for command in step.commands)
+
+
+def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
+    """What is not as pinned."""
+    document = {
+        "project": pins.project,
+        "directory": str(pins.root),
+        "healthy": not findings,
+        "findings": [asdict(finding) for finding in findings],
+    }
+    if not findings:
+        line = f"{green('✓')} {pins.project} is exactly as pinned. {dim(versions(pins))}"
+        return Report([line], document)
+    lines = [line for each in findings for line in _finding(each)]
+    return Report([*_head(pins), *lines], document, ExitCode.FAILED)
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    sign = red("✗") if finding.level == "broken" else "!"
+    yield f"  {sign} {finding.step}: {finding.problem}"
+    yield f"    {dim('→ ' + finding.repair)}"
+
+
+def captured(captured: Captured, written: Sequence[str]) -> Report:
+    """The pins that were read from what is here, and which files were written."""
+    found = [
+        f"{bold(captured.project)} Python {captured.python or '?'} · pip {captured.pip}",
+        *(f"  {each.source}: {each.says}" for each in captured.statements),
+        *(f"  {red('✗')} {text}" for text in captured.contradictions),
+        *(f"  ? {text}" for text in captured.unknown),
+    ]
+    for name, text in captured.files.items():
+        found += ["", f"{bold(name)}{' (written)' if name in written else ''}", text.rstrip()]
+    if not written:
+        found += ["", "Nothing was changed. To write this: headstart capture --write"]
+    return Report(found, asdict(captured) | {"written": list(written)})
+
+
+def vendored(vendored: Vendored) -> Report:
+    """What a vendor folder has, and lacks."""
+    first = f"{green('✓')} {vendored.folder}: {len(vendored.files)} files."
+    left_out = (f"  left out: {text}" for text in vendored.left_out)
+    return Report(
+        [first, *left_out, "On the offline machine: headstart up --offline"], asdict(vendored)
+    )
+
+
+def runs(runs: Sequence[Run]) -> Report:
+    """The runs of `up` here."""
+    lines = [
+        f"{bold(run.id)}  {run.ending}: {', '.join(run.steps) or 'nothing'}"
+        f"{', undone since' if run.undone else ''}"
+        for run in runs
+    ]
+    none = ["`headstart up` has not run here yet."]
+    return Report(lines or none, {"runs": [asdict(run) for run in runs]})
+
+
+def reversals(run: Run, reversals: Sequence[Reversal], *, done: bool) -> Report:
+    """What undoing a run does, or would do."""
+    document = {"run": run.id, "undone": done, "reversals": [asdict(each) for each in reversals]}
+    again = f"Nothing was changed. To do it: headstart undo {run.id} --yes"
+    lines = [
+        f"  {each.action:9} {each.what}{f' as {each.to}' if each.action == 'restore' else ''}"
+        f"  {dim(each.why)}"
+        for each in reversals
+    ]
+    head = f"{bold(run.id)}  {', '.join(run.steps)}"
+    return Report([head, "", *lines, "", "Done." if done else again], document)
+
+
+def diagnosis(diagnosis: Diagnosis) -> Report:
+    """Why a build failed, and what to do about it."""
+    document = asdict(diagnosis) | {"repair": "\n".join(diagnosis.repair)}
+    del document["retry"]
+    lines = [f"{bold(diagnosis.cause)}: {diagnosis.explanation}"]
+    if diagnosis.evidence:
+        where = f"{diagnosis.file}:{diagnosis.line}" if diagnosis.file else f"line {diagnosis.line}"
+        lines.append(f"  {dim(where)}  {diagnosis.evidence}")
+    lines += [f"  {dim('→')} {line}" for line in diagnosis.repair]
+    if diagnosis.source:
+        lines.append(f"  {dim(diagnosis.source)}")
+    return Report(lines, document)
+
+
+def _head(pins: Pins) -> tuple[str, str]:
+    return f"{bold(pins.project)} {dim(versions(pins))}", ""
+
+
+def _nothing_to_do(pins: Pins) -> str:
+    return f"{green('✓')} {pins.project} is ready: nothing to do. {dim(versions(pins))}"

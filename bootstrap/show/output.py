@@ -1,0 +1,127 @@
+"""The one place that prints: for people, or one JSON object per line for programs.
+
+Results go to standard output, progress and errors to standard error. rich is imported only where a
+terminal shows what needs a layout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from bootstrap.errors import ExitCode, HeadstartError
+from bootstrap.show.report import Report
+from bootstrap.show.text import red, unstyled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FORM: ContextVar[Literal["text", "json"]] = ContextVar("form", default="text")
+
+
+def discard() -> None:
+    """Nobody reads standard output any more: let Python's last flush find no broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def for_programs() -> bool:
+    return FORM.get() == "json"
+
+
+def present(result: Report | Iterable[Report]) -> ExitCode:
+    """Show each report when it comes, and write its page; the first exit code that is not 0.
+
+    A page that cannot be written hides nothing of what follows.
+    """
+    code, failure = ExitCode.DONE, None
+    for report in [result] if isinstance(result, Report) else result:
+        _show(report)
+        code = code or report.exit_code
+        try:
+            _write_page(report)
+        except HeadstartError as error:
+            failure = failure or error
+    if failure:
+        raise failure
+    return code
+
+
+def present_error(error: HeadstartError) -> ExitCode:
+    """What happened, why, and what to do next."""
+    if for_programs():
+        cause = {"cause": error.cause} if error.cause else {}
+        said = {"what": error.what, "why": error.why, "next": error.next, **cause}
+        print_json({"event": "error", "error": {**said, "exit_code": int(error.exit_code)}})
+        return error.exit_code
+    note(f"{red('✗')} {error.what}")
+    for line in error.why:
+        note(f"  {line}")
+    for number, line in enumerate(error.next):
+        note(f"{'next: ' if number == 0 else '      '}{line}")
+    return error.exit_code
+
+
+def present_interruption() -> None:
+    if for_programs():
+        error = {"what": "Interrupted.", "why": [], "next": ["run it again"], "exit_code": 130}
+        print_json({"event": "error", "error": error})
+        return
+    note("\nInterrupted. Nothing is left running; the same command can be run again.")
+
+
+def print_json(value: object) -> None:
+    _print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """A line of the result, which may be styled."""
+    _print(text if has_colours(sys.stdout) else unstyled(text))
+
+
+def note(text: str) -> None:
+    """A line of what happens meanwhile, which may be styled."""
+    with suppress(BrokenPipeError):
+        shown = text if has_colours(sys.stderr) else unstyled(text)
+        print(shown, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Only a terminal has colours, and NO_COLOR (no-color.org) switches them off there too."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _show(report: Report) -> None:
+    if for_programs():
+        if report.document is not None:
+            print_json(report.document)
+        return
+    for line in report.notes:
+        note(line)
+    if sys.stdout.isatty() and not all(isinstance(item, str) for item in report.items):
+        from bootstrap.show import terminal  # noqa: PLC0415 - rich
+
+        terminal.show(report.items, colour=has_colours(sys.stdout))
+        return
+    for item in report.items:
+        if isinstance(item, str):
+            say(item)
+        else:
+            for line in item.plain:
+                _print(line)
+
+
+def _write_page(report: Report) -> None:
+    if report.page:
+        from bootstrap.show import page_file  # noqa: PLC0415 - jinja2
+
+        page_file.write(report.page.build(), report.page.path)
+
+
+def _print(text: str) -> None:
+    """A character that standard output cannot encode (a name that is not UTF-8) is escaped."""
+    encoding = sys.stdout.encoding
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201

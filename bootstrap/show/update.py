@@ -1,0 +1,214 @@
+"""What status, a preview, an update, and its end report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from bootstrap.errors import ExitCode
+from bootstrap.project.outcomes import Outcome, advice
+from bootstrap.project.rollback import backup_time
+from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
+from bootstrap.show.report import Report
+from bootstrap.show.verification import attention_document, attention_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bootstrap.project.outcomes import FileOutcome
+    from bootstrap.project.repository import Repository
+    from bootstrap.project.update import AppliedUpdate, Update
+    from bootstrap.show.items import Item
+
+
+class _OutcomeKind(NamedTuple):
+    """An outcome, its sign, and what it means."""
+
+    outcome: Outcome
+    sign: str
+    meaning: str
+
+
+_KINDS = (  # in the order in which a person has to know of them
+    _OutcomeKind(Outcome.CONFLICT, "✗", "both changed it: you resolve it"),
+    _OutcomeKind(Outcome.MERGED, "±", "the template's change and yours, together"),
+    _OutcomeKind(Outcome.MOVED, "→", "moved, with your changes in it"),
+    _OutcomeKind(Outcome.DELETED, "\N{MINUS SIGN}", "no longer in the template"),
+    _OutcomeKind(Outcome.KEPT, "=", "yours stays; the template's change is not applied"),
+    _OutcomeKind(Outcome.UPDATED, "↑", "as in the template; you had not changed it"),
+    _OutcomeKind(Outcome.NEW, "+", "new in the template"),
+)
+
+
+def status(update: Update, backups: Sequence[str], repository: Repository) -> Report:
+    """Which template a project has, what newer ones change, and what differs from its own."""
+    document = _document(update, repository) | {
+        "version": update.before,
+        "newest": update.after,
+        "behind": [section.version for section in update.sections],
+        "update_available": update.available,
+        "drifted": update.proposal.drifted,
+        "backups": list(backups),
+    }
+    lines: list[Item] = [f"This project was generated from template {update.before}."]
+    if update.available:
+        counts = "".join(Totals(update.proposal.counts).plain) or "nothing to change"
+        ending = ("", f"An update to {update.after}: {counts}.")
+        lines += ["", *_changelog(update), *ending, "To see it: headstart update --preview"]
+    else:
+        lines.append("No newer template in this installation.")
+    lines.append(
+        f"Files that differ from the template: {update.proposal.drifted} (headstart drift)"
+    )
+    code = ExitCode.UPDATE_AVAILABLE if update.available else ExitCode.DONE
+    return Report([*lines, *map(_backup, backups)], document, code)
+
+
+def preview(update: Update, repository: Repository, command: str) -> Report:
+    """What an update would do; nothing was changed, and `command` is what does it."""
+    document = _document(update, repository) | {"applied": False}
+    if update.proposal.empty:
+        return Report([_up_to_date(update)], document)
+    ending = ("", f"Nothing was changed. To do it: {command}")
+    items = [*_head(update), *_files(update, repository), *ending]
+    return Report(items, document, _exit_code(update))
+
+
+def updated(applied: AppliedUpdate, repository: Repository) -> Report:
+    """What an update has done."""
+    update = applied.update
+    document = _document(update, repository) | {
+        "applied": not update.proposal.empty,
+        "commit": applied.commit,
+        "backup": applied.backup,
+    }
+    if update.proposal.empty:
+        return Report([_up_to_date(update)], document)
+    items = [*_head(update), *_files(update, repository), "", *_next(applied, repository)]
+    return Report(items, document, _exit_code(update))
+
+
+def difference(path: str, diff: str) -> Report:
+    """What an update would do to one file."""
+    item = Diff(diff) if diff else f"Nothing would change in {path}."
+    return Report([item], {"path": path, "diff": diff})
+
+
+def continued(commit: str) -> Report:
+    """An update whose conflicts are resolved."""
+    return Report([f"The update is commit {commit[:10]}."], {"commit": commit})
+
+
+def aborted(rescue: str, head: str) -> Report:
+    """An update that was undone before it was finished."""
+    lines = [f"Everything is as it was, at {head[:10]}."]
+    if rescue:
+        lines.append(f"What the files contained is kept: git diff HEAD {rescue}")
+    return Report(lines, {"head": head, "rescue": rescue})
+
+
+def pairs(update: Update) -> Iterator[Pair]:
+    """What an update brings besides its files."""
+    for each in update.new_answers:
+        yield Pair("new answer", f"{each.question.name} = {each.shown_value} ({each.source})")
+    yield from (Pair("removed question", name) for name in update.dropped)
+    yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
+    yield from (Pair("removed setting", name) for name in update.settings.gone)
+    yield from attention_pairs(update.attention)
+
+
+def groups(update: Update, repository: Repository) -> tuple[FileGroup, ...]:
+    """The files of each outcome, conflicts first."""
+    found = (
+        (kind, [each for each in update.proposal.files if each.outcome is kind.outcome])
+        for kind in _KINDS
+    )
+    return tuple(_group(kind, files, repository) for kind, files in found if files)
+
+
+def _group(kind: _OutcomeKind, files: Sequence[FileOutcome], repository: Repository) -> FileGroup:
+    plural = "s" if kind.outcome is Outcome.CONFLICT and len(files) > 1 else ""
+    rows = tuple(_row(each, repository) for each in files)
+    return FileGroup(str(kind.outcome), kind.sign, f"{kind.outcome}{plural}", kind.meaning, rows)
+
+
+def _row(each: FileOutcome, repository: Repository) -> FileRow:
+    path = repository.path(each.path)
+    return FileRow(
+        path,
+        details=(each.reason,) if each.reason else (),
+        advice=advice(each, path) if each.outcome is Outcome.CONFLICT else "",
+        cells=(each.template, each.yours),
+    )
+
+
+def _up_to_date(update: Update) -> str:
+    return f"Up to date: {update.after}."
+
+
+def _exit_code(update: Update) -> ExitCode:
+    return ExitCode.FAILED if update.proposal.conflicts else ExitCode.DONE
+
+
+def _backup(ref: str) -> str:
+    days = (datetime.now(UTC) - backup_time(ref)).days
+    age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+    return f"Before an update, {age}: {ref}"
+
+
+def _document(update: Update, repository: Repository) -> dict[str, object]:
+    return {
+        "from": update.before,
+        "to": update.after,
+        "changelog": [section._asdict() for section in update.sections],
+        "new_answers": {each.question.name: each.value for each in update.new_answers},
+        "dropped_answers": list(update.dropped),
+        "new_settings": list(update.settings.new),
+        "gone_settings": list(update.settings.gone),
+        **attention_document(update.attention),
+        "counts": dict(update.proposal.counts),
+        "files": [_file_document(each, repository) for each in update.proposal.files],
+    }
+
+
+def _file_document(each: FileOutcome, repository: Repository) -> dict[str, object]:
+    path = repository.path(each.path)
+    about: dict[str, object] = asdict(each) | {"path": path}
+    return about | ({"advice": advice(each, path)} if each.outcome is Outcome.CONFLICT else {})
+
+
+def _head(update: Update) -> list[Item]:
+    to = f" → {update.after}" if update.available else ", with other answers"
+    about = [*_changelog(update), *pairs(update)]
+    return [f"Template {update.before}{to}", "", *about, *([""] if about else [])]
+
+
+def _changelog(update: Update) -> Iterator[Pair]:
+    return (Pair(section.version, section.headline) for section in update.sections)
+
+
+def _files(update: Update, repository: Repository) -> Iterator[Item]:
+    """The files, and how many there are of each kind."""
+    files = update.proposal.files
+    width = max((len(repository.path(each.path)) for each in files), default=0)
+    lines = tuple(_line(each, repository.path(each.path), width) for each in files)
+    yield Files(groups(update, repository), lines)
+    yield PipeOnly(("",))
+    yield Totals(update.proposal.counts)
+
+
+def _line(each: FileOutcome, path: str, width: int) -> str:
+    sides = f"template {each.template or '-':8} you {each.yours or '-':8}"
+    outcome = "CONFLICT" if each.outcome is Outcome.CONFLICT else str(each.outcome)
+    return f"  {path:{width}}  {sides} {outcome:8} {each.reason}".rstrip()
+
+
+def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:
+    if not applied.update.proposal.conflicts:
+        commit = applied.commit[:10]
+        yield f"The update is commit {commit}; the state before it is kept as {applied.backup}."
+        return
+    rows = [_row(each, repository) for each in applied.update.proposal.conflicts]
+    yield PipeOnly(("Resolve the conflicts:", *(f"  {row.path}: {row.advice}" for row in rows)))
+    yield "Then: headstart update --continue    Or undo all of it: headstart update --abort"

@@ -1,0 +1,109 @@
+"""What is reported of an update besides its files: what it asks of people, and its verification."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from bootstrap.errors import ExitCode
+from bootstrap.show.items import Pair
+from bootstrap.show.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bootstrap.project.attention import Attention
+    from bootstrap.project.rollback import Returned
+    from bootstrap.project.verification import Verdict
+
+_FEW = 8  # packages that are named one by one
+
+
+def attention_document(attention: Attention) -> dict[str, object]:
+    """For programs."""
+    return {
+        "changed_defaults": [each._asdict() for each in attention.defaults],
+        "removed_files": list(attention.removed),
+        "migrations": [each._asdict() for each in attention.migrations],
+        "pins": [each._asdict() for each in attention.pins],
+        "packages": [each._asdict() for each in attention.packages],
+    }
+
+
+def attention_pairs(attention: Attention) -> Iterator[Pair]:
+    """For people."""
+    for default in attention.defaults:
+        change = f"{default.name} {default.before} → {default.after} ({default.path})"
+        yield Pair("changed default", change)
+    if attention.removed:
+        yield Pair("removed files", ", ".join(attention.removed))
+    for migration in attention.migrations:
+        yield Pair("migration to run", f"{migration.id} {migration.title}".rstrip())
+    for pin in attention.pins:
+        yield Pair(pin.name, f"{pin.before} → {pin.after}")
+    if attention.packages:
+        yield Pair("packages", _packages(attention))
+    if attention.machine:
+        yield Pair("make up", "installs all this, and migrates the database")
+
+
+def _packages(attention: Attention) -> str:
+    changes = attention.packages
+    if len(changes) > _FEW:
+        new = sum(not each.before for each in changes)
+        removed = sum(not each.after for each in changes)
+        changed = len(changes) - new - removed
+        counts = ((changed, "changed"), (new, "new"), (removed, "removed"))
+        return ", ".join(f"{count} {what}" for count, what in counts if count)
+    return ", ".join(
+        f"{each.name} {each.before or 'new'} → {each.after or 'removed'}" for each in changes
+    )
+
+
+def verified(verdict: Verdict, backup: str, document: Mapping[str, object]) -> Report:
+    """How the checks of an update ended; `document` is the update's, `backup` the way back."""
+    code = ExitCode.FAILED if verdict.failed else ExitCode.DONE
+    code = ExitCode.INTERRUPTED if verdict.interrupted else code
+    whole = {**document, "verification": verdict_document(verdict)}
+    return Report(tuple(_verdict(verdict, backup)), whole, code)
+
+
+def verdict_document(verdict: Verdict) -> dict[str, object]:
+    """For programs."""
+    checks: list[Mapping[str, object]] = [
+        asdict(check) | {"seconds": round(check.seconds, 3)} for check in verdict.checks
+    ]
+    return {"outcome": verdict.outcome, "interrupted": verdict.interrupted, "checks": checks}
+
+
+def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
+    """What to do after the checks, each of which was shown when it ended."""
+    yield ""
+    if verdict.interrupted:
+        yield "Interrupted. The update stays, but it was not verified completely."
+        yield "To continue: headstart update --verify"
+    elif verdict.failed:
+        yield f"Verification failed: {', '.join(check.name for check in verdict.failed)}."
+        yield "When that is fixed: headstart update --verify"
+    elif not verdict.open:
+        yield "Verified."
+    else:
+        for check in verdict.open:
+            if check.next:
+                yield f"Not verified, {check.name}: {check.next}"
+    if backup:
+        yield "To undo the update: headstart update --rollback"
+
+
+def rolled_back(returned: Returned) -> Report:
+    """An update that was undone."""
+    return Report(tuple(_rolled_back(returned)), asdict(returned))
+
+
+def _rolled_back(returned: Returned) -> Iterator[str]:
+    yield f"The update is undone: its files are as they were, at {returned.head[:10]}."
+    yield f"To restore it: git reset --keep {returned.rescue}"
+    for path in returned.revisions:
+        yield f"  {path} was removed with it. A database that has run it must go back first:"
+        yield "  restore the update, python -m migrate downgrade, headstart update --rollback"
+    yield "Next: make up"
