@@ -1,7 +1,7 @@
 """Migrations that lose nothing: `python -m migrate COMMAND`. docs/migrations.md tells their story.
 
 Exit codes: 0 done · 1 failed · 2 wrong usage, or findings · 3 refused, because something would be
-lost · 4 a lock was not to be had, or jobs did not come to their end.
+lost · 4 could not get the lock, or jobs did not finish in time.
 """
 
 # Managed by the template: your own are env.py and versions/, and an update merges any other change.

@@ -114,7 +114,7 @@ def _acquire(connection: Connection, file: TextIO | None) -> bool:
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
-    """Say whether a lock was not to be had: the same statement may work a little later."""
+    """Say whether an error means that a lock was held: the same statement may work a little later."""
     original = error.orig
     first = original.args[0] if original is not None and original.args else None
     state = getattr(original, "sqlstate", None)
@@ -135,7 +135,7 @@ def blockers(url: str) -> list[Blocker]:
 
 
 def retrying(work: Callable[[], T], url: str, retries: int, say: Callable[[str], None]) -> T:
-    """Do `work`, and again while a lock is not to be had; its revisions go on where they are."""
+    """Do `work`, and again while others hold a lock; its revisions continue where they are."""
     for attempt in range(1, retries + 1):
         try:
             return work()
@@ -144,7 +144,7 @@ def retrying(work: Callable[[], T], url: str, retries: int, say: Callable[[str],
                 raise
             pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             pause *= random.uniform(0.7, 1.3)  # noqa: S311 - so that two do not meet again
-            say(f"a lock is not to be had (attempt {attempt} of {retries + 1}): {error.orig}")
+            say(f"could not get the lock (attempt {attempt} of {retries + 1}): {error.orig}")
             for blocker in blockers(url):
                 say(f"  in the way may be {blocker}")
             say(f"  trying again in {pause:.1f} s")
@@ -156,7 +156,7 @@ def retrying(work: Callable[[], T], url: str, retries: int, say: Callable[[str],
             raise
         who = "\n".join(f"  in the way may be {blocker}" for blocker in blockers(url))
         message = (
-            f"a lock was not to be had in {retries + 1} attempts: {error.orig}\n{who}\nEnd that "
+            f"could not get the lock in {retries + 1} attempts: {error.orig}\n{who}\nEnd that "
             "transaction, or pause the jobs (--pause-workers), and run the same command again."
         )
         raise LockTimeout(message) from error

@@ -84,7 +84,7 @@ class Folder:
             there = json.loads(text) if text else environment(self.about.name, place)
             full = completed(there, base_url, is_guarded=is_guarded(steps))
         except (ValueError, LookupError, TypeError) as error:
-            message = f"{path} is no environment of Postman: mend it, or delete it ({error})"
+            message = f"{path} is not a Postman environment: correct or delete it ({error})"
             raise Unreadable(message) from error
         return text if text and full == there else _json(full)
 

@@ -16,7 +16,7 @@ BOUNDARY = "part"
 # None of the programs takes a variable without any value.
 TO_FILL_IN = "fill-in"
 _HEAD = """\
-# Yours: git does not see this file. Delete it, and `make postman` writes it anew.
+# Yours: git does not see this file. Delete it, and `make postman` writes a new one.
 # The HTTP client of JetBrains, httpYac and REST Client understand it."""
 
 

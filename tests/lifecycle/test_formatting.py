@@ -220,4 +220,4 @@ def test_formatting_is_no_drift(package: Package, shop: Path) -> None:
     }
     assert told["formatted"] == ["a.py", "kept.py"]
     text = package.headstart("drift", cwd=shop).stdout
-    assert "Only formatted otherwise, which is no drift: a.py, kept.py" in text
+    assert "Only formatted differently, which is not drift: a.py, kept.py" in text

@@ -1,4 +1,4 @@
-"""Look at jobs, give dead ones another life, pause all work and resume it."""
+"""List jobs, requeue dead ones, pause and resume."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def declare(parser: ArgumentParser) -> None:
     _declare_list(commands.add_parser("list", help="list jobs that are not finished"))
     show = _action(commands.add_parser("show", help="show one job, with its error"), _show)
     show.add_argument("id", type=UUID)
-    requeue = commands.add_parser("requeue", help="give dead jobs all their attempts again")
+    requeue = commands.add_parser("requeue", help="run dead jobs again, with all their attempts")
     _action(requeue, _requeue).add_argument("ids", type=UUID, nargs="*", metavar="ID")
     requeue.add_argument("--all-dead", action="store_true", help="every dead job")
     requeue.add_argument("--actor", help="with --all-dead: of this actor only")
-    purge = commands.add_parser("purge", help="delete dead jobs for good")
+    purge = commands.add_parser("purge", help="delete dead jobs permanently")
     _action(purge, _purge).add_argument("ids", type=UUID, nargs="*", metavar="ID")
     purge.add_argument("--older-than", type=_age, metavar="AGE", help="90s, 15m, 12h or 30d")
-    _declare_pause(commands.add_parser("pause", help="begin no job anywhere until resumed"))
+    _declare_pause(commands.add_parser("pause", help="start no job anywhere until resumed"))
     _action(commands.add_parser("resume", help="end the pause"), _resume)
     status = commands.add_parser("status", help="count jobs, and name who runs them")
     _action(status, _status).add_argument("--json", action="store_true")

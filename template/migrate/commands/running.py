@@ -32,7 +32,7 @@ WAITING = (
     option("--lock-timeout", 2.0, "seconds to wait for a lock before trying again later"),
     option("--statement-timeout", 0.0, "seconds that a statement may take; 0 is no limit"),
     option("--lock-wait", 600.0, "seconds to wait for another migration of this database"),
-    option("--retries", 10, "how often to try again when a lock is not to be had"),
+    option("--retries", 10, "how often to try again for a lock"),
     flag("--online-only", "MySQL: refuse to change a table in a way that anybody would wait for"),
 )
 

@@ -64,7 +64,7 @@ def test_a_lock_is_given_up_and_tried_again_and_its_holder_named(kit: Kit) -> No
         worker.commit()
         words += migration.communicate(timeout=120)[0]
     assert migration.returncode == 0, words
-    assert "a lock is not to be had (attempt 1 of" in words
+    assert "could not get the lock (attempt 1 of" in words
     assert "in the way may be session" in words
     assert "open for" in words
     assert kit.version() == {"0002"}

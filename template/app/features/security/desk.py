@@ -25,7 +25,7 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
     except clients.NoSuchClient as error:
         sys.exit(f"There is no client {error}. `python -m app clients list` shows all of them.")
     except clients.Revoked as error:
-        sys.exit(f"Client {error} is revoked for good: register another.")
+        sys.exit(f"Client {error} is revoked permanently: register another.")
     except clients.NameTaken as error:
         sys.exit(f"There is a client called {error} already; revoked ones keep their names.")
     finally:

@@ -89,7 +89,7 @@ def test_a_client_is_revoked_for_good(run: Run) -> None:
     again = json.loads(run("revoke", str(key.number), "--json").out)
     assert again["revoked_at"] == first
     assert "revoked 2" in run("list").out
-    with pytest.raises(SystemExit, match="revoked for good"):
+    with pytest.raises(SystemExit, match="revoked permanently"):
         run("rotate", str(key.number))
 
 
