@@ -252,7 +252,7 @@ def explain(
 
     if log is None and sys.stdin.isatty():
         raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
-    text = logs.parse(_pasted()) if log is None or str(log) == "-" else logs.read(log)
+    text = logs.from_text(_pasted()) if log is None or str(log) == "-" else logs.from_path(log)
     here = platform.look()
     return views.diagnosis(diagnose.diagnose(text, here.system, here.family))
 

@@ -20,7 +20,7 @@ from bootstrap import pyenv
 from bootstrap.errors import Refused, UsageError
 from bootstrap.files import create_atomically, text_of, write_atomically
 from bootstrap.machine import pins
-from bootstrap.machine.facts.venv import python_version, read_settings
+from bootstrap.machine.facts.venv import python_version, settings_of
 from bootstrap.versions import CURRENT_PIP, newest_pip
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
     """Everything that can be known, without changing or running anything."""
     root = root.resolve()
     venv = stated or _venv_of(root, environ)
-    if stated and read_settings(stated) is None:
+    if stated and settings_of(stated) is None:
         raise UsageError(f"{stated} is no virtual environment.")
     statements = tuple(_statements(root, venv))
     python, unknown = _choose(statements)
@@ -126,7 +126,7 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
 
 
 def _statements(root: Path, venv: Path | None) -> Iterator[Statement]:
-    if venv and (version := python_version(read_settings(venv) or {})):
+    if venv and (version := python_version(settings_of(venv) or {})):
         yield Statement(f"the venv {venv}", version, f"=={version}")
     for name, pattern in _VERSION_FILES.items():
         yield from _stated(root, name, pattern)
@@ -245,7 +245,7 @@ def _venv_of(root: Path, environ: Mapping[str, str]) -> Path | None:
     active = environ.get("VIRTUAL_ENV")
     if active and Path(active).name.startswith(f"{_project(root)}_"):
         candidates.append(Path(active))
-    return next((at for at in candidates if read_settings(at)), None)
+    return next((at for at in candidates if settings_of(at)), None)
 
 
 def _shared_root(venv: Path | None, root: Path, project: str, python: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Finding
 
 STUB = "headstart-check"
-# Settings, migrations and the proof are the project's life; these are its pins.
+# The .env, migrations and verification are the project's life; these are its pins.
 _PINNED_STEPS = {"python", "venv", "pip", "packages"}
 _FORMAT = (
     ("-L", "-f", "%N %d:%i:%z:%Fm:%Fc:%p") if sys.platform == "darwin" else

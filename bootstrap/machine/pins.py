@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,32 +18,18 @@ from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
     from bootstrap.machine.rules import Json
-    from bootstrap.machine.toolchain import Argv, InstallerName, Provider, Toolchain
+    from bootstrap.machine.toolchain import (
+        Argv,
+        DotenvPin,
+        HttpClientPin,
+        InstallerName,
+        MigrationsPin,
+        Provider,
+        Toolchain,
+    )
 
 TOOLCHAIN = "toolchain.yml"
 PYTHON_VERSION = ".python-version"
-
-
-@dataclass(frozen=True)
-class DotenvPin:
-    file: Path
-    example: Path
-    secrets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class MigrationsPin:
-    command: Argv
-    versions: Path
-
-
-@dataclass(frozen=True)
-class HttpClientPin:
-    """What writes the client's files, and where the api listens unless its settings differ."""
-
-    command: Argv
-    files: tuple[Path, ...]
-    url: str
 
 
 @dataclass(frozen=True)
@@ -133,22 +119,22 @@ def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
         pip=document.pip,
         venv=venv,
         lock=root / document.packages.lock,
-        dotenv=DotenvPin(root / dotenv.file, root / dotenv.example, dotenv.secrets)
-        if dotenv
-        else None,
-        migrations=MigrationsPin(in_venv(migrations.command), root / migrations.versions)
-        if migrations
-        else None,
-        verification=tuple(in_venv(command) for command in document.proof),
+        dotenv=dotenv and replace(dotenv, file=root / dotenv.file, example=root / dotenv.example),
+        migrations=migrations
+        and replace(
+            migrations, command=in_venv(migrations.command), versions=root / migrations.versions
+        ),
+        verification=tuple(map(in_venv, document.proof)),
         provider=document.python.provider if document.python else "pyenv",
         installer=document.packages.installer,
         services=document.services,
         ide=document.ide,
-        http_client=HttpClientPin(
-            in_venv(client.command), tuple(root / file for file in client.files), client.url
-        )
-        if client
-        else None,
+        http_client=client
+        and replace(
+            client,
+            command=in_venv(client.command),
+            files=tuple(root / file for file in client.files),
+        ),
         hashed=document.packages.hashes == "required",
     )
 

@@ -12,6 +12,7 @@ import functools
 import re
 import shlex
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class InvalidError(Exception):
 class Text:
     """A word or sentence that `pattern` matches, as written: an unquoted 26.10 stays 26.10.
 
-    `says` is what it must be, `many` what several of them are, in words. A command is split the
-    way a shell would split it; no shell ever sees it. `types` are those that YAML makes of it.
+    `says` is what it must be, `many` what several of them are, in words. `kind` is what it is
+    loaded as; a command is split the way a shell would split it, and no shell ever sees it.
+    `types` are those that YAML makes of it.
     """
 
     pattern: str
     says: str
     many: str = ""
-    is_command: bool = False
+    kind: Literal["text", "command", "path"] = "text"
     types: tuple[str, ...] = ("string",)
     names: tuple[str, ...] = ()
 
@@ -59,16 +61,18 @@ class Text:
             yield PinProblem(_line(node), f"{name} must be {self.says}{_but_is(node)}")
 
     def plain(self, node: yaml.Node) -> Json:
-        return [*shlex.split(node.value)] if self.is_command else str(node.value)
+        return [*shlex.split(node.value)] if self.kind == "command" else str(node.value)
 
     def load(self, value: Json) -> object:
-        return tuple(value) if self.is_command else value
+        if self.kind == "command":
+            return tuple(value)
+        return Path(str(value)) if self.kind == "path" else value
 
     def schema(self) -> Schema:
         if self.names:
             return {"enum": [*self.names, *(int(name) for name in self.names if name.isdigit())]}
-        kind = self.types[0] if len(self.types) == 1 else list(self.types)
-        return {"type": kind, "pattern": f"^(?:{self.pattern})$"}
+        types = self.types[0] if len(self.types) == 1 else list(self.types)
+        return {"type": types, "pattern": f"^(?:{self.pattern})$"}
 
 
 @dataclass(frozen=True)

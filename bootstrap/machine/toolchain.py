@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, cast
 
 from bootstrap.machine import rules
@@ -28,7 +29,9 @@ ExactVersion = Annotated[
 ]
 Variable = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable", "variables")]
 Folder = Annotated[str, Text(r"(~/|/)[^\x00]+", "a folder that starts with ~/ or /")]
-Inside = Annotated[str, Text(_INSIDE, "a path inside the project", "paths inside the project")]
+Inside = Annotated[
+    Path, Text(_INSIDE, "a path inside the project", "paths inside the project", kind="path")
+]
 ServiceUrl = Annotated[
     str,
     Text(
@@ -50,7 +53,7 @@ Command = Annotated[
         rf"""(?=[\s\S]*[^ \t\r\n])(?:[^\\'"]|\\[\s\S]|{_QUOTED})*""",
         "a command with balanced quotes",
         "commands",
-        is_command=True,
+        kind="command",
     ),
 ]
 
@@ -59,7 +62,7 @@ Command = Annotated[
 
 
 @dataclass(frozen=True)
-class VenvTable:
+class VenvPin:
     CONDITION: ClassVar = Condition("layout", "shared", "in-project", "root", "a folder")
 
     layout: Annotated[
@@ -70,7 +73,7 @@ class VenvTable:
 
 
 @dataclass(frozen=True)
-class PackagesTable:
+class PackagesPin:
     installer: Annotated[InstallerName, "Who installs the packages into the virtual environment."]
     lock: Annotated[Inside, "The lock that is installed: requirements with hashes, or poetry.lock."]
     hashes: Annotated[
@@ -79,14 +82,14 @@ class PackagesTable:
 
 
 @dataclass(frozen=True)
-class PythonTable:
+class PythonPin:
     provider: Annotated[
         Provider, "pyenv builds it (the default), uv downloads it, system finds it on PATH."
     ]
 
 
 @dataclass(frozen=True)
-class DotenvTable:
+class DotenvPin:
     file: Annotated[Inside, "The project's .env, which is created once and never replaced."]
     example: Annotated[Inside, "The file that it is created from."]
     secrets: Annotated[
@@ -95,13 +98,13 @@ class DotenvTable:
 
 
 @dataclass(frozen=True)
-class MigrationsTable:
+class MigrationsPin:
     command: Annotated[Command, "Brings the database to the newest revision."]
     versions: Annotated[Inside, "The folder of Alembic's revisions."]
 
 
 @dataclass(frozen=True)
-class HttpClientTable:
+class HttpClientPin:
     command: Annotated[Command, "Writes the files of the HTTP client."]
     files: Annotated[tuple[Inside, ...], "The files that name the api's base URL."]
     url: Annotated[ApiUrl, "Where the api listens, unless .env sets HOST or PORT."]
@@ -114,18 +117,18 @@ class Toolchain:
     version: Annotated[Literal["1"], "The version of this file's format."]
     project: Annotated[ProjectName, "The project's name."]
     pip: Annotated[ExactVersion, "The exact pip; quote it, or YAML reads 26.10 as 26.1."]
-    venv: Annotated[VenvTable, "Where the virtual environment is."]
-    packages: Annotated[PackagesTable, "What is installed in it, and by whom."]
-    python: Annotated[PythonTable | None, "Where the Python of .python-version comes from."] = None
-    environment: Annotated[DotenvTable | None, "The project's .env."] = None
+    venv: Annotated[VenvPin, "Where the virtual environment is."]
+    packages: Annotated[PackagesPin, "What is installed in it, and by whom."]
+    python: Annotated[PythonPin | None, "Where the Python of .python-version comes from."] = None
+    environment: Annotated[DotenvPin | None, "The project's .env."] = None
     services: Annotated[
         tuple[ServiceUrl, ...], "The URLs of the services that must respond here."
     ] = ()
-    migrations: Annotated[MigrationsTable | None, "The migrations of the database."] = None
+    migrations: Annotated[MigrationsPin | None, "The migrations of the database."] = None
     ide: Annotated[
-        tuple[Literal["pycharm", "vscode"], ...], "The IDEs that shall know the interpreter."
+        tuple[Literal["pycharm", "vscode"], ...], "The IDEs that get to know the interpreter."
     ] = ()
-    http_client: Annotated[HttpClientTable | None, "The files of Postman and .http clients."] = None
+    http_client: Annotated[HttpClientPin | None, "The files of Postman and .http clients."] = None
     proof: Annotated[
         tuple[Command, ...], "The commands that verify that all of it works, such as the tests."
     ] = ()

@@ -16,7 +16,7 @@ from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft, write_atomically
 from bootstrap.machine import pins
-from bootstrap.machine.building.preflight import Site, pyenv_program
+from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.facts.venv import VenvState
 from bootstrap.machine.runner import probe_project
@@ -119,11 +119,7 @@ def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
 
 def _python_source(pinned: Pins, folder: Path) -> tuple[str, ...]:
     """The archive and pyenv's definition of it; the reason where there is none to take."""
-    machine = platform.look()
-    program = pyenv_program(os.environ, machine)
-    site = program and Site(
-        pinned.python, program, pyenv.root(os.environ), machine, dict(os.environ)
-    )
+    site = site_here(pinned.python, platform.look())
     definition = site.definition if site else None
     if definition is None:
         return (f"Python {pinned.python}: there is no pyenv here that knows it",)

@@ -15,7 +15,7 @@ from bootstrap.machine.building import attempts, build, build_env
 from bootstrap.machine.building.preflight import BuildFact, Site, obstacles, pyenv_program
 from bootstrap.machine.building.progress import PastBuild, Progress
 from bootstrap.machine.diagnosis.diagnose import diagnose
-from bootstrap.machine.diagnosis.log import parse
+from bootstrap.machine.diagnosis.log import from_text
 from bootstrap.machine.facts import platform
 from bootstrap.machine.facts import python as interpreters
 from bootstrap.machine.facts.platform import PlatformFact
@@ -37,7 +37,7 @@ NOTES = "--enable-framework --with-openssl=/opt/homebrew/opt/openssl@3"
 def told(text: str) -> attempts.Attempt | None:
     """The attempt that follows a first plain one on an M3 that failed with `text`."""
     first = attempts.first(BuildFact(M3, None), "3.9.21")
-    return attempts.next_attempt((first,), diagnose(parse(text), "macos"), M3, "/home/ada/tmp")
+    return attempts.next_attempt((first,), diagnose(from_text(text), "macos"), M3, "/home/ada/tmp")
 
 
 def test_the_first_build_is_plain() -> None:
@@ -50,7 +50,7 @@ def test_the_flags_of_the_notes_follow_a_plain_failure_on_a_mac_only() -> None:
     assert following
     assert following.variables == {"PYTHON_CONFIGURE_OPTS": NOTES}
     plain = (attempts.Attempt(),)
-    unknown = diagnose(parse("strange: error: x"), "linux")
+    unknown = diagnose(from_text("strange: error: x"), "linux")
     assert attempts.next_attempt(plain, unknown, DEBIAN, "") is None
 
 
@@ -73,7 +73,7 @@ def test_of_the_given_options_only_the_wrong_ones_are_left_out(
     given: str, left: str | None
 ) -> None:
     name = "PYTHON_CONFIGURE_OPTS"
-    failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
+    failed = diagnose(from_text("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
     made = attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", {name: given})
     assert made
     assert made.applied({name: given}).get(name) == left
@@ -81,17 +81,17 @@ def test_of_the_given_options_only_the_wrong_ones_are_left_out(
 
 @pytest.mark.parametrize("given", [{}, {"PYTHON_CONFIGURE_OPTS": "--enable-shared"}])
 def test_what_was_not_given_cannot_be_left_out(given: dict[str, str]) -> None:
-    failed = diagnose(parse("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
+    failed = diagnose(from_text("checking for openssl/ssl.h in /opt/openssl... no"), "linux")
     assert attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", given) is None
 
 
 def test_never_more_than_three_builds() -> None:
-    failed = diagnose(parse("TMPDIR=/tmp cannot hold executables"), "macos")
+    failed = diagnose(from_text("TMPDIR=/tmp cannot hold executables"), "macos")
     made: tuple[attempts.Attempt, ...] = (attempts.Attempt(),)
     while following := attempts.next_attempt(made, failed, M3, "/home/ada/tmp"):
         made = (*made, following)
     assert len(made) <= attempts.MOST
-    unknown = diagnose(parse("odd: error: x"), "macos")
+    unknown = diagnose(from_text("odd: error: x"), "macos")
     assert attempts.next_attempt((*made, *made, *made), unknown, M3, "") is None
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from bootstrap.machine.diagnosis.causes import UNKNOWN, all_causes
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
-from bootstrap.machine.diagnosis.log import parse, read
+from bootstrap.machine.diagnosis.log import from_path, from_text
 from tests import forkserver
 from tests.conftest import ROOT
 
@@ -208,10 +208,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scenario", sorted(at.name for at in LOGS.iterdir()))
 def test_the_cause_of_a_real_failure_is_named(logs: Path, scenario: str) -> None:
-    found = diagnose(read(logs / scenario))
+    found = diagnose(from_path(logs / scenario))
     assert found.cause == REAL[scenario]
     if found.cause != UNKNOWN:
-        told = read(logs / scenario / found.file).text.splitlines()
+        told = from_path(logs / scenario / found.file).text.splitlines()
         assert found.evidence[:200] in told[found.line - 1]
 
 
@@ -219,12 +219,12 @@ def test_the_cause_of_a_real_failure_is_named(logs: Path, scenario: str) -> None
     ("cause", "text"), [(cause, text) for cause, texts in QUOTED.items() for text in texts]
 )
 def test_the_cause_of_a_pasted_failure_is_named(cause: str, text: str) -> None:
-    assert diagnose(parse(text)).cause == cause
+    assert diagnose(from_text(text)).cause == cause
 
 
 @pytest.mark.parametrize("tail", yaml.safe_load(TAILS.read_text()))
 def test_the_cause_shows_in_the_last_lines_that_people_paste(tail: dict[str, str]) -> None:
-    found = diagnose(parse(tail["log"]))
+    found = diagnose(from_text(tail["log"]))
     assert found.cause == tail["cause"], found.evidence
 
 
@@ -234,7 +234,7 @@ def test_the_last_ten_lines_give_the_cause_or_none(logs: Path, scenario: str) ->
     if not path.exists():
         path = logs / scenario / "console.ts"
     tail = "\n".join(path.read_text(errors="replace").splitlines()[-10:])
-    assert diagnose(parse(tail)).cause in {REAL[scenario], UNKNOWN}
+    assert diagnose(from_text(tail)).cause in {REAL[scenario], UNKNOWN}
 
 
 def test_what_stands_around_the_lines_does_not_matter() -> None:
@@ -245,7 +245,7 @@ def test_what_stands_around_the_lines_does_not_matter() -> None:
         f"> {plain}",
         f"[09:00:01] {plain}",
     ):
-        assert diagnose(parse(around)).evidence == plain
+        assert diagnose(from_text(around)).evidence == plain
 
 
 def test_the_repair_is_the_command_of_the_system_that_the_log_is_from() -> None:
@@ -253,7 +253,7 @@ def test_the_repair_is_the_command_of_the_system_that_the_log_is_from() -> None:
 
     def repair(system: str) -> str:
         text = f"BUILD FAILED ({system} using python-build 2.6.30)\nInstalling Python-3.9.21...\n"
-        return "\n".join(diagnose(parse(text + line)).repair)
+        return "\n".join(diagnose(from_text(text + line)).repair)
 
     assert "sudo apt-get install -y libssl-dev" in repair("Ubuntu 22.04")
     assert "sudo dnf install -y openssl-devel" in repair("Fedora 41")
@@ -264,12 +264,12 @@ def test_the_repair_is_the_command_of_the_system_that_the_log_is_from() -> None:
 
 def test_an_unknown_failure_shows_its_first_error_and_not_its_last() -> None:
     text = "checking for errno.h... yes\ngcc -c -Werror=x a.c\nfoo.c:1: error: odd\nmake: *** E"
-    found = diagnose(parse(text))
+    found = diagnose(from_text(text))
     assert (found.cause, found.line, found.evidence) == (UNKNOWN, 3, "foo.c:1: error: odd")
 
 
 def test_configure_that_succeeds_is_never_stopped(logs: Path) -> None:
-    for line in read(logs / "ok-3.13.5" / "build.log").text.splitlines():
+    for line in from_path(logs / "ok-3.13.5" / "build.log").text.splitlines():
         assert telling_line(line) is None
 
 
@@ -278,7 +278,7 @@ def test_configure_that_succeeds_is_never_stopped(logs: Path) -> None:
     [("missing-ssl-3.13", 0.15), ("missing-ssl-3.9", 0.1), ("missing-zlib-3.9", 0.1)],
 )
 def test_a_doomed_build_is_known_early(logs: Path, scenario: str, share: float) -> None:
-    lines = read(logs / scenario / "build.log").text.splitlines()
+    lines = from_path(logs / scenario / "build.log").text.splitlines()
     first = next(at for at, line in enumerate(lines) if telling_line(line))
     assert first / len(lines) < share
 

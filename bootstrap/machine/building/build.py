@@ -210,7 +210,7 @@ def _evidence(diagnosis: Diagnosis) -> str:
 def _diagnosed(folder: Path, wrong: str, site: Site) -> Diagnosis:
     """The log's own diagnosis; what does not verify although the log is clean is named as such."""
     family = site.platform.family
-    found = diagnose(logs.read(folder), site.platform.system, family)
+    found = diagnose(logs.from_path(folder), site.platform.system, family)
     if found.cause != UNKNOWN:
         return found
     explanation = f"{found.explanation} What is wrong in the end: {wrong}."

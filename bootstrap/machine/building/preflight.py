@@ -79,13 +79,18 @@ class BuildFact:
 
 def look(pins: Pins) -> BuildFact:
     machine = platform.look()
-    program = pyenv_program(os.environ, machine)
-    if program is None:
+    site = site_here(pins.python, machine)
+    if site is None:
         return BuildFact(machine, None)
-    given = {name: value for name, value in os.environ.items() if value}
-    site = Site(pins.python, program, pyenv.root(os.environ), machine, given)
     failed = progress.plain_failed(pins.python)
-    return BuildFact(machine, site, obstacles(site), wrong_openssl(given), failed)
+    return BuildFact(machine, site, obstacles(site), wrong_openssl(site.given), failed)
+
+
+def site_here(version: str, machine: PlatformFact) -> Site | None:
+    """Where that version would be built on this machine; None without a pyenv."""
+    program = pyenv_program(os.environ, machine)
+    given = {name: value for name, value in os.environ.items() if value}
+    return Site(version, program, pyenv.root(os.environ), machine, given) if program else None
 
 
 def pyenv_program(environ: Mapping[str, str], machine: PlatformFact) -> Path | None:

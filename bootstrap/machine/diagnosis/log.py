@@ -63,7 +63,7 @@ class Log:
         return name, line - first + 1
 
 
-def parse(text: str) -> Log:
+def from_text(text: str) -> Log:
     plain = _CHATTER.sub("", _DECORATION.sub("", text))
     family = next((name for name, words in _FAMILIES if re.search(words, plain)), "")
     if _MACOS.search(plain) and not family:
@@ -72,7 +72,7 @@ def parse(text: str) -> Log:
     return Log(plain, system, family, _version(plain))
 
 
-def read(path: Path) -> Log:
+def from_path(path: Path) -> Log:
     """A log; of a folder, everything in it that is one, what the build wrote before the rest."""
     try:
         texts = _texts_of(path) if path.is_dir() else ((path.name, _text(path)),)
@@ -82,7 +82,7 @@ def read(path: Path) -> Log:
     for name, text in texts:
         files.append((first, name))
         first += text.count("\n") + 1
-    log = parse("\n".join(text for _, text in texts))
+    log = from_text("\n".join(text for _, text in texts))
     return replace(log, files=tuple(files))
 
 

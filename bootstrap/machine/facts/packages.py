@@ -11,6 +11,7 @@ from bootstrap import lockfile
 from bootstrap.machine.facts.venv import VenvFact, VenvState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bootstrap.lockfile import PackageName
@@ -73,7 +74,7 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
         return PackagesFact(digest, None)
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
-    return PackagesFact(digest, summary(compare(pins)))
+    return PackagesFact(digest, difference(pins))
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:
@@ -100,36 +101,35 @@ def distributions(pins: Pins) -> tuple[Distribution, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Lock against venv, package by package."""
-
-    missing: tuple[str, ...]
-    different: tuple[str, ...]
-    half_installed: tuple[str, ...]
-    superfluous: tuple[str, ...]
+def locked(pins: Pins) -> dict[PackageName, str]:
+    """The packages that the lock has for this Python, and their versions."""
+    return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
 
 
-def compare(pins: Pins) -> Comparison:
-    """Every locked package that this Python needs, against what is really there.
+def difference(pins: Pins) -> str | None:
+    """In what the venv differs from the lock, in a few words; None where it does not.
 
-    Superfluous is only what an earlier lock brought: what a person installed is theirs.
+    Only what an earlier lock brought is no longer locked: what a person installed is theirs.
     """
-    wanted = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
-    installed = {each.name: each for each in distributions(pins)}
+    wanted, installed = locked(pins), {each.name: each for each in distributions(pins)}
+    there = [name for name in wanted if name in installed]
     ours = (stamp_in(pins) or {"ours": []})["ours"]
-    return Comparison(
-        missing=tuple(f"{name} {wanted[name]}" for name in wanted if name not in installed),
-        different=tuple(
-            f"{name} {installed[name].version} instead of {version}"
-            for name, version in wanted.items()
-            if name in installed and not same_version(installed[name].version, version)
-        ),
-        half_installed=tuple(
-            name for name in wanted if name in installed and not installed[name].complete
-        ),
-        superfluous=tuple(name for name in ours if name in installed and name not in wanted),
-    )
+    differences: dict[str, Sequence[str]] = {
+        "missing": [f"{name} {wanted[name]}" for name in wanted if name not in installed],
+        "different": [
+            f"{name} {installed[name].version} instead of {wanted[name]}"
+            for name in there
+            if not same_version(installed[name].version, wanted[name])
+        ],
+        "half installed": [name for name in there if not installed[name].complete],
+        "no longer locked": [name for name in ours if name in installed and name not in wanted],
+    }
+    return ", ".join(_in_short(what, names) for what, names in differences.items() if names) or None
+
+
+def _in_short(what: str, names: Sequence[str]) -> str:
+    more = ", …" if len(names) > 2 else ""  # noqa: PLR2004
+    return f"{len(names)} {what} ({', '.join(names[:2])}{more})"
 
 
 def same_version(one: str, other: str) -> bool:
@@ -142,19 +142,3 @@ def same_version(one: str, other: str) -> bool:
         return Version(one.replace("_", "-")) == Version(other)
     except InvalidVersion:
         return False
-
-
-def summary(comparison: Comparison) -> str | None:
-    """The comparison in a few words; None when nothing differs."""
-    parts = (
-        ("missing", comparison.missing),
-        ("different", comparison.different),
-        ("half installed", comparison.half_installed),
-        ("no longer locked", comparison.superfluous),
-    )
-    differences = [f"{len(names)} {what} ({_first(names)})" for what, names in parts if names]
-    return ", ".join(differences) or None
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:2]) + (", …" if len(names) > 2 else "")  # noqa: PLR2004

@@ -44,7 +44,7 @@ def look(pins: Pins) -> VenvFact:
         return VenvFact(state, aside=aside)
     if (pins.venv / MARKER).exists():
         return VenvFact(VenvState.INCOMPLETE, aside=aside)
-    settings = read_settings(pins.venv)
+    settings = settings_of(pins.venv)
     if settings is None:
         empty = not any(pins.venv.iterdir())
         return VenvFact(VenvState.ABSENT if empty else VenvState.FOREIGN, aside=aside)
@@ -59,7 +59,7 @@ def _state(pins: Pins, version: str | None) -> VenvState:
     return VenvState.READY if runs else VenvState.BROKEN
 
 
-def read_settings(venv: Path) -> dict[str, str] | None:
+def settings_of(venv: Path) -> dict[str, str] | None:
     """`pyvenv.cfg` as a dictionary; None where there is none."""
     try:
         text = (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")

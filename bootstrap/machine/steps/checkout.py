@@ -11,15 +11,7 @@ from bootstrap import state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically, write_atomically
 from bootstrap.machine.edits import base_url
-from bootstrap.machine.facts.checkout import (
-    HOOKS_CONFIG,
-    DotenvFact,
-    HooksFact,
-    HttpClientFact,
-    filled_in,
-    look_at_http_client,
-    memory,
-)
+from bootstrap.machine.facts import checkout
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -29,9 +21,9 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.checkout import NamedUrl
-    from bootstrap.machine.pins import HttpClientPin, Pins
+    from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv
+    from bootstrap.machine.toolchain import Argv, HttpClientPin
 
 _SECRET_BYTES = 48
 
@@ -48,7 +40,7 @@ class DotenvStep(Step):
         return f"{pins.shown(pins.dotenv.file)} does not exist"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, dotenv=DotenvFact(exists=True))
+        return replace(facts, dotenv=checkout.DotenvFact(exists=True))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         if pins.dotenv is None:
@@ -94,10 +86,10 @@ class HooksStep(Step):
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         missing = facts.hooks.missing
-        return f"{HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
+        return f"{checkout.HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, hooks=HooksFact())
+        return replace(facts, hooks=checkout.HooksFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         return (shlex.join(_install_hooks(pins)),)
@@ -127,7 +119,7 @@ class HttpClientStep(Step):
         return "; ".join(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, http_client=HttpClientFact())
+        return replace(facts, http_client=checkout.HttpClientFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         client, fact = pins.http_client, facts.http_client
@@ -145,7 +137,7 @@ class HttpClientStep(Step):
         if context.facts.http_client.missing:
             context.run(client.command)
         made = _around(pins, client) - before
-        fact = look_at_http_client(pins)
+        fact = checkout.look_at_http_client(pins)
         for each in fact.stale:
             base_url.set_url(each.file, fact.address)
             if each.file not in made:
@@ -202,11 +194,11 @@ def _differs(pins: Pins, named: NamedUrl, address: str) -> str:
 
 def _remember(pins: Pins, address: str) -> None:
     """Before it is filled in: whatever then ends this run, the next one knows it is no person's."""
-    known = filled_in(pins)
+    known = checkout.filled_in(pins)
     if address not in known:
         state.private_dir(state.project_state(pins.root))
         lines = "".join(f"{each}\n" for each in sorted({*known, address}))
-        write_atomically(memory(pins), lines, mode=0o600)
+        write_atomically(checkout.memory(pins), lines, mode=0o600)
 
 
 def _around(pins: Pins, client: HttpClientPin) -> set[Path]:

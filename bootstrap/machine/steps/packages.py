@@ -9,7 +9,6 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
 from bootstrap.machine.facts.packages import (
@@ -17,21 +16,20 @@ from bootstrap.machine.facts.packages import (
     PackagesFact,
     PipFact,
     Stamp,
-    compare,
+    difference,
     distributions,
+    locked,
     stamp_in,
-    summary,
 )
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.facts.packages import Distribution
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
     from bootstrap.machine.toolchain import Argv
@@ -64,27 +62,24 @@ class PipStep(Step):
 
     def run(self, context: StepContext) -> str:
         pins = context.pins
-        _forget(each for each in _pips(pins) if not each.complete)
+        _forget_pip(pins, even_whole=False)
         try:
             context.run((*pins.venv_pip, *_pip_install(pins)))
         except CommandError:
             # The pip in there may be missing, or one that cannot work on this Python.
             forced = ("--force-reinstall", "--no-deps")
-            context.run(
-                (str(pins.venv_python), *_another_pip(context), *_pip_install(pins), *forced)
-            )
+            python = (str(pins.venv_python), *_another_pip(context))
+            context.run((*python, *_pip_install(pins), *forced))
         return f"{context.facts.pip.version or 'none'} → {pins.pip}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         version = probe_project((*pins.venv_pip, "-V"), pins)
         if version.output.split()[:2] != ["pip", pins.pip]:
-            problem = f"pip -V says {version.output!r}, not pip {pins.pip}"
-            return (self.broken(problem, "headstart doctor --fix"),)
+            return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
         # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
         listing = probe_project((*pins.venv_pip, "list"), pins)
         if listing.code:
-            problem = f"pip {pins.pip} does not work: {listing.output[-200:]}"
-            return (self.broken(problem, "headstart doctor --fix"),)
+            return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
 
     def _broken(self, problem: str) -> Finding:
@@ -110,7 +105,7 @@ class PackagesStep(Step):
         """Install between two stamps: the first says it is underway, the last that it is done."""
         pins = context.pins
         _require_installer(pins)
-        wanted = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+        wanted = locked(pins)
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
         _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | wanted.keys())))
         _sweep(pins)
@@ -118,13 +113,9 @@ class PackagesStep(Step):
         if gone:
             context.run(_uninstall(pins, gone))
         context.run(_install(pins))
-        difference = summary(compare(pins))
-        if difference:
-            raise HeadstartError(
-                f"{pins.installer} said it is done, but it is not.",
-                why=(difference,),
-                next=("headstart up",),
-            )
+        if left := difference(pins):
+            what = f"{pins.installer} said it is done, but it is not."
+            raise HeadstartError(what, why=(left,), next=("headstart up",))
         # What an incomplete list has brought besides is as much a part of the installation.
         whole = pins.hashed and pins.installer != "poetry"
         folders = [
@@ -136,10 +127,9 @@ class PackagesStep(Step):
         return f"{len(wanted)} as in {pins.shown(pins.lock)}{removed}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        difference = summary(compare(pins))
-        if difference:
+        if found := difference(pins):
             repair = f"rm {shlex.quote(str(pins.venv / STAMP))} && headstart up"
-            return (self.broken(difference, repair),)
+            return (self.broken(found, repair),)
         check = probe_project(_check(pins), pins)
         if check.code == 0:
             return ()
@@ -221,14 +211,11 @@ def _pip_install(pins: Pins) -> Argv:
     return ("install", "--progress-bar", "off", f"pip=={pins.pip}")
 
 
-def _pips(pins: Pins) -> tuple[Distribution, ...]:
-    return tuple(each for each in distributions(pins) if each.name == "pip")
-
-
-def _forget(pips: Iterable[Distribution]) -> None:
+def _forget_pip(pins: Pins, *, even_whole: bool) -> None:
     """What has metadata is there for an installer, whether it works or not."""
-    for each in pips:
-        shutil.rmtree(each.folder)
+    for each in distributions(pins):
+        if each.name == "pip" and (even_whole or not each.complete):
+            shutil.rmtree(each.folder)
 
 
 def _another_pip(context: StepContext) -> tuple[str, ...]:
@@ -241,6 +228,6 @@ def _another_pip(context: StepContext) -> tuple[str, ...]:
     wheel = get_embed_wheel("pip", minor(context.pins.python))
     if wheel is not None:
         return (f"{wheel.path}/pip",)
-    _forget(_pips(context.pins))
+    _forget_pip(context.pins, even_whole=True)
     context.run((str(context.pins.venv_python), "-m", "ensurepip"))
     return ("-m", "pip")

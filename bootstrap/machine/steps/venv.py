@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bootstrap.errors import Refused
 from bootstrap.files import remove
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
-from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, read_settings, set_aside
+from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, set_aside, settings_of
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import numbers
@@ -191,7 +191,7 @@ def _restore(venv: Path) -> None:
 
 def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
     """The venv must stand on the interpreter that the python step found."""
-    home = Path((read_settings(pins.venv) or {}).get("home", ""))
+    home = Path((settings_of(pins.venv) or {}).get("home", ""))
     if python is None or home.resolve() == python.parent.resolve():
         return ()
     problem = f"{pins.shown(pins.venv)} stands on {home}, not on {python.parent}"
