@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,6 +58,15 @@ def disk(at: Path, *options: str) -> Iterator[Path]:
 def remount(at: Path, options: str) -> None:
     """Change a disk while it is used."""
     subprocess.run(["/bin/mount", "-o", f"remount,{options}", str(at)], check=True)
+
+
+def fill(small: Path) -> None:
+    """Leave no room on a disk to which others write meanwhile: it may not be smaller than they."""
+    for _ in range(1000):
+        used = os.statvfs(small)
+        with suppress(subprocess.CalledProcessError):
+            return remount(small, f"size={(used.f_blocks - used.f_bfree) * used.f_frsize}")
+    raise AssertionError(f"{small} grows faster than it can be filled")
 
 
 def headstart(*arguments: str | Path, cwd: Path, state: Path) -> str:

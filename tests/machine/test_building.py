@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import pyenv
-from tests.conftest import disk, remount
+from tests.conftest import disk, fill, remount
 from tests.machine.conftest import Shop, is_alive, other_python, wait_until
 
 pytestmark = pytest.mark.slow
@@ -239,6 +239,20 @@ def test_a_disk_that_changes_under_a_build_is_told(
         remount(root, "rw,size=600m")
         assert workshop.up().returncode == 0
         assert [at.name for at in (root / "versions").iterdir()] == [workshop.version]
+
+
+def test_a_disk_is_named_that_had_no_room_for_the_reason(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    with disk(tmp_path / "small", "size=600m") as small:
+        workshop.variables["TMPDIR"] = str(small)
+        running = workshop.start("silent")
+        fill(small)
+        (workshop.record / "go").touch()
+        told, _ = running.communicate(timeout=600)
+    error = json.loads(told.splitlines()[-1])["error"]
+    assert error["cause"] == "disk-full", error
+    assert f"{small}/" in str(error["why"])
 
 
 def test_an_unknown_failure_is_told_with_its_first_error_and_not_tried_again(

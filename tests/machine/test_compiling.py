@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from bootstrap import pyenv
 from bootstrap.machine.facts import python as interpreters
-from tests.conftest import disk, remount
+from tests.conftest import disk, fill
 from tests.machine import cpython
 from tests.machine.conftest import Shop
 
@@ -125,15 +124,6 @@ def test_a_library_that_cannot_be_linked_is_told_by_configure(
     assert told["cause"] == cause
     assert not foundry.prefix.exists()
     assert foundry.leftovers() == []
-
-
-def fill(small: Path) -> None:
-    """Leave no room on a disk to which others write meanwhile: it may not be smaller than they."""
-    for _ in range(1000):
-        used = os.statvfs(small)
-        with suppress(subprocess.CalledProcessError):
-            return remount(small, f"size={(used.f_blocks - used.f_bfree) * used.f_frsize}")
-    raise AssertionError(f"{small} grows faster than it can be filled")
 
 
 def test_a_disk_that_fills_up_is_told_and_cleared(foundry: Foundry, tmp_path: Path) -> None:

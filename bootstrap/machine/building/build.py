@@ -21,10 +21,11 @@ from bootstrap import pyenv, state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import exclusive, write_atomically
 from bootstrap.machine.building import attempts, build_env, progress
+from bootstrap.machine.building.preflight import MEBIBYTE
 from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
-from bootstrap.machine.diagnosis.causes import UNKNOWN
-from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, telling_line
+from bootstrap.machine.diagnosis.causes import UNKNOWN, CauseId, cause_named
+from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, repair, telling_line
 from bootstrap.machine.facts import python as interpreters
 from bootstrap.machine.runner import CommandError
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.diagnosis.causes import Cause
     from bootstrap.machine.runner import Runner
+
+
+_FULL = 16 * MEBIBYTE  # left after a failure: then that was its reason
 
 
 class DoomedError(Exception):
@@ -127,7 +131,7 @@ class Builder:
         if wrong is None:
             progress.remember(advancing.learned(self.site.version, time.monotonic() - started))
             return None
-        return _diagnosed(folder, wrong, self.site)
+        return _diagnosed(folder, wrong, self.site, work)
 
     def _wrong(self, environ: dict[str, str]) -> str | None:
         python = pyenv.executable(self.site.prefix, self.site.version)
@@ -207,12 +211,19 @@ def _evidence(diagnosis: Diagnosis) -> str:
     return f"{diagnosis.evidence}{where}"
 
 
-def _diagnosed(folder: Path, wrong: str, site: Site) -> Diagnosis:
+def _diagnosed(folder: Path, wrong: str, site: Site, work: Path) -> Diagnosis:
     """The log's own diagnosis; what does not verify although the log is clean is named as such."""
     family = site.platform.family
     found = diagnose(logs.from_path(folder), site.platform.system, family)
     if found.cause != UNKNOWN:
         return found
+    # A log on a full disk may end before it says so.
+    for place in (work, site.prefix.parent):
+        if shutil.disk_usage(place).free < _FULL:
+            cause = cause_named(CauseId("disk-full"))
+            said = f"{place} has no room left"
+            advice = repair(cause, family, site.version)
+            return Diagnosis(cause.id, said, "", 0, cause.explanation, advice, cause.source)
     explanation = f"{found.explanation} What is wrong in the end: {wrong}."
     return Diagnosis(UNKNOWN, found.evidence, found.file, found.line, explanation, (), "")
 
