@@ -249,15 +249,14 @@ def _apply(
 
     repository = opened.repository
     with update.apply_update(opened, to) as applied:
-        done = views.updated(applied, repository)
-        report = done.with_page(
-            html, lambda: page.updated(opened, applied, applied.prepared.diffs())
-        )
-        wanted = mode is VerifyMode.FULL or pending_verification(repository)
-        verified = wanted and not applied.update.proposal.conflicts
-        yield replace(report, document=None) if verified else report
-    if verified:
+        build = partial(page.updated, opened, applied, applied.prepared.diffs()) if html else None
+    report = views.updated(applied, repository).with_page(html, build)
+    wanted = mode is VerifyMode.FULL or pending_verification(repository)
+    if wanted and not applied.update.proposal.conflicts:
+        yield replace(report, document=None)
         yield from finish_update(repository, applied.update.after, mode, report)
+    else:
+        yield report
 
 
 def _difference(opened: "Project", to: "Target", path: str) -> Report:

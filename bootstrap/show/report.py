@@ -36,9 +36,9 @@ class Report:
     notes: Sequence[str] = ()
     page: PageFile | None = None
 
-    def with_page(self, path: Path | None, build: Callable[[], Page]) -> Report:
+    def with_page(self, path: Path | None, build: Callable[[], Page] | None) -> Report:
         """The same report, which is also written to `path` as a page where that is given."""
-        if path is None:
+        if path is None or build is None:
             return self
         return replace(
             self,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from bootstrap.errors import ExitCode, HeadstartError
 from bootstrap.project.diffs import Patch
-from bootstrap.show import diff_panels, terminal
+from bootstrap.show import diff_panels, output, terminal
 from bootstrap.show.items import Column, ReportTable, TableRow
+from bootstrap.show.page import Page
 from bootstrap.show.page_file import markdown
+from bootstrap.show.report import Report
 from bootstrap.show.text import escape
 
 
@@ -192,3 +196,24 @@ def test_where_there_is_little_room_a_path_keeps_its_end(monkeypatch: pytest.Mon
     ]
     narrow = at_a_terminal(*rows, columns=5, monkeypatch=monkeypatch)
     assert all(line.endswith(("why", "new")) for line in narrow), "nothing else is cut"
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def test_a_page_that_cannot_be_written_hides_nothing_of_what_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Page("shop", "Up to date", "There is nothing to do.")
+    done = Report(["done"]).with_page(tmp_path / "missing/page.html", lambda: page)
+    with pytest.raises(HeadstartError, match="cannot be written"):
+        output.present([done, Report(["verified"], exit_code=ExitCode.FAILED)])
+    assert [line for line in capsys.readouterr().out.splitlines() if "page" not in line] == [
+        "done",
+        "verified",
+    ]
+
+
+def test_the_first_failure_of_several_reports_is_the_exit_code() -> None:
+    reports = [Report(), Report(exit_code=ExitCode.FAILED), Report(exit_code=ExitCode.DRIFT)]
+    assert output.present(reports) is ExitCode.FAILED
