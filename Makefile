@@ -30,7 +30,7 @@ PREFIX ?= $(HOME)/.local
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
-	then .venv/bin/headstart up --prove --project demo; \
+	then .venv/bin/headstart up --verify --project demo; \
 	else .venv/bin/headstart new demo --preset minimal --defaults --up; fi
 
 test: .venv/test.stamp

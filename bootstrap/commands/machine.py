@@ -26,7 +26,7 @@ def up(
         typer.Option("--only", metavar="STEP", help="Run only this step.", show_default=False),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Run the smoke test even if it passed before.")
+        bool, typer.Option("--verify", help="Run the verification even if it passed before.")
     ] = False,
     prove: Annotated[bool, typer.Option("--prove", hidden=True)] = False,  # until 0.5.0
     yes: Annotated[bool, typer.Option("--yes", help="Approve everything in advance.")] = False,
@@ -44,7 +44,7 @@ def up(
     """Set up this machine as the pins of the project say.
 
     Runs only the steps that are still needed: build tools, Python, virtual environment, pip,
-    packages, .env, services, migrations, git hooks, IDE, HTTP client, shell, smoke test. Asks
+    packages, .env, services, migrations, git hooks, IDE, HTTP client, shell, verification. Asks
     before Homebrew installs something and before your shell's profile gets a line; --yes approves
     both in advance. Safe to repeat; after Ctrl-C, a crash or a failure the same command continues.
     A virtual environment that is replaced is kept until the new one works.
@@ -52,7 +52,7 @@ def up(
     \b
     headstart up                      everything
     headstart up --only packages      one step, when those before it are done
-    headstart up --verify             and run the smoke test again
+    headstart up --verify             and run the verification again
     headstart up --offline            with what `headstart vendor` has put into ./vendor
     """
     from bootstrap.machine.apply import Options

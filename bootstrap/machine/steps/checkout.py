@@ -67,7 +67,7 @@ class DotenvStep(Step):
         except FileExistsError:
             return f"{file} was there already"
         context.changed("file", str(pinned.file))
-        return f"{file} from {example}"
+        return f"created from {example}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if pins.dotenv is None or not facts.dotenv.missing:
