@@ -187,5 +187,5 @@ def _began(pid: int) -> str:
 def _began_by_ps(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         return ""
-    told = probe(("/bin/ps", "-o", "lstart=", "-p", str(pid)))
-    return "" if told.code else told.output
+    shown = probe(("/bin/ps", "-o", "lstart=", "-p", str(pid)))
+    return "" if shown.code else shown.output
