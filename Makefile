@@ -1,5 +1,5 @@
-# The environment is .venv, built from a lock and rebuilt when the lock changes.
-#   make demo      render a project into ./demo, bring this machine up for it, prove it
+# The virtual environment is .venv, built from a lock and rebuilt when the lock changes.
+#   make demo      generate a project in ./demo, bring this machine up for it, verify it
 #   make test      run the test suite (ARGS="-m 'not slow'": the fast part)
 #   make nightly   what takes too long for every run (CASES=3000 random cases); a release needs its record
 #   make install   put headstart into $(PREFIX)/bin

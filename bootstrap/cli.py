@@ -1,6 +1,7 @@
 """The command line: one place parses, runs the command, shows what it returns, and exits."""
 
 import sys
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -56,29 +57,34 @@ app.add_typer(machine.app)
 
 def main() -> None:
     """Run the command line (the `headstart` console script)."""
+    options = tuple(takewhile(lambda argument: argument != "--", sys.argv[1:]))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    output.FORM.set("json" if "--json" in arguments else "text")
+    output.begin("json" if "--json" in options else "text")
     try:
-        code = _run(arguments or ["--help"])
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
+        code = _presented(arguments or ["--help"], debug="--debug" in options)
     except BrokenPipeError:
         output.discard()
         code = ExitCode.FAILED
-    except Exception as error:
-        if "--debug" in sys.argv[1:]:
-            raise
-        code = output.present_error(_for_people(error))
-    if code == ExitCode.INTERRUPTED:
-        output.present_interruption()
     sys.exit(code)
 
 
-def _run(arguments: list[str]) -> int:
-    result = app(args=arguments, prog_name="headstart", standalone_mode=False)
-    if result is None or isinstance(result, int):  # typer has shown help, or the version
-        return result or ExitCode.DONE
-    return output.present(result)
+def _presented(arguments: list[str], *, debug: bool) -> int:
+    """The exit code of a command, once everything that it has to say was shown."""
+    try:
+        result = app(args=arguments, prog_name="headstart", standalone_mode=False)
+        if result is not None and not isinstance(result, int):
+            return output.present(result)
+    except KeyboardInterrupt:
+        result = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        return output.present_error(_for_people(error))
+    if result == ExitCode.INTERRUPTED:  # typer makes this number of Ctrl-C
+        output.present_interruption()
+    return result or ExitCode.DONE  # typer has shown help, or the version
 
 
 def _for_people(error: Exception) -> HeadstartError:
@@ -87,8 +93,23 @@ def _for_people(error: Exception) -> HeadstartError:
         return error
     if isinstance(error, typer.TyperException):
         return UsageError(error.format_message(), next=("headstart --help",))
+    if isinstance(error, OSError):
+        return _of_system(error)
     return HeadstartError(
         "Headstart itself failed; this is a bug, not your mistake.",
         why=(f"{type(error).__name__}: {error}",),
         next=("run the command again with --debug, and report what it shows",),
+    )
+
+
+def _of_system(error: OSError) -> HeadstartError:
+    """A full disk, a file that may not be read: this machine's, whatever we were doing."""
+    where = f"{error.filename}: " if error.filename else ""
+    return HeadstartError(
+        "This machine could not read or write something that Headstart needs.",
+        why=(f"{where}{error.strerror or error}",),
+        next=(
+            "make room or give permission there, then run the same command again",
+            "with --debug it shows what it was doing",
+        ),
     )

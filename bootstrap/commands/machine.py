@@ -11,6 +11,7 @@ import typer
 from bootstrap.commands import ProjectOption, ReportCommand, root
 from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
+from bootstrap.terminals import can_ask
 
 if TYPE_CHECKING:
     from bootstrap.machine.apply import Options
@@ -250,7 +251,7 @@ def explain(
     from bootstrap.machine.facts import platform
     from bootstrap.show import machine as views
 
-    if log is None and sys.stdin.isatty():
+    if log is None and can_ask():
         raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
     text = logs.from_text(_pasted()) if log is None or str(log) == "-" else logs.from_path(log)
     here = platform.look()

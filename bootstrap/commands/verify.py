@@ -69,7 +69,7 @@ def _steps(
 ) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
-    from bootstrap.project.verification import BRING_UP, Locking
+    from bootstrap.project.verification import PINS, Locking
 
     project = repository.top / repository.prefix
     log = _log(repository)
@@ -81,18 +81,18 @@ def _steps(
     up_for = ""
     if tools and full and not tools.there:  # the lock is renewed with what is in it
         up_for = repository.head()
-        yield BRING_UP, lambda: verification.brought_up(up)
+        yield PINS, lambda: verification.pins_met(up)
     locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
     yield "lock", lambda: verification.lock(repository, since, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
-            yield BRING_UP, lambda: verification.brought_up(up)
+            yield PINS, lambda: verification.pins_met(up)
         return
     if not full:
         yield "make check, make test", verification.not_run
         return
     if up_for != repository.head():
-        yield BRING_UP, lambda: verification.brought_up(up)
+        yield PINS, lambda: verification.pins_met(up)
     yield "make check", lambda: verification.made("check", project, tools, log)
     yield "make test", lambda: verification.made("test", project, tools, log)
 

@@ -2,7 +2,6 @@
 
 import platform
 import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from bootstrap.project.answers import (
 )
 from bootstrap.project.questions import Questionnaire, Value
 from bootstrap.project.values import format_value
+from bootstrap.terminals import can_ask
 
 if TYPE_CHECKING:
     from questionary import Question as Widget
@@ -112,7 +112,7 @@ def resolve_answers(
     answers = resolve_provided(provided)
     if answers.problems or defaults:
         return answers.usable()
-    if sys.stdin.isatty():
+    if can_ask():
         return ask_open(resolve_provided, provided)
     _require_closed(answers)
     return answers.usable()

@@ -41,15 +41,18 @@ def parse_changelog(text: str) -> tuple[Section, ...]:
 
 
 def sections_between(before: str, after: str, package: Path = _PACKAGE) -> tuple[Section, ...]:
-    """The sections of the releases after `before`, up to `after`; oldest first."""
-    if before == after:  # unreleased, it has no number
-        return ()
+    """The sections of the releases after `before`, up to `after`; oldest first.
+
+    None where `before` is unreleased: which of them it has already is not known.
+    """
     low, high = releases.number(before), releases.number(after)
+    if low is None:
+        return ()
     found = [
         (number, section)
         for section in all_sections(package)
         if (number := releases.number(section.version))
-        and (low is None or number > low)
+        and number > low
         and (high is None or number <= high)
     ]
     return tuple(section for _, section in sorted(found, key=lambda each: each[0]))

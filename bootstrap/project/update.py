@@ -1,6 +1,5 @@
 """Update a project: from what its answers file says, to another template or other answers."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +38,7 @@ from bootstrap.project.repository import (
 )
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
+from bootstrap.terminals import can_ask
 
 _FEATURES = "features"
 
@@ -272,6 +272,6 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     name = project.path.name
     stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
     resolve_provided = partial(resolve, asked, folder_name=name)
-    if ask and sys.stdin.isatty():
+    if ask and can_ask():
         return asking.ask_open(resolve_provided, stated), dropped
     return resolve_provided(stated).usable(), dropped

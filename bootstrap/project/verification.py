@@ -19,7 +19,7 @@ from bootstrap.project.repository import Repository, locked
 from bootstrap.project.trees import scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
-BRING_UP = "environment"  # as programs know it
+PINS = "pins"  # the check that this machine can be brought to them
 _TAIL = 20
 
 
@@ -81,7 +81,7 @@ PlannedCheck = tuple[str, Callable[[], Check | None]]
 def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
     """Run the checks in order; stop if the machine cannot be brought to the pins."""
     checks: list[Check] = []
-    name = BRING_UP
+    name = ""
     try:
         for name, make_check in planned:
             watcher.check_started(name)
@@ -91,7 +91,7 @@ def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
                 continue
             watcher.check_done(check)
             checks.append(check)
-            if check.name == BRING_UP and check.ending is CheckEnding.FAILED:
+            if check.name == PINS and check.ending is CheckEnding.FAILED:
                 break
     except KeyboardInterrupt:
         watcher.check_stopped(name)
@@ -219,13 +219,13 @@ def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str])
 # -- what the project's tools say ------------------------------------------------------------------
 
 
-def brought_up(bring_up: Callable[[], None]) -> Check:
+def pins_met(bring_up: Callable[[], None]) -> Check:
     """Check that this machine can be brought to the pins."""
     try:
         bring_up()
     except HeadstartError as error:
-        return Check(BRING_UP, CheckEnding.FAILED, error.what, error.why, (*error.next, "")[0])
-    return Check(BRING_UP, CheckEnding.PASSED, "as pinned")
+        return Check(PINS, CheckEnding.FAILED, error.what, error.why, (*error.next, "")[0])
+    return Check(PINS, CheckEnding.PASSED, "as pinned")
 
 
 def not_run() -> Check:

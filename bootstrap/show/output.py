@@ -11,11 +11,13 @@ import os
 import sys
 from contextlib import suppress
 from contextvars import ContextVar
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from bootstrap.errors import ExitCode, HeadstartError
 from bootstrap.show.report import Report
 from bootstrap.show.text import red, unstyled
+from bootstrap.terminals import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +25,17 @@ if TYPE_CHECKING:
 FORM: ContextVar[Literal["text", "json"]] = ContextVar("form", default="text")
 
 
+def begin(form: Literal["text", "json"]) -> None:
+    """Fix for whom this process prints; what standard output cannot encode is escaped there."""
+    FORM.set(form)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def discard() -> None:
     """Nobody reads standard output any more: let Python's last flush find no broken pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def for_programs() -> bool:
@@ -74,24 +84,23 @@ def present_interruption() -> None:
 
 
 def print_json(value: object) -> None:
-    _print(json.dumps(value, ensure_ascii=False, default=str))
+    _print(json.dumps(value, ensure_ascii=False, default=str), sys.stdout)
 
 
 def say(text: str) -> None:
     """A line of the result, which may be styled."""
-    _print(text if has_colours(sys.stdout) else unstyled(text))
+    _print(text if has_colours(sys.stdout) else unstyled(text), sys.stdout)
 
 
 def note(text: str) -> None:
     """A line of what happens meanwhile, which may be styled."""
     with suppress(BrokenPipeError):
-        shown = text if has_colours(sys.stderr) else unstyled(text)
-        print(shown, file=sys.stderr, flush=True)  # noqa: T201
+        _print(text if has_colours(sys.stderr) else unstyled(text), sys.stderr)
 
 
-def has_colours(stream: TextIO) -> bool:
+def has_colours(stream: TextIO | None) -> bool:
     """Only a terminal has colours, and NO_COLOR (no-color.org) switches them off there too."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
 def _show(report: Report) -> None:
@@ -101,7 +110,7 @@ def _show(report: Report) -> None:
         return
     for line in report.notes:
         note(line)
-    if sys.stdout.isatty() and not all(isinstance(item, str) for item in report.items):
+    if is_terminal(sys.stdout) and not all(isinstance(item, str) for item in report.items):
         from bootstrap.show import terminal  # noqa: PLC0415 - rich
 
         terminal.show(report.items, colour=has_colours(sys.stdout))
@@ -111,7 +120,7 @@ def _show(report: Report) -> None:
             say(item)
         else:
             for line in item.plain:
-                _print(line)
+                _print(line, sys.stdout)
 
 
 def _write_page(report: Report) -> None:
@@ -121,7 +130,6 @@ def _write_page(report: Report) -> None:
         page_file.write(report.page.build(), report.page.path)
 
 
-def _print(text: str) -> None:
-    """A character that standard output cannot encode (a name that is not UTF-8) is escaped."""
-    encoding = sys.stdout.encoding
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is not None:
+        print(text, file=stream, flush=True)

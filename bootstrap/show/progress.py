@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bootstrap.show.output import for_programs, note, print_json, say
 from bootstrap.show.text import bold, dim, duration, green, red
+from bootstrap.terminals import can_ask, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -63,7 +64,7 @@ def counting(total: int) -> Iterator[Callable[[str], None]]:
 
 def confirm(question: str, *, default: bool) -> bool:
     """Ask at the terminal; Enter takes the default, and without a terminal the answer is no."""
-    return not for_programs() and sys.stdin.isatty() and _answer(question, default=default)
+    return not for_programs() and can_ask() and _answer(question, default=default)
 
 
 def _answer(question: str, *, default: bool) -> bool:
@@ -76,7 +77,7 @@ def _answer(question: str, *, default: bool) -> bool:
 
 
 def _moves() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
 class _Spinner:
@@ -203,7 +204,7 @@ class PlainObserver:
         note(f"      {text}")
 
     def step_asks(self, question: str) -> bool:
-        return sys.stdin.isatty() and _answer(f"      {question}", default=False)
+        return can_ask() and _answer(f"      {question}", default=False)
 
     def step_done(self, taken: Taken) -> None:
         note(f"  {green('✓')} {taken.title}: {taken.result}  {dim(duration(taken.seconds))}")
@@ -280,7 +281,9 @@ class MovingChecks(PlainChecks):
     _spinner: _Spinner = field(default_factory=_Spinner, init=False)
 
     def check_started(self, name: str) -> None:
-        if name != "environment":  # that shows steps of its own
+        from bootstrap.project.verification import PINS  # noqa: PLC0415 - loaded by then
+
+        if name != PINS:  # that shows steps of its own
             self._spinner.start(name)
 
     def check_done(self, check: Check) -> None:

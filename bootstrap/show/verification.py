@@ -70,10 +70,17 @@ def verified(verdict: Verdict, backup: str, document: Mapping[str, object]) -> R
 
 def verdict_document(verdict: Verdict) -> dict[str, object]:
     """For programs."""
-    checks: list[Mapping[str, object]] = [
-        asdict(check) | {"seconds": round(check.seconds, 3)} for check in verdict.checks
+    checks = [
+        asdict(each) | {"name": _known(each.name), "seconds": round(each.seconds, 3)}
+        for each in verdict.checks
     ]
-    return {"outcome": verdict.outcome, "interrupted": verdict.interrupted, "checks": checks}
+    interrupted = _known(verdict.interrupted)
+    return {"outcome": verdict.outcome, "interrupted": interrupted, "checks": checks}
+
+
+def _known(check: str) -> str:
+    """The name of a check that programs know since 0.4.0."""
+    return "environment" if check == "pins" else check
 
 
 def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:

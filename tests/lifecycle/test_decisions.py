@@ -69,6 +69,8 @@ def test_a_changelog_is_read_by_version() -> None:
         ("v0.1.0", "v0.3.0", ("0.2.0", "0.3.0")),
         ("v0.3.0", "v0.3.0", ()),
         ("1fce894", "1fce894", ()),  # a checkout's own, which has no number
+        ("1fce894", "98e23c9", ()),
+        ("v0.3.0", "98e23c9", ("0.4.0",)),
     ],
 )
 def test_what_lies_between_two_versions_is_told(
