@@ -53,7 +53,7 @@ def require_finished(repository: Repository) -> None:
         raise Refused(
             f"The update from {state.before} to {state.after} is not finished.",
             next=(
-                "go on: headstart update --continue",
+                "continue: headstart update --continue",
                 "or undo it: headstart update --abort",
             ),
         )

@@ -240,7 +240,7 @@ def _is_concurrent(read: Read, step: Step) -> bool | None:
 
 def _loses_triggers(read: Read, step: Step) -> str | None:
     if read.dialect == "sqlite" and step.batch and _table(step) in read.triggered:
-        return f"a batch makes {_table(step)} anew, and its triggers are gone: create them again"
+        return f"a batch recreates {_table(step)}, and its triggers are gone: create them again"
     return None
 
 
