@@ -18,6 +18,7 @@ from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 
 BUNDLE = "template.bundle"
+_CACHE = "unpacked"  # "templates" of 0.5.0 may have the line ends of a user's core.autocrlf
 _RUNNABLE, _PLAIN = 0o755, 0o644
 _TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
 
@@ -62,7 +63,7 @@ def unpack(commit: str, source: Path) -> Path:
     It is made once on this machine, and named after the commit, a digest of all that is in it. It
     appears complete or not at all; of two that make it at once, one wins and both are right.
     """
-    folder = state.cache_of("templates") / commit
+    folder = state.cache_of(_CACHE) / commit
     if folder.is_dir():
         return folder
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))

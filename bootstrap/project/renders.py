@@ -27,7 +27,7 @@ from bootstrap.project.template import Template
 from bootstrap.project.trees import Pack, ScratchRepository, Tree, TreeEntry
 
 KEPT = 200  # renders, of some 200 kB each; a fleet of half as many projects finds all of its own
-_FORM = 1  # of the files in the cache; another number where they or `render` change
+_FORM = 2  # of the files in the cache; another number where they or `render` change
 
 
 # -- making one ------------------------------------------------------------------------------------
