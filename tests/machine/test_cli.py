@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+
+from bootstrap.machine.steps import all_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +116,11 @@ COMMANDS = (
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_reports_offers_json(shop: Shop, command: str) -> None:
     assert "--json" in shop.headstart(*command.split(), "--help").stdout
+
+
+def test_the_help_of_up_names_every_step(shop: Shop) -> None:
+    words = re.findall(r"[\w-]+", shop.headstart("up", "--help").stdout)
+    assert {step.name for step in all_steps()} - {"cleanup"} <= set(words)
 
 
 def test_an_old_name_of_an_option_is_understood_and_hidden(shop: Shop) -> None:
