@@ -20,7 +20,7 @@ from tests.shared import keep_in, shared
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-pytest_plugins = ("tests.ordering",)
+pytest_plugins = ("tests.memory", "tests.ordering")
 ROOT = Path(__file__).parents[1]
 
 # What `make test` was told is not meant for the make of a test.

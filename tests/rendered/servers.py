@@ -27,9 +27,9 @@ import sqlalchemy as sa
 
 from tests import debian
 from tests.conftest import unavailable
+from tests.memory import MEMORY, has_room
 
 DEADLINE = 300.0  # seconds, after which something is taken to hang
-MEMORY = Path("/dev/shm")  # noqa: S108 - the one place that Linux has for this
 ROOM = 2 * 2**30  # bytes, for the data of all servers of a worker
 DRIVERS = {
     "sqlite": "sqlite",
@@ -226,8 +226,8 @@ def running(server: AnyServer) -> Iterator[AnyServer]:
 @contextmanager
 def _folder_of(user: str) -> Iterator[Path]:
     """Make a folder for a server's data, of the user it will run as."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    with TemporaryDirectory(prefix=f"{user}-", dir=MEMORY if roomy else None) as name:
+    place = MEMORY if has_room(ROOM) else None
+    with TemporaryDirectory(prefix=f"{user}-", dir=place) as name:
         if os.getuid() == 0:
             os.chown(name, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         yield Path(name)
