@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if has_room(_ROOM):
         folder = MEMORY / f"{_PREFIX}{os.getpid()}"
         folder.mkdir()
+        folder.chmod(0o1777)  # as /tmp: servers run as users of their own
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
         config.pluginmanager.register(_Cleaner(folder))
 
