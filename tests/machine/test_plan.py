@@ -14,10 +14,9 @@ from bootstrap.machine.facts.migrations import MigrationsFact
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.python import PythonFact
 from bootstrap.machine.facts.venv import VenvFact, VenvState
-from bootstrap.machine.pins import Pins
+from bootstrap.machine.pins import DotenvPin, MigrationsPin, Pins
 from bootstrap.machine.plan import plan
 from bootstrap.machine.steps import all_steps
-from bootstrap.machine.toolchain import DotenvPin, MigrationsPin
 
 ROOT = Path("/home/ada/shop")
 PINS = Pins(

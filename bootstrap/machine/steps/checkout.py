@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.checkout import NamedUrl
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.pins import Argv, HttpClientPin, Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv, HttpClientPin
 
 _SECRET_BYTES = 48
 

@@ -11,9 +11,8 @@ from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.pins import Argv, Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv
 
 VerifyPolicy = Literal["when-changed", "always"]
 _COMBINATION = "combination of Python, packages and migrations"
