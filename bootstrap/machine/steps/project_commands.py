@@ -73,11 +73,10 @@ class VerificationStep(Step):
         return tuple(shlex.join(command) for command in pins.verification)
 
     def run(self, context: StepContext) -> str:
-        """The journal's words for it are those of its first versions."""
         fingerprint = context.facts.verification.fingerprint
-        context.runner.journal.write("proving", fingerprint=fingerprint)
+        context.runner.journal.verification_started(fingerprint)
         lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
-        context.runner.journal.write("proven", fingerprint=fingerprint)
+        context.runner.journal.verification_passed(fingerprint)
         return "\n".join(("it works", *lines))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
