@@ -107,6 +107,16 @@ def test_a_pip_of_another_version_is_changed_in_place() -> None:
     assert names(replace(READY, pip=PipFact("23.2.1"))) == ["pip"]
 
 
+def test_a_file_is_named_once_in_a_line_of_the_plan() -> None:
+    def line(pins: Pins) -> str:
+        step = next(s for s in plan(pins, ABSENT, all_steps(), {}).steps if s.name == "dotenv")
+        return f"{step.title}: {step.reason}"
+
+    assert line(PINS) == ".env: does not exist yet"
+    elsewhere = DotenvPin(ROOT / "config" / ".env", ROOT / ".env.example", ())
+    assert line(replace(PINS, dotenv=elsewhere)) == ".env: config/.env does not exist yet"
+
+
 def test_a_proof_can_be_asked_for() -> None:
     steps = plan(PINS, READY, all_steps("always"), {}).steps
     assert [step.name for step in steps] == ["verification"]

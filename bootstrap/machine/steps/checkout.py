@@ -36,7 +36,8 @@ class DotenvStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if pins.dotenv is None or facts.dotenv.exists:
             return None
-        return f"{pins.shown(pins.dotenv.file)} does not exist"
+        file, missing = pins.shown(pins.dotenv.file), "does not exist yet"
+        return missing if file == self.title else f"{file} {missing}"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, dotenv=checkout.DotenvFact(exists=True))
