@@ -95,11 +95,12 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
     started = time.monotonic()
     pinned = pins.read(project_dir)
     steps = _up_to(options.until, all_steps(options.verify, yes=options.yes))
+    only = options.only and _named(options.only, steps)
     facts = gather(pinned, closely=bool(options.broken))
     if not plan(pinned, facts, steps, {}).steps and not options.broken:
         return RunOutcome(pinned, (), (), time.monotonic() - started, None)
     with journal.only_one(pinned.root), _signals_interrupt():
-        run = _begin(pinned, steps, observer, options)
+        run = _begin(pinned, steps, observer, replace(options, only=only))
         with _journaled_end(run.journal):
             taken, notices = run.take_all()
     return RunOutcome(pinned, taken, notices, time.monotonic() - started, run.log)
@@ -153,17 +154,22 @@ def _up_to(last: StepName | None, steps: Sequence[Step]) -> Sequence[Step]:
     return steps if last is None else steps[: names.index(last) + 1]
 
 
+def _named(name: str, steps: Sequence[Step]) -> StepName:
+    """The step of that name, which may be its name in an earlier version."""
+    found = StepName(journal.current_name(name))
+    names = [step.name for step in steps]
+    if found not in names:
+        raise UsageError(
+            f'There is no step "{name}".', why=(f"The steps are: {', '.join(names)}.",)
+        )
+    return found
+
+
 def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step, ...]:
     """All steps, or the one asked for and what prepares it, provided that all before are done."""
     if only is None:
         return tuple(steps)
-    only = journal.current_name(only)
-    names = [step.name for step in steps]
-    if only not in names:
-        raise UsageError(
-            f'There is no step "{only}".', why=(f"The steps are: {', '.join(names)}.",)
-        )
-    index = names.index(StepName(only))
+    index = [step.name for step in steps].index(StepName(only))
     preparing = [step for step in steps[:index] if step.prepares == only]
     required = {step.name for step in steps[:index] if step not in preparing}
     before = [step.title for step in coming.steps if step.name in required]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv
 from bootstrap.files import write_atomically
 from bootstrap.machine import pins
-from bootstrap.machine.facts.venv import MARKER
 from bootstrap.processes import probe
 from bootstrap.versions import minor
 
@@ -90,6 +89,8 @@ def _command(pinned: Pins) -> tuple[str, ...]:
 
 
 def _stub(pinned: Pins, seen: str) -> str:
+    from bootstrap.machine.facts.venv import MARKER  # noqa: PLC0415 - nor for all facts
+
     base = Path(os.path.realpath(pinned.venv_python))
     absent = (pinned.venv / MARKER, pyenv.marker(base.parents[1]))
     return _TEXT.format(

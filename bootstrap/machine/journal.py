@@ -25,8 +25,10 @@ RunEnding = Literal["done", "failed", "interrupted"]
 
 _RECENT = 5
 _ENDINGS: dict[str, RunEnding] = {"done": "done", "failed": "failed"}
-# What steps were called up to version 0.5.0.
+# What version 0.5.0 and earlier called things. These names stay in journals: the steps' are read,
+# those of a verification's two events are written too. `pins` reads the same two in toolchain.yml.
 _RENAMED = {"environment": "dotenv", "proof": "verification"}
+_VERIFYING, _VERIFIED = "proving", "proven"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class Journal:
 
     def command_ended(self, code: int) -> None:
         self.write("command-ended", code=code)
+
+    def verification_started(self, fingerprint: str) -> None:
+        self.write(_VERIFYING, fingerprint=fingerprint)
+
+    def verification_passed(self, fingerprint: str) -> None:
+        self.write(_VERIFIED, fingerprint=fingerprint)
 
 
 def _append(path: Path, line: str) -> None:
@@ -101,9 +109,9 @@ def was_verified(root: Path, fingerprint: str) -> bool:
     words = [
         entry["event"]
         for entry in entries_of(root)
-        if entry["event"] in {"proving", "proven"} and entry.get("fingerprint") == fingerprint
+        if entry["event"] in {_VERIFYING, _VERIFIED} and entry.get("fingerprint") == fingerprint
     ]
-    return words[-1:] == ["proven"]
+    return words[-1:] == [_VERIFIED]
 
 
 def unfinished(entries: Sequence[JournalEntry]) -> Unfinished | None:

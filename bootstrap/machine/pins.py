@@ -5,31 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
-from bootstrap.files import write_atomically
-from bootstrap.machine import toolchain
-from bootstrap.machine.rules import InvalidError
+from bootstrap.files import text_of, write_atomically
 from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
-    from bootstrap.machine.rules import Json
-    from bootstrap.machine.toolchain import (
-        Argv,
-        DotenvPin,
-        HttpClientPin,
-        InstallerName,
-        MigrationsPin,
-        Provider,
-        Toolchain,
-    )
+    from bootstrap.machine.toolchain import InstallerName, Provider, Toolchain
+
+Argv = tuple[str, ...]
 
 TOOLCHAIN = "toolchain.yml"
 PYTHON_VERSION = ".python-version"
+
+
+@dataclass(frozen=True)
+class DotenvPin:
+    file: Path
+    example: Path
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MigrationsPin:
+    command: Argv
+    versions: Path
+
+
+@dataclass(frozen=True)
+class HttpClientPin:
+    command: Argv
+    files: tuple[Path, ...]
+    url: str
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,9 @@ def read(root: Path) -> Pins:
     document, more = _toolchain(source)
     problems += more
     if document and python:
-        problems += _pip_problems(document.pip, python)
-    if document and not (root / document.packages.lock).is_file():
-        problems += (f"{TOOLCHAIN}: the lock {document.packages.lock} does not exist",)
+        problems += _pip_problems(document["pip"], python)
+    if document and not (root / document["packages"]["lock"]).is_file():
+        problems += (f"{TOOLCHAIN}: the lock {document['packages']['lock']} does not exist",)
     if problems or document is None:
         raise UsageError(
             "The pins of this project cannot be used.",
@@ -105,37 +116,44 @@ def read(root: Path) -> Pins:
 
 
 def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
-    shared = document.venv.root and Path(document.venv.root).expanduser()
-    venv = shared / f"{document.project}_{python}" if shared else root / ".venv"
-    dotenv, migrations, client = document.environment, document.migrations, document.http_client
+    shared = document["venv"].get("root")
+    name = f"{document['project']}_{python}"
+    venv = Path(shared).expanduser() / name if shared else root / ".venv"
+    dotenv, migrations = document.get("environment"), document.get("migrations")
+    packages, client = document["packages"], document.get("http_client")
 
-    def in_venv(command: Argv) -> Argv:
-        return (str(venv / "bin" / "python"), *command[1:]) if command[0] == "python" else command
+    def in_venv(command: list[str]) -> Argv:
+        program, *words = command
+        return (str(venv / "bin" / "python") if program == "python" else program, *words)
 
     return Pins(
         root=root,
-        project=document.project,
+        project=document["project"],
         python=python,
-        pip=document.pip,
+        pip=document["pip"],
         venv=venv,
-        lock=root / document.packages.lock,
-        dotenv=dotenv and replace(dotenv, file=root / dotenv.file, example=root / dotenv.example),
-        migrations=migrations
-        and replace(
-            migrations, command=in_venv(migrations.command), versions=root / migrations.versions
-        ),
-        verification=tuple(map(in_venv, document.proof)),
-        provider=document.python.provider if document.python else "pyenv",
-        installer=document.packages.installer,
-        services=document.services,
-        ide=document.ide,
-        http_client=client
-        and replace(
-            client,
-            command=in_venv(client.command),
-            files=tuple(root / file for file in client.files),
-        ),
-        hashed=document.packages.hashes == "required",
+        lock=root / packages["lock"],
+        dotenv=DotenvPin(
+            root / dotenv["file"], root / dotenv["example"], tuple(dotenv.get("secrets", ()))
+        )
+        if dotenv
+        else None,
+        migrations=MigrationsPin(in_venv(migrations["command"]), root / migrations["versions"])
+        if migrations
+        else None,
+        verification=tuple(map(in_venv, document.get("proof", ()))),
+        provider=document["python"]["provider"] if "python" in document else "pyenv",
+        installer=packages["installer"],
+        services=tuple(document.get("services", ())),
+        ide=tuple(document.get("ide", ())),
+        http_client=HttpClientPin(
+            in_venv(client["command"]),
+            tuple(root / file for file in client["files"]),
+            client["url"],
+        )
+        if client
+        else None,
+        hashed=packages.get("hashes", "required") == "required",
     )
 
 
@@ -162,34 +180,39 @@ def _pinned_python(root: Path) -> tuple[str, tuple[str, ...]]:
 
 def _toolchain(text: str) -> tuple[Toolchain | None, tuple[str, ...]]:
     """The validated document; one that was valid before is recalled without importing YAML."""
-    document = _recalled(text)
-    if document is None:
-        try:
-            document = toolchain.checked(text)
-        except InvalidError as invalid:
-            problems = (f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
-            return None, tuple(problems)
-        _remember(text, json.dumps(document))
-    return toolchain.load(document), ()
+    if document := _recalled(text):
+        return document, ()
+    from bootstrap.machine import toolchain  # noqa: PLC0415 - a no-op has no use for the rules
+    from bootstrap.machine.rules import InvalidError  # noqa: PLC0415
+
+    try:
+        document = toolchain.checked(text)
+    except InvalidError as invalid:
+        problems = (f"{TOOLCHAIN}:{each.line}: {each.text}" for each in invalid.problems)
+        return None, tuple(problems)
+    _remember(text, json.dumps(document))
+    return document, ()
 
 
 def _cached(text: str) -> Path:
-    digest = hashlib.sha256(f"{__version__}\0{text}".encode()).hexdigest()
+    digest = _digest(f"{__version__}\0{text}")
     return state.cache_dir() / f"toolchain-{digest[:32]}.json"
 
 
-def _recalled(text: str) -> Json | None:
-    try:
-        document: Json = json.loads(_cached(text).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return document
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _recalled(text: str) -> Toolchain | None:
+    """What `_remember` wrote; None where that is not there, or damaged."""
+    digest, _, document = text_of(_cached(text)).partition("\n")
+    return cast("Toolchain", json.loads(document)) if digest == _digest(document) else None
 
 
 def _remember(text: str, checked: str) -> None:
     try:
         state.private_dir(state.cache_dir())
-        write_atomically(_cached(text), checked, mode=0o600)
+        write_atomically(_cached(text), f"{_digest(checked)}\n{checked}", mode=0o600)
     except OSError:
         return  # only a shortcut: a read-only home costs the next run 0.1 s
 

@@ -1,19 +1,26 @@
-"""Rules for a document of tables, lists and texts, as the types of dataclasses declare them.
+"""Rules for a document of tables, lists and texts, as typed dictionaries declare them.
 
 The type of a key says what it holds; its annotations are the rule that a text must follow and one
-sentence for people. A key with a default may be left out. The same rules find problems in YAML,
-each with its line, load what has none, and are a JSON Schema for editors.
+sentence for people. The same rules find problems in YAML, each with its line, give the plain values
+of what has none, and are a JSON Schema for editors.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import shlex
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Literal,
+    NotRequired,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,16 +51,16 @@ class InvalidError(Exception):
 class Text:
     """A word or sentence that `pattern` matches, as written: an unquoted 26.10 stays 26.10.
 
-    `says` is what it must be, `many` what several of them are, in words. `kind` is what it is
-    loaded as; a command is split the way a shell would split it, and no shell ever sees it.
-    `types` are those that YAML makes of it.
+    `says` is what it must be, `many` what several of them are, in words. A command is split the way
+    a shell would split it, and no shell ever sees it. `number` is what a schema says of one that
+    YAML reads as a number.
     """
 
     pattern: str
     says: str
     many: str = ""
-    kind: Literal["text", "command", "path"] = "text"
-    types: tuple[str, ...] = ("string",)
+    is_command: bool = False
+    number: Schema | None = None
     names: tuple[str, ...] = ()
 
     def check(self, node: yaml.Node, name: str) -> Iterator[PinProblem]:
@@ -61,18 +68,18 @@ class Text:
             yield PinProblem(_line(node), f"{name} must be {self.says}{_but_is(node)}")
 
     def plain(self, node: yaml.Node) -> Json:
-        return [*shlex.split(node.value)] if self.kind == "command" else str(node.value)
-
-    def load(self, value: Json) -> object:
-        if self.kind == "command":
-            return tuple(value)
-        return Path(str(value)) if self.kind == "path" else value
+        return [*shlex.split(node.value)] if self.is_command else str(node.value)
 
     def schema(self) -> Schema:
         if self.names:
             return {"enum": [*self.names, *(int(name) for name in self.names if name.isdigit())]}
-        types = self.types[0] if len(self.types) == 1 else list(self.types)
-        return {"type": types, "pattern": f"^(?:{self.pattern})$"}
+        text: Schema = {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+        if self.number is not None:
+            return {"anyOf": [text, {"type": "number"} | self.number]}
+        # What YAML makes of a text without quotes.
+        typed = {"boolean": "true", "number": "1"}
+        others = [each for each, value in typed.items() if re.fullmatch(self.pattern, value)]
+        return text | {"type": ["string", *others]} if others else text
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,6 @@ class ListOf:
 
     def plain(self, node: yaml.Node) -> Json:
         return [self.item.plain(item) for item in node.value]
-
-    def load(self, value: Json) -> object:
-        return tuple(self.item.load(item) for item in value)
 
     def schema(self) -> Schema:
         return {"type": "array", "items": self.item.schema()}
@@ -135,18 +139,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Table:
-    """The keys that a class declares."""
+    """The keys that a typed dictionary declares."""
 
-    holds: type
+    declared: type
+    condition: Condition | None = None
 
     @functools.cached_property
     def keys(self) -> dict[str, Key]:
-        hints = get_type_hints(self.holds, include_extras=True)
-        return {each.name: _key(hints[each.name], each.default) for each in fields(self.holds)}
-
-    @property
-    def condition(self) -> Condition | None:
-        return getattr(self.holds, "CONDITION", None)
+        hints = get_type_hints(self.declared, include_extras=True)
+        return {name: _key(hint) for name, hint in hints.items()}
 
     def check(self, node: yaml.Node, name: str) -> Iterator[PinProblem]:
         if _kind(node) != "mapping":
@@ -178,10 +179,6 @@ class Table:
         pairs = ((str(key.value), value) for key, value in node.value)
         return {key: self.keys[key].rule.plain(value) for key, value in pairs}
 
-    def load(self, value: Json) -> object:
-        pairs = cast("dict[str, Json]", value).items()
-        return self.holds(**{key: self.keys[key].rule.load(each) for key, each in pairs})
-
     def schema(self) -> Schema:
         return {
             "type": "object",
@@ -204,14 +201,16 @@ def checked(root: yaml.Node | None, document: Table) -> Json:
     return document.plain(root)
 
 
-def _key(hint: object, default: object) -> Key:
-    kind, *notes = get_args(hint)
+def _key(hint: object) -> Key:
+    required = get_origin(hint) is not NotRequired
+    kind, *notes = get_args(hint if required else get_args(hint)[0])
     (about,) = (note for note in notes if isinstance(note, str))
     rules = [note for note in notes if isinstance(note, Text)]
-    return Key(rules[0] if rules else _rule(kind), about, default is MISSING)
+    conditions = [note for note in notes if isinstance(note, Condition)]
+    return Key(rules[0] if rules else _rule(kind, *conditions), about, required)
 
 
-def _rule(kind: object) -> Text | ListOf | Table:
+def _rule(kind: object, condition: Condition | None = None) -> Text | ListOf | Table:
     """What the type itself says, where no annotation does."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
@@ -219,10 +218,9 @@ def _rule(kind: object) -> Text | ListOf | Table:
         return Text(pattern, " or ".join(arguments), " and ".join(arguments), names=arguments)
     if origin is Annotated:
         return next(note for note in arguments if isinstance(note, Text))
-    if origin is tuple:
+    if origin is list:
         return ListOf(cast("Text", _rule(arguments[0])))
-    (holds,) = (each for each in arguments or (kind,) if each is not type(None))
-    return Table(cast("type", holds))
+    return Table(cast("type", kind), condition)
 
 
 def _kind(node: yaml.Node) -> str:
@@ -245,5 +243,7 @@ def _but_is(node: yaml.Node) -> str:
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - for a mistake only
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f'; did you mean "{near[0]}"?' if near else f"; known here: {', '.join(known)}"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
 from bootstrap.machine import rules
-from bootstrap.machine.rules import Condition, InvalidError, Json, PinProblem, Schema, Table, Text
+from bootstrap.machine.rules import Condition, InvalidError, PinProblem, Schema, Table, Text
 
-Argv = tuple[str, ...]
 Provider = Literal["pyenv", "uv", "system"]
 InstallerName = Literal["pip", "uv", "poetry"]
 
 # -- what a text may be ----------------------------------------------------------------------------
 
 _INSIDE = r"(?!/)(?!\.$)(?!(?:[\s\S]*/)?\.\.(?:/|$))[\s\S]+"
-_QUOTED = r"""'[^']*'|"(?:\\[\s\S]|[^"\\])*\""""
+_QUOTED = r"""'[^']*'|["](?:\\[\s\S]|[^"\\])*["]"""
 _SERVICE = (
     r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
 )
@@ -25,13 +22,16 @@ ProjectName = Annotated[
 ]
 ExactVersion = Annotated[
     str,
-    Text(r"[0-9]+(\.[0-9]+){1,2}", "an exact version such as 26.3", types=("string", "number")),
+    Text(
+        r"[0-9]+(\.[0-9]+){1,2}",
+        "an exact version such as 26.3",
+        # The largest is there for infinity, which no schema can name.
+        number={"not": {"type": "integer"}, "minimum": 0, "maximum": 9999},
+    ),
 ]
 Variable = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable", "variables")]
 Folder = Annotated[str, Text(r"(~/|/)[^\x00]+", "a folder that starts with ~/ or /")]
-Inside = Annotated[
-    Path, Text(_INSIDE, "a path inside the project", "paths inside the project", kind="path")
-]
+Inside = Annotated[str, Text(_INSIDE, "a path inside the project", "paths inside the project")]
 ServiceUrl = Annotated[
     str,
     Text(
@@ -48,12 +48,12 @@ ApiUrl = Annotated[
     ),
 ]
 Command = Annotated[
-    Argv,
+    list[str],
     Text(
         rf"""(?=[\s\S]*[^ \t\r\n])(?:[^\\'"]|\\[\s\S]|{_QUOTED})*""",
         "a command with balanced quotes",
         "commands",
-        kind="command",
+        is_command=True,
     ),
 ]
 
@@ -61,84 +61,84 @@ Command = Annotated[
 # -- the keys --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class VenvPin:
-    CONDITION: ClassVar = Condition("layout", "shared", "in-project", "root", "a folder")
+_SHARED = Condition("layout", "shared", "in-project", "root", "a folder")
 
+
+class VenvTable(TypedDict):
     layout: Annotated[
         Literal["in-project", "shared"],
         "in-project: the folder .venv of the project. shared: ROOT/PROJECT_PYTHON.",
     ]
-    root: Annotated[Folder, "The folder of shared virtual environments, such as ~/venvs."] = ""
+    root: NotRequired[
+        Annotated[Folder, "The folder of shared virtual environments, such as ~/venvs."]
+    ]
 
 
-@dataclass(frozen=True)
-class PackagesPin:
+class PackagesTable(TypedDict):
     installer: Annotated[InstallerName, "Who installs the packages into the virtual environment."]
     lock: Annotated[Inside, "The lock that is installed: requirements with hashes, or poetry.lock."]
-    hashes: Annotated[
-        Literal["required", "none"], "none: the lock has no hashes, and no download is checked."
-    ] = "required"
+    hashes: NotRequired[
+        Annotated[
+            Literal["required", "none"], "none: the lock has no hashes, and no download is checked."
+        ]
+    ]
 
 
-@dataclass(frozen=True)
-class PythonPin:
+class PythonTable(TypedDict):
     provider: Annotated[
         Provider, "pyenv builds it (the default), uv downloads it, system finds it on PATH."
     ]
 
 
-@dataclass(frozen=True)
-class DotenvPin:
+class DotenvTable(TypedDict):
     file: Annotated[Inside, "The project's .env, which is created once and never replaced."]
     example: Annotated[Inside, "The file that it is created from."]
-    secrets: Annotated[
-        tuple[Variable, ...], "The variables that get a random value of their own."
-    ] = ()
+    secrets: NotRequired[
+        Annotated[list[Variable], "The variables that get a random value of their own."]
+    ]
 
 
-@dataclass(frozen=True)
-class MigrationsPin:
+class MigrationsTable(TypedDict):
     command: Annotated[Command, "Brings the database to the newest revision."]
     versions: Annotated[Inside, "The folder of Alembic's revisions."]
 
 
-@dataclass(frozen=True)
-class HttpClientPin:
+class HttpClientTable(TypedDict):
     command: Annotated[Command, "Writes the files of the HTTP client."]
-    files: Annotated[tuple[Inside, ...], "The files that name the api's base URL."]
+    files: Annotated[list[Inside], "The files that name the api's base URL."]
     url: Annotated[ApiUrl, "Where the api listens, unless .env sets HOST or PORT."]
 
 
-@dataclass(frozen=True)
-class Toolchain:
+class Toolchain(TypedDict):
     """`toolchain.yml` after validation; commands are already split into words."""
 
     version: Annotated[Literal["1"], "The version of this file's format."]
     project: Annotated[ProjectName, "The project's name."]
-    pip: Annotated[ExactVersion, "The exact pip; quote it, or YAML reads 26.10 as 26.1."]
-    venv: Annotated[VenvPin, "Where the virtual environment is."]
-    packages: Annotated[PackagesPin, "What is installed in it, and by whom."]
-    python: Annotated[PythonPin | None, "Where the Python of .python-version comes from."] = None
-    environment: Annotated[DotenvPin | None, "The project's .env."] = None
-    services: Annotated[
-        tuple[ServiceUrl, ...], "The URLs of the services that must respond here."
-    ] = ()
-    migrations: Annotated[MigrationsPin | None, "The migrations of the database."] = None
-    ide: Annotated[
-        tuple[Literal["pycharm", "vscode"], ...], "The IDEs that get to know the interpreter."
-    ] = ()
-    http_client: Annotated[HttpClientPin | None, "The files of Postman and .http clients."] = None
-    proof: Annotated[
-        tuple[Command, ...], "The commands that verify that all of it works, such as the tests."
-    ] = ()
+    pip: Annotated[ExactVersion, "The exact pip, as it is written: 26.10 is not 26.1."]
+    venv: Annotated[VenvTable, "Where the virtual environment is.", _SHARED]
+    packages: Annotated[PackagesTable, "What is installed in it, and by whom."]
+    python: NotRequired[Annotated[PythonTable, "Where the Python of .python-version comes from."]]
+    environment: NotRequired[Annotated[DotenvTable, "The project's .env."]]
+    services: NotRequired[
+        Annotated[list[ServiceUrl], "The URLs of the services that must respond here."]
+    ]
+    migrations: NotRequired[Annotated[MigrationsTable, "The migrations of the database."]]
+    ide: NotRequired[
+        Annotated[list[Literal["pycharm", "vscode"]], "The IDEs that get to know the interpreter."]
+    ]
+    http_client: NotRequired[Annotated[HttpClientTable, "The files of Postman and .http clients."]]
+    proof: NotRequired[
+        Annotated[
+            list[Command], "The commands that verify that all of it works, such as the tests."
+        ]
+    ]
 
 
 _DOCUMENT = Table(Toolchain)
 
 
-def checked(text: str) -> Json:
-    """The validated document as plain values; raises `InvalidError` with all its problems."""
+def checked(text: str) -> Toolchain:
+    """The validated document; raises `InvalidError` with all its problems."""
     import yaml  # noqa: PLC0415 - 0.1 s; what was valid before is remembered
 
     try:
@@ -149,19 +149,20 @@ def checked(text: str) -> Json:
         raise InvalidError([PinProblem(mark.line + 1 if mark else 1, problem)]) from error
     except yaml.YAMLError as error:
         raise InvalidError([PinProblem(1, f"not valid YAML: {error}")]) from error
-    return rules.checked(root, _DOCUMENT)
-
-
-def load(document: Json) -> Toolchain:
-    """What `checked` has returned, also when it was kept as JSON since."""
-    return cast("Toolchain", _DOCUMENT.load(document))
+    return cast("Toolchain", rules.checked(root, _DOCUMENT))
 
 
 def json_schema() -> Schema:
-    """The JSON Schema of `toolchain.yml`, for editors."""
+    """The JSON Schema of `toolchain.yml`, for editors.
+
+    It judges the value that YAML makes of an unquoted text, while `checked` reads the text itself.
+    So where a text may be `true` or `1`, it accepts any boolean or number. It cannot tell `1.0`
+    from the version 1, refuses an unquoted pip 26.0, which is an integer to it, and knows neither
+    `2.65e1` from 26.5, nor the words `null` and `~` from no value.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "toolchain.yml",
-        "description": "What a project that Headstart brings up demands of a machine.",
+        "description": "What a project that Headstart sets up needs on a machine.",
         **_DOCUMENT.schema(),
     }

@@ -109,7 +109,7 @@ def _reversal(change: JournalEntry) -> Reversal:
         return _EDITS[kind].reversal(Path(what), to)
     if journal.identity(what) != str(change.get("identity", "")):
         return Reversal("keep", what, "it was changed or replaced since")
-    why = "venvs that stand on it stop working" if kind == "python" else "this run made it"
+    why = "environments made from it stop working" if kind == "python" else "this run created it"
     return Reversal("remove", what, why)
 
 

@@ -113,7 +113,7 @@ def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
         raise HeadstartError(
             "Not everything could be downloaded.",
             why=tuple(answer.output.splitlines()[-5:]),
-            next=("headstart vendor, to go on",),
+            next=("headstart vendor, to continue from here",),
         )
 
 

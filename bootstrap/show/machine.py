@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
-from bootstrap.show.progress import versions
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, dim, duration, green, red
 
@@ -147,6 +146,11 @@ def diagnosis(diagnosis: Diagnosis) -> Report:
     if diagnosis.source:
         lines.append(f"  {dim(diagnosis.source)}")
     return Report(lines, document)
+
+
+def versions(pins: Pins) -> str:
+    """What is pinned, in one line."""
+    return f"Python {pins.python} · pip {pins.pip} · {pins.shown(pins.venv)}"
 
 
 def _head(pins: Pins) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap.show.machine import versions
 from bootstrap.show.output import for_programs, note, print_json, say
 from bootstrap.show.text import bold, dim, duration, green, red
 from bootstrap.terminals import can_ask, is_terminal
@@ -245,11 +246,6 @@ class TerminalObserver(PlainObserver):
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None:
         self._spinner.stop()
         super().step_stopped(step, ending)
-
-
-def versions(pins: Pins) -> str:
-    """What is pinned, in one line."""
-    return f"Python {pins.python} · pip {pins.pip} · {pins.shown(pins.venv)}"
 
 
 # -- the checks after an update --------------------------------------------------------------------

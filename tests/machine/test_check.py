@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,3 +133,18 @@ def test_the_stub_starts_one_process_and_no_python(ready: Shop) -> None:
     done = subprocess.run(traced, capture_output=True, text=True, check=True)
     commands = re.findall(r"(?m)^\++ (\S+)", done.stderr)
     assert [each for each in commands if each != "["] == [shutil.which("stat")]
+
+
+def test_a_yes_imports_little(ready: Shop) -> None:
+    assert ready.headstart("check").returncode == 0
+    command = (sys.executable, "-X", "importtime", *ready.argv("check")[1:])
+    environment = ready.environment({})
+    run = subprocess.run(
+        command, cwd=ready.root, env=environment, capture_output=True, text=True, check=False
+    )
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert run.returncode == 0
+    assert "bootstrap.machine.pins" in imported
+    unused = {"facts", "rules", "toolchain", "steps", "apply"}
+    assert not imported & {"yaml", "rich", "bootstrap.show.progress"}
+    assert not imported & {f"bootstrap.machine.{name}" for name in unused}

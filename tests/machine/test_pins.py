@@ -69,6 +69,17 @@ def test_a_valid_file_is_recalled_and_a_changed_one_read_anew(shop: Shop) -> Non
     assert pins.read(shop.root).project == "store"
 
 
+@pytest.mark.parametrize("damage", ["", "{}", "null", "[1]", '{"version": "1"}', "{", "\0"])
+def test_what_was_kept_of_a_file_is_not_used_when_it_is_damaged(shop: Shop, damage: str) -> None:
+    assert shop.headstart("plan").returncode == 0
+    (kept,) = shop.state.glob("cache/toolchain-*.json")
+    whole = kept.read_text()
+    kept.write_text(damage)
+    run = shop.headstart("plan")
+    assert run.returncode == 0, run.stderr
+    assert kept.read_text() == whole
+
+
 def test_a_file_that_is_no_text_is_named(shop: Shop) -> None:
     (shop.root / ".python-version").write_bytes(b"3.13.\xff")
     with pytest.raises(UsageError, match=r"\.python-version cannot be read"):

@@ -14,10 +14,9 @@ from bootstrap.machine.facts.migrations import MigrationsFact
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.python import PythonFact
 from bootstrap.machine.facts.venv import VenvFact, VenvState
-from bootstrap.machine.pins import Pins
+from bootstrap.machine.pins import DotenvPin, MigrationsPin, Pins
 from bootstrap.machine.plan import plan
 from bootstrap.machine.steps import all_steps
-from bootstrap.machine.toolchain import DotenvPin, MigrationsPin
 
 ROOT = Path("/home/ada/shop")
 PINS = Pins(
@@ -106,6 +105,16 @@ def test_a_wrong_python_replaces_the_environment_and_cleans_up_last() -> None:
 
 def test_a_pip_of_another_version_is_changed_in_place() -> None:
     assert names(replace(READY, pip=PipFact("23.2.1"))) == ["pip"]
+
+
+def test_a_file_is_named_once_in_a_line_of_the_plan() -> None:
+    def line(pins: Pins) -> str:
+        step = next(s for s in plan(pins, ABSENT, all_steps(), {}).steps if s.name == "dotenv")
+        return f"{step.title}: {step.reason}"
+
+    assert line(PINS) == ".env: does not exist yet"
+    elsewhere = DotenvPin(ROOT / "config" / ".env", ROOT / ".env.example", ())
+    assert line(replace(PINS, dotenv=elsewhere)) == ".env: config/.env does not exist yet"
 
 
 def test_a_proof_can_be_asked_for() -> None:

@@ -1,9 +1,16 @@
-"""The schema for editors: it says of any document what the validator says."""
+"""The schema for editors: it says of a document with quoted texts what the validator says.
+
+Without quotes YAML makes numbers, booleans and nothing of some texts. The validator reads the text,
+the schema only what became of it: where they differ is known here.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import jsonschema_rs
@@ -15,6 +22,7 @@ from hypothesis import strategies as st
 from bootstrap import cli
 from bootstrap.machine import toolchain
 from bootstrap.machine.rules import InvalidError
+from tests.conftest import unavailable
 from tests.machine.conftest import TOOLCHAIN
 from tests.machine.test_pins import CLIENT
 
@@ -48,7 +56,10 @@ VALUES = st.recursive(
 
 
 def accepted(document: object) -> bool:
-    text = yaml.safe_dump(document, default_style='"', allow_unicode=True)
+    return is_valid(yaml.safe_dump(document, default_style='"', allow_unicode=True))
+
+
+def is_valid(text: str) -> bool:
     try:
         toolchain.checked(text)
     except InvalidError:
@@ -97,6 +108,76 @@ def test_what_is_valid_is_valid_as_an_editor_reads_it(document: dict[str, object
     read = yaml.safe_load(yaml.safe_dump(document).replace("'1'", "1").replace("'26.3'", "26.3"))
     assert isinstance(read["version"], int)
     VALIDATOR.validate(read)
+
+
+def plain(old: str, new: str) -> tuple[bool, bool]:
+    """What the validator and the schema say of a file where `new` has no quotes."""
+    text = TOOLCHAIN.format(pip="26.3")
+    assert old in text
+    changed = text.replace(old, new)
+    return is_valid(changed), VALIDATOR.is_valid(yaml.safe_load(changed))
+
+
+PIP, SECRETS, PROVE = 'pip: "26.3"', "[SECRET_KEY]", "- python prove.py"
+
+
+@pytest.mark.parametrize(
+    ("old", "valid", "invalid"),
+    [
+        (PIP, ["26.3", "26.10", "26.3.1"], ["26", "-3.5", ".inf", "-.inf", "true", "1e5", "null"]),
+        ("version: 1", ["1", '"1"'], ["2", "1.5", "true", "null", '"1.0"']),
+        ("project: shop", ["on", "true", "yes", "shop"], ["1", "1.5", "[]"]),
+        ("lock: requirements-dev.lock", ["123", "1.5", "true", "ON"], ["[]", "/x"]),
+        (SECRETS, ["[ON]", "[true]", "[no, A]"], ["[1]", "[1.5]", "true"]),
+        (PROVE, ["- true", "- 1", "- 1.5", "- false"], ["- []", "true"]),
+        ("installer: pip", ["uv"], ["true", "1"]),
+    ],
+)
+def test_it_agrees_about_what_has_no_quotes(old: str, valid: list[str], invalid: list[str]) -> None:
+    name = f"{old.partition(':')[0]}: " if ":" in old else ""
+    assert [new for new in valid if plain(old, f"{name}{new}") != (True, True)] == []
+    assert [new for new in invalid if plain(old, f"{name}{new}") != (False, False)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "valid"),
+    [
+        ("version: 1", "version: 1.0", False),
+        ("version: 1", "version: 0x1", False),
+        (PIP, "pip: 26.0", True),
+        (PIP, "pip: 2.65e+1", False),
+        ("project: shop", "project: ON", False),
+        ("project: shop", "project: null", True),
+        ("lock: requirements-dev.lock", "lock: ~", True),
+    ],
+)
+def test_the_differences_are_known(old: str, new: str, valid: bool) -> None:
+    """No JSON Schema can say it: to it 1.0 is 1, and 26.0 an integer; see its docstring."""
+    assert plain(old, new) == (valid, not valid)
+
+
+def patterns(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for each in schema:
+            yield from patterns(each)
+
+
+def test_editors_can_read_every_pattern() -> None:
+    """With the flag u, as they must (JSON Schema, 6.3.3), ECMAScript knows only these escapes."""
+    known = set("dDwWsSbBfnrtv0xuc^$\\.*+?()[]{}|/")
+    escapes = {each for pattern in patterns(SCHEMA) for each in re.findall(r"\\(.)", pattern)}
+    assert escapes
+    assert escapes - known == set()
+
+
+def test_a_javascript_engine_reads_every_pattern() -> None:
+    node = shutil.which("node") or unavailable("node")
+    script = "for (const each of JSON.parse(process.argv[1])) new RegExp(each, 'u')"
+    subprocess.run([node, "-e", script, json.dumps([*patterns(SCHEMA)])], check=True)
 
 
 def test_every_key_is_described() -> None:

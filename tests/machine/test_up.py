@@ -166,6 +166,14 @@ def test_one_step_alone_needs_those_before_it(shop: Shop) -> None:
     assert steps(shop.up("--only", "packages")) == ["packages"]
 
 
+def test_an_unknown_step_is_refused_also_where_nothing_is_to_do(ready: Shop) -> None:
+    assert ready.headstart("up", "--only", "venv").returncode == 0
+    refused = ready.headstart("up", "--only", "coffee")
+    assert refused.returncode == 64
+    assert 'no step "coffee"' in refused.stderr
+    assert ready.headstart("up", "--only", "proof").returncode == 0, "its name until 0.5.0"
+
+
 def test_a_proof_is_repeated_only_when_asked_for_or_something_changed(ready: Shop) -> None:
     assert steps(ready.up("--prove")) == ["verification"]
     assert steps(ready.up("--prove", "--only", "proof")) == ["verification"]  # up to 0.5.0

@@ -80,7 +80,7 @@ def test_what_cannot_be_downloaded_is_told_and_what_poetry_keeps_is_not_asked_fo
     failed = ready.headstart("vendor", **unreachable(tmp_path))
     assert failed.returncode == 1
     assert "Not everything could be downloaded." in failed.stderr
-    assert "next: headstart vendor, to go on" in failed.stderr
+    assert "next: headstart vendor, to continue from here" in failed.stderr
     ready.edit("toolchain.yml", "installer: pip", "installer: poetry")
     ready.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
     (ready.root / "poetry.lock").write_text("")

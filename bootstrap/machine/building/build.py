@@ -88,10 +88,10 @@ class Builder:
                 )
             found = (*found, diagnosis)
             platform, given = self.site.platform, self.site.given
-            following = attempts.next_attempt(made, diagnosis, platform, user_tmpdir(), given)
-            if following is None:
+            next_attempt = attempts.next_attempt(made, diagnosis, platform, user_tmpdir(), given)
+            if next_attempt is None:
                 raise failure(self.site, found, folder.parent)
-            made = (*made, following)
+            made = (*made, next_attempt)
 
     def _attempt(self, attempt: Attempt, folder: Path) -> Diagnosis | None:
         """One build; None when it verifies, else why not. No half prefix stays."""
@@ -221,9 +221,9 @@ def _diagnosed(folder: Path, wrong: str, site: Site, work: Path) -> Diagnosis:
     for place in (work, site.prefix.parent):
         if shutil.disk_usage(place).free < _FULL:
             cause = cause_named(CauseId("disk-full"))
-            said = f"{place} has no room left"
+            evidence = f"{place} has no room left"
             advice = repair(cause, family, site.version)
-            return Diagnosis(cause.id, said, "", 0, cause.explanation, advice, cause.source)
+            return Diagnosis(cause.id, evidence, "", 0, cause.explanation, advice, cause.source)
     explanation = f"{found.explanation} What is wrong in the end: {wrong}."
     return Diagnosis(UNKNOWN, found.evidence, found.file, found.line, explanation, (), "")
 

@@ -17,8 +17,7 @@ from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts.packages import PackagesFact
-    from bootstrap.machine.pins import Pins
-    from bootstrap.machine.toolchain import MigrationsPin
+    from bootstrap.machine.pins import MigrationsPin, Pins
 
 DATABASE_URL = "DATABASE_URL"
 _ALEMBIC_VERSION = Path(__file__).with_name("alembic_version.py")

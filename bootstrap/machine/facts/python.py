@@ -94,31 +94,31 @@ def interrogate(python: Path) -> InterpreterReport | str:
 
 
 def problems(
-    said: InterpreterReport, version: str, machine: str = "", options: str = ""
+    report: InterpreterReport, version: str, machine: str = "", options: str = ""
 ) -> tuple[str, ...]:
     """In what it is not as it should be; pure. `machine` and `options` are what was asked for."""
     found: list[str] = []
-    if said.version != version:
-        found.append(f"it says it is Python {said.version}, not {version}")
-    if said.missing:
-        found.append(f"it was built without {', '.join(said.missing)}")
-    if machine and said.machine.lower() != machine.lower():
-        found.append(f"it is for {said.machine}, this machine is {machine}")
-    if said.openssl.startswith("LibreSSL"):
-        found.append(f"it is linked with {said.openssl}, not with OpenSSL")
+    if report.version != version:
+        found.append(f"it says it is Python {report.version}, not {version}")
+    if report.missing:
+        found.append(f"it was built without {', '.join(report.missing)}")
+    if machine and report.machine.lower() != machine.lower():
+        found.append(f"it is for {report.machine}, this machine is {machine}")
+    if report.openssl.startswith("LibreSSL"):
+        found.append(f"it is linked with {report.openssl}, not with OpenSSL")
     wanted = [each for each in options.split() if each.startswith("--with-openssl=")]
-    found += [f"it was not configured with {each}" for each in wanted if each not in said.flags]
-    if "--enable-framework" in options and not said.framework:
+    found += [f"it was not configured with {each}" for each in wanted if each not in report.flags]
+    if "--enable-framework" in options and not report.framework:
         found.append("it is no framework build")
     return tuple(found)
 
 
 def defect(python: Path, version: str, machine: str = "", options: str = "") -> str | None:
     """What is wrong with an interpreter, in words; None when nothing is."""
-    said = interrogate(python)
-    if isinstance(said, str):
-        return said
-    return "; ".join(problems(said, version, machine, options)) or None
+    report = interrogate(python)
+    if isinstance(report, str):
+        return report
+    return "; ".join(problems(report, version, machine, options)) or None
 
 
 def _look_elsewhere(pins: Pins) -> PythonFact:

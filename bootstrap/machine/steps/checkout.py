@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.checkout import NamedUrl
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.pins import Argv, HttpClientPin, Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv, HttpClientPin
 
 _SECRET_BYTES = 48
 
@@ -37,7 +36,8 @@ class DotenvStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if pins.dotenv is None or facts.dotenv.exists:
             return None
-        return f"{pins.shown(pins.dotenv.file)} does not exist"
+        file, missing = pins.shown(pins.dotenv.file), "does not exist yet"
+        return missing if file == self.title else f"{file} {missing}"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, dotenv=checkout.DotenvFact(exists=True))

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.pins import Argv, Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv
 
 
 _GET = {

@@ -11,9 +11,8 @@ from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
-    from bootstrap.machine.pins import Pins
+    from bootstrap.machine.pins import Argv, Pins
     from bootstrap.machine.steps.step import StepContext
-    from bootstrap.machine.toolchain import Argv
 
 VerifyPolicy = Literal["when-changed", "always"]
 _COMBINATION = "combination of Python, packages and migrations"
@@ -74,11 +73,10 @@ class VerificationStep(Step):
         return tuple(shlex.join(command) for command in pins.verification)
 
     def run(self, context: StepContext) -> str:
-        """The journal's words for it are those of its first versions."""
         fingerprint = context.facts.verification.fingerprint
-        context.runner.journal.write("proving", fingerprint=fingerprint)
+        context.runner.journal.verification_started(fingerprint)
         lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
-        context.runner.journal.write("proven", fingerprint=fingerprint)
+        context.runner.journal.verification_passed(fingerprint)
         return "\n".join(("it works", *lines))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:

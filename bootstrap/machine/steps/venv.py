@@ -90,7 +90,7 @@ class VenvStep(Step):
 
 
 class CleanupStep(Step):
-    """The last step: earlier venvs go, now that their successor is verified."""
+    """The last step: earlier venvs go, now that the new one is verified."""
 
     name = StepName("cleanup")
     title = "Clean-up"
@@ -99,7 +99,9 @@ class CleanupStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if not facts.venv.aside:
             return None
-        return f"the successor of {pins.shown(facts.venv.aside[-1])} works"
+        return (
+            f"the new environment works, and {pins.shown(facts.venv.aside[-1])} is no longer needed"
+        )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, venv=replace(facts.venv, aside=()))
@@ -190,10 +192,10 @@ def _restore(venv: Path) -> None:
 
 
 def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
-    """The venv must stand on the interpreter that the python step found."""
+    """The venv must use the interpreter that the python step found."""
     home = Path((settings_of(pins.venv) or {}).get("home", ""))
     if python is None or home.resolve() == python.parent.resolve():
         return ()
-    problem = f"{pins.shown(pins.venv)} stands on {home}, not on {python.parent}"
+    problem = f"{pins.shown(pins.venv)} uses the Python in {home}, not that in {python.parent}"
     repair = f"to move it over: mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
     return (Finding(step, "notice", problem, repair),)
