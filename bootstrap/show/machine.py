@@ -76,13 +76,16 @@ def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
     if not findings:
         line = f"{green('✓')} {pins.project} is exactly as pinned. {dim(versions(pins))}"
         return Report([line], document)
-    lines = [line for each in findings for line in _finding(each)]
+    from bootstrap.machine.steps import all_steps  # noqa: PLC0415 - `check` says yes without it
+
+    titles = {step.name: step.title for step in all_steps()}
+    lines = [line for each in findings for line in _finding(each, titles[each.step])]
     return Report([*_head(pins), *lines], document, ExitCode.FAILED)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, title: str) -> Iterator[str]:
     sign = red("✗") if finding.level == "broken" else "!"
-    yield f"  {sign} {finding.step}: {finding.problem}"
+    yield f"  {sign} {title}: {finding.problem}"
     yield f"    {dim('→ ' + finding.repair)}"
 
 

@@ -57,6 +57,13 @@ def test_an_unknown_step_names_the_known_ones(shop: Shop) -> None:
     assert "python, venv, pip, packages" in told.stderr
 
 
+def test_doctor_calls_a_step_what_the_plan_calls_it(shop: Shop) -> None:
+    said, planned = shop.headstart("doctor").stdout, shop.headstart("plan").stdout
+    for line in ("Virtual environment: .venv does not exist", ".env: does not exist yet"):
+        assert f"✗ {line}" in said
+        assert f". {line}" in planned
+
+
 @pytest.mark.parametrize("command", ["up", "plan", "doctor"])
 def test_outside_a_project_it_is_said_what_to_do(shop: Shop, tmp_path: Path, command: str) -> None:
     told = shop.headstart(command, "--project", str(tmp_path))
