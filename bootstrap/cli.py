@@ -63,8 +63,8 @@ def main() -> None:
     try:
         code = _presented(arguments or ["--help"], debug="--debug" in options)
     except BrokenPipeError:
-        output.discard()
         code = ExitCode.FAILED
+    output.end()
     sys.exit(code)
 
 

@@ -32,9 +32,12 @@ def begin(form: Literal["text", "json"]) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def discard() -> None:
-    """Nobody reads standard output any more: let Python's last flush find no broken pipe."""
-    if sys.stdout is not None:
+def end() -> None:
+    """Flush standard output; what nobody can read is dropped, or Python would exit with 120."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -89,7 +89,7 @@ class Tab:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def click(self, selector: str) -> None:
-        """Click where the element is, as a mouse does."""
+        """Click where the element is, as a mouse does, once it stays in one place."""
         script = f"""(() => {{
             const found = document.querySelector({json.dumps(selector)});
             found.scrollIntoView({{block: "center"}});
@@ -97,6 +97,8 @@ class Tab:
             return [box.x + box.width / 2, box.y + box.height / 2];
         }})()"""
         x, y = self.run(script)
+        while (place := self.run(script)) != [x, y]:  # what was clicked before has scrolled
+            x, y = place
         for kind in ("mousePressed", "mouseReleased"):
             words = {"x": x, "y": y, "button": "left", "clickCount": 1}
             self.send("Input.dispatchMouseEvent", type=kind, **words)
