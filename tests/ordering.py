@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.project.pool import cores as processors
-
 DURATIONS = Path(__file__).with_name("durations.json")
 LONG = 5.0  # seconds
 
@@ -26,11 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help=f"write how long groups and long tests took into {DURATIONS.name}",
     )
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than processors: a sixth of a test's time is waiting, for servers and deadlines."""
-    return processors() + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
