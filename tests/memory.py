@@ -29,7 +29,7 @@ def has_room(needed: int) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or "TMPDIR" in os.environ or not MEMORY.is_dir():
+    if hasattr(config, "workerinput") or "TMPDIR" in os.environ:
         return
     for left in MEMORY.glob(f"{_PREFIX}*"):
         if not _runs(left.name.removeprefix(_PREFIX)):

@@ -28,8 +28,8 @@ from tests.rendered.servers import (
     listens,
     running_postgresql,
     running_redis,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("ROUNDS", "7"))

@@ -16,7 +16,8 @@ import httpx
 import sqlalchemy as sa
 
 from tests.bench.served import Served, request
-from tests.rendered.servers import free_port, listens, wait_until
+from tests.rendered.servers import free_port, listens
+from tests.waiting import wait_until
 
 LIST = "/api/dummy/?limit=20"
 CREATE = "/api/dummy/"

@@ -22,7 +22,8 @@ from pathlib import Path
 import redis
 
 from tests.bench.measuring import cpu_of, interleaved
-from tests.rendered.servers import running_redis, wait_until
+from tests.rendered.servers import running_redis
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 DRAMATIQ = ["--processes=1", "--threads=8", "--skip-logging"]

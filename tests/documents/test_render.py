@@ -23,8 +23,9 @@ from tests.documents.blocks import Reader
 from tests.documents.conftest import shorten_the_suite
 from tests.installed import pythons
 from tests.rendered.matrix import features
-from tests.rendered.servers import free_port, wait_until
+from tests.rendered.servers import free_port
 from tests.rendered.test_postman import newman  # noqa: F401 - a fixture
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("documents")]
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from tests.lifecycle.conftest import Package, write
 from tests.lifecycle.fleets import BRANCH, another, branched, fleet, state
 from tests.project.conftest import git
+from tests.waiting import LONG, wait_until
 
 PAUSE = """\
 #!/bin/sh
@@ -45,13 +45,6 @@ def started(package: Package, folder: Path, environment: dict[str, str]) -> subp
     )
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 600
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path}"
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_a_worker_that_dies_takes_one_project_with_it(
     package: Package, first: Path, tmp_path: Path
@@ -80,7 +73,7 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_command(
     run = started(
         package, first.parent, git_that(tmp_path, "exec sleep 3600", when=when, where="b")
     )
-    wait_for(tmp_path / "sign")
+    wait_until((tmp_path / "sign").exists, "a worker to begin", LONG, 0.01)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     (shops[1] / f".git/refs/heads/{BRANCH}").parent.mkdir(exist_ok=True, parents=True)
@@ -99,7 +92,7 @@ def test_workers_end_with_a_fleet_that_is_killed(
     another(first, "b")
     pause = "sleep 1"
     run = started(package, first.parent, git_that(tmp_path, pause, when="merge-tree", where="b"))
-    wait_for(tmp_path / "sign")
+    wait_until((tmp_path / "sign").exists, "a worker to begin", LONG, 0.01)
     run.kill()
     assert run.communicate(timeout=600)[0] == "", "ends with the last process that can write there"
 
@@ -111,7 +104,7 @@ def test_ctrl_c_ends_all_at_once(package: Package, first: Path, tmp_path: Path) 
     temporary.mkdir()
     paused = git_that(tmp_path, "exec sleep 3600", when="merge-tree", where="b")
     run = started(package, first.parent, {"TMPDIR": str(temporary), **paused})
-    wait_for(tmp_path / "sign")
+    wait_until((tmp_path / "sign").exists, "a worker to begin", LONG, 0.01)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
     out, err = run.communicate(timeout=600)
     assert run.returncode == 130

@@ -8,8 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.lifecycle.conftest import Files, Package, bare, commit, write
 from tests.lifecycle.test_revisions import chain, text
 from tests.project.conftest import git, tree
 from tests.project.test_terminal import ENTER, Terminal
+from tests.waiting import LONG, wait_until
 
 Checks = dict[str, dict[str, Any]]
 
@@ -100,13 +99,6 @@ def checks(told: dict[str, Any]) -> Checks:
 
 def endings(told: dict[str, Any]) -> dict[str, str]:
     return {name: check["ending"] for name, check in checks(told).items()}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 600
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 # -- by the files ----------------------------------------------------------------------------------
@@ -274,7 +266,7 @@ def test_an_interrupted_verification_leaves_the_update_and_goes_on(
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    wait_for((shop / "testing").exists)
+    wait_until((shop / "testing").exists, "its tests to run", LONG)
     process.send_signal(number)
     said, _ = process.communicate(timeout=600)
     if number is signal.SIGINT:

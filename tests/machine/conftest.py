@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from compileall import compile_dir
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +22,10 @@ from bootstrap import pyenv
 from tests import forkserver
 from tests.conftest import unavailable
 from tests.shared import shared
+from tests.waiting import LONG, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
@@ -134,7 +134,7 @@ class Shop:
         (self.root / "proving").unlink(missing_ok=True)
         (self.root / "wait").touch()
         running = self.start("up", "--prove")
-        wait_until(lambda: bool(_text(self.root / "proving")))
+        wait_until(lambda: bool(_text(self.root / "proving")), "the proof to run", LONG, 0.01)
         return running, int(_text(self.root / "proving"))
 
     def release_the_proof(self) -> None:
@@ -154,13 +154,6 @@ def _seed(app_data: Path) -> None:
 
 def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:

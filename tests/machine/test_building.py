@@ -17,7 +17,8 @@ import pytest
 
 from bootstrap import pyenv
 from tests.conftest import disk, fill, remount
-from tests.machine.conftest import Shop, is_alive, other_python, wait_until
+from tests.machine.conftest import Shop, is_alive, other_python
+from tests.waiting import LONG, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ class Workshop:
         (self.record / "pid").unlink(missing_ok=True)
         more = {"PYTHON_CONFIGURE_OPTS": f"--with-behaviour={behaviour}"}
         running = self.shop.start("up", "--json", "--only", "python", **self.variables | more)
-        wait_until(lambda: self.pid > 0)
+        wait_until(lambda: self.pid > 0, "the build to begin", LONG, 0.01)
         return running
 
     @property

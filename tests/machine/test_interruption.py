@@ -12,7 +12,8 @@ import pytest
 
 from tests import forkserver
 from tests.conftest import disk, remount
-from tests.machine.conftest import Shop, is_alive, other_python, wait_until
+from tests.machine.conftest import Shop, is_alive, other_python
+from tests.waiting import LONG, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,9 @@ def lines(shop: Shop) -> int:
 def kill_when(shop: Shop, condition: Callable[[], bool]) -> bool:
     """Start `up` and kill it at once when `condition` holds; False if it was done before."""
     running = shop.start("up")
-    wait_until(lambda: condition() or running.poll() is not None)
+    wait_until(
+        lambda: condition() or running.poll() is not None, "the moment to kill it", LONG, 0.01
+    )
     if running.poll() is not None:
         return False
     running.kill()
@@ -80,7 +83,7 @@ def test_a_command_that_outlives_a_killed_run_is_ended_by_the_next(ready: Shop) 
     proving = ready.root / "proving"
     proving.unlink()
     second = ready.start("up")
-    wait_until(proving.exists)
+    wait_until(proving.exists, "the second proof", LONG, 0.01)
     assert not is_alive(proof)
     ready.release_the_proof()
     _, progress = second.communicate(timeout=600)
@@ -112,7 +115,7 @@ def test_even_a_grandchild_that_ignores_ctrl_c_is_ended(ready: Shop) -> None:
     running, grandchild = ready.block_the_proof()
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=600)
-    wait_until(lambda: not is_alive(grandchild))
+    wait_until(lambda: not is_alive(grandchild), "its grandchild to end", LONG, 0.01)
     ready.release_the_proof()
 
 

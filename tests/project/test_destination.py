@@ -16,6 +16,7 @@ from bootstrap.project.destination import acceptable, move_into_place, staging
 from tests import forkserver
 from tests.forkserver import PIPE
 from tests.project.conftest import headstart, made, tree
+from tests.waiting import LONG, wait_until
 
 
 def prepare(folder: Path, name: str) -> Path:
@@ -181,7 +182,7 @@ def start(name: str, cwd: Path) -> forkserver.Forked:
 
 
 def wait_for_workshop(parent: Path) -> None:
-    deadline = time.monotonic() + 600
-    while not [*parent.glob(".shop.*"), *parent.glob("shop/.shop.*")]:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    def is_there() -> bool:
+        return bool([*parent.glob(".shop.*"), *parent.glob("shop/.shop.*")])
+
+    wait_until(is_there, "the hidden folder", LONG, 0.002)

@@ -13,7 +13,7 @@ from itertools import count
 import httpx
 
 from tests.rendered.processes import draft_of, picture
-from tests.rendered.servers import DEADLINE
+from tests.waiting import DEADLINE
 
 PICTURE = picture(64)
 

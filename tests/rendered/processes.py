@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from PIL import Image
 
 from tests.forkserver import Forked, ForkServer, fork_server
-from tests.rendered.servers import DEADLINE, engine_of, free_port, wait_until
+from tests.rendered.servers import engine_of, free_port
+from tests.waiting import DEADLINE, wait_until
 
 # What a render with everything imports of others; what is its own is imported by each command.
 LIBRARIES = (

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,8 @@ import sqlalchemy as sa
 from tests import debian
 from tests.conftest import unavailable
 from tests.memory import MEMORY, has_room
+from tests.waiting import DEADLINE, wait_until
 
-DEADLINE = 300.0  # seconds, after which something is taken to hang
 ROOM = 2 * 2**30  # bytes, for the data of all servers of a worker
 DRIVERS = {
     "sqlite": "sqlite",
@@ -38,14 +38,6 @@ DRIVERS = {
 }
 
 AnyServer = TypeVar("AnyServer", bound="Server")
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
-    """Wait for `condition`; fail with `what` was waited for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.02)
 
 
 def free_port() -> int:

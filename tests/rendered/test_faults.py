@@ -19,7 +19,6 @@ from tests.rendered.conftest import on_every_server, on_postgresql
 from tests.rendered.load import Outcomes, crowd, writers
 from tests.rendered.processes import Backend, create_profile, draft_of, picture, upload
 from tests.rendered.servers import (
-    DEADLINE,
     SqlServer,
     free_port,
     listens,
@@ -27,8 +26,8 @@ from tests.rendered.servers import (
     redis_server,
     running,
     running_redis,
-    wait_until,
 )
+from tests.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.slow
 

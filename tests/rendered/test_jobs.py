@@ -15,7 +15,8 @@ import pytest
 
 from tests.rendered.conftest import on_every_database
 from tests.rendered.processes import Backend, create_profile, picture, upload
-from tests.rendered.servers import DEADLINE, running_redis, wait_until
+from tests.rendered.servers import running_redis
+from tests.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.slow
 

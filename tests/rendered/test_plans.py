@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from tests.rendered.conftest import on_every_server
 from tests.rendered.processes import Backend, create_profile
-from tests.rendered.servers import SqlServer, engine_of, wait_until
+from tests.rendered.servers import SqlServer, engine_of
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.cases]
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.rendered.processes import Backend, create_profile, picture, upload
-from tests.rendered.servers import Server, free_port, program, running, running_redis, wait_until
+from tests.rendered.servers import Server, free_port, program, running, running_redis
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

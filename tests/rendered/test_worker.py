@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from tests.rendered.processes import Backend, create_profile, picture, upload
-from tests.rendered.servers import DEADLINE, free_port, running_redis, wait_until
+from tests.rendered.servers import free_port, running_redis
+from tests.waiting import DEADLINE, wait_until
 
 pytestmark = pytest.mark.slow
 

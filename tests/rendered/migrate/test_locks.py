@@ -14,7 +14,8 @@ from tests.forkserver import Forked
 from tests.rendered.conftest import on_every_database, on_every_server
 from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit
-from tests.rendered.servers import engine_of, wait_until
+from tests.rendered.servers import engine_of
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 

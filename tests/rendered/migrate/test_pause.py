@@ -9,7 +9,8 @@ import pytest
 
 from tests.rendered.migrate.kit import Kit, whole_copy_of
 from tests.rendered.processes import Backend, create_profile, picture, upload
-from tests.rendered.servers import running_redis, wait_until
+from tests.rendered.servers import running_redis
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
