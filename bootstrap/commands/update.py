@@ -121,13 +121,11 @@ def update(
     else:
         opened = _open(project, html)
         found = target(opened, to, data or [])
-        words = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
         if diff:
             yield _difference(opened, found, diff)
-        elif preview:
-            yield from _preview(opened, found, ("update", *words), html)
-        else:
-            yield from _apply(opened, found, mode, html)
+            return
+        options = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
+        yield from _run(opened, found, ("update", *options), mode, html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Add a feature.")
@@ -145,11 +143,8 @@ def add(
     from bootstrap.project import update
 
     opened = _open(project, html)
-    target = update.with_feature(opened, name)
-    if preview:
-        yield from _preview(opened, target, ("feature", "add", name), html)
-    else:
-        yield from _apply(opened, target, VerifyMode(verify), html)
+    target, words = update.with_feature(opened, name), ("feature", "add", name)
+    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Remove a feature.")
@@ -164,11 +159,8 @@ def remove(
     from bootstrap.project import update
 
     opened = _open(project, html)
-    target = update.without_feature(opened, name)
-    if preview:
-        yield from _preview(opened, target, ("feature", "remove", name), html)
-    else:
-        yield from _apply(opened, target, VerifyMode(verify), html)
+    target, words = update.without_feature(opened, name), ("feature", "remove", name)
+    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
 
 
 @app.command(cls=ReportCommand, short_help="Show which files differ from the template.")
@@ -219,6 +211,21 @@ def _repository(project: Path | None) -> "Repository":
     from bootstrap.project.repository import open_repository
 
     return open_repository(project or answers_file.locate(Path.cwd()))
+
+
+def _run(
+    opened: "Project",
+    to: "Target",
+    words: tuple[str, ...],
+    mode: VerifyMode,
+    html: Path | None,
+    *,
+    preview: bool,
+) -> Iterator[Report]:
+    """Show an update, or apply it; `words` are the command that applies it."""
+    if preview:
+        return _preview(opened, to, words, html)
+    return _apply(opened, to, mode, html)
 
 
 def _preview(

@@ -6,6 +6,7 @@ Here the two halves meet: the project half says what is checked, the machine hal
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,22 +78,22 @@ def _steps(
     yield "files", lambda: verification.files(repository, since)
     yield "revisions", lambda: verification.heads(repository)
     full = tools is not None and _is_full(mode)
-    up = _bring_up(project)
-    up_for = ""
+    meet_pins = (PINS, partial(verification.pins_met, _bring_up(project)))
+    met_for = ""
     if tools and full and not tools.there:  # the lock is renewed with what is in it
-        up_for = repository.head()
-        yield PINS, lambda: verification.pins_met(up)
+        met_for = repository.head()
+        yield meet_pins
     locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
     yield "lock", lambda: verification.lock(repository, since, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
-            yield PINS, lambda: verification.pins_met(up)
+            yield meet_pins
         return
     if not full:
         yield "make check, make test", verification.not_run
         return
-    if up_for != repository.head():
-        yield PINS, lambda: verification.pins_met(up)
+    if met_for != repository.head():
+        yield meet_pins
     yield "make check", lambda: verification.made("check", project, tools, log)
     yield "make test", lambda: verification.made("test", project, tools, log)
 

@@ -80,7 +80,9 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
 
 def _known(check: str) -> str:
     """The name of a check that programs know since 0.4.0."""
-    return "environment" if check == "pins" else check
+    from bootstrap.project.verification import PINS  # noqa: PLC0415 - loaded by then
+
+    return "environment" if check == PINS else check
 
 
 def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
