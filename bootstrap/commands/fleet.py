@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import ReportCommand, ToOption
+from bootstrap.commands import NoSign, ReportCommand, ToOption
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def update(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what would change; change nothing.")
     ] = False,
+    no_sign: NoSign = False,
     jobs: Jobs = None,
 ) -> Report:
     from bootstrap.project import branches, template
@@ -108,7 +109,9 @@ def update(
     newest = template.find(to) if to else template.newest()
     name = branch or branches.default_name(newest.version)
     branches.check_name(name)
-    found = _run([Work(path, to, not preview, branch) for path in _found(folders)], jobs)
+    found = _run(
+        [Work(path, to, not preview, branch, not no_sign) for path in _found(folders)], jobs
+    )
     if preview:
         return views.preview(found, Path.cwd(), _typed(folders))
     return views.updated(found, Path.cwd(), name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import HtmlOption, ProjectOption, ReportCommand, ToOption
+from bootstrap.commands import HtmlOption, NoSign, ProjectOption, ReportCommand, ToOption
 from bootstrap.commands.verify import VerifyMode, finish_update, rollback
 from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
@@ -30,9 +30,6 @@ Verify = Annotated[
         help="Verify with the project's tools, or only check its files (default: ask).",
         show_default=False,
     ),
-]
-NoSign = Annotated[
-    bool, typer.Option("--no-sign", help="Do not sign the commits, though git is told to.")
 ]
 NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]

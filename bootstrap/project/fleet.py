@@ -16,6 +16,7 @@ from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import branches, pool, releases, update
 from bootstrap.project.answers_file import ANSWERS, SOURCE
 from bootstrap.project.branches import Branch
+from bootstrap.project.commits import CommitOptions
 from bootstrap.project.pool import Crash
 from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
@@ -43,6 +44,7 @@ class Work:
     to: str | None = None
     on_branch: bool = False
     branch: str | None = None
+    sign: bool = True
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def project_status(work: Work) -> ProjectStatus:
             return replace(known, ending=FleetEnding.CURRENT)
         known = replace(known, to=to.template.version)
         if work.on_branch:
-            return _branched(known, project, to, work.branch)
+            return _branched(known, project, to, work)
         with update.prepare(project, to) as prepared:
             return _predicted(known, prepared.update, project)
     except HeadstartError as error:
@@ -179,9 +181,7 @@ def _target(project: Project, to: str | None) -> Target | None:
     return update.target(project, to)
 
 
-def _branched(
-    known: ProjectStatus, project: Project, to: Target, branch: str | None
-) -> ProjectStatus:
+def _branched(known: ProjectStatus, project: Project, to: Target, work: Work) -> ProjectStatus:
     if project.answers_file.number and known.version == known.to:
         return replace(known, ending=FleetEnding.CURRENT)
     repository = project.repository
@@ -191,8 +191,10 @@ def _branched(
             status = _predicted(known, prepared.update, project)
             if status.ending is not FleetEnding.CLEAN:
                 return status
-            name = branches.name_in(repository, branch or branches.default_name(known.to))
-            made = branches.make(prepared.scratch, prepared.update.proposal, to.message, name)
+            name = branches.name_in(repository, work.branch or branches.default_name(known.to))
+            how = CommitOptions(sign=work.sign)
+            proposal = prepared.update.proposal
+            made = branches.make(prepared.scratch, proposal, to.message, name, how)
             return replace(status, ending=FleetEnding.BRANCHED, branch=made)
 
 

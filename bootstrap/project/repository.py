@@ -124,8 +124,8 @@ def require_clean_index(repository: Repository) -> None:
         )
 
 
-def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
-    """Refuse if changes or files of yours are where an update would write."""
+def require_clean_paths(repository: Repository, touched: frozenset[str]) -> frozenset[str]:
+    """Refuse if changes or files of yours are where an update would write; return all others."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
     try:
         listed = repository.git("status", *options).split("\0")
@@ -143,6 +143,7 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None
             why=tuple(blocking),
             next=("commit them, or put them aside: git stash --include-untracked",),
         )
+    return frozenset(names)
 
 
 @contextmanager
