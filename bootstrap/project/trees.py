@@ -217,7 +217,7 @@ class ScratchRepository:
         return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
     def keep(self, commit: str, known: str) -> None:
-        """Copy a commit into the repository, with all that the commit `known` does not have."""
+        """Copy a commit or tree into the repository, with all that `known` does not have."""
         into = {
             "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),
