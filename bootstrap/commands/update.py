@@ -30,6 +30,13 @@ Verify = Annotated[
         show_default=False,
     ),
 ]
+TrustRecord = Annotated[
+    bool,
+    typer.Option(
+        "--trust-record",
+        help="Begin from the recorded version though the files are nearer to another.",
+    ),
+]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
 
@@ -102,6 +109,7 @@ def update(
     roll_back: Annotated[
         bool, typer.Option("--rollback", help="Undo the last finished update.")
     ] = False,
+    trust_record: TrustRecord = False,
     html: HtmlOption = None,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
@@ -120,7 +128,7 @@ def update(
         yield rollback(_repository(project))
     else:
         opened = _open(project, html)
-        found = target(opened, to, data or [])
+        found = replace(target(opened, to, data or []), trust=trust_record)
         if diff:
             yield _difference(opened, found, diff)
             return
@@ -134,6 +142,7 @@ def add(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    trust_record: TrustRecord = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Add a feature: an update to the same template with this answer.
@@ -143,7 +152,8 @@ def add(
     from bootstrap.project import update
 
     opened = _open(project, html)
-    target, words = update.with_feature(opened, name), ("feature", "add", name)
+    target = replace(update.with_feature(opened, name), trust=trust_record)
+    words = ("feature", "add", name)
     return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
 
 
@@ -153,13 +163,15 @@ def remove(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    trust_record: TrustRecord = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
     from bootstrap.project import update
 
     opened = _open(project, html)
-    target, words = update.without_feature(opened, name), ("feature", "remove", name)
+    target = replace(update.without_feature(opened, name), trust=trust_record)
+    words = ("feature", "remove", name)
     return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
 
 

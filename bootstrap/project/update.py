@@ -14,6 +14,7 @@ from bootstrap.project import (
     attention,
     changelog,
     diffs,
+    evidence,
     masks,
     questions,
     releases,
@@ -26,6 +27,7 @@ from bootstrap.project.answers_file import AnswersFile
 from bootstrap.project.attention import Attention, SettingsChange
 from bootstrap.project.changelog import Section
 from bootstrap.project.diffs import Diffs
+from bootstrap.project.evidence import Doubt
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.questions import Value
 from bootstrap.project.renders import rendered
@@ -58,11 +60,15 @@ class Project:
 
 @dataclass(frozen=True)
 class Target:
-    """Where an update leads: a template and answers; `title` is its commit's subject."""
+    """Where an update leads: a template and answers; `title` is its commit's subject.
+
+    Where a person says so, the recorded version is trusted though the files contradict it.
+    """
 
     template: Template
     data: ProvidedAnswers
     title: str
+    trust: bool = False
 
     @property
     def message(self) -> str:
@@ -72,7 +78,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Update:
-    """An update that could be applied: from where, to what, and what it would do."""
+    """An update that could be applied: from where, to what, and what it would do.
+
+    Where there is a `doubt`, the project did not come from what is recorded.
+    """
 
     before: str
     after: str
@@ -82,6 +91,7 @@ class Update:
     settings: SettingsChange
     attention: Attention
     proposal: Proposal
+    doubt: Doubt | None = None
 
     @property
     def available(self) -> bool:
@@ -186,10 +196,17 @@ def _chosen(project: Project) -> list[Value]:
 
 @contextmanager
 def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[PreparedUpdate]:
-    """Prepare an update; its trees can be read while the context is open."""
-    answers, dropped = _answers(project, to, ask=ask)
+    """Prepare an update; its trees can be read while the context is open.
+
+    `ask`: it is to be applied. Then open questions are asked, and a recorded version that the files
+    contradict is refused.
+    """
     recorded = project.answers_file
     with scratch_repository(project.repository) as scratch:
+        doubt = evidence.doubt(scratch, recorded.version)
+        if doubt and ask and not to.trust:
+            raise _doubted(doubt)
+        answers, dropped = _answers(project, to, ask=ask)
         base = rendered_base(scratch, project)
         answers_file.require_unedited(
             scratch,
@@ -211,6 +228,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             settings=attention.settings_change(scratch, base, theirs),
             attention=attention.needed_attention(scratch, proposal.head, proposal.merged),
             proposal=proposal,
+            doubt=doubt,
         )
         yield PreparedUpdate(update, scratch)
 
@@ -229,6 +247,17 @@ def apply_update(project: Project, to: Target) -> Iterator[AppliedUpdate]:
         require_clean_index(repository)
         with prepare(project, to, ask=True) as prepared:
             yield _applied(prepared)
+
+
+def _doubted(doubt: Doubt) -> Refused:
+    return Refused(
+        f"The project says it came from {doubt.recorded}, and its files that it did not.",
+        why=(doubt.told, "an update from there would leave out what the template changed since"),
+        next=(
+            "look at what the files say, and record it: headstart link",
+            "if what is recorded is right all the same: headstart update --trust-record",
+        ),
+    )
 
 
 def _applied(prepared: PreparedUpdate) -> AppliedUpdate:

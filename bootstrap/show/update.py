@@ -16,6 +16,7 @@ from bootstrap.show.verification import attention_document, attention_pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.update import AppliedUpdate, Update
@@ -44,6 +45,7 @@ def status(update: Update, backups: Sequence[str], repository: Repository) -> Re
         "backups": list(backups),
     }
     lines: list[Item] = [f"This project was generated from template {update.before}."]
+    lines += doubt(update.doubt)
     if update.available:
         counts = "".join(Totals(update.proposal.counts).plain) or "nothing to change"
         ending = ("", f"An update to {update.after}: {counts}.")
@@ -132,6 +134,12 @@ def _row(each: FileOutcome, repository: Repository) -> FileRow:
     )
 
 
+def doubt(found: Doubt | None) -> Iterator[Pair]:
+    """That the project did not come from what is recorded, and what to do about it."""
+    if found:
+        yield Pair("not what the files say", f"{found.told}; look closer: headstart link")
+
+
 def _up_to_date(update: Update) -> str:
     return f"Up to date: {update.after}."
 
@@ -150,6 +158,7 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
     return {
         "from": update.before,
         "to": update.after,
+        "doubt": asdict(update.doubt) if update.doubt else None,
         "changelog": [section._asdict() for section in update.sections],
         "new_answers": {each.question.name: each.value for each in update.new_answers},
         "dropped_answers": list(update.dropped),
@@ -169,7 +178,7 @@ def _file_document(each: FileOutcome, repository: Repository) -> dict[str, objec
 
 def _head(update: Update) -> list[Item]:
     to = f" → {update.after}" if update.available else ", with other answers"
-    about = [*_changelog(update), *pairs(update)]
+    about = [*doubt(update.doubt), *_changelog(update), *pairs(update)]
     return [f"Template {update.before}{to}", "", *about, *([""] if about else [])]
 
 
