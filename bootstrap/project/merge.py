@@ -85,6 +85,7 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         kept=masked.kept,
         complaints=complaints,
         formatted=masked.formatted,
+        newest=revisions.newest(revision_texts(scratch, here.files)) or (),
     )
     changed = {path for change in result for path in (change.old, change.new)}
     return Proposal(
@@ -156,10 +157,9 @@ def _with_revisions(
     scratch: ScratchRepository, base: Tree, theirs: Tree, ours: Tree
 ) -> tuple[Tree, Tree]:
     """Base and theirs, with the template's revisions at their places in the project."""
-    head = scratch.repository.prefix + revisions.HEAD
     texts = [revision_texts(scratch, tree) for tree in (base, theirs, ours)]
     found = revisions.arranged(*texts)
-    if found is None or head not in ours:
+    if found is None:
         return base, theirs
     changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
     as_ours = {path: ours[path] for path in found.as_ours}
@@ -167,9 +167,13 @@ def _with_revisions(
         path: scratch.file(text, like=theirs.get(path) or ours[path])
         for path, text in changed.items()
     }
-    newest = scratch.file(f"{found.head}\n", like=ours[head])
-    # Where base is as ours is, nobody but the template has a change.
-    return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
+    base, theirs = {**base, **as_ours}, {**theirs, **placed}
+    head = scratch.repository.prefix + revisions.HEAD
+    if head in ours:  # where base is as ours is, nobody but the template has a change
+        base = {**base, head: ours[head]}
+    if like := ours.get(head) or theirs.get(head):
+        theirs = {**theirs, head: scratch.file(f"{found.head}\n", like=like)}
+    return base, theirs
 
 
 def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:

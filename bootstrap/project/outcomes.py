@@ -35,7 +35,8 @@ class FileOutcome:
 class Sides:
     """The changes since base of each side, those of the merge since yours, and its conflicts.
 
-    In the `formatted` files you had changed nothing but formatting, and base has yours.
+    In the `formatted` files you had changed nothing but formatting, and base has yours. `newest`
+    are your newest revisions, if each of your files says which it is.
     """
 
     template: Sequence[Change]
@@ -45,6 +46,7 @@ class Sides:
     kept: Mapping[str, Kept]
     complaints: Mapping[str, str]
     formatted: frozenset[str] = frozenset()
+    newest: Sequence[str] = ()
 
 
 _WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "changed"}
@@ -72,8 +74,10 @@ def advice(each: FileOutcome, path: str) -> str:
         return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {name}"
-    if path.endswith("migrate/HEAD"):
-        return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
+    if each.reason.startswith(_HEADS):
+        return "python -m migrate merge && git add migrate"
+    if each.reason == _UNREADABLE:
+        return f"write the id of the newest revision into it, then git add {name}"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
         return f"git checkout --ours {name} (or --theirs), fix it, then git add {name}"
     return f"edit it between <<<<<<< and >>>>>>>, then git add {name}"
@@ -85,6 +89,8 @@ _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
+_HEADS = "you have more than one newest revision: "
+_UNREADABLE = "not every revision of yours can be read without running it"
 _REVISION_NOTES = {
     "M": "databases that already have this revision are not changed",
     "D": "downgrade databases that have this revision first: python -m migrate downgrade",
@@ -146,6 +152,8 @@ def _reason(path: str, change: Change, sides: Sides) -> str:
     if path in sides.complaints:
         return f"{_INVALID}{sides.complaints[path]}"
     kinds = sides.conflicts[path]
+    if path.endswith("migrate/HEAD") and len(sides.newest) != 1:
+        return f"{_HEADS}{', '.join(sides.newest)}" if sides.newest else _UNREADABLE
     if change.kind == "A" and "contents" in kinds:
         return _BOTH_ADDED
     return _kind(kinds)
