@@ -16,6 +16,7 @@ from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
     from bootstrap.project.repository import Repository
+    from bootstrap.project.tables import TableRules
     from bootstrap.project.update import Project, Target
 
 app = typer.Typer()
@@ -35,6 +36,12 @@ TrustRecord = Annotated[
     typer.Option(
         "--trust-record",
         help="Begin from the recorded version though the files are nearer to another.",
+    ),
+]
+DropTables = Annotated[
+    bool,
+    typer.Option(
+        "--drop-tables", help="Where revisions go, add one that drops their tables everywhere."
     ),
 ]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
@@ -110,6 +117,7 @@ def update(
         bool, typer.Option("--rollback", help="Undo the last finished update.")
     ] = False,
     trust_record: TrustRecord = False,
+    drop_tables: DropTables = False,
     html: HtmlOption = None,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
@@ -128,11 +136,17 @@ def update(
         yield rollback(_repository(project))
     else:
         opened = _open(project, html)
-        found = replace(target(opened, to, data or []), trust=trust_record)
+        found = target(opened, to, data or [])
+        found = replace(found, trust=trust_record, tables=_rules(opened, drop=drop_tables))
         if diff:
             yield _difference(opened, found, diff)
             return
-        options = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
+        options = [
+            *(("--to", to) if to else ()),
+            *(f"--data={each}" for each in data or []),
+            *(("--trust-record",) if trust_record else ()),
+            *(("--drop-tables",) if drop_tables else ()),
+        ]
         yield from _run(opened, found, ("update", *options), mode, html, preview=preview)
 
 
@@ -164,14 +178,20 @@ def remove(
     html: HtmlOption = None,
     verify: Verify = None,
     trust_record: TrustRecord = False,
+    drop_tables: DropTables = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
-    """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
+    """Remove a feature. What you changed in its files becomes a conflict, and is not lost.
+
+    If your database has its tables, say what becomes of them: --drop-tables adds a revision that
+    drops them, in every database; or downgrade yours first, where no other has them.
+    """
     from bootstrap.project import update
 
     opened = _open(project, html)
-    target = replace(update.without_feature(opened, name), trust=trust_record)
-    words = ("feature", "remove", name)
+    target = update.without_feature(opened, name)
+    target = replace(target, trust=trust_record, tables=_rules(opened, drop=drop_tables))
+    words = ("feature", "remove", name, *(("--drop-tables",) if drop_tables else ()))
     return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
 
 
@@ -216,6 +236,15 @@ def _open(project: Path | None, html: Path | None = None) -> "Project":
 
         check_writable(html)
     return update.open_project((project or answers_file.locate(Path.cwd())).resolve())
+
+
+def _rules(opened: "Project", *, drop: bool) -> "TableRules":
+    """What becomes of tables whose revisions go."""
+    from bootstrap.commands.verify import applied_revisions
+    from bootstrap.project.tables import TableRules, TablesChoice
+
+    choice = TablesChoice.DROP if drop else TablesChoice.ASK
+    return TableRules(choice, partial(applied_revisions, opened.path))
 
 
 def _repository(project: Path | None) -> "Repository":

@@ -3,6 +3,7 @@
 Here the two halves meet: the project half says what is checked, the machine half has the tools.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -63,6 +64,28 @@ def rollback(repository: "Repository") -> Report:
     with locked(repository):
         relock.finish(repository)
         return rolled_back(go_back(repository))
+
+
+def applied_revisions(project: Path) -> frozenset[str] | None:
+    """The revisions that the project's database is at, as its own migrations say; None: no telling.
+
+    Without an .env this machine has not been set up for it, and there is no database.
+    """
+    from bootstrap.processes import probe
+
+    if not (project / ".env").is_file():
+        return frozenset()
+    tools = _tools(project)
+    if tools is None or not tools.there:
+        return None
+    argv = [str(tools.venv / "bin/python"), "-m", "migrate", "status", "--json"]
+    done = probe(argv, environ=tools.environ, cwd=project)
+    if done.code != 0:
+        return None
+    events = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    return next(
+        (frozenset(each["versions"]) for each in events if each.get("event") == "database"), None
+    )
 
 
 def _steps(

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +39,8 @@ from bootstrap.project.repository import (
     open_repository,
     require_clean_index,
 )
+from bootstrap.project.revisions import VERSIONS
+from bootstrap.project.tables import TableRules, arranged_tables
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.terminals import can_ask
@@ -69,6 +72,7 @@ class Target:
     data: ProvidedAnswers
     title: str
     trust: bool = False
+    tables: TableRules = field(default_factory=TableRules)
 
     @property
     def message(self) -> str:
@@ -215,6 +219,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             lambda file: rendered_base(scratch, replace(project, answers_file=file)),
         )
         theirs = rendered(scratch, to.template, answers)
+        base, theirs = _with_tables(scratch, base, theirs, to.tables)
         seeded = masks.seeded_once(scratch, to.template, {**base, **theirs})
         proposal = propose(scratch, Renders(base, theirs, seeded), to.message)
         update = Update(
@@ -247,6 +252,24 @@ def apply_update(project: Project, to: Target) -> Iterator[AppliedUpdate]:
         require_clean_index(repository)
         with prepare(project, to, ask=True) as prepared:
             yield _applied(prepared)
+
+
+def _with_tables(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, rules: TableRules
+) -> tuple[Tree, Tree]:
+    """The renders, with the revisions that stay or come for the sake of a feature's tables."""
+    ours = scratch.project_files("HEAD")
+    before, after, here = (_revision_texts(scratch, tree) for tree in (base, theirs, ours))
+    found = arranged_tables(before, after, here, rules, datetime.now(UTC).date())
+    stay = {path: base[path] for path in found.stay}
+    like = next(iter(stay.values()), None) or next(iter(ours.values()))
+    new = {path: scratch.file(text, like) for path, text in found.new.items()}
+    return base, {**theirs, **stay, **new}
+
+
+def _revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
+    texts = scratch.texts(tree, (path for path in tree if path.startswith(VERSIONS)))
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
 
 
 def _doubted(doubt: Doubt) -> Refused:
