@@ -1,4 +1,4 @@
-"""The command that links a project to the template that its files come from."""
+"""The commands that know what a project comes from: link, and git's merge driver."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +62,15 @@ def link(
         yield views.question(found)
         if confirm("Record it?", default=True):
             yield views.recorded(found, links.record(repository, found))
+
+
+@app.command(hidden=True)
+def merge_driver(
+    base: Path, ours: Path, theirs: Path, marker_size: int, path: str
+) -> Iterator[Report]:
+    """Merge one file, as git asks its merge drivers to (see `git help attributes`)."""
+    from bootstrap.errors import ExitCode
+    from bootstrap.project.merge_driver import MergedFile, merge
+
+    whole = merge(MergedFile(base, ours, theirs, marker_size, path))
+    yield Report(exit_code=ExitCode.DONE if whole else ExitCode.FAILED)

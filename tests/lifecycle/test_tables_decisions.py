@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.errors import Refused
-from bootstrap.project.tables import TableRules, TablesChoice, Texts, arranged_tables
+from bootstrap.project.revisions import Texts
+from bootstrap.project.tables import TableRules, TablesChoice, arranged_tables
 from bootstrap.revision import heads_of, parse_revision
 
 TODAY = date(2026, 11, 29)
