@@ -14,7 +14,7 @@
 #   HEADSTART_BIN      where `headstart` is linked to    (default: ~/.local/bin)
 set -eu
 
-version=${HEADSTART_VERSION:-0.5.0}
+version=${HEADSTART_VERSION:-0.6.0}
 release="https://github.com/headstart-dev/headstart/archive/refs/tags/v$version.tar.gz"
 home=${HEADSTART_HOME:-$HOME/.local/share/headstart}
 bin=${HEADSTART_BIN:-$HOME/.local/bin}
