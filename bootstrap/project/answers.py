@@ -140,7 +140,7 @@ def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProb
 
 _UNDEFINED = {"jinja2.StrictUndefined": StrictUndefined, "jinja2.Undefined": Undefined}
 # What Jinja and its filters raise for an expression that makes no sense.
-_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _TRUE = frozenset({"y", "yes", "t", "true", "on"})
 _FALSE = frozenset({"", "n", "no", "f", "false", "off", "~", "null", "none"})
 
@@ -163,7 +163,7 @@ class Expressions:
             if text not in self._compiled:
                 self._compiled[text] = self._environment.from_string(text)
             return self._compiled[text].render(context)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise questions.TemplateError(f"{text.strip()!r} fails: {error}") from error
 
     def holds(self, condition: bool | str, context: Mapping[str, Value]) -> bool:
