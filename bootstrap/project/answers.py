@@ -6,7 +6,7 @@ person is nothing but giving one more value and resolving again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cache
 from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined
@@ -111,7 +111,7 @@ def resolve(
     `candidates` that keeps its rules, the template's default. A given value that breaks a rule is
     reported and then passed over, so that all problems are found in one go.
     """
-    expressions = Expressions(questionnaire.jinja_options)
+    expressions = _expressions(tuple(questionnaire.jinja_options.items()))
     problems = list(_unknown(questionnaire.names, provided))
     answers: list[Answer] = []
     for question in questionnaire.questions:
@@ -127,6 +127,8 @@ def resolve(
 
 
 def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProblem]:
+    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+
     problems = []
     for name in provided:
         if name not in names:
@@ -169,6 +171,12 @@ class Expressions:
     def holds(self, condition: bool | str, context: Mapping[str, Value]) -> bool:
         """Whether a condition (`when`, `ask`) is true."""
         return truth(self.render(condition, context) if isinstance(condition, str) else condition)
+
+
+@cache
+def _expressions(options: tuple[tuple[str, Value], ...]) -> Expressions:
+    """What is compiled for one resolution serves the next: an update makes several."""
+    return Expressions(dict(options))
 
 
 def truth(value: Value) -> bool:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -198,6 +199,7 @@ def commit_id(name: str, cwd: Path) -> str:
     return query("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd)
 
 
+@cache
 def identity(folder: Path) -> tuple[str, ...]:
     """The options that set who commits in `folder`; none if git knows the user."""
     words = ("-c", "user.useConfigOnly=true", "var")

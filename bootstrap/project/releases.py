@@ -8,18 +8,20 @@ history.
 import hashlib
 import re
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bootstrap
 from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 from bootstrap.project.objects import ObjectReader
+
+if TYPE_CHECKING:
+    from tarfile import TarFile, TarInfo
 
 BUNDLE = "template.bundle"
 HASHING = "sha1"  # how its objects are named
@@ -149,7 +151,8 @@ def _repository_of(source: Path) -> Path:
 def _extract(repository: Path, commit: str, draft: Path) -> None:
     packed = draft.with_name("archive.tar")
     paths = (CONFIG, "template")
-    exactly = (*git.ISOLATED, "-c", "core.attributesFile=/dev/null")  # no line ends of this machine
+    no_line_ends = ("-c", "core.attributesFile=/dev/null", "-c", "core.autocrlf=false")
+    exactly = (*git.ISOLATED, *no_line_ends)
     words = ("archive", "--output", str(packed), commit, *paths)
     git.run(*exactly, *words, cwd=draft, environ={"GIT_DIR": str(repository)})
     extract_archive(packed, draft)
@@ -161,19 +164,21 @@ def extract_archive(archive: Path, folder: Path) -> None:
     `TarFile.extractall` is safe by its `filter`, which came with 3.11.4 (PEP 706). Here files and
     folders are all there is to write, so only a name could lead out of the folder, and none may.
     """
+    import tarfile  # noqa: PLC0415  (with lzma and bz2)
+
     with tarfile.open(archive) as content:
         for member in content:
             _write_member(content, member, folder.joinpath(*_relative_path(member).parts))
 
 
-def _relative_path(member: tarfile.TarInfo) -> PurePosixPath:
+def _relative_path(member: "TarInfo") -> PurePosixPath:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise HeadstartError(f"The archive has a name that leads out of it: {member.name}")
     return name
 
 
-def _write_member(content: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+def _write_member(content: "TarFile", member: "TarInfo", target: Path) -> None:
     if member.isdir():
         target.mkdir(parents=True, exist_ok=True)
         return
