@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.project import git
-from bootstrap.project.imports import SUFFIX, Finding, Import, Modules, imports
+from bootstrap.project.imports import SUFFIX, Resolution, Import, Modules, imports
 from bootstrap.project.trees import Change, ScratchRepository, Tree
 
-_DOUBTFUL = {Finding.DOUBTFUL, Finding.FOREIGN}
+_DOUBTFUL = {Resolution.DOUBTFUL, Resolution.FOREIGN}
 
 
 class BrokenImport(NamedTuple):
@@ -93,22 +93,22 @@ class _Search:
         """The imports of a file that lead nowhere; where in doubt, those that led somewhere."""
         for each in imports(path, self.merged.read(path)):
             finding = self.merged.find(each, path)
-            certain = finding is Finding.MISSING
+            certain = finding is Resolution.MISSING
             if certain or (finding in _DOUBTFUL and self.was_there(each, path)):
                 yield each
 
     def was_there(self, each: Import, path: str) -> bool:
-        return any(side.find(each, path) is Finding.FOUND for side in (self.ours, self.theirs))
+        return any(side.find(each, path) is Resolution.FOUND for side in (self.ours, self.theirs))
 
     def is_new(self, each: Import, path: str) -> bool:
         """Whether the project did not have this import, or had what it leads to."""
-        if path not in self.ours.paths or self.ours.find(each, path) is Finding.FOUND:
+        if path not in self.ours.paths or self.ours.find(each, path) is Resolution.FOUND:
             return True
         return all(each.target != mine.target for mine in imports(path, self.ours.read(path)))
 
     def missing(self, each: Import, path: str) -> str:
         """The module, if that is missing already."""
-        whole = self.merged.find(each._replace(name=""), path) is Finding.FOUND
+        whole = self.merged.find(each._replace(name=""), path) is Resolution.FOUND
         return each.target if whole else each.module
 
     def reason(self, each: Import) -> str:

@@ -36,7 +36,7 @@ class Import(NamedTuple):
         return ".".join(filter(None, (self.module, self.name)))
 
 
-class Finding(Enum):
+class Resolution(Enum):
     """What an import leads to; a doubtful one may lead to something installed."""
 
     FOUND = auto()
@@ -65,7 +65,7 @@ class Modules:
                 folder, _, name = path.rpartition("/")
                 self._compiled.add(_joined(folder, name.partition(".")[0]))
 
-    def find(self, each: Import, importer: str) -> Finding:
+    def find(self, each: Import, importer: str) -> Resolution:
         """Resolve an import that stands in the file `importer`."""
         if each.relative:
             return self._walk("", each)
@@ -76,9 +76,9 @@ class Modules:
             if self._is_there(root + top)
         ]
         if not findings:
-            return Finding.FOREIGN
-        order = (Finding.FOUND, Finding.UNKNOWN, Finding.DOUBTFUL)
-        return next((kind for kind in order if kind in findings), Finding.MISSING)
+            return Resolution.FOREIGN
+        order = (Resolution.FOUND, Resolution.UNKNOWN, Resolution.DOUBTFUL)
+        return next((kind for kind in order if kind in findings), Resolution.MISSING)
 
     def names(self, path: str) -> frozenset[str] | None:
         """The names that a module binds; None where they cannot be known."""
@@ -93,39 +93,39 @@ class Modules:
             if folder != "." and not self._is_package(folder):
                 yield f"{folder}/"
 
-    def _walk(self, root: str, each: Import, *, certain: bool = True) -> Finding:
-        missing = Finding.MISSING if certain else Finding.DOUBTFUL
+    def _walk(self, root: str, each: Import, *, certain: bool = True) -> Resolution:
+        missing = Resolution.MISSING if certain else Resolution.DOUBTFUL
         at = root.rstrip("/")
         parts = each.module.split(".") if each.module else []
         for part in parts:
             above, at = at, _joined(at, part)
             if self._is_opaque(at):
-                return Finding.UNKNOWN
+                return Resolution.UNKNOWN
             if not self._is_there(at):
                 return self._unless_computed(above, missing)
-        return self._find_name(at, each.name, missing) if each.name else Finding.FOUND
+        return self._find_name(at, each.name, missing) if each.name else Resolution.FOUND
 
-    def _find_name(self, at: str, name: str, missing: Finding) -> Finding:
+    def _find_name(self, at: str, name: str, missing: Resolution) -> Resolution:
         below = _joined(at, name)
         if self._is_opaque(below) or at in self._compiled:
-            return Finding.UNKNOWN
+            return Resolution.UNKNOWN
         if self._is_there(below) or (name.startswith("__") and name.endswith("__")):
-            return Finding.FOUND
+            return Resolution.FOUND
         module = self._module(at)
         if not module:
             return missing
         names = self.names(module)
         if names is None:
-            return Finding.UNKNOWN
-        return Finding.FOUND if name in names else missing
+            return Resolution.UNKNOWN
+        return Resolution.FOUND if name in names else missing
 
-    def _unless_computed(self, package: str, missing: Finding) -> Finding:
+    def _unless_computed(self, package: str, missing: Resolution) -> Resolution:
         """Whether a package can have modules that are elsewhere."""
         module = self._module(package)
         if package in self._compiled or (module and "__path__" in self.read(module)):
-            return Finding.UNKNOWN
+            return Resolution.UNKNOWN
         computed = bool(module) and "sys.modules" in self.read(module)
-        return Finding.UNKNOWN if computed else missing
+        return Resolution.UNKNOWN if computed else missing
 
     def _module(self, at: str) -> str:
         """The file of a module; empty for a folder without one."""

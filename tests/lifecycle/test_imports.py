@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.project import questions, releases, template
-from bootstrap.project.imports import Finding, Modules, bound_names, imports
+from bootstrap.project.imports import Resolution, Modules, bound_names, imports
 from tests.lifecycle.conftest import Files
 from tests.lifecycle.test_every_version import new
 
@@ -38,7 +38,7 @@ def modules(files: Files) -> Modules:
 def missing(path: str, text: str, files: Files = OF_THE_TREE) -> list[str]:
     tree = modules({**files, path: text})
     found = imports(path, text)
-    return [each.target for each in found if tree.find(each, path) is Finding.MISSING]
+    return [each.target for each in found if tree.find(each, path) is Resolution.MISSING]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_script_and_a_test_find_what_is_beside_them() -> None:
     ],
 )
 def test_the_names_that_a_module_binds(text: str, names: str) -> None:
-    assert bound_names(text) == set(names.split())
+    assert bound_names(text) == frozenset(names.split())
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def broken(root: Path, below: str = "") -> list[str]:
         for path in sorted(paths)
         if path.endswith(".py") and path.startswith(below)
         for each in imports(path, tree.read(path))
-        if tree.find(each, path) is Finding.MISSING
+        if tree.find(each, path) is Resolution.MISSING
     ]
 
 
