@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.project import git
-from bootstrap.project.imports import SUFFIX, Resolution, Import, Modules, imports
+from bootstrap.project.imports import SUFFIX, Import, Modules, Resolution, imports
 from bootstrap.project.trees import Change, ScratchRepository, Tree
 
 _DOUBTFUL = {Resolution.DOUBTFUL, Resolution.FOREIGN}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.project import questions, releases, template
-from bootstrap.project.imports import Resolution, Modules, bound_names, imports
+from bootstrap.project.imports import Modules, Resolution, bound_names, imports
 from tests.lifecycle.conftest import Files
 from tests.lifecycle.test_every_version import new
 
