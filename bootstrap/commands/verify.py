@@ -44,7 +44,8 @@ def finish_update(
     pending = update_state.pending_verification(repository)
     backup = newest(repository)
     since = pending.head if pending else backup or "HEAD"
-    verdict = run(_steps(repository, version, since, mode), watcher())
+    theirs = pending.theirs if pending else ""
+    verdict = run(_steps(repository, version, since, theirs, mode), watcher())
     if not verdict.interrupted:
         update_state.clear_unverified(repository)
     backup = backup if is_alone(repository, backup) else ""
@@ -89,7 +90,7 @@ def applied_revisions(project: Path) -> frozenset[str] | None:
 
 
 def _steps(
-    repository: "Repository", version: str, since: str, mode: VerifyMode
+    repository: "Repository", version: str, since: str, theirs: str, mode: VerifyMode
 ) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
@@ -98,7 +99,7 @@ def _steps(
     project = repository.top / repository.prefix
     log = _log(repository)
     tools = _tools(project)
-    yield "files", lambda: verification.files(repository, since)
+    yield "files", lambda: verification.files(repository, since, theirs)
     yield "revisions", lambda: verification.heads(repository)
     full = tools is not None and _is_full(mode)
     meet_pins = (PINS, partial(verification.pins_met, _bring_up(project)))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bootstrap.project import git, locks, masks, revisions, syntax
 from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.broken_imports import BrokenImport, Merge, breaks
 from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
 from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
@@ -43,6 +44,7 @@ class Proposal:
     touched: frozenset[str]
     unmergeable: tuple[str, ...]
     drifted: int
+    broken_imports: tuple[BrokenImport, ...] = ()
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
@@ -75,7 +77,7 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     before, after = _with_revisions(scratch, before, after, here.files)
     masked = _mask(scratch, before, after, here, renders.seeded)
     base, theirs, ours = _commits(scratch, masked, here, message)
-    merged, complaints = _merge(scratch, ours, theirs)
+    merged, files, complaints = _merge(scratch, ours, theirs)
     result = scratch.changes(ours.id, merged.tree)
     sides = Sides(
         template=scratch.changes(base.id, theirs.id),
@@ -98,7 +100,27 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         touched=frozenset(changed | merged.conflicts.keys()),
         unmergeable=tuple(complaints),
         drifted=sum(change.kind != "A" for change in sides.yours),
+        broken_imports=_imports_broken(scratch, here, theirs, files, sides),
     )
+
+
+def _of_project(scratch: ScratchRepository, tree: Tree) -> Tree:
+    """The project's files of a tree, by paths that are relative to it."""
+    prefix = scratch.repository.prefix
+    return {p.removeprefix(prefix): entry for p, entry in tree.items() if p.startswith(prefix)}
+
+
+def _imports_broken(
+    scratch: ScratchRepository, here: _Commit, theirs: _Commit, result: Tree, sides: Sides
+) -> tuple[BrokenImport, ...]:
+    """The imports of the project that the merge breaks; nothing is read where nothing is mixed."""
+    relative = scratch.repository.path
+    template, yours = (
+        [Change(each.kind, relative(each.old), relative(each.new)) for each in side]
+        for side in (sides.template, sides.yours)
+    )
+    ours, new, merged = (_of_project(scratch, t) for t in (here.files, theirs.files, result))
+    return breaks(scratch, Merge(ours, new, merged, template, yours)).new
 
 
 def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
@@ -208,23 +230,25 @@ def _commits(
 
 def _merge(
     scratch: ScratchRepository, ours: _Commit, theirs: _Commit
-) -> tuple[Merged, dict[str, str]]:
+) -> tuple[Merged, Tree, dict[str, str]]:
     """Merge; repeat it without the files whose merged text would be invalid."""
     merged = scratch.merge(ours.id, theirs.id)
-    complaints = _complaints(scratch, ours.files, theirs.files, merged)
+    files = scratch.tree(merged.tree)
+    complaints = _complaints(scratch, ours.files, theirs.files, merged, files)
     if complaints:
         merged = scratch.merge(ours.id, theirs.id, complaints)
-    return merged, complaints
+        files = scratch.tree(merged.tree)
+    return merged, files, complaints
 
 
 def _complaints(
-    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
+    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged, files: Tree
 ) -> dict[str, str]:
     """What is wrong with merged texts that were valid on both sides."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
-        for path, entry in scratch.tree(merged.tree).items()
+        for path, entry in files.items()
         if entry not in sides and path not in merged.conflicts
     }
     found = invalid(scratch, mixed)

@@ -76,8 +76,8 @@ def advice(each: FileOutcome, path: str) -> str:
         return f"choose one name, git rm the others, then git add {name}"
     if each.reason.startswith(_HEADS):
         return "python -m migrate merge && git add migrate"
-    if each.reason == _UNREADABLE:
-        return f"write the id of the newest revision into it, then git add {name}"
+    if path.endswith("migrate/HEAD"):
+        return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
         return f"git checkout --ours {name} (or --theirs), fix it, then git add {name}"
     return f"edit it between <<<<<<< and >>>>>>>, then git add {name}"
@@ -90,7 +90,6 @@ _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
 _HEADS = "you have more than one newest revision: "
-_UNREADABLE = "not every revision of yours can be read without running it"
 _REVISION_NOTES = {
     "M": "databases that already have this revision are not changed",
     "D": "downgrade databases that have this revision first: python -m migrate downgrade",
@@ -152,8 +151,8 @@ def _reason(path: str, change: Change, sides: Sides) -> str:
     if path in sides.complaints:
         return f"{_INVALID}{sides.complaints[path]}"
     kinds = sides.conflicts[path]
-    if path.endswith("migrate/HEAD") and len(sides.newest) != 1:
-        return f"{_HEADS}{', '.join(sides.newest)}" if sides.newest else _UNREADABLE
+    if path.endswith("migrate/HEAD") and len(sides.newest) > 1:
+        return f"{_HEADS}{', '.join(sides.newest)}"
     if change.kind == "A" and "contents" in kinds:
         return _BOTH_ADDED
     return _kind(kinds)

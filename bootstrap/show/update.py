@@ -11,7 +11,7 @@ from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
 from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
 from bootstrap.show.report import Report
-from bootstrap.show.verification import attention_document, attention_pairs
+from bootstrap.show.verification import attention_document, attention_pairs, import_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,6 +110,7 @@ def pairs(update: Update) -> Iterator[Pair]:
     yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
     yield from (Pair("removed setting", name) for name in update.settings.gone)
     yield from attention_pairs(update.attention)
+    yield from import_pairs(update.proposal.broken_imports)
 
 
 def groups(update: Update, repository: Repository) -> tuple[FileGroup, ...]:
@@ -165,6 +166,7 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
         "new_settings": list(update.settings.new),
         "gone_settings": list(update.settings.gone),
         **attention_document(update.attention),
+        "broken_imports": [each._asdict() for each in update.proposal.broken_imports],
         "counts": dict(update.proposal.counts),
         "files": [_file_document(each, repository) for each in update.proposal.files],
     }

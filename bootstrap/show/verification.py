@@ -10,9 +10,10 @@ from bootstrap.show.items import Pair
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bootstrap.project.attention import Attention
+    from bootstrap.project.broken_imports import BrokenImport
     from bootstrap.project.rollback import Returned
     from bootstrap.project.verification import Verdict
 
@@ -45,6 +46,12 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
         yield Pair("packages", _packages(attention))
     if attention.machine:
         yield Pair("make up", "installs all this, and migrates the database")
+
+
+def import_pairs(broken: Iterable[BrokenImport]) -> Iterator[Pair]:
+    """The imports that an update breaks, for people."""
+    for each in broken:
+        yield Pair("broken import", f"{each.where} {each.missing}: {each.reason}")
 
 
 def _packages(attention: Attention) -> str:

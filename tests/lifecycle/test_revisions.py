@@ -131,7 +131,7 @@ def files(*names: str, head: bool = True) -> Files:
 
 
 # The project's own revisions: after which each comes; and which is the newest after 2.0.0.
-OWN = {
+OWN: dict[str, tuple[dict[str, list[str]], str]] = {
     "one": ({"mine": ["0001"]}, "mine"),
     "two": ({"a": ["0001"], "b": ["a"]}, "b"),
     "joined": ({"a": ["0001"], "b": ["0001"], "c": ["a", "b"]}, "c"),
