@@ -15,6 +15,7 @@ from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
+    from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import Repository
     from bootstrap.project.update import Project, Target
 
@@ -30,6 +31,10 @@ Verify = Annotated[
         show_default=False,
     ),
 ]
+NoSign = Annotated[
+    bool, typer.Option("--no-sign", help="Do not sign the commits, though git is told to.")
+]
+NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
 
@@ -67,6 +72,7 @@ Examples:
   headstart update --abort               restore everything as it was before
   headstart update --verify              and verify it without asking; alone: verify now
   headstart update --rollback            undo the last update, after it was committed
+  headstart update --no-hooks --no-sign  without the hooks and the signature that git is told to use
 
 An update is verified: every changed file is valid, there is one newest revision, the lock fits (or
 `make lock` renews it, in a commit of its own); then, if you agree or with --verify, this machine is
@@ -102,30 +108,33 @@ def update(
     roll_back: Annotated[
         bool, typer.Option("--rollback", help="Undo the last finished update.")
     ] = False,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     html: HtmlOption = None,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
+    from bootstrap.project.commits import CommitOptions
     from bootstrap.project.update import target
 
     if sum(map(bool, (preview or diff, proceed, abort, roll_back))) > 1:
         raise UsageError(_EXCLUSIVE)
     if html and (diff or proceed or abort or roll_back):
         raise UsageError("--html shows an update: use it alone, or with --preview.")
-    mode = VerifyMode(verify)
+    mode, how = VerifyMode(verify), CommitOptions(sign=not no_sign, hooks=not no_hooks)
     if proceed:
-        yield from _continue(_repository(project), mode)
+        yield from _continue(_repository(project), mode, how)
     elif abort:
         yield _abort(_repository(project))
     elif roll_back:
         yield rollback(_repository(project))
     else:
-        opened = _open(project, html)
+        opened = _open(project, html, to_update=not (preview or diff))
         found = target(opened, to, data or [])
         if diff:
             yield _difference(opened, found, diff)
             return
         options = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
-        yield from _run(opened, found, ("update", *options), mode, html, preview=preview)
+        yield from _run(opened, found, ("update", *options), mode, how, html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Add a feature.")
@@ -134,6 +143,8 @@ def add(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Add a feature: an update to the same template with this answer.
@@ -141,10 +152,12 @@ def add(
     Just as safe, and undone with `update --rollback`.
     """
     from bootstrap.project import update
+    from bootstrap.project.commits import CommitOptions
 
-    opened = _open(project, html)
+    opened = _open(project, html, to_update=not preview)
+    how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     target, words = update.with_feature(opened, name), ("feature", "add", name)
-    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
+    return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Remove a feature.")
@@ -153,14 +166,18 @@ def remove(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
     from bootstrap.project import update
+    from bootstrap.project.commits import CommitOptions
 
-    opened = _open(project, html)
+    opened = _open(project, html, to_update=not preview)
+    how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     target, words = update.without_feature(opened, name), ("feature", "remove", name)
-    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
+    return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
 @app.command(cls=ReportCommand, short_help="Show which files differ from the template.")
@@ -195,7 +212,7 @@ def drift(
         yield report.with_page(html, lambda: page.drift(opened, found, read()))
 
 
-def _open(project: Path | None, html: Path | None = None) -> "Project":
+def _open(project: Path | None, html: Path | None = None, *, to_update: bool = False) -> "Project":
     """The project here, when it is certain that its page can be written."""
     from bootstrap.project import answers_file, update
 
@@ -203,7 +220,9 @@ def _open(project: Path | None, html: Path | None = None) -> "Project":
         from bootstrap.show.page_file import check_writable
 
         check_writable(html)
-    return update.open_project((project or answers_file.locate(Path.cwd())).resolve())
+    return update.open_project(
+        (project or answers_file.locate(Path.cwd())).resolve(), to_update=to_update
+    )
 
 
 def _repository(project: Path | None) -> "Repository":
@@ -218,6 +237,7 @@ def _run(
     to: "Target",
     words: tuple[str, ...],
     mode: VerifyMode,
+    how: "CommitOptions",
     html: Path | None,
     *,
     preview: bool,
@@ -225,7 +245,7 @@ def _run(
     """Show an update, or apply it; `words` are the command that applies it."""
     if preview:
         return _preview(opened, to, words, html)
-    return _apply(opened, to, mode, html)
+    return _apply(opened, to, mode, how, html)
 
 
 def _preview(
@@ -243,7 +263,7 @@ def _preview(
 
 
 def _apply(
-    opened: "Project", to: "Target", mode: VerifyMode, html: Path | None
+    opened: "Project", to: "Target", mode: VerifyMode, how: "CommitOptions", html: Path | None
 ) -> Iterator[Report]:
     """Apply an update, and verify it where that is due or asked for.
 
@@ -255,7 +275,7 @@ def _apply(
     from bootstrap.show import update as views
 
     repository = opened.repository
-    with update.apply_update(opened, to) as applied:
+    with update.apply_update(opened, to, how) as applied:
         build = partial(page.updated, opened, applied, applied.prepared.diffs()) if html else None
     report = views.updated(applied, repository).with_page(html, build)
     wanted = mode is VerifyMode.FULL or pending_verification(repository)
@@ -274,14 +294,14 @@ def _difference(opened: "Project", to: "Target", path: str) -> Report:
         return views.difference(path, prepared.diff(path))
 
 
-def _continue(repository: "Repository", mode: VerifyMode) -> Iterator[Report]:
+def _continue(repository: "Repository", mode: VerifyMode, how: "CommitOptions") -> Iterator[Report]:
     """Commit what a person has resolved, and verify the update."""
     from bootstrap.project import answers_file, apply
     from bootstrap.project.repository import locked
     from bootstrap.show import update as views
 
     with locked(repository):
-        report = views.continued(apply.proceed(repository))
+        report = views.continued(apply.proceed(repository, how), how)
     yield replace(report, document=None)
     yield from finish_update(repository, answers_file.load(repository).version, mode, report)
 

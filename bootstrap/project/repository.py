@@ -54,6 +54,14 @@ class Repository:
     def head(self) -> str:
         return self.git("rev-parse", "HEAD")
 
+    def switch(self, before: str, after: str) -> None:
+        """Let index and files follow from one tree to another; if anything is in the way, neither.
+
+        It is git's own two-tree merge: sparse patterns, filters and line ends are as configured.
+        """
+        git.call(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
+        self.git("read-tree", "-m", "-u", before, after)
+
     def differing(self, *sides: str) -> frozenset[str]:
         """The paths that `git diff` finds, between two commits for example."""
         return git.split_paths(self.git("diff", "--name-only", "--no-renames", "-z", *sides))
