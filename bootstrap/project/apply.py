@@ -51,7 +51,7 @@ def apply(
         rollback.undo(repository, started)
         _forget(repository, started)
         if isinstance(error, git.GitError):
-            raise _as_it_was("git could not write the update", error) from error
+            raise rollback.as_it_was("git could not write the update", error) from error
         raise
     update_state.clear(repository)
     rollback.prune(repository)
@@ -103,14 +103,6 @@ def _begin(repository: Repository, started: UpdateState, kept: str) -> None:
         update_state.clear(repository)
         _forget(repository, started)
         raise
-
-
-def _as_it_was(what: str, error: git.GitError) -> HeadstartError:
-    return HeadstartError(
-        f"{what}; everything is as it was before.",
-        why=error.why,
-        next=("do away with what git says, then run the same command again",),
-    )
 
 
 def _forget(repository: Repository, started: UpdateState) -> None:

@@ -113,13 +113,19 @@ def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
         return HookFailed(
             f"The hook {failed.hook} refused the commit (exit code {failed.code}).",
             why=said,
-            next=("mend what it says, then run the same command again", "or add --no-hooks to it"),
+            next=(
+                "fix what it reports, then run the same command again",
+                "or add --no-hooks to it",
+            ),
         )
     if any("sign" in line for line in said):
         return HookFailed(
             "The commit could not be signed.",
             why=said,
-            next=("make git sign here, then run the same command again", "or add --no-sign to it"),
+            next=(
+                "fix what git reports, then run the same command again",
+                "or add --no-sign to it",
+            ),
         )
     return git.GitError("git could not commit.", why=said)
 

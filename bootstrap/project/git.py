@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.system import system_steps
 
 # What git prints depends on no setting of this machine.
 _PLAIN = ("-c", "color.ui=false", "-c", "log.showSignature=false")
@@ -73,7 +74,8 @@ def run(
     """Run git in `cwd`; return its output without the final newline."""
     finished = call(*arguments, cwd=cwd, environ=environ, given=given)
     if finished.code != 0:
-        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors)
+        steps = system_steps(finished.errors)
+        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors, next=steps)
     return finished.out.removesuffix("\n")
 
 

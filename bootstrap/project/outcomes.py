@@ -72,6 +72,8 @@ def advice(each: FileOutcome, path: str) -> str:
         return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {name}"
+    if each.reason in {_DISPLACED, _DISTINCT}:
+        return f"keep this one: git add {name} · let it go: git rm {name}"
     if path.endswith("migrate/HEAD"):
         return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
@@ -83,6 +85,8 @@ _BINARY = "both changed it, and it cannot be merged line by line"
 _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
+_DISPLACED = "a file of one side is where the other has a folder, so git renamed the file"
+_DISTINCT = "a file on one side and a link on the other, so git renamed one of them"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
 _REVISION_NOTES = {
@@ -156,6 +160,10 @@ def _kind(kinds: Sequence[str]) -> str:
         return _BINARY
     if any(kind.endswith("/delete") for kind in kinds):
         return _DELETED_BY_TEMPLATE
+    if "file/directory" in kinds:
+        return _DISPLACED
+    if any(kind.startswith("distinct ") for kind in kinds):
+        return _DISTINCT
     if any(kind.startswith("rename/") for kind in kinds):
         return _MOVED_APART
     return _SAME_LINES

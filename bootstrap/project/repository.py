@@ -127,7 +127,14 @@ def require_clean_index(repository: Repository) -> None:
 def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
     """Refuse if changes or files of yours are where an update would write."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
-    listed = repository.git("status", *options).split("\0")
+    try:
+        listed = repository.git("status", *options).split("\0")
+    except git.GitError as error:  # a filter that fails, for one
+        raise Refused(
+            "git cannot tell whether your files are as they are committed.",
+            why=error.why,
+            next=("mend that, until git status succeeds; then run the same command again",),
+        ) from error
     names = [line[3:] for line in listed if line]
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
     if blocking:

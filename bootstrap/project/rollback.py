@@ -18,6 +18,7 @@ from bootstrap.project.repository import (
     require_clean_paths,
 )
 from bootstrap.project.update_state import Stage, UpdateState
+from bootstrap.system import system_steps
 
 BACKUPS = "refs/headstart/backup"
 RESCUES = "refs/headstart/rescue"
@@ -108,8 +109,22 @@ def restore(repository: Repository, state: UpdateState) -> Restored:
     try:
         rescue = _rescue(repository, state)
     except (OSError, HeadstartError) as error:
-        raise _half_undone(error) from error
-    return Restored(rescue, undo(repository, state))
+        if not interruption.is_own_work(repository, state):
+            raise _half_undone(error) from error
+        rescue = ""  # there is nothing of anybody's that would have to be kept
+    aside = undo(repository, state)
+    if not state.undoing:
+        update_state.clear_unverified(repository)
+    return Restored(rescue, aside)
+
+
+def as_it_was(what: str, error: GitError) -> HeadstartError:
+    """What to say of git's failure after an `undo`."""
+    return HeadstartError(
+        f"{what}; everything is as it was before.",
+        why=error.why,
+        next=system_steps(error.why) or ("fix what git reports, then run the same command again",),
+    )
 
 
 def _half_undone(error: OSError | HeadstartError) -> HeadstartError:
@@ -266,8 +281,10 @@ def go_back(repository: Repository) -> Returned:
         repository.switch(left, began)
         repository.git("update-ref", rescue, left)
         repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
-    except (Exception, KeyboardInterrupt):
+    except (Exception, KeyboardInterrupt) as error:
         undo(repository, state)
+        if isinstance(error, GitError):
+            raise as_it_was("git could not write the files of before", error) from error
         raise
     update_state.clear(repository)
     update_state.clear_unverified(repository)
