@@ -95,22 +95,11 @@ def _for_people(error: Exception) -> HeadstartError:
     if isinstance(error, typer.TyperException):
         return UsageError(error.format_message(), next=("headstart --help",))
     if isinstance(error, OSError):
-        return _of_system(error)
+        from bootstrap.system import of_system
+
+        return of_system(error)
     return HeadstartError(
         "Headstart itself failed; this is a bug, not your mistake.",
         why=(f"{type(error).__name__}: {error}",),
         next=("run the command again with --debug, and report what it shows",),
-    )
-
-
-def _of_system(error: OSError) -> HeadstartError:
-    """A full disk, a file that may not be read: this machine's, whatever we were doing."""
-    where = f"{error.filename}: " if error.filename else ""
-    return HeadstartError(
-        "This machine could not read or write something that Headstart needs.",
-        why=(f"{where}{error.strerror or error}",),
-        next=(
-            "make room or give permission there, then run the same command again",
-            "with --debug it shows what it was doing",
-        ),
     )

@@ -15,6 +15,7 @@ from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
+    from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import Repository
     from bootstrap.project.tables import TableRules
     from bootstrap.project.update import Project, Target
@@ -44,6 +45,19 @@ DropTables = Annotated[
         "--drop-tables", help="Where revisions go, add one that drops their tables everywhere."
     ),
 ]
+NoSign = Annotated[
+    bool, typer.Option("--no-sign", help="Do not sign the commits, though git is told to.")
+]
+NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
+Data = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
+]
+DiffPath = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Show what would change in one file.")
+]
+Continue = Annotated[bool, typer.Option("--continue", help="Continue after resolving conflicts.")]
+Abort = Annotated[bool, typer.Option("--abort", help="Undo the unfinished update.")]
+RollBack = Annotated[bool, typer.Option("--rollback", help="Undo the last finished update.")]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
 
@@ -81,6 +95,7 @@ Examples:
   headstart update --abort               restore everything as it was before
   headstart update --verify              and verify it without asking; alone: verify now
   headstart update --rollback            undo the last update, after it was committed
+  headstart update --no-hooks --no-sign  without the hooks and the signature that git is told to use
 
 An update is verified: every changed file is valid, there is one newest revision, the lock fits (or
 `make lock` renews it, in a commit of its own); then, if you agree or with --verify, this machine is
@@ -101,41 +116,36 @@ _EXCLUSIVE = "--preview or --diff, --continue, --abort and --rollback exclude ea
 @app.command(cls=ReportCommand, help=_UPDATE_HELP, short_help="Update to a newer template.")
 def update(
     to: ToOption = None,
-    data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
-    ] = None,
+    data: Data = None,
     preview: Preview = False,
-    diff: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Show what would change in one file.")
-    ] = None,
-    proceed: Annotated[
-        bool, typer.Option("--continue", help="Continue after resolving conflicts.")
-    ] = False,
-    abort: Annotated[bool, typer.Option("--abort", help="Undo the unfinished update.")] = False,
+    diff: DiffPath = None,
+    proceed: Continue = False,
+    abort: Abort = False,
     verify: Verify = None,
-    roll_back: Annotated[
-        bool, typer.Option("--rollback", help="Undo the last finished update.")
-    ] = False,
+    roll_back: RollBack = False,
     trust_record: TrustRecord = False,
     drop_tables: DropTables = False,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     html: HtmlOption = None,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
+    from bootstrap.project.commits import CommitOptions
     from bootstrap.project.update import target
 
     if sum(map(bool, (preview or diff, proceed, abort, roll_back))) > 1:
         raise UsageError(_EXCLUSIVE)
     if html and (diff or proceed or abort or roll_back):
         raise UsageError("--html shows an update: use it alone, or with --preview.")
-    mode = VerifyMode(verify)
+    mode, how = VerifyMode(verify), CommitOptions(sign=not no_sign, hooks=not no_hooks)
     if proceed:
-        yield from _continue(_repository(project), mode)
+        yield from _continue(_repository(project), mode, how)
     elif abort:
         yield _abort(_repository(project))
     elif roll_back:
         yield rollback(_repository(project))
     else:
-        opened = _open(project, html)
+        opened = _open(project, html, to_update=not (preview or diff))
         found = target(opened, to, data or [])
         found = replace(found, trust=trust_record, tables=_rules(opened, drop=drop_tables))
         if diff:
@@ -147,7 +157,7 @@ def update(
             *(("--trust-record",) if trust_record else ()),
             *(("--drop-tables",) if drop_tables else ()),
         ]
-        yield from _run(opened, found, ("update", *options), mode, html, preview=preview)
+        yield from _run(opened, found, ("update", *options), mode, how, html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Add a feature.")
@@ -157,6 +167,8 @@ def add(
     html: HtmlOption = None,
     verify: Verify = None,
     trust_record: TrustRecord = False,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Add a feature: an update to the same template with this answer.
@@ -164,11 +176,13 @@ def add(
     Just as safe, and undone with `update --rollback`.
     """
     from bootstrap.project import update
+    from bootstrap.project.commits import CommitOptions
 
-    opened = _open(project, html)
+    opened = _open(project, html, to_update=not preview)
+    how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     target = replace(update.with_feature(opened, name), trust=trust_record)
     words = ("feature", "add", name)
-    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
+    return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
 @feature.command(cls=ReportCommand, short_help="Remove a feature.")
@@ -179,6 +193,8 @@ def remove(
     verify: Verify = None,
     trust_record: TrustRecord = False,
     drop_tables: DropTables = False,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Remove a feature. What you changed in its files becomes a conflict, and is not lost.
@@ -187,12 +203,14 @@ def remove(
     drops them, in every database; or downgrade yours first, where no other has them.
     """
     from bootstrap.project import update
+    from bootstrap.project.commits import CommitOptions
 
-    opened = _open(project, html)
+    opened = _open(project, html, to_update=not preview)
+    how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     target = update.without_feature(opened, name)
     target = replace(target, trust=trust_record, tables=_rules(opened, drop=drop_tables))
     words = ("feature", "remove", name, *(("--drop-tables",) if drop_tables else ()))
-    return _run(opened, target, words, VerifyMode(verify), html, preview=preview)
+    return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
 @app.command(cls=ReportCommand, short_help="Show which files differ from the template.")
@@ -227,7 +245,7 @@ def drift(
         yield report.with_page(html, lambda: page.drift(opened, found, read()))
 
 
-def _open(project: Path | None, html: Path | None = None) -> "Project":
+def _open(project: Path | None, html: Path | None = None, *, to_update: bool = False) -> "Project":
     """The project here, when it is certain that its page can be written."""
     from bootstrap.project import answers_file, update
 
@@ -235,7 +253,9 @@ def _open(project: Path | None, html: Path | None = None) -> "Project":
         from bootstrap.show.page_file import check_writable
 
         check_writable(html)
-    return update.open_project((project or answers_file.locate(Path.cwd())).resolve())
+    return update.open_project(
+        (project or answers_file.locate(Path.cwd())).resolve(), to_update=to_update
+    )
 
 
 def _rules(opened: "Project", *, drop: bool) -> "TableRules":
@@ -259,6 +279,7 @@ def _run(
     to: "Target",
     words: tuple[str, ...],
     mode: VerifyMode,
+    how: "CommitOptions",
     html: Path | None,
     *,
     preview: bool,
@@ -266,7 +287,7 @@ def _run(
     """Show an update, or apply it; `words` are the command that applies it."""
     if preview:
         return _preview(opened, to, words, html)
-    return _apply(opened, to, mode, html)
+    return _apply(opened, to, mode, how, html)
 
 
 def _preview(
@@ -284,7 +305,7 @@ def _preview(
 
 
 def _apply(
-    opened: "Project", to: "Target", mode: VerifyMode, html: Path | None
+    opened: "Project", to: "Target", mode: VerifyMode, how: "CommitOptions", html: Path | None
 ) -> Iterator[Report]:
     """Apply an update, and verify it where that is due or asked for.
 
@@ -296,7 +317,7 @@ def _apply(
     from bootstrap.show import update as views
 
     repository = opened.repository
-    with update.apply_update(opened, to) as applied:
+    with update.apply_update(opened, to, how) as applied:
         build = partial(page.updated, opened, applied, applied.prepared.diffs()) if html else None
     report = views.updated(applied, repository).with_page(html, build)
     wanted = mode is VerifyMode.FULL or pending_verification(repository)
@@ -315,14 +336,14 @@ def _difference(opened: "Project", to: "Target", path: str) -> Report:
         return views.difference(path, prepared.diff(path))
 
 
-def _continue(repository: "Repository", mode: VerifyMode) -> Iterator[Report]:
+def _continue(repository: "Repository", mode: VerifyMode, how: "CommitOptions") -> Iterator[Report]:
     """Commit what a person has resolved, and verify the update."""
     from bootstrap.project import answers_file, apply
     from bootstrap.project.repository import locked
     from bootstrap.show import update as views
 
     with locked(repository):
-        report = views.continued(apply.proceed(repository))
+        report = views.continued(apply.proceed(repository, how), how)
     yield replace(report, document=None)
     yield from finish_update(repository, answers_file.load(repository).version, mode, report)
 

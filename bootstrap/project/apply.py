@@ -1,57 +1,74 @@
 """Apply an update, and continue it when its conflicts are resolved.
 
-What is underway is written down first, so that after any interruption `--abort` knows what the
-project was, and every file that may have been touched.
+What is underway is written down first, with copies of every file that may be touched: whatever
+fails then, they are put back.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import git, rollback, update_state
+from bootstrap.project import commits, git, rollback, snapshot, update_state
+from bootstrap.project.commits import CommitOptions, MadeCommit
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, require_clean_paths
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
 _MARKERS = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
-_QUIET = (
-    *("-c", "core.editor=true"),
-    *("-c", "commit.gpgSign=false"),
-    *("-c", "rerere.autoUpdate=false"),
-)
+_AS_CONFIGURED = CommitOptions()
 
 
-def apply(scratch: ScratchRepository, proposal: Proposal, before: str, after: str) -> UpdateState:
-    """Commit the update, or leave its conflicts to be resolved."""
+def apply(
+    scratch: ScratchRepository,
+    proposal: Proposal,
+    before: str,
+    after: str,
+    options: CommitOptions = _AS_CONFIGURED,
+) -> tuple[UpdateState, MadeCommit | None]:
+    """Commit the update, or leave its conflicts to be resolved: then there is no commit yet."""
     repository = scratch.repository
+    git.require_identity(repository.top)
     require_clean_paths(repository, proposal.touched)
-    scratch.keep(proposal.theirs, proposal.head)
+    merged = scratch.commit(proposal.merged, "The update, merged", proposal.head)
+    kept = proposal.theirs if proposal.conflicts else merged
+    scratch.keep(merged, proposal.head)
+    if proposal.conflicts:
+        scratch.keep(proposal.theirs, proposal.head)
     backup = rollback.backup_name(before, proposal.head)
-    touched = tuple(sorted(proposal.touched))
-    started = UpdateState(before, after, proposal.head, proposal.theirs, backup, touched)
-    update_state.save(repository, started)
-    update_state.save_unverified(repository, started)
-    repository.git("update-ref", backup, proposal.head)
-    repository.git("update-ref", UPDATE_REF, proposal.theirs)
-    _pick(scratch, proposal, started)
-    if not proposal.conflicts:
-        _require_as_proposed(repository, proposal, started)
-        update_state.clear(repository)
-        rollback.prune(repository)
-    return started
+    started = UpdateState(
+        *(before, after, proposal.head, proposal.theirs, backup, tuple(sorted(proposal.touched))),
+        merged=proposal.merged,
+        signed=options.sign,
+    )
+    _begin(repository, started, kept)
+    try:
+        if proposal.conflicts:
+            return _pick(scratch, proposal, started), None
+        made = _commit(repository, started, _message(scratch, proposal), options)
+    except (Exception, KeyboardInterrupt) as error:
+        rollback.undo(repository, started)
+        _forget(repository, started)
+        if isinstance(error, git.GitError):
+            raise rollback.as_it_was("git could not write the update", error) from error
+        raise
+    update_state.clear(repository)
+    rollback.prune(repository)
+    return started, made
 
 
-def proceed(repository: Repository) -> str:
-    """Commit the resolved conflicts; return the new commit."""
-    reached = update_state.stage(repository, update_state.require_underway(repository))
+def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> MadeCommit:
+    """Commit the resolved conflicts."""
+    state = update_state.require_underway(repository)
+    reached = update_state.stage(repository, state)
     if reached is Stage.DONE:  # git cherry-pick --continue, or git commit, has done it
         update_state.clear(repository)
-        return repository.head()
+        return MadeCommit(repository.head(), signed=False, hooks=())
     if reached is Stage.BEGUN:
         raise Refused(
             "The update was interrupted before it had come to its conflicts.",
-            next=("undo it: headstart update --abort", "then run it again"),
+            next=("run it again: headstart update", "or undo it: headstart update --abort"),
         )
     if open_paths := unresolved(repository):
         raise HeadstartError(
@@ -59,10 +76,12 @@ def proceed(repository: Repository) -> str:
             why=tuple(repository.path(path) for path in open_paths),
             next=("resolve each, git add it, then: headstart update --continue",),
         )
-    who = git.identity(repository.top)
-    repository.git(*who, *_QUIET, "cherry-pick", "--continue")
+    git.require_identity(repository.top)
+    words = ("--no-edit", "--cleanup=strip")
+    staged = repository.git("write-tree")
+    made = commits.commit(repository, options, *words, expected=staged)
     update_state.clear(repository)
-    return repository.head()
+    return made
 
 
 def unresolved(repository: Repository) -> tuple[str, ...]:
@@ -73,29 +92,51 @@ def unresolved(repository: Repository) -> tuple[str, ...]:
     return tuple(sorted(unmerged | marked))
 
 
-def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) -> None:
+def _begin(repository: Repository, started: UpdateState, kept: str) -> None:
+    try:
+        snapshot.take(repository, started.touched)
+        update_state.save(repository, started)
+        update_state.save_unverified(repository, started)
+        repository.git("update-ref", started.backup, started.head)
+        repository.git("update-ref", UPDATE_REF, kept)
+    except (Exception, KeyboardInterrupt):
+        update_state.clear(repository)
+        _forget(repository, started)
+        raise
+
+
+def _forget(repository: Repository, started: UpdateState) -> None:
+    """Leave no trace of an update that has not happened."""
+    update_state.clear_unverified(repository)
+    git.query("update-ref", "-d", started.backup, cwd=repository.top)
+
+
+def _commit(
+    repository: Repository, started: UpdateState, message: str, options: CommitOptions
+) -> MadeCommit:
+    repository.switch(started.head, started.merged)
+    words = ("--cleanup=whitespace", "--file=-")
+    return commits.commit(repository, options, *words, message=message, expected=started.merged)
+
+
+def _message(scratch: ScratchRepository, proposal: Proposal) -> str:
+    return scratch.git("cat-file", "commit", proposal.theirs).partition("\n\n")[2]
+
+
+def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) -> UpdateState:
+    """Let git leave the conflicts, as those of a cherry-pick."""
     repository = scratch.repository
-    who = git.identity(repository.top)
-    options = (*who, *_QUIET, *MERGING, *scratch.attributes(proposal.unmergeable))
+    quiet = ("-c", "rerere.autoUpdate=false", "-c", "commit.gpgSign=false")
+    options = (*MERGING, *quiet, *scratch.attributes(proposal.unmergeable))
     try:
         repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
-    except HeadstartError:
-        if not (repository.git_dir / "CHERRY_PICK_HEAD").exists():
-            rollback.restore(repository, started)
+    except git.GitError:
+        if update_state.stage(repository, started) is not Stage.CONFLICTED:
             raise
-        if not proposal.conflicts:  # git had a doubt where a folder went, and no file to ask about
-            repository.git(*options, "cherry-pick", "--continue")
-
-
-def _require_as_proposed(repository: Repository, proposal: Proposal, started: UpdateState) -> None:
-    """Undo the update if git did anything else than was shown."""
-    if repository.git("rev-parse", "HEAD^{tree}") == proposal.merged:
-        return
-    rollback.restore(repository, started)
-    raise HeadstartError(
-        "git's merge differed from the preview; the update was undone.",
-        next=("this is a mistake of Headstart: please report it",),
-    )
+    written = repository.differing("--cached", started.head)
+    noted = replace(started, touched=tuple(sorted(written.union(started.touched))))
+    update_state.save(repository, noted)
+    return noted
 
 
 def _is_marked(path: Path) -> bool:

@@ -19,6 +19,7 @@ from bootstrap.project.branches import Branch
 from bootstrap.project.pool import Crash
 from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
+from bootstrap.system import of_system
 
 _OURS = re.compile(rf"^_src_path:\s*['\"]?{re.escape(SOURCE)}['\"]?\s*$", re.MULTILINE)
 _BARE_REPOSITORY = {"HEAD", "objects", "refs"}
@@ -155,7 +156,7 @@ def project_status(work: Work) -> ProjectStatus:
     except HeadstartError as error:
         return _failed(known, error)
     except OSError as error:
-        return _failed(known, _inaccessible(error))
+        return _failed(known, of_system(error))
     except Exception as error:  # noqa: BLE001 - one failing project stops none of the others
         why = f"{type(error).__name__}: {error}"
         return _failed(known, HeadstartError("Headstart itself failed.", why=(why,)))
@@ -214,12 +215,3 @@ def _failed(known: ProjectStatus, error: HeadstartError) -> ProjectStatus:
     closer = f"look closer: headstart status --debug --project {shlex.quote(str(known.path))}"
     trouble = Trouble(error.what, error.why, error.next or (closer,))
     return replace(known, ending=FleetEnding.FAILED, trouble=trouble)
-
-
-def _inaccessible(error: OSError) -> HeadstartError:
-    why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return HeadstartError(
-        "Its files cannot be read or written.",
-        why=(why,),
-        next=("make them writable, then run the same command again",),
-    )

@@ -10,20 +10,25 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from bootstrap.errors import HeadstartError
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.system import system_steps
 
 # What git prints depends on no setting of this machine.
 _PLAIN = ("-c", "color.ui=false", "-c", "log.showSignature=false")
-# What Headstart does with git depends on no hook, ignore list, line-ending rule or signing key of
-# this machine; and no background process of git outlives it.
-ISOLATED = (
-    *("-c", "core.hooksPath=/dev/null"),
+# No background process of git outlives Headstart, and no ignore list of this machine hides a file.
+# How files are written to a work tree, and commits are made, is the business of the user's git.
+CONFIGURED = (
     *("-c", "core.excludesFile=/dev/null"),
-    *("-c", "core.autocrlf=false"),
     *("-c", "core.fsmonitor=false"),
+    *("-c", "core.safecrlf=false"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+# What Headstart does beside that depends on no hook either.
+ISOLATED = (*NO_HOOKS, *CONFIGURED)
+# For files that are nobody's work tree: with the very bytes that they are committed with.
+VERBATIM = ("-c", "core.autocrlf=false")
 
 # Who commits, how git is configured and where it is installed is the user's business. Any other
 # GIT_* variable (hooks set GIT_DIR, GIT_INDEX_FILE, …) may lead to a repository that is not meant.
@@ -73,7 +78,8 @@ def run(
     """Run git in `cwd`; return its output without the final newline."""
     finished = call(*arguments, cwd=cwd, environ=environ, given=given)
     if finished.code != 0:
-        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors)
+        steps = system_steps(finished.errors)
+        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors, next=steps)
     return finished.out.removesuffix("\n")
 
 
@@ -205,6 +211,18 @@ def identity(folder: Path) -> tuple[str, ...]:
     words = ("-c", "user.useConfigOnly=true", "var")
     roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
     return () if all(query(*words, role, cwd=folder) for role in roles) else HEADSTART_IDENTITY
+
+
+def require_identity(folder: Path) -> None:
+    """Refuse to make up who commits in `folder`."""
+    if identity(folder):
+        raise Refused(
+            "git does not know who you are, and an update is a commit of yours.",
+            next=(
+                "git config --global user.name 'Your Name'",
+                "git config --global user.email you@example.com",
+            ),
+        )
 
 
 def split_paths(output: str) -> frozenset[str]:

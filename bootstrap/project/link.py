@@ -14,6 +14,7 @@ from bootstrap.project import adoption, answers_file, asking, git, rollback
 from bootstrap.project.adoption import ProjectOrigin
 from bootstrap.project.answers import SourcedValue
 from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.commits import CommitOptions, commit
 from bootstrap.project.questions import Value
 from bootstrap.project.repository import (
     TRAILER,
@@ -89,9 +90,9 @@ def record(repository: Repository, link: Link) -> str:
         version = link.origin.template.version
         message = f"Link the project to the template {version}\n\n{TRAILER}: {version}\n"
         repository.git("add", "--force", "--", name)
-        who = git.identity(repository.top)
-        repository.git(*who, "commit", "--quiet", "--only", "--message", message, "--", name)
-    return repository.head()
+        tree = repository.git("write-tree")
+        options = CommitOptions()
+        return commit(repository, options, "--file=-", message=message, expected=tree).id
 
 
 def _committed(repository: Repository) -> Mapping[str, Value]:

@@ -7,12 +7,14 @@ renames, binaries and modes does the rest. Nothing here touches the repository.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from bootstrap.project import git, locks, masks, revisions, syntax
 from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.broken_imports import BrokenImport, Merge, breaks
+from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
 from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
@@ -90,14 +92,15 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         newest=revisions.newest(revision_texts(scratch, here.files)) or (),
     )
     changed = {path for change in result for path in (change.old, change.new)}
+    written = partial(written_name, scratch, ours=ours.id, theirs=theirs.id)
     return Proposal(
         head=head,
         before=scratch.write(before),
         after=scratch.write(after),
         theirs=theirs.id,
         merged=merged.tree,
-        files=outcomes(sides),
-        touched=frozenset(changed | merged.conflicts.keys()),
+        files=tuple(replace(each, path=written(each.path)) for each in outcomes(sides)),
+        touched=frozenset(map(written, changed | merged.conflicts.keys())),
         unmergeable=tuple(complaints),
         drifted=sum(change.kind != "A" for change in sides.yours),
         broken_imports=_imports_broken(scratch, here, theirs, files, sides),

@@ -64,7 +64,7 @@ def _begin_history(project: Path, parent: Path, message: str) -> History:
         return History(False, notes=("already inside a git repository: left to that one",))
     try:
         git.run("-c", f"init.defaultBranch={BRANCH}", "init", "--quiet", cwd=project)
-        git.run(*git.ISOLATED, "add", "--all", cwd=project)
+        git.run(*git.ISOLATED, *git.VERBATIM, "add", "--all", cwd=project)
     except git.GitError as error:
         return History((project / ".git").is_dir(), notes=(_sentence(error),))
     try:

@@ -70,7 +70,7 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
 def advice(each: FileOutcome, path: str) -> str:
     """How to resolve a conflict, in one line; `path` is relative to the project."""
     name = shlex.quote(path)
-    if each.reason == _DELETED_BY_TEMPLATE:
+    if each.reason in {_DELETED_BY_TEMPLATE, _DISPLACED, _DISTINCT}:
         return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {name}"
@@ -87,6 +87,8 @@ _BINARY = "both changed it, and it cannot be merged line by line"
 _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
+_DISPLACED = "a file of one side is where the other has a folder, so git renamed the file"
+_DISTINCT = "a file on one side and a link on the other, so git renamed one of them"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
 _HEADS = "you have more than one newest revision: "
@@ -163,6 +165,10 @@ def _kind(kinds: Sequence[str]) -> str:
         return _BINARY
     if any(kind.endswith("/delete") for kind in kinds):
         return _DELETED_BY_TEMPLATE
+    if "file/directory" in kinds:
+        return _DISPLACED
+    if any(kind.startswith("distinct ") for kind in kinds):
+        return _DISTINCT
     if any(kind.startswith("rename/") for kind in kinds):
         return _MOVED_APART
     return _SAME_LINES

@@ -54,6 +54,24 @@ class Repository:
     def head(self) -> str:
         return _loose_head(self) or self.git("rev-parse", "HEAD")
 
+    def switch(self, before: str, after: str) -> None:
+        """Let index and files follow from one tree to another; if anything is in the way, neither.
+
+        It is git's own two-tree merge: sparse patterns, filters and line ends are as configured.
+        """
+        git.call(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
+        unwatched = self._assumed_unchanged()
+        self.git("read-tree", "-m", "-u", before, after)
+        # Git forgets this flag of the files that it writes.
+        if lost := unwatched and unwatched - self._assumed_unchanged():
+            there = lost & git.split_paths(self.git("ls-files", "-z"))
+            paths = "".join(f"{path}\0" for path in sorted(there))
+            self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
+
+    def _assumed_unchanged(self) -> frozenset[str]:
+        listed = git.split_paths(self.git("ls-files", "-v", "-z"))
+        return frozenset(line[2:] for line in listed if line[0].islower())
+
     def differing(self, *sides: str) -> frozenset[str]:
         """The paths that `git diff` finds, between two commits for example."""
         return git.split_paths(self.git("diff", "--name-only", "--no-renames", "-z", *sides))
@@ -109,7 +127,14 @@ def require_clean_index(repository: Repository) -> None:
 def require_clean_paths(repository: Repository, touched: frozenset[str]) -> None:
     """Refuse if changes or files of yours are where an update would write."""
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
-    listed = repository.git("status", *options).split("\0")
+    try:
+        listed = repository.git("status", *options).split("\0")
+    except git.GitError as error:  # a filter that fails, for one
+        raise Refused(
+            "git cannot tell whether your files are as they are committed.",
+            why=error.why,
+            next=("mend that, until git status succeeds; then run the same command again",),
+        ) from error
     names = [line[3:] for line in listed if line]
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
     if blocking:

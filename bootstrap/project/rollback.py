@@ -4,13 +4,13 @@ Nothing is thrown away: where updates began is kept under `BACKUPS`, and what th
 one was undone becomes a commit under `RESCUES`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bootstrap.errors import Refused
-from bootstrap.project import revisions, update_state
-from bootstrap.project.git import HEADSTART_IDENTITY, split_paths
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.project import git, interruption, revisions, snapshot, update_state
+from bootstrap.project.git import HEADSTART_IDENTITY, GitError
 from bootstrap.project.repository import (
     BY_HEADSTART,
     Repository,
@@ -18,6 +18,7 @@ from bootstrap.project.repository import (
     require_clean_paths,
 )
 from bootstrap.project.update_state import Stage, UpdateState
+from bootstrap.system import system_steps
 
 BACKUPS = "refs/headstart/backup"
 RESCUES = "refs/headstart/rescue"
@@ -28,11 +29,20 @@ _STAMP = "%Y%m%d-%H%M%S"
 # -- an update that is underway --------------------------------------------------------------------
 
 
-def abort(repository: Repository) -> str:
-    """Restore every file that the update touched.
+@dataclass(frozen=True)
+class Restored:
+    """An update that was undone before it was finished.
 
-    Returns the ref of a commit with what those files held; empty if that was nothing new.
+    `rescue` is the ref of a commit with what its files held, empty if that was nothing new;
+    `aside` are the new names of what was in the way of its files.
     """
+
+    rescue: str
+    aside: tuple[str, ...]
+
+
+def abort(repository: Repository) -> Restored:
+    """Restore every file that the update touched."""
     state = update_state.require_underway(repository)
     if update_state.stage(repository, state) is Stage.DONE:
         update_state.clear(repository)
@@ -49,42 +59,108 @@ def require_finished(repository: Repository) -> None:
     if state is None:
         return
     stage = update_state.stage(repository, state)
-    if stage is Stage.CONFLICTED or (stage is Stage.BEGUN and _changed_tree(repository, state)):
-        raise Refused(
-            f"The update from {state.before} to {state.after} is not finished.",
+    if stage is Stage.CONFLICTED or (stage is Stage.BEGUN and _is_changed(repository, state)):
+        raise _unfinished(state, stage)
+
+
+def settle(repository: Repository) -> None:
+    """Undo an interrupted update, if nothing but its own changes can be lost by that.
+
+    Only under the lock: without it, the update may be going on in another process.
+    """
+    state = update_state.underway(repository)
+    if state is None:
+        return
+    stage = update_state.stage(repository, state)
+    if stage is Stage.CONFLICTED:
+        raise _unfinished(state, stage)
+    update_state.clear_locks(repository)
+    if stage is Stage.BEGUN and _is_changed(repository, state):
+        if not interruption.is_own_work(repository, state):
+            raise _unfinished(state, stage)
+        undo(repository, state)
+    update_state.clear(repository)
+
+
+def undo(repository: Repository, state: UpdateState) -> tuple[str, ...]:
+    """Put everything back as it was before an update that failed.
+
+    Where that fails, the note of the update stays, and the same can be done again.
+    """
+    try:
+        if repository.head() != state.head:
+            repository.git("update-ref", "-m", "headstart: undo", "HEAD", state.head)
+        before = snapshot.load(repository)
+        aside = before.put_back() if before else ()
+        if update_state.stage(repository, state) is Stage.CONFLICTED:
+            repository.git("cherry-pick", "--quit")
+        if before is None:  # an older Headstart has begun it
+            repository.git("reset", "--merge", state.head)
+    except (OSError, HeadstartError) as error:
+        raise _half_undone(error) from error
+    git.query(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=repository.top)
+    update_state.clear(repository)
+    return aside
+
+
+def restore(repository: Repository, state: UpdateState) -> Restored:
+    """Undo an update on which somebody may have worked; what the files hold now is kept."""
+    update_state.clear_locks(repository)
+    try:
+        rescue = _rescue(repository, state)
+    except (OSError, HeadstartError) as error:
+        if not interruption.is_own_work(repository, state):
+            raise _half_undone(error) from error
+        rescue = ""  # there is nothing of anybody's that would have to be kept
+    aside = undo(repository, state)
+    if not state.undoing:
+        update_state.clear_unverified(repository)
+    return Restored(rescue, aside)
+
+
+def as_it_was(what: str, error: GitError) -> HeadstartError:
+    """What to say of git's failure after an `undo`."""
+    return HeadstartError(
+        f"{what}; everything is as it was before.",
+        why=error.why,
+        next=system_steps(error.why) or ("fix what git reports, then run the same command again",),
+    )
+
+
+def _half_undone(error: OSError | HeadstartError) -> HeadstartError:
+    said = (error.what, *error.why) if isinstance(error, HeadstartError) else (str(error),)
+    return HeadstartError(
+        "The update could not be undone to its end; what is needed for that is kept.",
+        why=said,
+        next=("make room, or give permission, there", "then: headstart update --abort"),
+    )
+
+
+def _unfinished(state: UpdateState, stage: Stage) -> Refused:
+    if state.undoing:
+        return Refused(
+            "Undoing an update was interrupted.",
             next=(
-                "continue: headstart update --continue",
-                "or undo it: headstart update --abort",
+                "go on: headstart update --rollback",
+                "or keep the update: headstart update --abort",
             ),
         )
+    steps = {
+        Stage.CONFLICTED: "continue: headstart update --continue",
+        Stage.BEGUN: "if nothing was edited since, go on: headstart update",
+    }
+    return Refused(
+        f"The update from {state.before} to {state.after} is not finished.",
+        next=(steps[stage], "or undo it: headstart update --abort"),
+    )
 
 
-def clear_interrupted(repository: Repository) -> None:
-    """Clear what an interrupted update left, if `require_finished` accepts it."""
-    if update_state.underway(repository):
-        update_state.clear_locks(repository)
-        update_state.clear(repository)
-
-
-def restore(repository: Repository, state: UpdateState) -> str:
-    """Restore the files of an update; return the ref of what they held, if that was new."""
-    update_state.clear_locks(repository)
-    rescue = _rescue(repository, state)
-    touched = _touched(repository, state)
-    listed = repository.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", state.head)
-    known = split_paths(listed)
-    repository.git("cherry-pick", "--quit")
-    repository.git("reset", "--mixed", "--quiet", state.head)
-    for path in touched - known:
-        _remove(repository.top, path)
-    back = "".join(f"{path}\0" for path in sorted(touched & known))
-    repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=back)
-    update_state.clear(repository)
-    return rescue
-
-
-def _touched(repository: Repository, state: UpdateState) -> frozenset[str]:
-    return frozenset(state.touched) | repository.differing("--cached", state.head)
+def _is_changed(repository: Repository, state: UpdateState) -> bool:
+    """Whether an interrupted update left anything else than was there before."""
+    before = snapshot.load(repository)
+    if before is not None:
+        return bool(before.changed()) or before.index_changed()
+    return bool(repository.differing(state.head))
 
 
 def _rescue(repository: Repository, state: UpdateState) -> str:
@@ -100,26 +176,37 @@ def _rescue(repository: Repository, state: UpdateState) -> str:
 
 
 def _changed_tree(repository: Repository, state: UpdateState) -> str:
-    """The tree with the touched files as they are on disk; empty if nothing changed."""
+    """The tree with the changed files as they are on disk; empty if nothing changed."""
+    before = snapshot.load(repository)
+    changed = before.changed() if before else frozenset(state.touched)
+    changed |= repository.differing("--cached", state.head) - frozenset(state.touched)
+    if not changed:
+        return ""
     index = {"GIT_INDEX_FILE": str(repository.notes / "rescue-index")}
-    places = {path: repository.top / path for path in _touched(repository, state)}
-    files = [path for path, it in places.items() if not it.is_dir() or it.is_symlink()]
     repository.git("read-tree", state.head, environ=index)
-    paths = "".join(f"{path}\0" for path in files)
-    words = ("update-index", "--add", "--remove", "-z", "--stdin")
-    repository.git(*words, environ=index, given=paths)
+    there = sorted(path for path in changed if snapshot.is_there(repository.top, path))
+    gone = "".join(f"0 {'0' * len(state.head)}\t{path}\0" for path in changed - set(there))
+    repository.git("update-index", "-z", "--index-info", environ=index, given=gone)
+    _add(repository, there, index)
     tree = repository.git("write-tree", environ=index)
     (repository.notes / "rescue-index").unlink()
     return "" if tree == repository.git("rev-parse", f"{state.head}^{{tree}}") else tree
 
 
-def _remove(top: Path, path: str) -> None:
-    """Remove a file that the update brought, and the folders that it leaves empty."""
-    (top / path).unlink(missing_ok=True)
-    for folder in (top / path).parents:
-        if folder == top or not folder.is_dir() or any(folder.iterdir()):
-            return
-        folder.rmdir()
+def _add(repository: Repository, paths: Sequence[str], index: Mapping[str, str]) -> None:
+    """Add files to an index; where a filter fails, with the bytes that they have."""
+    words = ("update-index", "--add", "--replace", "-z", "--stdin")
+    try:
+        repository.git(*words, environ=index, given="".join(f"{path}\0" for path in paths))
+    except GitError:
+        for path in paths:
+            it = repository.top / path
+            mode = "120000" if it.is_symlink() else "100644"
+            raw = ("--stdin",) if it.is_symlink() else ("--no-filters", "--", path)
+            given = snapshot.link_target(it) if it.is_symlink() else ""
+            blob = repository.git("hash-object", "-w", *raw, given=given)
+            entry = ("--add", "--replace", "--cacheinfo", f"{mode},{blob},{path}")
+            repository.git("update-index", *entry, environ=index)
 
 
 # -- an update that is done ------------------------------------------------------------------------
@@ -173,7 +260,7 @@ def go_back(repository: Repository) -> Returned:
 
     Every other file stays as it is, whether it is committed or not.
     """
-    require_finished(repository)
+    settle(repository)
     require_clean_index(repository)
     ref = newest(repository)
     if not ref:
@@ -184,14 +271,26 @@ def go_back(repository: Repository) -> Returned:
     gone = repository.differing("--diff-filter=A", ref, "HEAD")
     left = repository.head()
     began = repository.git("rev-parse", ref)
-    state = UpdateState("", "", began, left, backup=ref, touched=tuple(sorted(touched)))
+    tree = repository.git("rev-parse", f"{began}^{{tree}}")
+    listed = tuple(sorted(touched))
+    state = UpdateState("", "", left, "", ref, listed, merged=tree, undoing=True)
+    rescue = f"{RESCUES}/{datetime.now(UTC):{_STAMP}}"
+    snapshot.take(repository, touched)
     update_state.save(repository, state)
-    rescue = restore(repository, state)
-    repository.git("update-ref", rescue, left)  # the same files, as the commits that they were
+    try:
+        repository.switch(left, began)
+        repository.git("update-ref", rescue, left)
+        repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
+    except (Exception, KeyboardInterrupt) as error:
+        undo(repository, state)
+        if isinstance(error, GitError):
+            raise as_it_was("git could not write the files of before", error) from error
+        raise
+    update_state.clear(repository)
     update_state.clear_unverified(repository)
     folder = repository.prefix + revisions.VERSIONS
     undone = tuple(sorted(repository.path(path) for path in gone if path.startswith(folder)))
-    return Returned(repository.head(), rescue, undone)
+    return Returned(began, rescue, undone)
 
 
 def is_alone(repository: Repository, ref: str) -> bool:

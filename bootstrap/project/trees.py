@@ -56,6 +56,7 @@ MERGING = (
 # What `ls-tree -z` prints of a file (mode, type, id), and `ls-files --stage -z` (mode, id, stage).
 _LISTED = re.compile(r"(\d{6}) (?:[a-z]+ )?([0-9a-f]{40,64})(?: \d)?\t([^\0]*)\0")
 _AS_RENDERED = (
+    *git.VERBATIM,
     *("-c", "core.attributesFile=/dev/null"),
     *("-c", "core.fileMode=true"),
     *("-c", "core.symlinks=true"),

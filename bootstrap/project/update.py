@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from bootstrap.errors import Refused, UsageError
+from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.project import (
     answers_file,
     apply,
@@ -22,11 +22,13 @@ from bootstrap.project import (
     relock,
     rollback,
     template,
+    update_state,
 )
 from bootstrap.project.answers import Answer, Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.answers_file import AnswersFile
 from bootstrap.project.attention import Attention, SettingsChange
 from bootstrap.project.changelog import Section
+from bootstrap.project.commits import CommitOptions
 from bootstrap.project.diffs import Diffs
 from bootstrap.project.evidence import Doubt
 from bootstrap.project.merge import Proposal, Renders, propose
@@ -38,6 +40,7 @@ from bootstrap.project.repository import (
     locked,
     open_repository,
     require_clean_index,
+    require_idle,
 )
 from bootstrap.project.revisions import VERSIONS
 from bootstrap.project.tables import TableRules, arranged_tables
@@ -122,22 +125,36 @@ class PreparedUpdate:
 
 @dataclass(frozen=True)
 class AppliedUpdate:
-    """An applied update: its commit (empty while conflicts are open), and its backup."""
+    """An applied update: its commit (empty while conflicts are open), and its backup.
+
+    `how` says how the commit was made, where that is worth knowing.
+    """
 
     prepared: PreparedUpdate
     commit: str = ""
     backup: str = ""
+    how: str = ""
 
     @property
     def update(self) -> Update:
         return self.prepared.update
 
 
-def open_project(path: Path) -> Project:
-    """Open the project at `path`, if it can be updated."""
+def open_project(path: Path, *, to_update: bool = False) -> Project:
+    """Open the project at `path`, if it can be updated.
+
+    To update it, what is left of an interrupted update is undone first.
+    """
     repository = open_repository(path)
+    if to_update and update_state.underway(repository):
+        with locked(repository):
+            rollback.settle(repository)
     rollback.require_finished(repository)
-    return Project(path, repository, answers_file.load(repository))
+    try:
+        return Project(path, repository, answers_file.load(repository))
+    except HeadstartError:
+        require_idle(repository)  # which explains the conflicts in it, for one
+        raise
 
 
 # -- targets ---------------------------------------------------------------------------------------
@@ -239,19 +256,18 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
 
 
 @contextmanager
-def apply_update(project: Project, to: Target) -> Iterator[AppliedUpdate]:
+def apply_update(project: Project, to: Target, options: CommitOptions) -> Iterator[AppliedUpdate]:
     """Apply an update: one commit, or conflicts to resolve.
 
     Its diffs can be read, and nobody else updates the project, as long as the context is open.
     """
     repository = project.repository
     with locked(repository):
-        rollback.require_finished(repository)
-        rollback.clear_interrupted(repository)
+        rollback.settle(repository)
         relock.finish(repository)
         require_clean_index(repository)
         with prepare(project, to, ask=True) as prepared:
-            yield _applied(prepared)
+            yield _applied(prepared, options)
 
 
 def _with_tables(
@@ -283,13 +299,15 @@ def _doubted(doubt: Doubt) -> Refused:
     )
 
 
-def _applied(prepared: PreparedUpdate) -> AppliedUpdate:
-    update, repository = prepared.update, prepared.scratch.repository
+def _applied(prepared: PreparedUpdate, options: CommitOptions) -> AppliedUpdate:
+    update = prepared.update
     if update.proposal.empty:
         return AppliedUpdate(prepared)
-    begun = apply.apply(prepared.scratch, update.proposal, update.before, update.after)
-    commit = "" if update.proposal.conflicts else repository.head()
-    return AppliedUpdate(prepared, commit, begun.backup)
+    begun, made = apply.apply(
+        prepared.scratch, update.proposal, update.before, update.after, options
+    )
+    said = made.sentence(options) if made else ""
+    return AppliedUpdate(prepared, made.id if made else "", begun.backup, said)
 
 
 def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:

@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import Refused
-from bootstrap.files import write_atomically
-from bootstrap.project import git
+from bootstrap.files import text_of, write_atomically
+from bootstrap.project import git, snapshot
 from bootstrap.project.repository import Repository
 
 UPDATE_REF = "refs/headstart/update"  # keeps the update's commits from git's clean-up
@@ -32,7 +32,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class UpdateState:
-    """An update that began: from where, to what, and the files it may have touched."""
+    """An update that began: from where, to what, and the files it may have touched.
+
+    `merged` is the tree that it writes. `undoing` is of a rollback, from the update at `head`.
+    """
 
     before: str
     after: str
@@ -40,6 +43,9 @@ class UpdateState:
     theirs: str
     backup: str
     touched: tuple[str, ...]
+    merged: str = ""
+    signed: bool = True
+    undoing: bool = False
 
 
 def underway(repository: Repository) -> UpdateState | None:
@@ -57,7 +63,7 @@ def require_underway(repository: Repository) -> UpdateState:
 
 def stage(repository: Repository, state: UpdateState) -> Stage:
     """Ask git how far an update has come."""
-    if (repository.git_dir / "CHERRY_PICK_HEAD").exists():
+    if state.theirs and text_of(repository.git_dir / "CHERRY_PICK_HEAD").strip() == state.theirs:
         return Stage.CONFLICTED
     return Stage.BEGUN if repository.head() == state.head else Stage.DONE
 
@@ -68,9 +74,10 @@ def save(repository: Repository, state: UpdateState) -> None:
 
 
 def clear(repository: Repository) -> None:
-    """Note that no update is underway."""
+    """Note that no update is underway, and what was before it is no longer needed."""
     (repository.notes / _UNDERWAY).unlink(missing_ok=True)
-    repository.git("update-ref", "-d", UPDATE_REF)
+    snapshot.discard(repository)
+    git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
 
 
 def save_unverified(repository: Repository, state: UpdateState) -> None:

@@ -16,9 +16,11 @@ from bootstrap.show.verification import attention_document, attention_pairs, imp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bootstrap.project.commits import CommitOptions, MadeCommit
     from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
+    from bootstrap.project.rollback import Restored
     from bootstrap.project.update import AppliedUpdate, Update
     from bootstrap.show.items import Item
 
@@ -89,17 +91,20 @@ def difference(path: str, diff: str) -> Report:
     return Report([item], {"path": path, "diff": diff})
 
 
-def continued(commit: str) -> Report:
+def continued(made: MadeCommit, options: CommitOptions) -> Report:
     """An update whose conflicts are resolved."""
-    return Report([f"The update is commit {commit[:10]}."], {"commit": commit})
+    lines = [f"The update is commit {made.id[:10]}.", made.sentence(options)]
+    return Report([line for line in lines if line], {"commit": made.id})
 
 
-def aborted(rescue: str, head: str) -> Report:
+def aborted(restored: Restored, head: str) -> Report:
     """An update that was undone before it was finished."""
     lines = [f"Everything is as it was, at {head[:10]}."]
-    if rescue:
-        lines.append(f"What the files contained is kept: git diff HEAD {rescue}")
-    return Report(lines, {"head": head, "rescue": rescue})
+    if restored.rescue:
+        lines.append(f"What the files contained is kept: git diff HEAD {restored.rescue}")
+    lines += [f"Something of yours was in the way, and is now {each}" for each in restored.aside]
+    document = {"head": head, "rescue": restored.rescue, "aside": list(restored.aside)}
+    return Report(lines, document)
 
 
 def pairs(update: Update) -> Iterator[Pair]:
@@ -208,6 +213,7 @@ def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:
     if not applied.update.proposal.conflicts:
         commit = applied.commit[:10]
         yield f"The update is commit {commit}; the state before it is kept as {applied.backup}."
+        yield from filter(None, (applied.how,))
         return
     rows = [_row(each, repository) for each in applied.update.proposal.conflicts]
     yield PipeOnly(("Resolve the conflicts:", *(f"  {row.path}: {row.advice}" for row in rows)))

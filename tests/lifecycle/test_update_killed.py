@@ -71,17 +71,38 @@ def test_killed_anywhere_it_is_old_or_new_or_can_be_taken_back(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [0.001, 0.003, 0.006, 0.01, 0.02])
-def test_killed_inside_the_cherry_pick(
-    package: Package, shop: Path, tmp_path: Path, delay: float
+@pytest.mark.parametrize("inside", [" read-tree -m -u ", " commit --quiet "])
+@pytest.mark.parametrize("delay", [0.001, 0.003, 0.006, 0.01])
+def test_killed_where_it_writes_the_same_command_goes_on(
+    package: Package, shop: Path, tmp_path: Path, delay: float, inside: str
 ) -> None:
-    old, head = state(shop), git("rev-parse", "HEAD", cwd=shop)
+    head = git("rev-parse", "HEAD", cwd=shop)
     ran = counted(package, shop, tmp_path)
     new = state(shop)
     git("reset", "--hard", "--quiet", head, cwd=shop)
-    (at,) = (number for number, line in enumerate(ran, 1) if "cherry-pick" in line)
+    (at,) = (number for number, line in enumerate(ran, 1) if inside in line)
     killed(package, shop, tmp_path, at, inside=delay)
-    old_or_new(package, shop, old, new)
+    package.told("update", cwd=shop)
+    assert state(shop) == new
+    assert package.told("status", cwd=shop)["update_available"] is False
+
+
+@pytest.mark.slow
+def test_what_was_edited_after_a_kill_is_never_put_back_unasked(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    head, old = git("rev-parse", "HEAD", cwd=shop), state(shop)
+    ran = counted(package, shop, tmp_path)
+    git("reset", "--hard", "--quiet", head, cwd=shop)
+    (at,) = (number for number, line in enumerate(ran, 1) if " commit --quiet " in line)
+    killed(package, shop, tmp_path, at)
+    write(shop / "a.txt", "written since\n")
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    assert "headstart update --abort" in run.stderr
+    rescue = package.told("update", "--abort", cwd=shop)["rescue"]
+    assert git("show", f"{rescue}:a.txt", cwd=shop) == "written since"
+    assert state(shop) == old
 
 
 @pytest.mark.slow

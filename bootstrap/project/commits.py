@@ -1,0 +1,144 @@
+"""Commits as the user's own git makes them: signed, and with the hooks that are configured."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.errors import HeadstartError
+from bootstrap.project import git
+from bootstrap.project.repository import Repository
+
+_SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
+_HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+_LINES = 20  # of what a hook has printed
+
+
+@dataclass(frozen=True)
+class CommitOptions:
+    """What to leave out of a commit although it is configured."""
+
+    sign: bool = True
+    hooks: bool = True
+
+
+@dataclass(frozen=True)
+class MadeCommit:
+    """A commit, whether it is signed, the hooks that ran, and the files that they changed."""
+
+    id: str
+    signed: bool
+    hooks: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+
+    def sentence(self, options: CommitOptions) -> str:
+        """What is worth knowing about how it was made, in one line; often nothing."""
+        ran = [f"ran {', '.join(self.hooks)}"] if self.hooks else []
+        changed = [f"which changed {', '.join(self.changed)}"] if self.changed else []
+        parts = [
+            *(["signed"] if self.signed else []),
+            *([] if options.sign else ["not signed (--no-sign)"]),
+            *ran,
+            *changed,
+            *([] if options.hooks else ["no hooks (--no-hooks)"]),
+        ]
+        return f"The commit: {', '.join(parts)}." if parts else ""
+
+
+class HookFailed(HeadstartError):
+    """A hook, or the program that signs, refused the commit."""
+
+
+def commit(
+    repository: Repository, options: CommitOptions, *words: str, message: str = "", expected: str
+) -> MadeCommit:
+    """Commit what is staged, of which `expected` is the tree."""
+    log = repository.notes / "commit.log"
+    log.unlink(missing_ok=True)
+    hooks = () if options.hooks else git.NO_HOOKS
+    sign = () if options.sign else ("--no-gpg-sign",)
+    command = ("commit", "--quiet", "--allow-empty", *sign, *words)
+    done = git.call(
+        *(*git.CONFIGURED, *hooks, "-c", "core.editor=true", *command),
+        cwd=repository.top,
+        environ={"GIT_TRACE2_EVENT": str(log)},
+        given=message,
+    )
+    started = _children(log)
+    log.unlink(missing_ok=True)
+    if done.code != 0:
+        raise _refusal(started, done)
+    return _made(repository, started, expected)
+
+
+def is_signing(folder: Path) -> bool:
+    """Whether commits are signed here by configuration."""
+    return git.query("config", "--type=bool", "commit.gpgSign", cwd=folder) == "true"
+
+
+def sign_option(folder: Path, options: CommitOptions) -> str:
+    """For `commit-tree`, which does not look at the configuration."""
+    return "-S" if options.sign and is_signing(folder) else "--no-gpg-sign"
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A process of git's: the hook that it was, if it was one, and its exit code."""
+
+    hook: str
+    argv: tuple[str, ...]
+    code: int | None
+
+
+def _children(log: Path) -> tuple[_Child, ...]:
+    """What git itself started, as it says in its trace (api-trace2)."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    events = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    own = [each for each in events if "/" not in str(each.get("sid"))]
+    ended = {each["child_id"]: each["code"] for each in own if each.get("event") == "child_exit"}
+    return tuple(
+        _Child(each.get("hook_name", ""), tuple(each["argv"]), ended.get(each["child_id"]))
+        for each in own
+        if each.get("event") == "child_start"
+    )
+
+
+def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
+    said = done.errors[-_LINES:]
+    failed = next((each for each in started if each.code), None)
+    if failed and failed.hook:
+        return HookFailed(
+            f"The hook {failed.hook} refused the commit (exit code {failed.code}).",
+            why=said,
+            next=(
+                "fix what it reports, then run the same command again",
+                "or add --no-hooks to it",
+            ),
+        )
+    if any("sign" in line for line in said):
+        return HookFailed(
+            "The commit could not be signed.",
+            why=said,
+            next=(
+                "fix what git reports, then run the same command again",
+                "or add --no-sign to it",
+            ),
+        )
+    return git.GitError("git could not commit.", why=said)
+
+
+def _made(repository: Repository, started: Iterable[_Child], expected: str) -> MadeCommit:
+    new = repository.head()
+    head = repository.git("cat-file", "commit", new).partition("\n\n")[0].splitlines()
+    tree = head[0].removeprefix("tree ")
+    changed = repository.differing(expected, tree) if tree != expected else frozenset[str]()
+    ran = dict.fromkeys(each.hook for each in started if each.hook and each.code is not None)
+    return MadeCommit(
+        new,
+        any(line.startswith(_SIGNATURES) for line in head),
+        tuple(name for name in ran if name in _HOOKS),
+        tuple(sorted(map(repository.path, changed))),
+    )

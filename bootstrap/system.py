@@ -1,0 +1,67 @@
+"""What this machine refuses: a full disk, a file that may not be read, whatever we were doing."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootstrap.errors import HeadstartError
+from bootstrap.state import state_dir
+
+_LITTLE = 4 << 20  # bytes; less is left where a disk has just been too full for something
+_ROOM = "make room there, then run the same command again"
+_PERMISSION = "give permission there, then run the same command again"
+_WRITABLE = "make it writable, then run the same command again"
+_OF_SYSTEM = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), ("A disk is full.", _ROOM)),
+    errno.EROFS: ("Something that has to be written is on a read-only file system.", _WRITABLE),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM),
+        ("This user may not read or write something that Headstart needs.", _PERMISSION),
+    ),
+}
+_OTHER = (
+    "This machine could not read or write something that Headstart needs.",
+    "fix that, then run the same command again",
+)
+_AS_SAID = {
+    "No space left": _ROOM,
+    "Out of diskspace": _ROOM,
+    "Disk quota exceeded": _ROOM,
+    "File too large": _ROOM,
+    "Read-only file system": _WRITABLE,
+    "Permission denied": _PERMISSION,
+    "insufficient permission": _PERMISSION,
+    "Operation not permitted": _PERMISSION,
+}
+
+
+def of_system(error: OSError) -> HeadstartError:
+    """An error of the system in the form that people can act on: it names the place."""
+    what, step = _OF_SYSTEM.get(error.errno or 0, _OTHER)
+    place = error.filename2 or error.filename
+    where = f"{place}: " if place else ""
+    return HeadstartError(
+        what,
+        why=(f"{where}{error.strerror or error}", *(_full() if step == _ROOM else ())),
+        next=(step, "with --debug it shows what it was doing"),
+    )
+
+
+def system_steps(said: tuple[str, ...]) -> tuple[str, ...]:
+    """What to do where a program says that a disk is full, or that it may not write."""
+    text = "\n".join(said)
+    found = dict.fromkeys(step for sign, step in _AS_SAID.items() if sign in text)
+    return (*(_full() if _ROOM in found else ()), *found)
+
+
+def _full() -> Iterator[str]:
+    """The places for which there is little room; what was begun there may be gone again."""
+    places = {"HEADSTART_STATE_DIR": state_dir(), "TMPDIR": Path(tempfile.gettempdir())}
+    for name, folder in {**places, "this folder": Path.cwd()}.items():
+        there = next((each for each in (folder, *folder.parents) if os.access(each, os.F_OK)), None)
+        free = shutil.disk_usage(there).free if there else _LITTLE
+        if free < _LITTLE:
+            yield f"little room in {folder} ({name}): {free >> 10} KiB"
