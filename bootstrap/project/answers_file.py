@@ -182,18 +182,20 @@ def require_unedited(
 def _trusted(repository: Repository) -> tuple[str, AnswersFile | None]:
     """The last commit that changed the answers and is Headstart's, and what they were in it.
 
-    That is the last update, and before the first one the commit that made the project.
+    That is the last update, and before the first one the commit that made the project. None where
+    nobody has changed them since.
     """
     name = repository.prefix + ANSWERS
     logged = repository.git("log", f"--format=%H {BY_HEADSTART}", "--", name).splitlines()
     lines = [line.partition(" ") for line in logged]
-    commits = [commit for commit, _, by_headstart in lines if by_headstart.strip()]
-    commit = next(iter(commits), lines[-1][0] if lines else "")
+    trusted = [number for number, line in enumerate(lines) if line[2].strip()]
+    number = next(iter(trusted), len(lines) - 1)
+    if number <= 0:
+        return "", None
+    commit = lines[number][0]
     shown = git.call("show", f"{commit}:{name}", cwd=repository.top)
-    if shown.code != 0:
-        return commit, None
     try:
-        return commit, parse(shown.out)
+        return commit, parse(shown.out) if shown.code == 0 else None
     except Refused:
         return commit, None
 

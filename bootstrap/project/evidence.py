@@ -7,23 +7,23 @@ file that was moved is still evidence.
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import bootstrap
 from bootstrap import files, state
-from bootstrap.project import git, releases
+from bootstrap.project import releases
 from bootstrap.project.releases import Release
+from bootstrap.project.template import CONTENT
 from bootstrap.project.trees import ScratchRepository, Tree
 
 # Fewer files than that may have been taken over by hand from another release.
 ENOUGH, MUCH_MORE = 3, 3
 _CACHE = "contents"
 _SUFFIX = ".jinja"
-_FOLDER = "template/"
+_FOLDER = f"{CONTENT}/"
 
 # The names of the contents that a release has, by version, in order of the releases.
 Contents = Mapping[str, frozenset[str]]
@@ -114,20 +114,13 @@ def _key(known: tuple[Release, ...]) -> str:
 def _listed(known: tuple[Release, ...], bundle: Path) -> Contents:
     if not known:
         return {}
-    with _unbundled(bundle) as repository:
-        return {release.tag: _names(repository, release.commit) for release in known}
-
-
-def _names(repository: Path, commit: str) -> frozenset[str]:
-    words = ("ls-tree", "-r", "-z", "--format=%(objectname) %(path)", commit, _FOLDER)
-    listed = git.split_paths(git.run(*words, cwd=repository))
-    return frozenset(each.partition(" ")[0] for each in listed if not each.endswith(_SUFFIX))
-
-
-@contextmanager
-def _unbundled(bundle: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="headstart-bundle-") as folder:
-        repository = Path(folder)
-        git.run("init", "--quiet", "--bare", "--template=", ".", cwd=repository)
-        git.run("fetch", "--quiet", str(bundle), "refs/tags/*:refs/tags/*", cwd=repository)
-        yield repository
+    with releases.reader(releases.repository(bundle)) as objects:
+        listed = {release.tag: objects.files(release.commit) for release in known}
+    return {
+        version: frozenset(
+            each.blob
+            for path, each in files.items()
+            if path.startswith(_FOLDER) and not path.endswith(_SUFFIX)
+        )
+        for version, files in listed.items()
+    }
