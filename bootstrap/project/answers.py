@@ -158,9 +158,12 @@ class Expressions:
         # The filters Copier always loads.
         extensions = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
         self._environment = SandboxedEnvironment(extensions=extensions, **given)
+        self._usual = not any(name.endswith(("_string", "_prefix")) for name in options)
         self._compiled: dict[str, Template] = {}
 
     def render(self, text: str, context: Mapping[str, Value]) -> str:
+        if self._usual and "{" not in text and not text.endswith("\n"):
+            return text  # nothing in it is Jinja's
         try:
             if text not in self._compiled:
                 self._compiled[text] = self._environment.from_string(text)

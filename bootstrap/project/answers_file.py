@@ -16,9 +16,9 @@ from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, re
 from bootstrap.project.questions import Questionnaire, Value
 from bootstrap.project.repository import BY_HEADSTART, Repository
 from bootstrap.project.trees import ScratchRepository, Tree
+from bootstrap.publisher import FORMER_SOURCES, SOURCE
 
 ANSWERS = ".copier-answers.yml"
-SOURCE = "gh:headstart-dev/headstart"
 _MARKERS = ("<<<<<<<", ">>>>>>>")
 _PUT_BACK = f"put it back as it was: git log -p -- {ANSWERS}"
 _LINK = "find it by the files, and record it: headstart link"
@@ -104,25 +104,22 @@ def parse(text: str) -> AnswersFile:
         raise _unusable(" ".join(str(error).split())) from error
     if not isinstance(content, dict) or not isinstance(content.get("_commit"), str):
         raise _unusable("it does not say which template the project came from", next=_LINK)
-    if not _is_headstart(content.get("_src_path")):
-        raise _elsewhere(content.get("_src_path"))
+    source = str(content.get("_src_path"))
+    if not is_headstart(source):
+        raise _elsewhere(source)
     answers = {name: value for name, value in content.items() if not name.startswith("_")}
     return AnswersFile(content["_commit"], answers)
 
 
-def _is_headstart(source: object) -> bool:
+def is_headstart(source: str) -> bool:
     """Whether a source is Headstart's template, however its address is written."""
-    place = SOURCE.removeprefix("gh:")
-    written = str(source).removeprefix("git+").removesuffix("/").removesuffix(".git")
-    return written in {
-        SOURCE,
-        f"https://github.com/{place}",
-        f"ssh://git@github.com/{place}",
-        f"git@github.com:{place}",
-    }
+    written = source.removeprefix("git+").removesuffix("/").removesuffix(".git")
+    places = [each.removeprefix("gh:") for each in (SOURCE, *FORMER_SOURCES)]
+    hosted = ("gh:", "https://github.com/", "ssh://git@github.com/", "git@github.com:")
+    return written in {f"{host}{place}" for place in places for host in hosted}
 
 
-def _elsewhere(source: object) -> Refused:
+def _elsewhere(source: str) -> Refused:
     return Refused(
         f"The project was generated from another template: {source}",
         why=(

@@ -26,9 +26,10 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from bootstrap import versions
 from bootstrap.project.answers import Answers
-from bootstrap.project.answers_file import ANSWERS, SOURCE
+from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.objects import Tree, TreeEntry
 from bootstrap.project.questions import Value
+from bootstrap.publisher import SOURCE
 
 COPIER = (9, 19)  # what is done here is what this one does
 
