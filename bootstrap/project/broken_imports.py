@@ -47,12 +47,12 @@ class Breaks(NamedTuple):
 
 def breaks(scratch: ScratchRepository, merge: Merge) -> Breaks:
     """Find the broken imports. Of a project without changes of its own, no file is read."""
-    paths = _suspects(scratch, merge)
+    paths = suspects(scratch, merge)
     if not paths:
         return Breaks((), ())
-    found = _search(scratch, merge, frozenset()).breaks(paths)
+    found = search(scratch, merge).breaks(paths)
     if found.new or found.old:  # what git does not keep may be there: generated modules, for one
-        return _search(scratch, merge, _untracked(scratch)).breaks(paths)
+        return search(scratch, merge, _untracked(scratch)).breaks(paths)
     return found
 
 
@@ -66,13 +66,17 @@ def _untracked(scratch: ScratchRepository) -> frozenset[str]:
     )
 
 
-def _search(scratch: ScratchRepository, merge: Merge, unknown: frozenset[str]) -> "_Search":
+def search(
+    scratch: ScratchRepository, merge: Merge, unknown: frozenset[str] = frozenset()
+) -> "ImportSearch":
     trees = (merge.merged, merge.ours, merge.theirs)
-    return _Search(merge, *(_modules(scratch, tree, unknown) for tree in trees))
+    return ImportSearch(merge, *(_modules(scratch, tree, unknown) for tree in trees))
 
 
 @dataclass(frozen=True)
-class _Search:
+class ImportSearch:
+    """The three sides of a merge, to resolve imports in."""
+
     merge: Merge
     merged: Modules
     ours: Modules
@@ -127,20 +131,20 @@ class _Search:
         return "it is in no file of the project"
 
 
-def _suspects(scratch: ScratchRepository, merge: Merge) -> set[str]:
+def suspects(scratch: ScratchRepository, merge: Merge) -> set[str]:
     """The files whose imports have to be resolved.
 
     One that is as on a side imports what is there on that side, so that it can only be broken where
     it names a module that is not as it was there.
     """
-    found = {path: e for path, e in merge.merged.items() if path.endswith(SUFFIX) and e.is_plain}
+    files = {path: e for path, e in merge.merged.items() if path.endswith(SUFFIX) and e.is_plain}
     sides = [(side, _changed(side, merge.merged)) for side in (merge.theirs, merge.ours)]
-    suspects = set()
-    for path, entry in found.items():
+    found = set()
+    for path, entry in files.items():
         changed = next((changed for side, changed in sides if side.get(path) == entry), None)
-        if changed is None or (changed and _names_one(scratch, found, path, changed)):
-            suspects.add(path)
-    return suspects
+        if changed is None or (changed and _names_one(scratch, files, path, changed)):
+            found.add(path)
+    return found
 
 
 def _changed(side: Tree, merged: Tree) -> frozenset[str]:

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bootstrap.project.masks import Kept
@@ -65,6 +65,23 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
     files += [_kept(path, why) for path, why in sides.kept.items() if path not in seen]
     files += _unexplained(sides, {each.path for each in files})
     return tuple(sorted(files, key=lambda each: each.path))
+
+
+def with_notes(
+    files: Sequence[FileOutcome], notes: Mapping[str, Sequence[str]]
+) -> tuple[FileOutcome, ...]:
+    """The outcomes, and what was rewritten in files, by path: also in those that are only yours."""
+    known = {each.path for each in files}
+    noted = [
+        replace(each, reason=", ".join(filter(None, (each.reason, *notes.get(each.path, ())))))
+        for each in files
+    ]
+    noted += [
+        FileOutcome(path, "", "", Outcome.UPDATED, ", ".join(reasons))
+        for path, reasons in notes.items()
+        if path not in known
+    ]
+    return tuple(sorted(noted, key=lambda each: each.path))
 
 
 def advice(each: FileOutcome, path: str) -> str:

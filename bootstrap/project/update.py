@@ -14,6 +14,7 @@ from bootstrap.project import (
     asking,
     attention,
     changelog,
+    codemods,
     diffs,
     evidence,
     masks,
@@ -238,7 +239,8 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
         theirs = rendered(scratch, to.template, answers)
         base, theirs = _with_tables(scratch, base, theirs, to.tables)
         seeded = masks.seeded_once(scratch, to.template, {**base, **theirs})
-        proposal = propose(scratch, Renders(base, theirs, seeded), to.message)
+        due = codemods.codemods_between(recorded.version, to.template.version)
+        proposal = propose(scratch, Renders(base, theirs, seeded, due), to.message)
         update = Update(
             before=recorded.version,
             after=to.template.version,
