@@ -119,7 +119,11 @@ _INVALID = "merged, it would not be valid: "
 
 def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[FileOutcome]:
     path = mine.new if mine and mine.kind == "R" else change.new
-    template, yours = _WORDS[change.kind], _WORDS[mine.kind] if mine else ""
+    both_added = change.kind == "A" and any(
+        each.kind == "A" and each.new == path for each in sides.yours
+    )
+    yours = _WORDS["A"] if both_added else _WORDS[mine.kind] if mine else ""
+    template = _WORDS[change.kind]
     for conflicted in dict.fromkeys((path, change.new, change.old)):
         if conflicted in sides.conflicts:
             reason = _reason(conflicted, change, sides)

@@ -169,17 +169,20 @@ class _Modules(_Renaming):
         self, original_node: cst.Name, updated_node: cst.Name
     ) -> cst.BaseExpression:
         """`old` where that is a package at the top, after `import old`."""
-        means = original_node.value == self.old and self.old in self.meanings(original_node)
-        return _dotted(self.new) if means else updated_node
+        return self.expression(original_node, original_node.value) or updated_node
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:  # noqa: N802
+        return not _chain(node)
 
     def leave_Attribute(  # noqa: N802
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.BaseExpression:
-        """`old` in an expression, written out after `import old`."""
-        dotted = get_full_name_for_node(original_node) or ""
-        if dotted == self.old and dotted in self.meanings(original_node):
-            return _dotted(self.new)
-        return updated_node
+        """`old.name`, written out after `import old`."""
+        return self.expression(original_node, _chain(original_node)) or updated_node
+
+    def expression(self, node: cst.CSTNode, dotted: str) -> cst.BaseExpression | None:
+        new = self.renamed(dotted)
+        return _dotted(new) if new and dotted in self.meanings(node) else None
 
     def leave_Call(  # noqa: N802
         self, original_node: cst.Call, updated_node: cst.Call
@@ -301,6 +304,14 @@ class _Arguments(_Renaming):
 def _dotted(name: str) -> cst.Name | cst.Attribute:
     above, _, last = name.rpartition(".")
     return cst.Attribute(_dotted(above), cst.Name(last)) if above else cst.Name(last)
+
+
+def _chain(node: cst.BaseExpression) -> str:
+    """The names of `a.b.c`; empty if there is anything else in it."""
+    if isinstance(node, cst.Name):
+        return node.value
+    above = _chain(node.value) if isinstance(node, cst.Attribute) else ""
+    return f"{above}.{node.attr.value}" if above and isinstance(node, cst.Attribute) else ""
 
 
 def _alias(alias: cst.ImportAlias, name: str, *, keep: bool = True) -> cst.ImportAlias:

@@ -20,6 +20,7 @@ from bootstrap.project.repository import Repository, locked
 from bootstrap.project.trees import scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
+MADE = ("make check", "make test")
 PINS = "pins"  # the check that this machine can be brought to them
 _TAIL = 20
 
@@ -58,6 +59,16 @@ class Verdict:
     @property
     def open(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.ending is CheckEnding.OPEN)
+
+    @property
+    def passed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.ending is CheckEnding.PASSED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it passed, and the project's own checks and tests were among it."""
+        names = {check.name for check in self.passed}
+        return len(self.passed) == len(self.checks) and {*MADE} <= names
 
     @property
     def outcome(self) -> str:

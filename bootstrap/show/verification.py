@@ -101,12 +101,14 @@ def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
     elif verdict.failed:
         yield f"Verification failed: {', '.join(check.name for check in verdict.failed)}."
         yield "When that is fixed: headstart update --verify"
-    elif not verdict.open:
+    elif verdict.whole:
         yield "Verified."
     else:
+        yield f"Verified: {', '.join(check.name for check in verdict.passed) or 'nothing'}."
         for check in verdict.open:
-            if check.next:
-                yield f"Not verified, {check.name}: {check.next}"
+            yield f"Not verified, {check.name}: {check.next or check.told}"
+        if not any(check.name.startswith("make ") for check in verdict.checks):
+            yield "Not verified, make check, make test: no toolchain.yml says with which tools"
     if backup:
         yield "To undo the update: headstart update --rollback"
 

@@ -122,3 +122,15 @@ def test_a_merge_in_a_folder_of_a_repository_is_resolved_by_the_project(
     package.release("2.0.0", {"app/new.py": "import app.sample.models\n"})
     found, _ = both(package, shop)
     assert [each[:3] for each in found] == [("app/new.py", 1, "app.sample.models")]
+
+
+def test_what_both_added_shows_what_you_did(package: Package, shop: Path) -> None:
+    write(shop / "app/new.py", "mine = 1\n")
+    commit(shop)
+    package.release("2.0.0", {"app/new.py": "theirs = 1\n"})
+    (each,) = [
+        each
+        for each in package.told("update", "--preview", cwd=shop, code=1)["files"]
+        if each["outcome"] == "conflict"
+    ]
+    assert (each["template"], each["yours"], each["reason"]) == ("new", "new", "both added it")

@@ -23,6 +23,7 @@ from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_broken_imports import ONE, TEXT, both
 from tests.project.conftest import git
 
+MAIN = str(ONE["app/main.py"])
 MOVED = ModuleRename("app.core.text", "app.web.words")
 NEAR = ModuleRename("app.core.text", "app.core.words")
 NAME = NameRename("app.core.text", "plain", "simple")
@@ -191,7 +192,7 @@ def shop(package: Package, tmp_path: Path) -> Path:
 
 def test_the_template_s_imports_follow_your_rename(package: Package, shop: Path) -> None:
     git("mv", "app/core/text.py", "app/core/words.py", cwd=shop)
-    write(shop / "app/main.py", str(ONE["app/main.py"]).replace("core.text", "core.words"))
+    write(shop / "app/main.py", MAIN.replace("core.text", "core.words"))
     commit(shop)
     new = '"""New."""\n\nfrom app.core.text import loud  # loudly\n\nloud()\n'
     package.release("2.0.0", {"app/new.py": new})
@@ -213,13 +214,13 @@ def test_your_imports_follow_the_template_s_rename(package: Package, shop: Path)
     write(shop / "app/mine.py", mine)
     write(
         shop / "app/main.py",
-        f"{ONE['app/main.py']}\n\ndef more():\n    from app.core import text\n",
+        f"{MAIN}\n\ndef more():\n    from app.core import text\n",
     )
     commit(shop)
     files = {"app/core/text.py": None, "app/core/words.py": TEXT}
     package.release(
         "2.0.0",
-        {**files, "app/main.py": str(ONE["app/main.py"]).replace("core.text", "core.words")},
+        {**files, "app/main.py": MAIN.replace("core.text", "core.words")},
     )
     told = package.told("update", "--preview", cwd=shop)
     reasons = {each["path"]: each["reason"] for each in told["files"]}
@@ -243,7 +244,7 @@ def test_a_release_s_codemods_run_on_your_files_alone(package: Package, shop: Pa
     )
     simple = {
         "app/core/text.py": TEXT.replace("def plain", "def simple"),
-        "app/main.py": str(ONE["app/main.py"]).replace("plain", "simple"),
+        "app/main.py": MAIN.replace("plain", "simple"),
     }
     package.release("2.0.0", simple)
     told = package.told("update", cwd=shop)
