@@ -50,11 +50,15 @@ def of_system(error: OSError) -> HeadstartError:
     )
 
 
-def system_steps(said: tuple[str, ...]) -> tuple[str, ...]:
-    """What to do where a program says that a disk is full, or that it may not write."""
+def system_steps(said: tuple[str, ...], otherwise: str = "") -> tuple[str, ...]:
+    """What to do where a program says that a disk is full, or that it may not write.
+
+    If it says neither, but failed `otherwise`, there may still be a disk with little room.
+    """
     text = "\n".join(said)
     found = dict.fromkeys(step for sign, step in _AS_SAID.items() if sign in text)
-    return (*(_full() if _ROOM in found else ()), *found)
+    places = tuple(_full()) if _ROOM in found or (otherwise and not found) else ()
+    return (*places, *(found or ([_ROOM] if places else filter(None, [otherwise]))))
 
 
 def _full() -> Iterator[str]:

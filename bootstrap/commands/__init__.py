@@ -29,6 +29,9 @@ HtmlOption = Annotated[
         show_default=False,
     ),
 ]
+NoSign = Annotated[
+    bool, typer.Option("--no-sign", help="Do not sign the commits, though git is told to.")
+]
 ToOption = Annotated[
     str | None, typer.Option(metavar="TAG", help="Release to update to (default: newest).")
 ]

@@ -2,12 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import ReportCommand, ToOption
+from bootstrap.commands import NoSign, ReportCommand, ToOption
+from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ The branch has one commit on top of what is checked out: the one that `headstart
 Where both sides changed the same lines no branch is made: run `headstart update` in that project to
 resolve its conflicts. An existing branch is never moved. Interrupted or failed, the same command
 continues; finished projects are not done again. Updates are not verified here: after merging a
-branch, run `headstart update --verify`.
+branch, run `headstart update --verify`. The commits are signed as git is configured; its hooks for
+commits do not run, for there is no work tree (pre-push does). A push is never forced, and a branch
+with an open request gets no second one.
 
 {_FOUND}
 
@@ -78,6 +82,8 @@ Examples:
   headstart fleet update ~/code --preview       how each update would end
   headstart fleet update ~/code                 on branches headstart/update-<version>
   headstart fleet update ~/code --to 0.2.0 --branch chore/template
+  headstart fleet update ~/code --push          and push them to each project's remote
+  headstart fleet update ~/code --pr            and open a pull request for each, with gh or glab
 
 A project in a folder of its repository has that folder's name at the end of its branch.
 
@@ -99,6 +105,11 @@ def update(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what would change; change nothing.")
     ] = False,
+    push: Annotated[bool, typer.Option("--push", help="Push each branch to its remote.")] = False,
+    pr: Annotated[
+        bool, typer.Option("--pr", help="Also open pull requests, with gh or glab.")
+    ] = False,
+    no_sign: NoSign = False,
     jobs: Jobs = None,
 ) -> Report:
     from bootstrap.project import branches, template
@@ -108,7 +119,10 @@ def update(
     newest = template.find(to) if to else template.newest()
     name = branch or branches.default_name(newest.version)
     branches.check_name(name)
-    found = _run([Work(path, to, not preview, branch) for path in _found(folders)], jobs)
+    if preview and (push or pr):
+        raise UsageError("--preview changes nothing: it excludes --push and --pr.")
+    work = Work(Path(), to, not preview, branch, not no_sign, push or pr, pr)
+    found = _run([replace(work, path=path) for path in _found(folders)], jobs)
     if preview:
         return views.preview(found, Path.cwd(), _typed(folders))
     return views.updated(found, Path.cwd(), name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import commits, git, rollback, snapshot, update_state
-from bootstrap.project.commits import CommitOptions, MadeCommit
+from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, require_clean_paths
 from bootstrap.project.trees import MERGING, ScratchRepository
@@ -30,7 +30,7 @@ def apply(
     """Commit the update, or leave its conflicts to be resolved: then there is no commit yet."""
     repository = scratch.repository
     git.require_identity(repository.top)
-    require_clean_paths(repository, proposal.touched)
+    others = require_clean_paths(repository, proposal.touched)
     merged = scratch.commit(proposal.merged, "The update, merged", proposal.head)
     kept = proposal.theirs if proposal.conflicts else merged
     scratch.keep(merged, proposal.head)
@@ -50,6 +50,8 @@ def apply(
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
         _forget(repository, started)
+        if isinstance(error, HookFailed):
+            _take_back_of_hooks(repository, others)
         if isinstance(error, git.GitError):
             raise rollback.as_it_was("git could not write the update", error) from error
         raise
@@ -117,6 +119,13 @@ def _commit(
     repository.switch(started.head, started.merged)
     words = ("--cleanup=whitespace", "--file=-")
     return commits.commit(repository, options, *words, message=message, expected=started.merged)
+
+
+def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
+    """Restore what a failed hook has changed; `others` were changed before it ran."""
+    changed = repository.differing("--diff-filter=MDT") - others
+    paths = "".join(f"{path}\0" for path in sorted(changed))
+    repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=paths)
 
 
 def _message(scratch: ScratchRepository, proposal: Proposal) -> str:

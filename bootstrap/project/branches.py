@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
-from bootstrap.project import git
+from bootstrap.project import commits, git
+from bootstrap.project.commits import CommitOptions
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository
 from bootstrap.project.trees import ScratchRepository
@@ -53,14 +54,15 @@ def checked_out(repository: Repository) -> str:
     return git.query(*words, cwd=repository.top) or repository.head()[:10]
 
 
-def make(scratch: ScratchRepository, proposal: Proposal, message: str, name: str) -> Branch:
+def make(
+    scratch: ScratchRepository, proposal: Proposal, message: str, name: str, options: CommitOptions
+) -> Branch:
     """Put a clean update on the new branch `name`, unless it is there already."""
     repository = scratch.repository
     remove_locks(repository, f"refs/heads/{name}")
     if existing := _existing(scratch, proposal, name):
         return existing
-    who = git.identity(repository.top)
-    commit = scratch.commit(proposal.merged, message, proposal.head, who=who)
+    commit = commits.commit_aside(scratch, proposal.merged, message, proposal.head, options)
     with _undisturbed():
         scratch.keep(commit, proposal.head)
         why = ("--create-reflog", "-m", "headstart fleet update")

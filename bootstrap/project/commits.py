@@ -8,6 +8,7 @@ from pathlib import Path
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 from bootstrap.project.repository import Repository
+from bootstrap.project.trees import ScratchRepository
 
 _SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
@@ -76,9 +77,18 @@ def is_signing(folder: Path) -> bool:
     return git.query("config", "--type=bool", "commit.gpgSign", cwd=folder) == "true"
 
 
-def sign_option(folder: Path, options: CommitOptions) -> str:
-    """For `commit-tree`, which does not look at the configuration."""
-    return "-S" if options.sign and is_signing(folder) else "--no-gpg-sign"
+def commit_aside(
+    scratch: ScratchRepository, tree: str, message: str, parent: str, options: CommitOptions
+) -> str:
+    """Commit a tree that is in no work tree: so no hook can run, but it is signed."""
+    folder = scratch.repository.top
+    git.require_identity(folder)
+    signed = options.sign and is_signing(folder)
+    words = ("commit-tree", "-S" if signed else "--no-gpg-sign", tree, "-p", parent)
+    try:
+        return scratch.git(*words, given=message)
+    except git.GitError as error:
+        raise (_unsigned(error.why) if signed else error) from error
 
 
 @dataclass(frozen=True)
@@ -119,15 +129,16 @@ def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
             ),
         )
     if any("sign" in line for line in said):
-        return HookFailed(
-            "The commit could not be signed.",
-            why=said,
-            next=(
-                "fix what git reports, then run the same command again",
-                "or add --no-sign to it",
-            ),
-        )
+        return _unsigned(said)
     return git.GitError("git could not commit.", why=said)
+
+
+def _unsigned(said: tuple[str, ...]) -> HookFailed:
+    return HookFailed(
+        "The commit could not be signed.",
+        why=said,
+        next=("fix what git reports, then run the same command again", "or add --no-sign to it"),
+    )
 
 
 def _made(repository: Repository, started: Iterable[_Child], expected: str) -> MadeCommit:

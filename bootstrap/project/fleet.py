@@ -13,10 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import branches, pool, releases, update
-from bootstrap.project.answers_file import ANSWERS, is_headstart
+from bootstrap.project import branches, changelog, pool, publish, releases, update
+from bootstrap.project.answers_file import ANSWERS, SOURCE
 from bootstrap.project.branches import Branch
+from bootstrap.project.commits import CommitOptions
 from bootstrap.project.pool import Crash
+from bootstrap.project.publish import Description, PullRequest, Pushed
 from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
 from bootstrap.system import of_system
@@ -43,6 +45,9 @@ class Work:
     to: str | None = None
     on_branch: bool = False
     branch: str | None = None
+    sign: bool = True
+    push: bool = False
+    request: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class ProjectStatus:
     new_answers: Mapping[str, str] = field(default_factory=dict)
     checked_out: str = ""
     branch: Branch | None = None
+    pushed: Pushed | None = None
+    request: PullRequest | None = None
     trouble: Trouble | None = None
 
 
@@ -151,7 +158,8 @@ def project_status(work: Work) -> ProjectStatus:
             return replace(known, ending=FleetEnding.CURRENT)
         known = replace(known, to=to.template.version)
         if work.on_branch:
-            return _branched(known, project, to, work.branch)
+            known = _branched(known, project, to, work)
+            return _published(known, project, to, work)
         with update.prepare(project, to) as prepared:
             return _predicted(known, prepared.update, project)
     except HeadstartError as error:
@@ -180,9 +188,7 @@ def _target(project: Project, to: str | None) -> Target | None:
     return update.target(project, to)
 
 
-def _branched(
-    known: ProjectStatus, project: Project, to: Target, branch: str | None
-) -> ProjectStatus:
+def _branched(known: ProjectStatus, project: Project, to: Target, work: Work) -> ProjectStatus:
     if project.answers_file.number and known.version == known.to:
         return replace(known, ending=FleetEnding.CURRENT)
     repository = project.repository
@@ -192,9 +198,29 @@ def _branched(
             status = _predicted(known, prepared.update, project)
             if status.ending is not FleetEnding.CLEAN:
                 return status
-            name = branches.name_in(repository, branch or branches.default_name(known.to))
-            made = branches.make(prepared.scratch, prepared.update.proposal, to.message, name)
+            name = branches.name_in(repository, work.branch or branches.default_name(known.to))
+            how = CommitOptions(sign=work.sign)
+            proposal = prepared.update.proposal
+            made = branches.make(prepared.scratch, proposal, to.message, name, how)
             return replace(status, ending=FleetEnding.BRANCHED, branch=made)
+
+
+def _published(known: ProjectStatus, project: Project, to: Target, work: Work) -> ProjectStatus:
+    """Push the branch, and open its request, where that is asked for."""
+    if known.branch is None or not work.push:
+        return known
+    name, repository = known.branch.name, project.repository
+    try:
+        known = replace(known, pushed=publish.push(repository, name))
+        if work.request and known.pushed:
+            sections = changelog.sections_between(known.version, known.to)
+            text = "\n\n".join(f"## {each.version}\n\n{each.text}" for each in sections)
+            about = Description(to.title, f"{text}\n\nVerify it: `headstart update --verify`\n")
+            opened = publish.request(repository, known.pushed.remote, name, about)
+            known = replace(known, request=opened)
+    except HeadstartError as error:
+        return _failed(known, error)
+    return known
 
 
 def _predicted(known: ProjectStatus, found: Update, project: Project) -> ProjectStatus:

@@ -12,11 +12,12 @@ from pathlib import Path
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
 from bootstrap.processes import CommandResult
-from bootstrap.project import git, locks
+from bootstrap.project import commits, git, locks
+from bootstrap.project.commits import CommitOptions
 from bootstrap.project.locks import PackageChange
 from bootstrap.project.repository import TRAILER, Repository, require_clean_paths
 from bootstrap.project.trees import ScratchRepository, scratch_repository
-from bootstrap.project.update_state import clear_locks
+from bootstrap.project.update_state import clear_locks, pending_verification
 
 _REF = "refs/headstart/lock"  # the commit that is being taken over
 # What a make hands on to one below it, which this is not: it would announce its folders, for one.
@@ -63,8 +64,9 @@ def relock(repository: Repository, tools: ProjectTools, version: str, log: Path)
             return relocked
         new = {**tree, **{path: scratch.file(after[path], tree[path]) for path in before}}
         message = _message(version, relocked.changes)
-        who = git.identity(repository.top)
-        commit = scratch.commit(scratch.write(new), message, head, who=who)
+        pending = pending_verification(repository)
+        how = CommitOptions(sign=pending is None or pending.signed)
+        commit = commits.commit_aside(scratch, scratch.write(new), message, head, how)
         scratch.keep(commit, head)
     repository.git("update-ref", _REF, commit)
     finish(repository)
@@ -103,7 +105,7 @@ def _locked(scratch: ScratchRepository, tools: ProjectTools, log: Path) -> Mappi
         environ = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         repository.git("read-tree", f"HEAD:{repository.prefix}", environ=environ)
         words = ("checkout-index", "--all", f"--prefix={copy}{os.sep}")
-        repository.git(*words, environ=environ)
+        repository.git(*git.VERBATIM, *words, environ=environ)
         done = tools.run("make", "lock", f"VENV={tools.venv}", cwd=copy, log=log)
         if done.code:
             raise HeadstartError(

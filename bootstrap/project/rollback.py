@@ -123,7 +123,7 @@ def as_it_was(what: str, error: GitError) -> HeadstartError:
     return HeadstartError(
         f"{what}; everything is as it was before.",
         why=error.why,
-        next=system_steps(error.why) or ("fix what git reports, then run the same command again",),
+        next=system_steps(error.why, "fix what git reports, then run the same command again"),
     )
 
 

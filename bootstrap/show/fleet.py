@@ -68,7 +68,7 @@ def updated(statuses: Sequence[ProjectStatus], here: Path, name: str) -> Report:
         for each in statuses
     ]
     ending = [_summary(statuses), *_new_answers(statuses)]
-    if any(each.ending is FleetEnding.BRANCHED for each in statuses):
+    if any(each.ending is FleetEnding.BRANCHED and not each.pushed for each in statuses):
         pull = f"git push --set-upstream origin {name}, and a pull request"
         verified = f"git merge {name} && headstart update --verify"
         ending += [f"Next, in each: {verified}", f"or: {pull}"]
@@ -147,9 +147,17 @@ def _result(each: ProjectStatus) -> str:
     if each.branch is None:
         return _SUMMARY[each.ending]
     if each.branch.made:
-        return f"branch created: {_files(each)}"
+        return f"branch created: {_files(each)}{_pushed(each)}"
     on_top = f", with {count(each.branch.on_top, 'commit')} on top" if each.branch.on_top else ""
-    return f"branch exists{on_top}"
+    return f"branch exists{on_top}{_pushed(each)}"
+
+
+def _pushed(each: ProjectStatus) -> str:
+    if each.pushed is None:
+        return ", but not pushed" if each.ending is FleetEnding.FAILED else ""
+    return (
+        f", pushed to {each.pushed.remote}" if each.pushed.new else f", is at {each.pushed.remote}"
+    )
 
 
 def _branch_name(each: ProjectStatus, name: str) -> Iterator[str]:
@@ -170,6 +178,8 @@ def _new_answers(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
 
 
 def _notes(each: ProjectStatus) -> Iterator[str]:
+    if each.request:
+        yield f"{'opened' if each.request.new else 'is open'}: {each.request.url}"
     if each.conflicts:
         left = len(each.conflicts) - _MOST
         more = f" and {left} more" if left > 0 else ""

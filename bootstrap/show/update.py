@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bootstrap.project.commits import CommitOptions, MadeCommit
-    from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.rollback import Restored

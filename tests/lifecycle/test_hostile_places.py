@@ -28,11 +28,10 @@ from bootstrap.project.repository import Repository, locked, open_repository
 from bootstrap.project.trees import scratch_repository
 from bootstrap.project.update_state import Stage
 
-CASES = int(os.environ.get("HEADSTART_CASES", "60")) // 2
+CASES = max(int(os.environ.get("HEADSTART_CASES", "60")) // 3, 30)
 ALIKE = "CI" in os.environ and "HEADSTART_CASES" not in os.environ
 LINES = 8
-Content = str | None  # a file's text, or where a link leads if it begins with "->"
-Files = dict[str, str]
+Files = dict[str, str]  # a file's text, or where a link leads if it begins with "->"
 MESSAGE = "Update\n\nHeadstart-Template: v2\n"
 
 
