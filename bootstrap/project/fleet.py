@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import branches, changelog, pool, publish, releases, update
-from bootstrap.project.answers_file import ANSWERS, SOURCE
+from bootstrap.project.answers_file import ANSWERS, is_headstart
 from bootstrap.project.branches import Branch
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.pool import Crash

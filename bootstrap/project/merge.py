@@ -6,13 +6,15 @@ renames, binaries and modes does the rest. Nothing here touches the repository.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
 from bootstrap.project import git, locks, masks, revisions, rewriting, syntax
 from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.broken_imports import BrokenImport, Merge, breaks
+from bootstrap.project.codemods import Codemod
 from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes, with_notes
@@ -102,18 +104,20 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         formatted=masked.formatted,
         newest=_newest(scratch, made),
     )
-    changed = {path for change in result for path in (change.old, change.new)}
-    written = partial(written_name, scratch, ours=ours.id, theirs=theirs.id)
+    changed = {path for change in sides.result for path in (change.old, change.new)}
+    written = partial(written_name, scratch, ours=made.ours.id, theirs=made.theirs.id)
+    files = with_notes(outcomes(sides), notes)
     return Proposal(
         head=head,
         before=scratch.write(before),
         after=scratch.write(after),
-        theirs=theirs.id,
-        merged=merged.tree,
-        files=tuple(replace(each, path=written(each.path)) for each in outcomes(sides)),
-        touched=frozenset(map(written, changed | merged.conflicts.keys())),
-        unmergeable=tuple(complaints),
-        drifted=sum(change.kind != "A" for change in sides.yours),
+        theirs=made.theirs.id,
+        merged=made.result.tree,
+        files=tuple(replace(each, path=written(each.path)) for each in files),
+        touched=frozenset(map(written, changed | sides.conflicts.keys())),
+        unmergeable=tuple(made.complaints),
+        drifted=sum(change.kind != "A" for change in yours),
+        broken_imports=breaks(scratch, _of_project(scratch, made, template, yours)).new,
     )
 
 

@@ -91,8 +91,8 @@ def advice(each: FileOutcome, path: str) -> str:
         return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {name}"
-    if each.reason in {_DISPLACED, _DISTINCT}:
-        return f"keep this one: git add {name} · let it go: git rm {name}"
+    if each.reason.startswith(_HEADS):
+        return "python -m migrate merge && git add migrate"
     if path.endswith("migrate/HEAD"):
         return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):

@@ -72,24 +72,6 @@ class Repository:
         listed = git.split_paths(self.git("ls-files", "-v", "-z"))
         return frozenset(line[2:] for line in listed if line[0].islower())
 
-    def switch(self, before: str, after: str) -> None:
-        """Let index and files follow from one tree to another; if anything is in the way, neither.
-
-        It is git's own two-tree merge: sparse patterns, filters and line ends are as configured.
-        """
-        git.call(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
-        unwatched = self._assumed_unchanged()
-        self.git("read-tree", "-m", "-u", before, after)
-        # Git forgets this flag of the files that it writes.
-        if lost := unwatched and unwatched - self._assumed_unchanged():
-            there = lost & git.split_paths(self.git("ls-files", "-z"))
-            paths = "".join(f"{path}\0" for path in sorted(there))
-            self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
-
-    def _assumed_unchanged(self) -> frozenset[str]:
-        listed = git.split_paths(self.git("ls-files", "-v", "-z"))
-        return frozenset(line[2:] for line in listed if line[0].islower())
-
     def differing(self, *sides: str) -> frozenset[str]:
         """The paths that `git diff` finds, between two commits for example."""
         return git.split_paths(self.git("diff", "--name-only", "--no-renames", "-z", *sides))

@@ -272,6 +272,35 @@ def apply_update(project: Project, to: Target, options: CommitOptions) -> Iterat
             yield _applied(prepared, options)
 
 
+def _with_tables(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, rules: TableRules
+) -> tuple[Tree, Tree]:
+    """The renders, with the revisions that stay or come for the sake of a feature's tables."""
+    ours = scratch.project_files("HEAD")
+    before, after, here = (_revision_texts(scratch, tree) for tree in (base, theirs, ours))
+    found = arranged_tables(before, after, here, rules, datetime.now(UTC).date())
+    stay = {path: base[path] for path in found.stay}
+    like = next(iter(stay.values()), None) or next(iter(ours.values()))
+    new = {path: scratch.file(text, like) for path, text in found.new.items()}
+    return base, {**theirs, **stay, **new}
+
+
+def _revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
+    texts = scratch.texts(tree, (path for path in tree if path.startswith(VERSIONS)))
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
+
+
+def _doubted(doubt: Doubt) -> Refused:
+    return Refused(
+        f"The project says it came from {doubt.recorded}, and its files that it did not.",
+        why=(doubt.told, "an update from there would leave out what the template changed since"),
+        next=(
+            "look at what the files say, and record it: headstart link",
+            "if what is recorded is right all the same: headstart update --trust-record",
+        ),
+    )
+
+
 def _applied(prepared: PreparedUpdate, options: CommitOptions) -> AppliedUpdate:
     update = prepared.update
     if update.proposal.empty:

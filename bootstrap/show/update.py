@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bootstrap.project.commits import CommitOptions, MadeCommit
+    from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.rollback import Restored
