@@ -33,9 +33,7 @@ def apply(
     others = require_clean_paths(repository, proposal.touched)
     merged = scratch.commit(proposal.merged, "The update, merged", proposal.head)
     kept = proposal.theirs if proposal.conflicts else merged
-    scratch.keep(merged, proposal.head)
-    if proposal.conflicts:
-        scratch.keep(proposal.theirs, proposal.head)
+    scratch.keep(merged, proposal.theirs, known=proposal.head)
     backup = rollback.backup_name(before, proposal.head)
     started = UpdateState(
         *(before, after, proposal.head, proposal.theirs, backup, tuple(sorted(proposal.touched))),

@@ -243,14 +243,16 @@ class ScratchRepository:
         words = ("ls-files", "--cached", "--ignored", f"--exclude-from={rules}", "-z")
         return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
-    def keep(self, commit: str, known: str) -> None:
-        """Copy a commit into the repository, with all that the commit `known` does not have."""
+    def keep(self, *commits: str, known: str) -> None:
+        """Copy commits into the repository, with all that the commit `known` does not have."""
         into = {
             "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),
         }
         words = ("pack-objects", "--revs", "--quiet", str(self.repository.objects / "pack/pack"))
-        self.repository.git(*words, environ=into, given=f"{commit}\n^{known}\n")
+        self.repository.git(
+            *words, environ=into, given="".join(f"{each}\n" for each in (*commits, f"^{known}"))
+        )
 
     def _index_of(self, tree: Tree) -> str:
         index = self._index()
