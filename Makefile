@@ -8,6 +8,7 @@
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
 #   make release VERSION=0.5.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
+#   make publish-check           say what of bootstrap/publisher.py does not answer yet (publish-fill: write it)
 #   make clean     remove everything that can be made again
 
 SHELL := /bin/sh
@@ -26,7 +27,8 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test nightly bench picture install check lock release clean
+.PHONY: demo test nightly bench picture install check lock release clean \
+	publish-check publish-fill
 
 demo: .venv/runtime.stamp
 	@if test -f demo/.copier-answers.yml; \
@@ -89,6 +91,9 @@ lock: .venv/test.stamp
 release: .venv/runtime.stamp
 	@commit=$$(.venv/bin/python -m tests.nightly check $(if $(FROM),--from '$(FROM)')) && \
 	.venv/bin/python -m tests.release $(VERSION) $${commit:+--from $$commit} $(if $(AGAIN),--again)
+
+publish-check publish-fill: .venv/runtime.stamp
+	@.venv/bin/python -m tests.publish $(@:publish-%=%)
 
 clean:
 	rm -rf .venv dist demo .build .mypy_cache .ruff_cache .pytest_cache .hypothesis

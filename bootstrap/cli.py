@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bootstrap import __version__
-from bootstrap.commands import fleet, machine, project, update
+from bootstrap.commands import fleet, link, machine, project, update
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 from bootstrap.show import output
 
@@ -48,6 +48,7 @@ def headstart(
 
 app.add_typer(project.app)
 app.add_typer(update.app)
+app.add_typer(link.app)
 app.add_typer(fleet.app)
 app.add_typer(machine.app)
 

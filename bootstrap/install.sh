@@ -9,13 +9,13 @@
 # Safe to repeat: what is there already is kept. It never calls sudo. What it takes from its
 # surroundings:
 #   HEADSTART_SOURCE   a checkout of Headstart, or the archive of one (file or URL)
-#   HEADSTART_VERSION  the release to take when there is no source       (default: below)
+#   HEADSTART_VERSION  the release to take when there is no source, once it is published
 #   HEADSTART_HOME     where the command lives           (default: ~/.local/share/headstart)
 #   HEADSTART_BIN      where `headstart` is linked to    (default: ~/.local/bin)
 set -eu
 
 version=${HEADSTART_VERSION:-0.6.0}
-release="https://github.com/headstart-dev/headstart/archive/refs/tags/v$version.tar.gz"
+address=  # where it is published (bootstrap/publisher.py); empty until it is
 home=${HEADSTART_HOME:-$HOME/.local/share/headstart}
 bin=${HEADSTART_BIN:-$HOME/.local/bin}
 yes=no
@@ -151,9 +151,11 @@ a_checkout() {
 		checkout=$source
 		return 0
 	fi
+	[ -n "$source$address" ] || refuse "Headstart is not published, and there is no checkout here." \
+		"name one, or its archive: HEADSTART_SOURCE=/path/to/headstart"
 	temporary=$(mktemp -d)
 	trap 'rm -rf "$temporary"' EXIT
-	archive=${source:-$release}
+	archive=${source:-$address/archive/refs/tags/v$version.tar.gz}
 	case $archive in
 	http://* | https://*)
 		curl -fsSL "$archive" -o "$temporary/source.tar.gz" ||

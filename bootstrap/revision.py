@@ -21,7 +21,8 @@ class Revision:
 def parse_revision(source: str) -> Revision | None:
     """Parse a revision; None if its id is not a literal."""
     try:
-        assigned = dict(_assignments(ast.parse(source)))
+        nodes = _assignments(ast.parse(source))
+        assigned = {name: ast.literal_eval(value) for name, value in nodes}
     except (SyntaxError, ValueError):
         return None
     identity = assigned.get("revision")
@@ -35,7 +36,26 @@ def parse_revision(source: str) -> Revision | None:
     return Revision(identity, ())
 
 
-def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
+def with_value(source: str, name: str, literal: str) -> str | None:
+    """Assign another literal to `revision` or `down_revision`; None if nothing is assigned to it.
+
+    The lines of `source` must end with a newline alone.
+    """
+    values = dict(_assignments(ast.parse(source)))
+    if name not in values or "\r" in source:
+        return None
+    value, content = values[name], source.encode()
+    lines = content.split(b"\n")
+
+    def offset(line: int | None, column: int | None) -> int:
+        return sum(len(each) + 1 for each in lines[: (line or 1) - 1]) + (column or 0)
+
+    start = offset(value.lineno, value.col_offset)
+    end = offset(value.end_lineno, value.end_col_offset)
+    return (content[:start] + literal.encode() + content[end:]).decode()
+
+
+def _assignments(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in module.body:
         if isinstance(node, ast.AnnAssign):
             targets: list[ast.expr] = [node.target]
@@ -43,11 +63,10 @@ def _assignments(module: ast.Module) -> Iterator[tuple[str, object]]:
             targets = node.targets
         else:
             continue
-        value = node.value
         for target in targets:
             known = isinstance(target, ast.Name) and target.id in {"revision", "down_revision"}
-            if known and value is not None:
-                yield ast.unparse(target), ast.literal_eval(value)
+            if known and node.value is not None:
+                yield ast.unparse(target), node.value
 
 
 def heads_of(revisions: Iterable[Revision]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from bootstrap.show.report import Report
 if TYPE_CHECKING:
     from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import Repository
+    from bootstrap.project.tables import TableRules
     from bootstrap.project.update import Project, Target
 
 app = typer.Typer()
@@ -31,7 +32,29 @@ Verify = Annotated[
         show_default=False,
     ),
 ]
+TrustRecord = Annotated[
+    bool,
+    typer.Option(
+        "--trust-record",
+        help="Begin from the recorded version though the files are nearer to another.",
+    ),
+]
+DropTables = Annotated[
+    bool,
+    typer.Option(
+        "--drop-tables", help="Where revisions go, add one that drops their tables everywhere."
+    ),
+]
 NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
+Data = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
+]
+DiffPath = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Show what would change in one file.")
+]
+Continue = Annotated[bool, typer.Option("--continue", help="Continue after resolving conflicts.")]
+Abort = Annotated[bool, typer.Option("--abort", help="Undo the unfinished update.")]
+RollBack = Annotated[bool, typer.Option("--rollback", help="Undo the last finished update.")]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
 
@@ -90,21 +113,15 @@ _EXCLUSIVE = "--preview or --diff, --continue, --abort and --rollback exclude ea
 @app.command(cls=ReportCommand, help=_UPDATE_HELP, short_help="Update to a newer template.")
 def update(
     to: ToOption = None,
-    data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
-    ] = None,
+    data: Data = None,
     preview: Preview = False,
-    diff: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Show what would change in one file.")
-    ] = None,
-    proceed: Annotated[
-        bool, typer.Option("--continue", help="Continue after resolving conflicts.")
-    ] = False,
-    abort: Annotated[bool, typer.Option("--abort", help="Undo the unfinished update.")] = False,
+    diff: DiffPath = None,
+    proceed: Continue = False,
+    abort: Abort = False,
     verify: Verify = None,
-    roll_back: Annotated[
-        bool, typer.Option("--rollback", help="Undo the last finished update.")
-    ] = False,
+    roll_back: RollBack = False,
+    trust_record: TrustRecord = False,
+    drop_tables: DropTables = False,
     no_sign: NoSign = False,
     no_hooks: NoHooks = False,
     html: HtmlOption = None,
@@ -127,10 +144,16 @@ def update(
     else:
         opened = _open(project, html, to_update=not (preview or diff))
         found = target(opened, to, data or [])
+        found = replace(found, trust=trust_record, tables=_rules(opened, drop=drop_tables))
         if diff:
             yield _difference(opened, found, diff)
             return
-        options = [*(("--to", to) if to else ()), *(f"--data={each}" for each in data or [])]
+        options = [
+            *(("--to", to) if to else ()),
+            *(f"--data={each}" for each in data or []),
+            *(("--trust-record",) if trust_record else ()),
+            *(("--drop-tables",) if drop_tables else ()),
+        ]
         yield from _run(opened, found, ("update", *options), mode, how, html, preview=preview)
 
 
@@ -140,6 +163,7 @@ def add(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    trust_record: TrustRecord = False,
     no_sign: NoSign = False,
     no_hooks: NoHooks = False,
     project: ProjectOption = None,
@@ -153,7 +177,8 @@ def add(
 
     opened = _open(project, html, to_update=not preview)
     how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
-    target, words = update.with_feature(opened, name), ("feature", "add", name)
+    target = replace(update.with_feature(opened, name), trust=trust_record)
+    words = ("feature", "add", name)
     return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
@@ -163,17 +188,25 @@ def remove(
     preview: Preview = False,
     html: HtmlOption = None,
     verify: Verify = None,
+    trust_record: TrustRecord = False,
+    drop_tables: DropTables = False,
     no_sign: NoSign = False,
     no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
-    """Remove a feature. What you changed in its files becomes a conflict, and is not lost."""
+    """Remove a feature. What you changed in its files becomes a conflict, and is not lost.
+
+    If your database has its tables, say what becomes of them: --drop-tables adds a revision that
+    drops them, in every database; or downgrade yours first, where no other has them.
+    """
     from bootstrap.project import update
     from bootstrap.project.commits import CommitOptions
 
     opened = _open(project, html, to_update=not preview)
     how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
-    target, words = update.without_feature(opened, name), ("feature", "remove", name)
+    target = update.without_feature(opened, name)
+    target = replace(target, trust=trust_record, tables=_rules(opened, drop=drop_tables))
+    words = ("feature", "remove", name, *(("--drop-tables",) if drop_tables else ()))
     return _run(opened, target, words, VerifyMode(verify), how, html, preview=preview)
 
 
@@ -220,6 +253,15 @@ def _open(project: Path | None, html: Path | None = None, *, to_update: bool = F
     return update.open_project(
         (project or answers_file.locate(Path.cwd())).resolve(), to_update=to_update
     )
+
+
+def _rules(opened: "Project", *, drop: bool) -> "TableRules":
+    """What becomes of tables whose revisions go."""
+    from bootstrap.commands.verify import applied_revisions
+    from bootstrap.project.tables import TableRules, TablesChoice
+
+    choice = TablesChoice.DROP if drop else TablesChoice.ASK
+    return TableRules(choice, partial(applied_revisions, opened.path))
 
 
 def _repository(project: Path | None) -> "Repository":

@@ -3,6 +3,7 @@
 Here the two halves meet: the project half says what is checked, the machine half has the tools.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -43,7 +44,8 @@ def finish_update(
     pending = update_state.pending_verification(repository)
     backup = newest(repository)
     since = pending.head if pending else backup or "HEAD"
-    verdict = run(_steps(repository, version, since, mode), watcher())
+    theirs = pending.theirs if pending else ""
+    verdict = run(_steps(repository, version, since, theirs, mode), watcher())
     if not verdict.interrupted:
         update_state.clear_unverified(repository)
     backup = backup if is_alone(repository, backup) else ""
@@ -65,8 +67,30 @@ def rollback(repository: "Repository") -> Report:
         return rolled_back(go_back(repository))
 
 
+def applied_revisions(project: Path) -> frozenset[str] | None:
+    """The revisions that the project's database is at, as its own migrations say; None: no telling.
+
+    Without an .env this machine has not been set up for it, and there is no database.
+    """
+    from bootstrap.processes import probe
+
+    if not (project / ".env").is_file():
+        return frozenset()
+    tools = _tools(project)
+    if tools is None or not tools.there:
+        return None
+    argv = [str(tools.venv / "bin/python"), "-m", "migrate", "status", "--json"]
+    done = probe(argv, environ=tools.environ, cwd=project)
+    if done.code != 0:
+        return None
+    events = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    return next(
+        (frozenset(each["versions"]) for each in events if each.get("event") == "database"), None
+    )
+
+
 def _steps(
-    repository: "Repository", version: str, since: str, mode: VerifyMode
+    repository: "Repository", version: str, since: str, theirs: str, mode: VerifyMode
 ) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
@@ -75,7 +99,7 @@ def _steps(
     project = repository.top / repository.prefix
     log = _log(repository)
     tools = _tools(project)
-    yield "files", lambda: verification.files(repository, since)
+    yield "files", lambda: verification.files(repository, since, theirs)
     yield "revisions", lambda: verification.heads(repository)
     full = tools is not None and _is_full(mode)
     meet_pins = (PINS, partial(verification.pins_met, _bring_up(project)))

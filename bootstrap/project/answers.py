@@ -6,7 +6,7 @@ person is nothing but giving one more value and resolving again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cache
 from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined
@@ -111,7 +111,7 @@ def resolve(
     `candidates` that keeps its rules, the template's default. A given value that breaks a rule is
     reported and then passed over, so that all problems are found in one go.
     """
-    expressions = Expressions(questionnaire.jinja_options)
+    expressions = _expressions(tuple(questionnaire.jinja_options.items()))
     problems = list(_unknown(questionnaire.names, provided))
     answers: list[Answer] = []
     for question in questionnaire.questions:
@@ -127,6 +127,8 @@ def resolve(
 
 
 def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProblem]:
+    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+
     problems = []
     for name in provided:
         if name not in names:
@@ -140,7 +142,7 @@ def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProb
 
 _UNDEFINED = {"jinja2.StrictUndefined": StrictUndefined, "jinja2.Undefined": Undefined}
 # What Jinja and its filters raise for an expression that makes no sense.
-_FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _TRUE = frozenset({"y", "yes", "t", "true", "on"})
 _FALSE = frozenset({"", "n", "no", "f", "false", "off", "~", "null", "none"})
 
@@ -156,19 +158,28 @@ class Expressions:
         # The filters Copier always loads.
         extensions = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
         self._environment = SandboxedEnvironment(extensions=extensions, **given)
+        self._usual = not any(name.endswith(("_string", "_prefix")) for name in options)
         self._compiled: dict[str, Template] = {}
 
     def render(self, text: str, context: Mapping[str, Value]) -> str:
+        if self._usual and "{" not in text and not text.endswith("\n"):
+            return text  # nothing in it is Jinja's
         try:
             if text not in self._compiled:
                 self._compiled[text] = self._environment.from_string(text)
             return self._compiled[text].render(context)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise questions.TemplateError(f"{text.strip()!r} fails: {error}") from error
 
     def holds(self, condition: bool | str, context: Mapping[str, Value]) -> bool:
         """Whether a condition (`when`, `ask`) is true."""
         return truth(self.render(condition, context) if isinstance(condition, str) else condition)
+
+
+@cache
+def _expressions(options: tuple[tuple[str, Value], ...]) -> Expressions:
+    """What is compiled for one resolution serves the next: an update makes several."""
+    return Expressions(dict(options))
 
 
 def truth(value: Value) -> bool:

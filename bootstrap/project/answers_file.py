@@ -16,11 +16,12 @@ from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, re
 from bootstrap.project.questions import Questionnaire, Value
 from bootstrap.project.repository import BY_HEADSTART, Repository
 from bootstrap.project.trees import ScratchRepository, Tree
+from bootstrap.publisher import FORMER_SOURCES, SOURCE
 
 ANSWERS = ".copier-answers.yml"
-SOURCE = "gh:headstart-dev/headstart"
 _MARKERS = ("<<<<<<<", ">>>>>>>")
 _PUT_BACK = f"put it back as it was: git log -p -- {ANSWERS}"
+_LINK = "find it by the files, and record it: headstart link"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,11 @@ def locate(folder: Path) -> Path:
     raise UsageError(
         "There is no project here that Headstart has rendered.",
         why=(f"neither {folder} nor a folder above it has {ANSWERS}",),
-        next=("go into one, or name it with --project", "a new one: headstart new shop"),
+        next=(
+            "go into one, or name it with --project",
+            "one that has lost the file, or never had it: headstart link",
+            "a new one: headstart new shop",
+        ),
     )
 
 
@@ -68,7 +73,7 @@ def load(repository: Repository) -> AnswersFile:
     name = repository.prefix + ANSWERS
     shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
     if shown.code != 0:
-        raise Refused(f"{ANSWERS} is not committed.", next=(f"git add {ANSWERS} && git commit",))
+        raise _not_committed(repository, name)
     if repository.git("status", "--porcelain", "--", name):
         raise Refused(
             f"{ANSWERS} has changes that are not committed.",
@@ -79,6 +84,12 @@ def load(repository: Repository) -> AnswersFile:
             ),
         )
     return parse(shown.out)
+
+
+def _not_committed(repository: Repository, name: str) -> Refused:
+    commit = f"git add {ANSWERS} && git commit"
+    there = (repository.top / name).is_file()
+    return Refused(f"{ANSWERS} is not committed.", next=(commit if there else _LINK,))
 
 
 def parse(text: str) -> AnswersFile:
@@ -92,14 +103,34 @@ def parse(text: str) -> AnswersFile:
     except yaml.YAMLError as error:
         raise _unusable(" ".join(str(error).split())) from error
     if not isinstance(content, dict) or not isinstance(content.get("_commit"), str):
-        raise _unusable("it does not say which template the project came from")
-    if content.get("_src_path") != SOURCE:
-        raise _unusable(
-            f"the project was generated from another template: {content.get('_src_path')}",
-            next="Headstart updates what Headstart has rendered",
-        )
+        raise _unusable("it does not say which template the project came from", next=_LINK)
+    source = str(content.get("_src_path"))
+    if not is_headstart(source):
+        raise _elsewhere(source)
     answers = {name: value for name, value in content.items() if not name.startswith("_")}
     return AnswersFile(content["_commit"], answers)
+
+
+def is_headstart(source: str) -> bool:
+    """Whether a source is Headstart's template, however its address is written."""
+    written = source.removeprefix("git+").removesuffix("/").removesuffix(".git")
+    places = [each.removeprefix("gh:") for each in (SOURCE, *FORMER_SOURCES)]
+    hosted = ("gh:", "https://github.com/", "ssh://git@github.com/", "git@github.com:")
+    return written in {f"{host}{place}" for place in places for host in hosted}
+
+
+def _elsewhere(source: str) -> Refused:
+    return Refused(
+        f"The project was generated from another template: {source}",
+        why=(
+            f"{ANSWERS} says so; Headstart knows only the releases of its own",
+            "up, plan, doctor and undo work all the same: they read the pins alone",
+        ),
+        next=(
+            "to get what that template changes: copier update",
+            "to follow Headstart's own from now on, if the files are like it: headstart link",
+        ),
+    )
 
 
 def base_answers(file: AnswersFile, questions: Questionnaire, folder_name: str) -> Answers:
@@ -129,12 +160,10 @@ def require_unedited(
 ) -> None:
     """Refuse a file that was edited by hand; `rendered` is what it renders now.
 
-    Where anything but an update has changed it last, the project's files decide: they resemble the
-    render of what the file says now, or of what it said before.
+    Where anything but an update has changed it since, the project's files decide: they resemble the
+    render of what the file says now, or of what it said then.
     """
-    repository = scratch.repository
-    commit = _changed_by_hand(repository)
-    former = _former(repository, commit) if commit else None
+    commit, former = _trusted(scratch.repository)
     if former is None or former == file:
         return
     files = scratch.project_files("HEAD")
@@ -147,37 +176,43 @@ def require_unedited(
         raise _edited(former, file, commit, like_before)
 
 
-def _changed_by_hand(repository: Repository) -> str:
-    """The commit that last changed the answers; empty if that was an update."""
-    name = repository.prefix + ANSWERS
-    logged = repository.git("log", "-1", f"--format=%H {BY_HEADSTART}", "--", name)
-    commit, _, by_update = logged.partition(" ")
-    return "" if by_update.strip() else commit
+def _trusted(repository: Repository) -> tuple[str, AnswersFile | None]:
+    """The last commit that changed the answers and is Headstart's, and what they were in it.
 
-
-def _former(repository: Repository, commit: str) -> AnswersFile | None:
+    That is the last update, and before the first one the commit that made the project. None where
+    nobody has changed them since.
+    """
     name = repository.prefix + ANSWERS
-    shown = git.call("show", f"{commit}^:{name}", cwd=repository.top)
-    if shown.code != 0:  # the commit that made the project
-        return None
+    logged = repository.git("log", f"--format=%H {BY_HEADSTART}", "--", name).splitlines()
+    lines = [line.partition(" ") for line in logged]
+    trusted = [number for number, line in enumerate(lines) if line[2].strip()]
+    number = next(iter(trusted), len(lines) - 1)
+    if number <= 0:
+        return "", None
+    commit = lines[number][0]
+    shown = git.call("show", f"{commit}:{name}", cwd=repository.top)
     try:
-        return parse(shown.out)
+        return commit, parse(shown.out) if shown.code == 0 else None
     except Refused:
-        return None
+        return commit, None
 
 
 def _edited(former: AnswersFile, now: AnswersFile, commit: str, like_before: int) -> Refused:
     old, new = ({"_commit": each.version, **each.answers} for each in (former, now))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     data = [f"--data {name}={new[name]}" for name in names if name in new and name != "_commit"]
-    back = f"git checkout {commit[:10]}^ -- {ANSWERS} && git commit -m 'Put the answers back'"
+    back = f"git checkout {commit[:10]} -- {ANSWERS} && git commit -m 'Put the answers back'"
     return Refused(
         f"{ANSWERS} was edited by hand, and the files were not rendered from what it says now.",
         why=(
             *(f"{name}: {old.get(name)} → {new.get(name)}" for name in names),
             f"{like_before} files are as the former answers render them",
         ),
-        next=(f"put it back: {back}", " ".join(("then: headstart update", *data))),
+        next=(
+            f"put it back: {back}",
+            " ".join(("then: headstart update", *data)),
+            "or record what the files say: headstart link",
+        ),
     )
 
 

@@ -29,27 +29,24 @@ def apply(
 ) -> tuple[UpdateState, MadeCommit | None]:
     """Commit the update, or leave its conflicts to be resolved: then there is no commit yet."""
     repository = scratch.repository
-    author, message = _author_and_message(scratch, proposal)
-    if git.HEADSTART in author:
-        raise git.nobody()
+    git.require_identity(repository.top)
     others = require_clean_paths(repository, proposal.touched)
-    scratch.keep(proposal.merged, proposal.head)
-    if proposal.conflicts:
-        scratch.keep(proposal.theirs, proposal.head)
+    scratch.keep(proposal.merged, proposal.theirs, known=proposal.head)
     backup = rollback.backup_name(before, proposal.head)
     started = UpdateState(
         *(before, after, proposal.head),
-        theirs=proposal.theirs if proposal.conflicts else "",
+        theirs=proposal.theirs,
         backup=backup,
         touched=tuple(sorted(proposal.touched)),
         merged=proposal.merged,
+        picked=bool(proposal.conflicts),
         signed=options.sign,
     )
     _begin(repository, started)
     try:
         if proposal.conflicts:
             return _pick(scratch, proposal, started), None
-        made = _commit(repository, started, message, options)
+        made = _commit(repository, started, _message(scratch, proposal), options)
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
         _forget(repository, started)
@@ -103,7 +100,7 @@ def _begin(repository: Repository, started: UpdateState) -> None:
         update_state.save(repository, started)
         update_state.save_unverified(repository, started)
         repository.git("update-ref", started.backup, started.head)
-        if started.theirs:
+        if started.picked:
             repository.git("update-ref", UPDATE_REF, started.theirs)
     except (Exception, KeyboardInterrupt):
         update_state.clear(repository)
@@ -132,10 +129,8 @@ def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
     repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=paths)
 
 
-def _author_and_message(scratch: ScratchRepository, proposal: Proposal) -> tuple[str, str]:
-    """Those of the template's commit: its author is the user, where git knows one."""
-    about, _, message = scratch.git("cat-file", "commit", proposal.theirs).partition("\n\n")
-    return next(line for line in about.splitlines() if line.startswith("author ")), message
+def _message(scratch: ScratchRepository, proposal: Proposal) -> str:
+    return scratch.git("cat-file", "commit", proposal.theirs).partition("\n\n")[2]
 
 
 def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) -> UpdateState:

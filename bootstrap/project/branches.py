@@ -64,7 +64,7 @@ def make(
         return existing
     commit = commits.commit_aside(scratch, proposal.merged, message, proposal.head, options)
     with _undisturbed():
-        scratch.keep(commit, proposal.head)
+        scratch.keep(commit, known=proposal.head)
         why = ("--create-reflog", "-m", "headstart fleet update")
         repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
     return Branch(name, commit, made=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
+from bootstrap.project import evidence
+from bootstrap.project.evidence import Doubt
 from bootstrap.project.merge import formatted_only, rendered_tree
 from bootstrap.project.trees import Change, ScratchRepository, Tree, scratch_repository
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
@@ -54,6 +56,7 @@ class Drift:
     now: str
     files: tuple[Drifted, ...]
     formatted: tuple[str, ...] = ()
+    doubt: Doubt | None = None
 
     @property
     def unaccepted(self) -> tuple[Drifted, ...]:
@@ -81,7 +84,8 @@ def measured(
             _since(scratch, change, template_changes_it=change.old in moving) for change in changes
         )
         found = judged(files, accepted, today)
-        yield scratch, Drift(project.version, before, now, found, formatted)
+        doubt = evidence.doubt(scratch, project.version)
+        yield scratch, Drift(project.version, before, now, found, formatted, doubt)
 
 
 def _split_formatted(

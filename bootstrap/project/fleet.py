@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import branches, changelog, pool, publish, releases, update
-from bootstrap.project.answers_file import ANSWERS, SOURCE
+from bootstrap.project.answers_file import ANSWERS, is_headstart
 from bootstrap.project.branches import Branch
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.pool import Crash
@@ -23,7 +23,7 @@ from bootstrap.project.repository import locked, require_idle
 from bootstrap.project.update import Project, Target, Update
 from bootstrap.system import of_system
 
-_OURS = re.compile(rf"^_src_path:\s*['\"]?{re.escape(SOURCE)}['\"]?\s*$", re.MULTILINE)
+_SOURCE = re.compile(r"^_src_path:\s*['\"]?(.*?)['\"]?\s*$", re.MULTILINE)
 _BARE_REPOSITORY = {"HEAD", "objects", "refs"}
 
 
@@ -129,9 +129,10 @@ def _projects(top: Path) -> Iterator[Path]:
 def _is_ours(answers: Path) -> bool:
     """Whether a project is of this template, even if its answers are broken."""
     try:
-        return bool(_OURS.search(answers.read_text(encoding="utf-8", errors="replace")))
+        found = _SOURCE.search(answers.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return True  # its status will say why it cannot be read
+    return found is not None and is_headstart(found[1])
 
 
 def _is_entered(folder: Path, *, in_project: bool) -> bool:

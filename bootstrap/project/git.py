@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.system import system_steps
@@ -84,11 +87,8 @@ def call(
     *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None, given: str = ""
 ) -> GitResult:
     """Run git in `cwd`, with `environ` added and `given` on standard input."""
-    executable = shutil.which("git")
-    if executable is None:
-        raise GitError("git is not installed.", next=("install git, then run this again",))
     finished = subprocess.run(
-        [executable, *_PLAIN, *arguments],
+        [_executable(), *_PLAIN, *arguments],
         cwd=cwd,
         env={**environment(os.environ), **(environ or {})},
         input=given.encode("utf-8", "surrogateescape"),
@@ -96,6 +96,78 @@ def call(
         check=False,
     )
     return GitResult(finished.returncode, _text(finished.stdout), _text(finished.stderr))
+
+
+class LastingGit:
+    """A git that answers what it is asked, line by line.
+
+    It starts with the first question, and ends with `close`, or when its standard input does.
+    """
+
+    def __init__(
+        self, *arguments: str, cwd: Path, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._arguments, self._cwd, self._environ = arguments, cwd, environ or {}
+        self._running: tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]] | None = None
+
+    def ask(self, lines: str) -> None:
+        """Write lines to its standard input."""
+        _, questions, _ = self._started()
+        try:
+            questions.write(lines.encode("utf-8", "surrogateescape"))
+            questions.flush()
+        except OSError as error:
+            raise self._ended() from error
+
+    def line(self) -> bytes:
+        """The next line of its answer, without its end."""
+        line = self._started()[2].readline()
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        return line[:-1]
+
+    def read(self, size: int) -> bytes:
+        """As many bytes of its answer."""
+        content = self._started()[2].read(size)
+        if len(content) < size:
+            raise self._ended()
+        return content
+
+    def until(self, end: str) -> str:
+        """All that it answers before the line `end`."""
+        answers, found = self._started()[2], b""
+        while not found.endswith(end.encode()):
+            line = answers.readline()
+            if not line:
+                raise self._ended()
+            found += line
+        return _text(found.removesuffix(end.encode()))
+
+    def close(self) -> None:
+        """End it; the next question starts another."""
+        if self._running:
+            process, _, _ = self._running
+            self._running = None
+            with suppress(OSError):
+                process.communicate()
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]:
+        if self._running is None:
+            process = subprocess.Popen(
+                [_executable(), *_PLAIN, *self._arguments],
+                cwd=self._cwd,
+                env={**environment(os.environ), **self._environ},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            assert process.stdin and process.stdout  # noqa: PT018, S101 - both are pipes
+            self._running = (process, process.stdin, process.stdout)
+        return self._running
+
+    def _ended(self) -> GitError:
+        self.close()
+        return GitError(f"git {_verb(self._arguments)} ended early.", next=("git fsck",))
 
 
 def query(*arguments: str, cwd: Path) -> str:
@@ -110,6 +182,12 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The process environment for git: nothing redirects it, and it never prompts."""
     kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or k in _KEPT}
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+
+def folder(work_tree: Path) -> Path:
+    """The folder with the repository of a work tree, which it may share with others."""
+    words = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+    return Path(run(*words, cwd=work_tree))
 
 
 def is_top_level(folder: Path) -> bool:
@@ -127,6 +205,7 @@ def commit_id(name: str, cwd: Path) -> str:
     return query("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd)
 
 
+@cache
 def identity(folder: Path) -> tuple[str, ...]:
     """The options that set who commits in `folder`; none if git knows the user."""
     words = ("-c", "user.useConfigOnly=true", "var")
@@ -137,22 +216,25 @@ def identity(folder: Path) -> tuple[str, ...]:
 def require_identity(folder: Path) -> None:
     """Refuse to make up who commits in `folder`."""
     if identity(folder):
-        raise nobody()
-
-
-def nobody() -> Refused:
-    return Refused(
-        "git does not know who you are, and an update is a commit of yours.",
-        next=(
-            "git config --global user.name 'Your Name'",
-            "git config --global user.email you@example.com",
-        ),
-    )
+        raise Refused(
+            "git does not know who you are, and an update is a commit of yours.",
+            next=(
+                "git config --global user.name 'Your Name'",
+                "git config --global user.email you@example.com",
+            ),
+        )
 
 
 def split_paths(output: str) -> frozenset[str]:
     """Split what git prints with `-z`."""
     return frozenset(path for path in output.split("\0") if path)
+
+
+def _executable() -> str:
+    executable = shutil.which("git")
+    if executable is None:
+        raise GitError("git is not installed.", next=("install git, then run this again",))
+    return executable
 
 
 def _text(output: bytes) -> str:

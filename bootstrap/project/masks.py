@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import yaml
-
+from bootstrap.project import questions
 from bootstrap.project.template import Template
 from bootstrap.project.trees import Change, ScratchRepository, Tree, TreeEntry
 
@@ -54,9 +53,10 @@ class MaskedSides:
 
 def seeded_once(scratch: ScratchRepository, source: Template, files: Tree) -> frozenset[str]:
     """The files that a template seeds once: Copier's `_skip_if_exists`."""
-    document = yaml.safe_load(source.config.read_text(encoding="utf-8"))
-    patterns = document.get("_skip_if_exists") or []
-    return scratch.matching(patterns, files) if patterns else frozenset()
+    patterns = questions.document(source.config).get("_skip_if_exists")
+    return (
+        scratch.matching(map(str, patterns), files) if isinstance(patterns, list) else frozenset()
+    )
 
 
 def apply_masks(

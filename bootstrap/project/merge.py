@@ -6,26 +6,29 @@ renames, binaries and modes does the rest. Nothing here touches the repository.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from bootstrap.project import git, locks, masks, revisions, syntax
+from bootstrap.project import git, locks, masks, revisions, rewriting, syntax
 from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.broken_imports import BrokenImport, Merge, breaks
+from bootstrap.project.codemods import Codemod
 from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
-from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes
+from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes, with_notes
 from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 
 @dataclass(frozen=True)
 class Renders:
-    """The two renders, and the paths that the template seeds once."""
+    """The two renders, the paths that the template seeds once, and what it has renamed."""
 
     base: Tree
     theirs: Tree
     seeded: frozenset[str] = frozenset()
+    codemods: Sequence[Codemod] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Proposal:
     touched: frozenset[str]
     unmergeable: tuple[str, ...]
     drifted: int
+    broken_imports: tuple[BrokenImport, ...] = ()
 
     @property
     def conflicts(self) -> tuple[FileOutcome, ...]:
@@ -67,6 +71,17 @@ class _Commit(NamedTuple):
     files: Tree
 
 
+class _Merged(NamedTuple):
+    """A merge and its commits: the template as it was, as it is, and the project on top of it."""
+
+    base: _Commit
+    theirs: _Commit
+    ours: _Commit
+    result: Merged
+    files: Tree
+    complaints: Mapping[str, str]
+
+
 def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Proposal:
     """Merge the changes between the renders into what is checked out."""
     head = scratch.repository.head()
@@ -76,31 +91,95 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     )
     before, after = _with_revisions(scratch, before, after, here.files)
     masked = _mask(scratch, before, after, here, renders.seeded)
-    base, theirs, ours = _commits(scratch, masked, here, message)
-    merged, complaints = _merge(scratch, ours, theirs)
-    result = scratch.changes(ours.id, merged.tree)
+    made = _merge(scratch, masked.base, masked.theirs, here, message)
+    template, yours = (scratch.changes(made.base.id, side.id) for side in (made.theirs, made.ours))
+    made, notes = _rewrite(scratch, made, (template, yours), renders.codemods, message)
     sides = Sides(
-        template=scratch.changes(base.id, theirs.id),
-        yours=scratch.changes(base.id, ours.id),
-        result=result,
-        conflicts=merged.conflicts,
+        template=template,
+        yours=yours,
+        result=scratch.changes(made.ours.id, made.result.tree),
+        conflicts=made.result.conflicts,
         kept=masked.kept,
-        complaints=complaints,
+        complaints=made.complaints,
         formatted=masked.formatted,
+        newest=_newest(scratch, made),
     )
-    changed = {path for change in result for path in (change.old, change.new)}
-    written = partial(written_name, scratch, ours=ours.id, theirs=theirs.id)
+    changed = {path for change in sides.result for path in (change.old, change.new)}
+    written = partial(written_name, scratch, ours=made.ours.id, theirs=made.theirs.id)
+    files = with_notes(outcomes(sides), notes)
     return Proposal(
         head=head,
         before=scratch.write(before),
         after=scratch.write(after),
-        theirs=theirs.id,
-        merged=merged.tree,
-        files=tuple(replace(each, path=written(each.path)) for each in outcomes(sides)),
-        touched=frozenset(map(written, changed | merged.conflicts.keys())),
-        unmergeable=tuple(complaints),
-        drifted=sum(change.kind != "A" for change in sides.yours),
+        theirs=made.theirs.id,
+        merged=made.result.tree,
+        files=tuple(replace(each, path=written(each.path)) for each in files),
+        touched=frozenset(map(written, changed | sides.conflicts.keys())),
+        unmergeable=tuple(made.complaints),
+        drifted=sum(change.kind != "A" for change in yours),
+        broken_imports=breaks(scratch, _of_project(scratch, made, template, yours)).new,
     )
+
+
+def _newest(scratch: ScratchRepository, made: _Merged) -> tuple[str, ...]:
+    """The newest revisions of the project, where git has a conflict of which it is."""
+    if scratch.repository.prefix + revisions.HEAD not in made.result.conflicts:
+        return ()
+    return revisions.newest(revision_texts(scratch, made.ours.files)) or ()
+
+
+def _rewrite(
+    scratch: ScratchRepository,
+    made: _Merged,
+    changes: tuple[Sequence[Change], Sequence[Change]],
+    codemods: Sequence[Codemod],
+    message: str,
+) -> tuple[_Merged, Mapping[str, tuple[str, ...]]]:
+    """Merge again with what follows renames, and why by path; else leave the merge as it is."""
+    prefix = scratch.repository.prefix
+    project = _of_project(scratch, made, *changes)
+    conflicts = {scratch.repository.path(path) for path in made.result.conflicts}
+    found = rewriting.rewrites(scratch, project, conflicts, codemods)
+    if not found:
+        return made, {}
+    written = scratch.write_texts(each.text for each in found.values())
+    entries = {
+        path: made.files[path]._replace(blob=blob)
+        for path, blob in zip((prefix + path for path in found), written, strict=True)
+    }
+    whole = Merge(made.ours.files, made.theirs.files, made.files, *changes)
+    sides = rewriting.with_rewritten(whole, made.base.files, entries)
+    here = made.ours._replace(id=scratch.repository.head())
+    again = _merge(scratch, sides.base, sides.theirs, here, message)
+    if not _differ_only_in(entries, made, again):
+        return made, {}
+    return again, {prefix + path: each.reasons for path, each in found.items()}
+
+
+def _differ_only_in(entries: Tree, made: _Merged, again: _Merged) -> bool:
+    """Whether the second merge is the first with these entries; conflicts have commits in them."""
+    conflicts = made.result.conflicts
+    expected, found = (
+        {path: entry for path, entry in files.items() if path not in conflicts}
+        for files in ({**made.files, **entries}, again.files)
+    )
+    return again.result.conflicts == conflicts and found == expected
+
+
+def _of_project(
+    scratch: ScratchRepository,
+    made: _Merged,
+    template: Sequence[Change],
+    yours: Sequence[Change],
+) -> Merge:
+    """The project's files and changes in a merge, by paths that are relative to it."""
+    prefix = scratch.repository.prefix
+    ours, theirs, merged = (
+        {p.removeprefix(prefix): entry for p, entry in tree.items() if p.startswith(prefix)}
+        for tree in (made.ours.files, made.theirs.files, made.files)
+    )
+    changes = (rewriting.in_project(side, prefix) for side in (template, yours))
+    return Merge(ours, theirs, merged, *changes)
 
 
 def rendered_tree(scratch: ScratchRepository, files: Tree, whole: Tree) -> Tree:
@@ -159,10 +238,9 @@ def _with_revisions(
     scratch: ScratchRepository, base: Tree, theirs: Tree, ours: Tree
 ) -> tuple[Tree, Tree]:
     """Base and theirs, with the template's revisions at their places in the project."""
-    head = scratch.repository.prefix + revisions.HEAD
     texts = [revision_texts(scratch, tree) for tree in (base, theirs, ours)]
     found = revisions.arranged(*texts)
-    if found is None or head not in ours:
+    if found is None:
         return base, theirs
     changed = {path: text for path, text in found.texts.items() if text != texts[1].get(path)}
     as_ours = {path: ours[path] for path in found.as_ours}
@@ -170,9 +248,13 @@ def _with_revisions(
         path: scratch.file(text, like=theirs.get(path) or ours[path])
         for path, text in changed.items()
     }
-    newest = scratch.file(f"{found.head}\n", like=ours[head])
-    # Where base is as ours is, nobody but the template has a change.
-    return {**base, **as_ours, head: ours[head]}, {**theirs, **placed, head: newest}
+    base, theirs = {**base, **as_ours}, {**theirs, **placed}
+    head = scratch.repository.prefix + revisions.HEAD
+    if head in ours:  # where base is as ours is, nobody but the template has a change
+        base = {**base, head: ours[head]}
+    if like := ours.get(head) or theirs.get(head):
+        theirs = {**theirs, head: scratch.file(f"{found.head}\n", like=like)}
+    return base, theirs
 
 
 def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
@@ -190,40 +272,40 @@ def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> 
     return before is None or now is None or locks.dependencies_edited(before, now)
 
 
+def _merge(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, here: _Commit, message: str
+) -> _Merged:
+    """Merge; repeat it without the files whose merged text would be invalid."""
+    sides = _commits(scratch, base, theirs, here, message)
+    _, new, ours = sides
+    merged = scratch.merge(ours.id, new.id)
+    files = scratch.tree(merged.tree)
+    complaints = _complaints(scratch, ours.files, new.files, merged, files)
+    if complaints:
+        merged = scratch.merge(ours.id, new.id, complaints)
+        files = scratch.tree(merged.tree)
+    return _Merged(*sides, merged, files, complaints)
+
+
 def _commits(
-    scratch: ScratchRepository, masked: MaskedSides, here: _Commit, message: str
+    scratch: ScratchRepository, before: Tree, after: Tree, here: _Commit, message: str
 ) -> tuple[_Commit, _Commit, _Commit]:
     """The commits of the merge: base, and theirs and ours on top of it."""
     who = git.identity(scratch.repository.top)  # a cherry-pick keeps its author
-    base = scratch.commit(scratch.write(masked.base), "The template as it was")
-    theirs = scratch.commit(scratch.write(masked.theirs), message, base, who=who)
+    base = scratch.commit(scratch.write(before), "The template as it was")
+    theirs = scratch.commit(scratch.write(after), message, base, who=who)
     ours = scratch.commit(f"{here.id}^{{tree}}", "The project", base)
-    return (
-        _Commit(base, masked.base),
-        _Commit(theirs, masked.theirs),
-        _Commit(ours, here.files),
-    )
-
-
-def _merge(
-    scratch: ScratchRepository, ours: _Commit, theirs: _Commit
-) -> tuple[Merged, dict[str, str]]:
-    """Merge; repeat it without the files whose merged text would be invalid."""
-    merged = scratch.merge(ours.id, theirs.id)
-    complaints = _complaints(scratch, ours.files, theirs.files, merged)
-    if complaints:
-        merged = scratch.merge(ours.id, theirs.id, complaints)
-    return merged, complaints
+    return _Commit(base, before), _Commit(theirs, after), _Commit(ours, here.files)
 
 
 def _complaints(
-    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged
+    scratch: ScratchRepository, ours: Tree, theirs: Tree, merged: Merged, files: Tree
 ) -> dict[str, str]:
     """What is wrong with merged texts that were valid on both sides."""
     sides = {*ours.values(), *theirs.values()}
     mixed = {
         path: entry
-        for path, entry in scratch.tree(merged.tree).items()
+        for path, entry in files.items()
         if entry not in sides and path not in merged.conflicts
     }
     found = invalid(scratch, mixed)

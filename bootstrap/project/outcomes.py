@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bootstrap.project.masks import Kept
@@ -35,7 +35,8 @@ class FileOutcome:
 class Sides:
     """The changes since base of each side, those of the merge since yours, and its conflicts.
 
-    In the `formatted` files you had changed nothing but formatting, and base has yours.
+    In the `formatted` files you had changed nothing but formatting, and base has yours. `newest`
+    are your newest revisions, if each of your files says which it is.
     """
 
     template: Sequence[Change]
@@ -45,6 +46,7 @@ class Sides:
     kept: Mapping[str, Kept]
     complaints: Mapping[str, str]
     formatted: frozenset[str] = frozenset()
+    newest: Sequence[str] = ()
 
 
 _WORDS = {"A": "new", "D": "deleted", "M": "changed", "R": "moved", "T": "changed"}
@@ -65,15 +67,32 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
     return tuple(sorted(files, key=lambda each: each.path))
 
 
+def with_notes(
+    files: Sequence[FileOutcome], notes: Mapping[str, Sequence[str]]
+) -> tuple[FileOutcome, ...]:
+    """The outcomes, and what was rewritten in files, by path: also in those that are only yours."""
+    known = {each.path for each in files}
+    noted = [
+        replace(each, reason=", ".join(filter(None, (each.reason, *notes.get(each.path, ())))))
+        for each in files
+    ]
+    noted += [
+        FileOutcome(path, "", "", Outcome.UPDATED, ", ".join(reasons))
+        for path, reasons in notes.items()
+        if path not in known
+    ]
+    return tuple(sorted(noted, key=lambda each: each.path))
+
+
 def advice(each: FileOutcome, path: str) -> str:
     """How to resolve a conflict, in one line; `path` is relative to the project."""
     name = shlex.quote(path)
-    if each.reason == _DELETED_BY_TEMPLATE:
+    if each.reason in {_DELETED_BY_TEMPLATE, _DISPLACED, _DISTINCT}:
         return f"keep yours: git add {name} · let it go: git rm {name}"
     if each.reason == _MOVED_APART:
         return f"choose one name, git rm the others, then git add {name}"
-    if each.reason in {_DISPLACED, _DISTINCT}:
-        return f"keep this one: git add {name} · let it go: git rm {name}"
+    if each.reason.startswith(_HEADS):
+        return "python -m migrate merge && git add migrate"
     if path.endswith("migrate/HEAD"):
         return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
@@ -89,6 +108,7 @@ _DISPLACED = "a file of one side is where the other has a folder, so git renamed
 _DISTINCT = "a file on one side and a link on the other, so git renamed one of them"
 _FORMATTED = "only your formatting differed"
 _MOVED_APART = "both moved it, to different places"
+_HEADS = "you have more than one newest revision: "
 _REVISION_NOTES = {
     "M": "databases that already have this revision are not changed",
     "D": "downgrade databases that have this revision first: python -m migrate downgrade",
@@ -99,7 +119,11 @@ _INVALID = "merged, it would not be valid: "
 
 def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[FileOutcome]:
     path = mine.new if mine and mine.kind == "R" else change.new
-    template, yours = _WORDS[change.kind], _WORDS[mine.kind] if mine else ""
+    both_added = change.kind == "A" and any(
+        each.kind == "A" and each.new == path for each in sides.yours
+    )
+    yours = _WORDS["A"] if both_added else _WORDS[mine.kind] if mine else ""
+    template = _WORDS[change.kind]
     for conflicted in dict.fromkeys((path, change.new, change.old)):
         if conflicted in sides.conflicts:
             reason = _reason(conflicted, change, sides)
@@ -150,6 +174,8 @@ def _reason(path: str, change: Change, sides: Sides) -> str:
     if path in sides.complaints:
         return f"{_INVALID}{sides.complaints[path]}"
     kinds = sides.conflicts[path]
+    if path.endswith("migrate/HEAD") and len(sides.newest) > 1:
+        return f"{_HEADS}{', '.join(sides.newest)}"
     if change.kind == "A" and "contents" in kinds:
         return _BOTH_ADDED
     return _kind(kinds)

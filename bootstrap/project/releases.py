@@ -5,20 +5,30 @@ The bundle is a history of the template alone: one commit and one tag for each r
 history.
 """
 
+import hashlib
 import re
 import shutil
-import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bootstrap
 from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
+from bootstrap.project.objects import ObjectReader
+
+if TYPE_CHECKING:
+    from tarfile import TarFile, TarInfo
 
 BUNDLE = "template.bundle"
-_CACHE = "unpacked"  # "templates" of 0.5.0 may have the line ends of a user's core.autocrlf
+HASHING = "sha1"  # how its objects are named
+CONFIG = "copier.yml"
+_UNPACKED = "unpacked"  # "templates" of 0.5.0 may have the line ends of a user's core.autocrlf
+_REPOSITORIES, _CONFIGS = "repositories", "configs"
+_PACK = Path("objects/pack/pack-template.pack")
 _RUNNABLE, _PLAIN = 0o755, 0o644
 _TAG = re.compile(r"([0-9a-f]{40,64}) refs/tags/v(\d+\.\d+\.\d+)")
 
@@ -57,18 +67,69 @@ def released(package: Path = Path(bootstrap.__file__).parent) -> tuple[Release, 
     return tuple(sorted(Release(number(m[2]) or (), m[1]) for m in matches))
 
 
+def repository(bundle: Path) -> Path:
+    """The git repository with all that is in a bundle; made once on this machine.
+
+    A bundle is a head that ends with an empty line, and a pack (gitformat-bundle). Git needs
+    nothing but an index beside it.
+    """
+    with bundle.open("rb") as content:
+        head = b"".join(iter(content.readline, b"\n"))
+        size = bundle.stat().st_size - content.tell()
+        folder = state.cache_of(_REPOSITORIES) / hashlib.sha256(head).hexdigest()
+        pack = folder / _PACK
+        if pack.is_file() and pack.stat().st_size == size:
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)  # there only if it is damaged
+        with _complete(folder) as draft:
+            for name in (_PACK.parent, "refs"):
+                (draft / name).mkdir(parents=True)
+            (draft / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+            with (draft / _PACK).open("wb") as packed:
+                shutil.copyfileobj(content, packed)
+            git.run("index-pack", str(draft / _PACK), cwd=draft)
+    return folder
+
+
+def config(commit: str, repository: Path) -> Path:
+    """The `copier.yml` of a commit; read from the repository once on this machine."""
+    folder = state.cache_of(_CONFIGS) / commit
+    if not (folder / CONFIG).is_file():
+        with reader(repository) as objects, _complete(folder) as draft:
+            (draft / CONFIG).write_bytes(objects.read(f"{commit}:{CONFIG}").content)
+    return folder / CONFIG
+
+
 def unpack(commit: str, source: Path) -> Path:
     """The folder with the template of a commit in `source`, a bundle or a repository.
 
-    It is made once on this machine, and named after the commit, a digest of all that is in it. It
-    appears complete or not at all; of two that make it at once, one wins and both are right.
+    It is made once on this machine, and named after the commit, a digest of all that is in it.
     """
-    folder = state.cache_of(_CACHE) / commit
-    if folder.is_dir():
-        return folder
+    folder = state.cache_of(_UNPACKED) / commit
+    if not folder.is_dir():
+        with _complete(folder) as draft:
+            _extract(_repository_of(source), commit, draft)
+    return folder
+
+
+@contextmanager
+def reader(repository: Path) -> Iterator[ObjectReader]:
+    """Read the objects of a git repository."""
+    running = git.LastingGit("cat-file", "--batch", cwd=repository, environ={"GIT_DIR": "."})
+    with closing(running):
+        yield ObjectReader(running)
+
+
+@contextmanager
+def _complete(folder: Path) -> Iterator[Path]:
+    """A draft of `folder`, which appears complete or not at all.
+
+    Of two that make it at once, one wins and both are right.
+    """
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
     try:
-        _extract(source, commit, draft)
+        (draft / "files").mkdir()
+        yield draft / "files"
         (draft / "files").rename(folder)
     except OSError as error:
         if not folder.is_dir():
@@ -79,20 +140,22 @@ def unpack(commit: str, source: Path) -> Path:
             ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return folder
 
 
-def _extract(source: Path, commit: str, draft: Path) -> None:
-    repository = source
+def _repository_of(source: Path) -> Path:
     if source.is_file():
-        repository = draft / "git"
-        git.run("init", "--quiet", "--bare", str(repository), cwd=draft)
-        git.run("fetch", "--quiet", str(source), "refs/tags/*:refs/tags/*", cwd=repository)
-    packed = draft / "archive.tar"
-    paths = ("copier.yml", "template")
-    exactly = (*git.ISOLATED, "-c", "core.attributesFile=/dev/null")  # no line ends of this machine
-    git.run(*exactly, "archive", "--output", str(packed), commit, *paths, cwd=repository)
-    extract_archive(packed, draft / "files")
+        return repository(source)
+    return source if (source / "objects").is_dir() else git.folder(source)
+
+
+def _extract(repository: Path, commit: str, draft: Path) -> None:
+    packed = draft.with_name("archive.tar")
+    paths = (CONFIG, "template")
+    no_line_ends = ("-c", "core.attributesFile=/dev/null", "-c", "core.autocrlf=false")
+    exactly = (*git.ISOLATED, *no_line_ends)
+    words = ("archive", "--output", str(packed), commit, *paths)
+    git.run(*exactly, *words, cwd=draft, environ={"GIT_DIR": str(repository)})
+    extract_archive(packed, draft)
 
 
 def extract_archive(archive: Path, folder: Path) -> None:
@@ -101,19 +164,21 @@ def extract_archive(archive: Path, folder: Path) -> None:
     `TarFile.extractall` is safe by its `filter`, which came with 3.11.4 (PEP 706). Here files and
     folders are all there is to write, so only a name could lead out of the folder, and none may.
     """
+    import tarfile  # noqa: PLC0415  (with lzma and bz2)
+
     with tarfile.open(archive) as content:
         for member in content:
             _write_member(content, member, folder.joinpath(*_relative_path(member).parts))
 
 
-def _relative_path(member: tarfile.TarInfo) -> PurePosixPath:
+def _relative_path(member: "TarInfo") -> PurePosixPath:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
         raise HeadstartError(f"The archive has a name that leads out of it: {member.name}")
     return name
 
 
-def _write_member(content: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+def _write_member(content: "TarFile", member: "TarInfo", target: Path) -> None:
     if member.isdir():
         target.mkdir(parents=True, exist_ok=True)
         return

@@ -1,9 +1,10 @@
-"""Renders of the template: made by Copier as a pure function, and kept so that none is made twice.
+"""Renders of the template: made as a pure function, and kept so that none is made twice.
 
 A render uses no git, no tasks and no settings of the user. It follows from the template, the
-answers, and what renders it; the folder's name is none of that. Each is one file in the user's
-cache: a digest, the list of its files, and the pack with what they hold. What is damaged or gone is
-made again, so nothing depends on the cache but time.
+answers, and what renders it; the folder's name is none of that. Where a template needs no more than
+`renderer` knows, Copier is not even imported. Each render is one file in the user's cache: a
+digest, the list of its files, and what is in those that the template itself does not have. What is
+damaged or gone is made again, so nothing depends on the cache but time.
 """
 
 import hashlib
@@ -12,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -22,12 +24,14 @@ import jinja2
 
 from bootstrap import files, state
 from bootstrap.errors import HeadstartError
-from bootstrap.project.answers import Answers
+from bootstrap.project import questions, releases
+from bootstrap.project.answers import FAILURES, Answers
+from bootstrap.project.renderer import RenderedFile, Renderer, TemplateFiles
 from bootstrap.project.template import Template
-from bootstrap.project.trees import Pack, ScratchRepository, Tree, TreeEntry
+from bootstrap.project.trees import ScratchRepository, Tree, TreeEntry
 
-KEPT = 200  # renders, of some 200 kB each; a fleet of half as many projects finds all of its own
-_FORM = 2  # of the files in the cache; another number where they or `render` change
+KEPT = 200  # renders, of some 20 kB each; a fleet of half as many projects finds all of its own
+_FORM = 3  # of the files in the cache; another number where they or a render change
 
 
 # -- making one ------------------------------------------------------------------------------------
@@ -35,6 +39,50 @@ _FORM = 2  # of the files in the cache; another number where they or `render` ch
 
 def render(template: Template, answers: Answers, destination: Path) -> None:
     """Render `template` into the new folder `destination`."""
+    with _files_of(template) as source:
+        made = _made(template, source, answers)
+        for path, file in (made or {}).items():
+            target = destination / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(_content(file, source))
+            target.chmod(int(file.mode[-3:], 8))
+    if made is None:
+        _render_by_copier(template, answers, destination)
+
+
+def _made(
+    template: Template, source: TemplateFiles, answers: Answers
+) -> dict[str, RenderedFile] | None:
+    """The files by path; None where that takes Copier, be it to say what is wrong."""
+    if answers.problems or any(answer.breaks for answer in answers.all):
+        return None
+    renderer = Renderer(questions.document(template.config), source)
+    if renderer.unknown:
+        return None
+    try:
+        return renderer.render(answers, template.version)
+    except FAILURES:
+        return None
+
+
+def _content(file: RenderedFile, source: TemplateFiles) -> bytes:
+    return source.read(file.source) if file.content is None else file.content
+
+
+@contextmanager
+def _files_of(template: Template) -> Iterator[TemplateFiles]:
+    if not template.digest:
+        entries = {path: TreeEntry(mode, "") for path, mode in template.modes().items()}
+        yield TemplateFiles(entries, lambda path: (template.source / path).read_bytes())
+        return
+    with releases.reader(template.source) as reader:
+        found = template.only(reader.files(template.digest))
+        # These ids are none of a project whose objects are named otherwise.
+        entries = {path: TreeEntry(entry.mode, "") for path, entry in found.items()}
+        yield TemplateFiles(entries, lambda path: reader.read(found[path].blob).content)
+
+
+def _render_by_copier(template: Template, answers: Answers, destination: Path) -> None:
     import copier  # noqa: PLC0415  (heavy)
     from copier.errors import CopierError  # noqa: PLC0415
 
@@ -117,21 +165,51 @@ def rendered(scratch: ScratchRepository, source: Template, answers: Answers) -> 
     """Render, or take a known render; its files are in the scratch repository."""
     if not source.digest:
         return _rendered_now(scratch, source, answers)
-    key = _key(source, answers, scratch.repository.hashing)
-    place = state.cache_of("renders") / key
-    if found := _read(place):
-        tree, pack = found
-        scratch.add_pack(key, pack)
+    own = _read_from(scratch, source)
+    place = state.cache_of("renders") / _key(source, answers, scratch.repository.hashing)
+    if kept := _read(place):
+        tree, contents = kept
+        for content in contents:
+            scratch.write_blob(content)
         return tree
     tree = _rendered_now(scratch, source, answers)
-    _write(place, tree, scratch.pack(tree))
+    known = {entry.blob for entry in scratch.tree(source.digest).values()} if own else set()
+    blobs = sorted({entry.blob for entry in tree.values()} - known)
+    _write(place, tree, [scratch.content(blob) for blob in blobs])
     return tree
 
 
+def _read_from(scratch: ScratchRepository, source: Template) -> bool:
+    """Let the scratch repository read a template's own objects, where it can."""
+    readable = bool(source.digest) and scratch.repository.hashing == releases.HASHING
+    if readable:
+        scratch.borrow(source.source / "objects")
+    return readable
+
+
 def _rendered_now(scratch: ScratchRepository, source: Template, answers: Answers) -> Tree:
+    with _files_in(scratch, source) as found:
+        made = _made(source, found, answers)
+        if made is not None:
+            return {path: _entry(scratch, file, found) for path, file in made.items()}
     with tempfile.TemporaryDirectory(prefix="render-", dir=scratch.folder) as folder:
-        render(source, answers, Path(folder, "project"))
+        _render_by_copier(source, answers, Path(folder, "project"))
         return scratch.import_folder(Path(folder, "project"))
+
+
+@contextmanager
+def _files_in(scratch: ScratchRepository, source: Template) -> Iterator[TemplateFiles]:
+    if _read_from(scratch, source):
+        entries = source.only(scratch.tree(source.digest))
+        yield TemplateFiles(entries, lambda path: scratch.content(entries[path].blob))
+    else:
+        with _files_of(source) as found:
+            yield found
+
+
+def _entry(scratch: ScratchRepository, file: RenderedFile, source: TemplateFiles) -> TreeEntry:
+    blob = source.entries[file.source].blob if file.content is None else ""
+    return TreeEntry(file.mode, blob or scratch.write_blob(_content(file, source)))
 
 
 def _key(source: Template, answers: Answers, hashing: str) -> str:
@@ -148,8 +226,8 @@ def _installed() -> list[str]:
     return sorted(each.name for each in Path(copier.origin).parents[1].glob("*.dist-info"))
 
 
-def _read(place: Path) -> tuple[Tree, Pack] | None:
-    """Read a known render; None if there is none, or if it is damaged."""
+def _read(place: Path) -> tuple[Tree, list[bytes]] | None:
+    """Read a known render, and the contents kept with it; None if it is not there or damaged."""
     try:
         digest, _, content = place.read_bytes().partition(b"\n")
     except OSError:
@@ -159,15 +237,16 @@ def _read(place: Path) -> tuple[Tree, Pack] | None:
     with suppress(OSError):
         os.utime(place)  # used now, so it is dropped last
     about, _, packed = content.partition(b"\n")
-    files, size = json.loads(about)
-    tree = {path: TreeEntry(*entry) for path, entry in files.items()}
-    return tree, Pack(packed[:size], packed[size:])
+    entries, sizes = json.loads(about)
+    tree = {path: TreeEntry(*entry) for path, entry in entries.items()}
+    unpacked = io.BytesIO(zlib.decompress(packed))
+    return tree, [unpacked.read(size) for size in sizes]
 
 
-def _write(place: Path, tree: Tree, pack: Pack) -> None:
+def _write(place: Path, tree: Tree, contents: Sequence[bytes]) -> None:
     """Keep a render if there is room; of two concurrent writers both are right."""
-    about = json.dumps([tree, len(pack.objects)]).encode()
-    content = b"\n".join((about, pack.objects + pack.index))
+    about = json.dumps([tree, [len(content) for content in contents]]).encode()
+    content = b"\n".join((about, zlib.compress(b"".join(contents))))
     with suppress(OSError):
         with files.draft(place) as draft:
             draft.write_bytes(b"\n".join((_digest(content), content)))

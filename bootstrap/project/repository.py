@@ -52,7 +52,7 @@ class Repository:
         return git.run(*git.ISOLATED, *arguments, cwd=self.top, environ=environ, given=given)
 
     def head(self) -> str:
-        return self.git("rev-parse", "HEAD")
+        return _loose_head(self) or self.git("rev-parse", "HEAD")
 
     def switch(self, before: str, after: str) -> None:
         """Let index and files follow from one tree to another; if anything is in the way, neither.
@@ -84,18 +84,18 @@ class Repository:
 def open_repository(project: Path) -> Repository:
     """The repository of the project in the folder `project`, if git can merge there."""
     _check_git()
+    # It is asked for the commit's tree last: without one it has answered all else.
     found = git.call(
         *("rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir"),
-        *("--git-path", "objects", "--show-prefix", "--show-object-format"),
+        *("--git-path", "objects", "--show-prefix", "--show-object-format", "HEAD^{tree}"),
         cwd=project,
     )
-    if found.code != 0:
+    if found.code == 0:
+        top, git_dir, objects, prefix, hashing, _ = found.out.splitlines()
+        return Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
+    if git.call("rev-parse", "--git-dir", cwd=project).code != 0:
         raise _unreadable(project, found.errors) if _seems_kept(project) else _not_kept(project)
-    top, git_dir, objects, prefix, hashing = found.out.splitlines()
-    repository = Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
     head = git.call("cat-file", "-e", "HEAD^{tree}", cwd=project)
-    if head.code == 0:
-        return repository
     if git.call("rev-parse", "--verify", "--quiet", "HEAD", cwd=project).code == 0:
         raise _unreadable(project, head.errors)
     raise Refused(
@@ -176,6 +176,24 @@ def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:
         why=errors,
         next=("git status && git fsck",),
     )
+
+
+def _loose_head(repository: Repository) -> str:
+    """The commit that is checked out, without a process; empty where that needs git.
+
+    A branch's own file goes before what is packed (gitrepository-layout), so it may be believed.
+    """
+    text = _text(repository.git_dir / "HEAD")
+    if text.startswith("ref: "):
+        text = _text(repository.objects.parent / text.removeprefix("ref: "))
+    return text if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, ValueError):
+        return ""
 
 
 def _overlap(name: str, path: str) -> bool:

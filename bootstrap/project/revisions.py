@@ -6,18 +6,18 @@ which the template has them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import NamedTuple
 
-from bootstrap.revision import Revision, heads_of, parse_revision
+from bootstrap.revision import Revision, heads_of, parse_revision, with_value
 
 VERSIONS = "migrate/versions/"
 HEAD = "migrate/HEAD"
 
 Texts = Mapping[str, str]  # by path
-# On one line: what goes on below a bracket is not rewritten.
-_PARENTS = re.compile(r"^(down_revision\b[^=\n]*=[ \t]*).*[^(\[\s][ \t]*$", re.MULTILINE)
+_IDENTITY = re.compile(r"^Revision ID:.*$", re.MULTILINE)
 _REVISES = re.compile(r"^Revises:.*$", re.MULTILINE)
 
 
@@ -32,8 +32,8 @@ class RevisionFile(Revision):
 class Arranged(NamedTuple):
     """What the template's revisions are to be in a project, and the newest of all.
 
-    At the paths `as_ours` the project has changed nothing but places, or only its place changes
-    now: there base is to be what the project has, so that the change is the template's alone.
+    At the paths `as_ours` the project has changed nothing but places and ids, or only its place
+    changes now: there base is to be what the project has, so that the change is the template's.
     """
 
     texts: Texts
@@ -60,20 +60,38 @@ def arranged(base: Texts, theirs: Texts, ours: Texts) -> Arranged | None:
     unedited = {path for path in before.keys() & here if _is_moved(before[path], here[path])}
     moved = {path: each for path, each in lowered.items() if each != here[path]}
     placed = {
-        path: _after(after[path], (lowered if path in unedited else before)[path].parents)
+        path: _placed_like((lowered if path in unedited else before)[path], after[path])
         for path in before.keys() & after
     }
     placed |= {path: each for path, each in moved.items() if path not in unedited}
+    taken = {each.id for each in lowered.values()}
     for each in _in_order(after[path] for path in after.keys() - before.keys() - here.keys()):
-        placed[each.path] = _after(each, (head,))
-        head = each.id
+        placed[each.path] = _after(_named(each, _free(each.id, taken)), (head,))
+        head = placed[each.path].id
+        taken.add(head)
     texts = {path: each.text for path, each in placed.items()}
     return Arranged(texts, frozenset(unedited | moved.keys()), head)
 
 
+def newest(texts: Texts) -> tuple[str, ...] | None:
+    """The newest revisions; None where a file does not say which it is."""
+    parsed = _parsed(texts)
+    return None if parsed is None else heads_of(parsed.values())
+
+
 def _is_moved(base: RevisionFile, mine: RevisionFile) -> bool:
-    """Whether the project has what was rendered, at whatever place."""
-    return _after(mine, base.parents).text == base.text
+    """Whether the project has what was rendered, at whatever place and with whatever id."""
+    return _placed_like(base, mine).text == base.text
+
+
+def _placed_like(model: RevisionFile, each: RevisionFile) -> RevisionFile:
+    return _after(_named(each, model.id), model.parents)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """An id that no other revision has: people also count theirs 0001, 0002."""
+    numbered = (f"{name}_{number}" for number in count(1))
+    return next(each for each in chain((name,), numbered) if each not in taken)
 
 
 def _lowered(each: RevisionFile, gone: Mapping[str, RevisionFile]) -> tuple[str, ...]:
@@ -92,18 +110,25 @@ def _parsed(texts: Texts) -> dict[str, RevisionFile] | None:
 
 def _parse(path: str, text: str) -> RevisionFile | None:
     revision = parse_revision(text)
-    # Only where the line is there can it be given other parents.
-    if revision is None or not _PARENTS.search(text):
+    # Only where something is assigned can it be given other parents.
+    if revision is None or with_value(text, "down_revision", "None") is None:
         return None
     return RevisionFile(revision.id, revision.parents, path, text)
 
 
-def _after(each: RevisionFile, parents: tuple[str, ...]) -> RevisionFile:
-    if parents == each.parents:
+def _named(each: RevisionFile, name: str) -> RevisionFile:
+    text = with_value(each.text, "revision", f'"{name}"') if name != each.id else None
+    if text is None:
         return each
+    return replace(each, id=name, text=_IDENTITY.sub(f"Revision ID: {name}", text, count=1))
+
+
+def _after(each: RevisionFile, parents: tuple[str, ...]) -> RevisionFile:
     names = [f'"{name}"' for name in parents]
     literal = f"({', '.join(names)})" if len(names) > 1 else "".join(names) or "None"
-    text = _PARENTS.sub(lambda match: match[1] + literal, each.text, count=1)
+    text = with_value(each.text, "down_revision", literal) if parents != each.parents else None
+    if text is None:
+        return each
     revises = f"Revises: {', '.join(parents)}".rstrip()
     return replace(each, parents=parents, text=_REVISES.sub(revises, text, count=1))
 

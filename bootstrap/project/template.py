@@ -11,8 +11,9 @@ from pathlib import Path
 import bootstrap
 from bootstrap.errors import HeadstartError, UsageError
 from bootstrap.project import git, releases
+from bootstrap.project.objects import Tree
 
-CONFIG = "copier.yml"
+CONFIG = releases.CONFIG
 CONTENT = "template"
 WORKING_TREE = "HEAD"
 _PACKAGE = Path(bootstrap.__file__).parent
@@ -21,14 +22,15 @@ _RELEASE_TAG = re.compile(r"v\d+\.\d+\.\d+")
 
 @dataclass(frozen=True)
 class Template:
-    """One version of the template in a folder that holds `copier.yml` and `template/`.
+    """One version of the template: `copier.yml` and `template/`.
 
-    `version` is what the project's answers record. `files`, relative to `root`, are those that
-    belong to it if the folder may hold others (a checkout's caches); None means all of them.
-    `digest` identifies its content, and is empty if that changes while a person works.
+    `version` is what the project's answers record. They are in the folder `source`; or, where there
+    is a `digest`, in the commit of that name in the git repository there. `files`, relative to the
+    folder, are those that belong to it if it may hold others (a checkout's caches); None means all.
+    Without a digest its content changes while a person works.
     """
 
-    root: Path
+    source: Path
     version: str
     released: bool
     files: tuple[Path, ...] | None = None
@@ -36,7 +38,25 @@ class Template:
 
     @property
     def config(self) -> Path:
-        return self.root / CONFIG
+        """A file with the content of its `copier.yml`."""
+        return releases.config(self.digest, self.source) if self.digest else self.source / CONFIG
+
+    @property
+    def root(self) -> Path:
+        """A folder that holds its files."""
+        return releases.unpack(self.digest, self.source) if self.digest else self.source
+
+    def only(self, files: Tree) -> Tree:
+        """Those of the files of its commit that are the template's."""
+        parts = (f"{CONTENT}/", CONFIG)
+        return {path: entry for path, entry in files.items() if path.startswith(parts)}
+
+    def modes(self) -> dict[str, str]:
+        """Git's modes of the files in its folder, by path."""
+        found = self.files or (Path(CONFIG), *sorted((self.source / CONTENT).rglob("*")))
+        paths = (self.source / each for each in found)
+        kept = (path for path in paths if path.is_symlink() or path.is_file())
+        return {path.relative_to(self.source).as_posix(): _mode(path) for path in kept}
 
 
 def locate(package: Path = _PACKAGE) -> Template:
@@ -90,17 +110,23 @@ def from_checkout(root: Path) -> Template:
     return Template(root, version, is_release, _files(root))
 
 
+def _mode(path: Path) -> str:
+    if path.is_symlink():
+        return "120000"
+    return "100755" if path.stat().st_mode & 0o100 else "100644"
+
+
 def _unpacked(release: releases.Release, package: Path) -> Template:
-    root = releases.unpack(release.commit, package / releases.BUNDLE)
-    return Template(root, release.tag, released=True, digest=release.commit)
+    repository = releases.repository(package / releases.BUNDLE)
+    return Template(repository, release.tag, released=True, digest=release.commit)
 
 
 def _committed(root: Path, version: str) -> Template | None:
-    """The template of a commit of the checkout, unpacked once."""
+    """The template of a commit of the checkout."""
     commit = git.commit_id(version, root) if git.is_top_level(root) else ""
     if not commit:
         return None
-    return Template(releases.unpack(commit, root), version, released=False, digest=commit)
+    return Template(git.folder(root), version, released=False, digest=commit)
 
 
 def _files(root: Path) -> tuple[Path, ...]:

@@ -4,51 +4,40 @@ Its objects are in a folder of their own; it reads the repository's as well. Onl
 some into it.
 """
 
-import io
 import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from bootstrap.project import git
-from bootstrap.project.git import HEADSTART_IDENTITY, split_paths
+from bootstrap.project.git import HEADSTART, HEADSTART_IDENTITY, LastingGit, split_paths
+from bootstrap.project.objects import (
+    RENAMES,
+    Change,
+    ObjectReader,
+    ObjectWriter,
+    Tree,
+    TreeComparer,
+    TreeEntry,
+)
 from bootstrap.project.repository import Repository
 
-
-class TreeEntry(NamedTuple):
-    """One file of a tree: git's mode, and the id of its content."""
-
-    mode: str
-    blob: str
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is a file with its own content, not a link or a submodule."""
-        return self.mode in {"100644", "100755"}
-
-
-Tree = Mapping[str, TreeEntry]
-
-
-@dataclass(frozen=True)
-class Pack:
-    """Objects as git packs them, and their index."""
-
-    objects: bytes
-    index: bytes
-
-
-class Change(NamedTuple):
-    """The change of one file between two trees. `kind` is git's letter: A D M R T."""
-
-    kind: str
-    old: str
-    new: str
+__all__ = [
+    "MERGING",
+    "RENAMES",
+    "Change",
+    "Merged",
+    "ScratchRepository",
+    "Tree",
+    "TreeEntry",
+    "scratch_repository",
+]
 
 
 class Merged(NamedTuple):
@@ -58,8 +47,6 @@ class Merged(NamedTuple):
     conflicts: Mapping[str, tuple[str, ...]]
 
 
-# As the merge itself finds renames, so that what is shown is what happens.
-RENAMES = ("-M50%", "-l10000")
 MERGING = (
     *("-c", "merge.renames=true"),
     *("-c", "merge.renameLimit=10000"),
@@ -77,15 +64,30 @@ _AS_RENDERED = (
 )
 
 
-@dataclass(frozen=True)
 class ScratchRepository:
     """A place to make and merge trees for one repository."""
 
-    repository: Repository
-    folder: Path
-    _count: list[int] = field(default_factory=lambda: [0])
-    _written: dict[frozenset[tuple[str, TreeEntry]], str] = field(default_factory=dict)
-    _known: dict[str, bytes] = field(default_factory=dict)
+    def __init__(self, repository: Repository, folder: Path) -> None:
+        self.repository, self.folder = repository, folder
+        self._lasting: list[LastingGit] = []
+        self._borrowed: list[Path] = []
+        self._known: dict[str, bytes] = {}
+        self._count = 0
+        (folder / "objects/info").mkdir(parents=True)
+        self.borrow(repository.objects)
+
+    def borrow(self, objects: Path) -> None:
+        """Read objects from another folder of them too."""
+        if objects not in self._borrowed:
+            self._borrowed.append(objects)
+            lines = "".join(f"{each}\n" for each in self._borrowed)
+            (self.folder / "objects/info/alternates").write_text(lines, encoding="utf-8")
+            self.close()  # what is running has read that file already
+
+    def close(self) -> None:
+        """End the processes that read here; they start again when something is to be read."""
+        for each in self._lasting:
+            each.close()
 
     def git(
         self, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
@@ -97,10 +99,25 @@ class ScratchRepository:
 
     @property
     def _aside(self) -> dict[str, str]:
-        return {
-            "GIT_OBJECT_DIRECTORY": str(self.folder / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.repository.objects),
-        }
+        return {"GIT_OBJECT_DIRECTORY": str(self.folder / "objects")}
+
+    @cached_property
+    def _reader(self) -> ObjectReader:
+        return ObjectReader(self._last("cat-file", "--batch"))
+
+    @cached_property
+    def _comparer(self) -> TreeComparer:
+        words = ("diff-tree", "--stdin", "-r", "-z", "--name-status", *RENAMES)
+        return TreeComparer(self._last(*words))
+
+    @cached_property
+    def _writer(self) -> ObjectWriter:
+        return ObjectWriter(self.folder / "objects", self.repository.hashing)
+
+    def _last(self, *arguments: str) -> LastingGit:
+        words = (*git.ISOLATED, *arguments)
+        self._lasting.append(LastingGit(*words, cwd=self.repository.top, environ=self._aside))
+        return self._lasting[-1]
 
     def import_folder(self, folder: Path) -> Tree:
         """Add every file in a folder, ignored or not, whatever this machine's settings."""
@@ -114,22 +131,9 @@ class ScratchRepository:
         listed = git.run("ls-files", "--stage", "-z", cwd=folder, environ=environ)
         return _entries(listed)
 
-    def pack(self, tree: Tree) -> Pack:
-        """Pack the contents of a tree, for `add_pack` of another scratch repository."""
-        blobs = "".join(f"{entry.blob}\n" for entry in tree.values())
-        name = self.git("pack-objects", "--quiet", str(self.folder / "packed"), given=blobs)
-        objects = self.folder / f"packed-{name}.pack"
-        return Pack(objects.read_bytes(), objects.with_suffix(".idx").read_bytes())
-
-    def add_pack(self, name: str, pack: Pack) -> None:
-        folder = self.folder / "objects" / "pack"
-        folder.mkdir(exist_ok=True)
-        (folder / f"pack-{name}.pack").write_bytes(pack.objects)
-        (folder / f"pack-{name}.idx").write_bytes(pack.index)
-
     def tree(self, commit: str) -> Tree:
         """List the files of a commit or tree."""
-        return _entries(self.git("ls-tree", "-r", "-z", "--full-tree", commit))
+        return self._reader.files(commit)
 
     def project_files(self, commit: str) -> Tree:
         """List the project's files in a commit, relative to the project."""
@@ -147,24 +151,30 @@ class ScratchRepository:
         return self.tree(tree)
 
     def write(self, tree: Tree) -> str:
-        """Write a tree once; return its id."""
-        files = frozenset(tree.items())
-        if files not in self._written:
-            index = {"GIT_INDEX_FILE": self._index_of(tree)}
-            self._written[files] = self.git("write-tree", environ=index)
-        return self._written[files]
+        """Write a tree; return its id."""
+        return self._writer.write_tree(tree)
 
     def commit(
         self, tree: str, message: str, *parents: str, who: tuple[str, ...] = HEADSTART_IDENTITY
     ) -> str:
         """Commit a tree and return the id; `who` are the options that set the author."""
+        if who == HEADSTART_IDENTITY:
+            return self._commit(self._reader.read(f"{tree}^{{tree}}").id, message, parents)
         above = [word for parent in parents for word in ("-p", parent)]
         return self.git(*who, "commit-tree", "--no-gpg-sign", tree, *above, given=message)
 
+    def _commit(self, tree: str, message: str, parents: Iterable[str]) -> str:
+        now = f"{HEADSTART} {int(time.time())} +0000"
+        head = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines = [*head, f"author {now}", f"committer {now}", "", message.rstrip("\n"), ""]
+        return self._writer.write("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
+
     def changes(self, before: str, after: str) -> tuple[Change, ...]:
-        """Compare two trees, following renames."""
-        listed = self.git("diff-tree", "-r", "-z", "--name-status", *RENAMES, before, after)
-        return tuple(_changes(listed.split("\0")))
+        """Compare two commits or trees, following renames."""
+        trees = (
+            each.id for each in self._reader.read_all(f"{s}^{{tree}}" for s in (before, after))
+        )
+        return self._comparer.changes(*trees)
 
     def merge(self, ours: str, theirs: str, unmergeable: Iterable[str] = ()) -> Merged:
         """Merge two commits with one parent; of `unmergeable` paths keep both versions."""
@@ -187,11 +197,13 @@ class ScratchRepository:
 
     def contents(self, blobs: Iterable[str]) -> Mapping[str, bytes]:
         """Read the contents of files by id, all at once; known ones are not read again."""
-        if wanted := set(blobs) - self._known.keys():
-            ids = "".join(f"{blob}\n" for blob in wanted)
-            output = self.git("cat-file", "--batch", given=ids)
-            self._known.update(_batched(output.encode("utf-8", "surrogateescape")))
+        wanted = sorted(set(blobs) - self._known.keys())
+        self._known |= {each.id: each.content for each in self._reader.read_all(wanted)}
         return self._known
+
+    def content(self, blob: str) -> bytes:
+        """Read the content of one file."""
+        return self.contents([blob])[blob]
 
     def texts(self, tree: Tree, paths: Iterable[str]) -> dict[str, str]:
         """Read those of the paths that are plain files of a tree."""
@@ -201,7 +213,22 @@ class ScratchRepository:
 
     def file(self, text: str, like: TreeEntry) -> TreeEntry:
         """Write a file with that content, and the mode of another."""
-        return TreeEntry(like.mode, self.git("hash-object", "-w", "--stdin", given=text))
+        return TreeEntry(like.mode, self.write_blob(text.encode("utf-8", "surrogateescape")))
+
+    def write_blob(self, content: bytes) -> str:
+        """Write a file's content; return its id."""
+        return self._writer.write("blob", content)
+
+    def write_texts(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Write contents, all at once; return their ids in the same order."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            paths = []
+            for number, text in enumerate(texts):
+                paths.append(Path(folder, str(number)))
+                paths[-1].write_bytes(text.encode())
+            given = "".join(f"{path}\n" for path in paths)
+            words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+            return tuple(self.git(*words, given=given).split())
 
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """The paths that the project's own rules ignore."""
@@ -216,14 +243,16 @@ class ScratchRepository:
         words = ("ls-files", "--cached", "--ignored", f"--exclude-from={rules}", "-z")
         return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
-    def keep(self, commit: str, known: str) -> None:
-        """Copy a commit or tree into the repository, with all that `known` does not have."""
+    def keep(self, *commits: str, known: str) -> None:
+        """Copy commits or trees into the repository, with all that `known` does not have."""
         into = {
             "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),
         }
         words = ("pack-objects", "--revs", "--quiet", str(self.repository.objects / "pack/pack"))
-        self.repository.git(*words, environ=into, given=f"{commit}\n^{known}\n")
+        self.repository.git(
+            *words, environ=into, given="".join(f"{each}\n" for each in (*commits, f"^{known}"))
+        )
 
     def _index_of(self, tree: Tree) -> str:
         index = self._index()
@@ -233,16 +262,19 @@ class ScratchRepository:
         return index
 
     def _index(self) -> str:
-        self._count[0] += 1
-        return str(self.folder / f"index-{self._count[0]}")
+        self._count += 1
+        return str(self.folder / f"index-{self._count}")
 
 
 @contextmanager
 def scratch_repository(repository: Repository) -> Iterator[ScratchRepository]:
     """Open a scratch repository, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
-        Path(folder, "objects").mkdir()
-        yield ScratchRepository(repository, Path(folder))
+        scratch = ScratchRepository(repository, Path(folder))
+        try:
+            yield scratch
+        finally:
+            scratch.close()
 
 
 def _quoted(name: str) -> str:
@@ -253,23 +285,6 @@ def _quoted(name: str) -> str:
 
 def _entries(listed: str) -> dict[str, TreeEntry]:
     return {path: TreeEntry(mode, blob) for mode, blob, path in _LISTED.findall(listed)}
-
-
-def _batched(output: bytes) -> Iterator[tuple[str, bytes]]:
-    """Parse `cat-file --batch`: `id kind size`, the content, and a newline."""
-    stream = io.BytesIO(output)
-    while about := stream.readline():
-        blob, _, size = about.decode().split()
-        yield blob, stream.read(int(size))
-        stream.read(1)
-
-
-def _changes(words: list[str]) -> Iterator[Change]:
-    left = iter(word for word in words if word)
-    for status in left:
-        old = next(left)
-        new = next(left) if status[0] in "RC" else old
-        yield Change(status[0], old, new)
 
 
 def _merged(out: str) -> Merged:

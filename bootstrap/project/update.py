@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from bootstrap.project import (
     asking,
     attention,
     changelog,
+    codemods,
     diffs,
+    evidence,
     masks,
     questions,
     releases,
@@ -28,6 +31,7 @@ from bootstrap.project.attention import Attention, SettingsChange
 from bootstrap.project.changelog import Section
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.diffs import Diffs
+from bootstrap.project.evidence import Doubt
 from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.questions import Value
 from bootstrap.project.renders import rendered
@@ -39,6 +43,8 @@ from bootstrap.project.repository import (
     require_clean_index,
     require_idle,
 )
+from bootstrap.project.revisions import VERSIONS
+from bootstrap.project.tables import TableRules, arranged_tables
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.terminals import can_ask
@@ -61,11 +67,16 @@ class Project:
 
 @dataclass(frozen=True)
 class Target:
-    """Where an update leads: a template and answers; `title` is its commit's subject."""
+    """Where an update leads: a template and answers; `title` is its commit's subject.
+
+    Where a person says so, the recorded version is trusted though the files contradict it.
+    """
 
     template: Template
     data: ProvidedAnswers
     title: str
+    trust: bool = False
+    tables: TableRules = field(default_factory=TableRules)
 
     @property
     def message(self) -> str:
@@ -75,7 +86,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Update:
-    """An update that could be applied: from where, to what, and what it would do."""
+    """An update that could be applied: from where, to what, and what it would do.
+
+    Where there is a `doubt`, the project did not come from what is recorded.
+    """
 
     before: str
     after: str
@@ -85,6 +99,7 @@ class Update:
     settings: SettingsChange
     attention: Attention
     proposal: Proposal
+    doubt: Doubt | None = None
 
     @property
     def available(self) -> bool:
@@ -203,10 +218,17 @@ def _chosen(project: Project) -> list[Value]:
 
 @contextmanager
 def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[PreparedUpdate]:
-    """Prepare an update; its trees can be read while the context is open."""
-    answers, dropped = _answers(project, to, ask=ask)
+    """Prepare an update; its trees can be read while the context is open.
+
+    `ask`: it is to be applied. Then open questions are asked, and a recorded version that the files
+    contradict is refused.
+    """
     recorded = project.answers_file
     with scratch_repository(project.repository) as scratch:
+        doubt = evidence.doubt(scratch, recorded.version)
+        if doubt and ask and not to.trust:
+            raise _doubted(doubt)
+        answers, dropped = _answers(project, to, ask=ask)
         base = rendered_base(scratch, project)
         answers_file.require_unedited(
             scratch,
@@ -215,8 +237,10 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             lambda file: rendered_base(scratch, replace(project, answers_file=file)),
         )
         theirs = rendered(scratch, to.template, answers)
+        base, theirs = _with_tables(scratch, base, theirs, to.tables)
         seeded = masks.seeded_once(scratch, to.template, {**base, **theirs})
-        proposal = propose(scratch, Renders(base, theirs, seeded), to.message)
+        due = codemods.codemods_between(recorded.version, to.template.version)
+        proposal = propose(scratch, Renders(base, theirs, seeded, due), to.message)
         update = Update(
             before=recorded.version,
             after=to.template.version,
@@ -228,6 +252,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             settings=attention.settings_change(scratch, base, theirs),
             attention=attention.needed_attention(scratch, proposal.head, proposal.merged),
             proposal=proposal,
+            doubt=doubt,
         )
         yield PreparedUpdate(update, scratch)
 
@@ -245,6 +270,35 @@ def apply_update(project: Project, to: Target, options: CommitOptions) -> Iterat
         require_clean_index(repository)
         with prepare(project, to, ask=True) as prepared:
             yield _applied(prepared, options)
+
+
+def _with_tables(
+    scratch: ScratchRepository, base: Tree, theirs: Tree, rules: TableRules
+) -> tuple[Tree, Tree]:
+    """The renders, with the revisions that stay or come for the sake of a feature's tables."""
+    ours = scratch.project_files("HEAD")
+    before, after, here = (_revision_texts(scratch, tree) for tree in (base, theirs, ours))
+    found = arranged_tables(before, after, here, rules, datetime.now(UTC).date())
+    stay = {path: base[path] for path in found.stay}
+    like = next(iter(stay.values()), None) or next(iter(ours.values()))
+    new = {path: scratch.file(text, like) for path, text in found.new.items()}
+    return base, {**theirs, **stay, **new}
+
+
+def _revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
+    texts = scratch.texts(tree, (path for path in tree if path.startswith(VERSIONS)))
+    return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
+
+
+def _doubted(doubt: Doubt) -> Refused:
+    return Refused(
+        f"The project says it came from {doubt.recorded}, and its files that it did not.",
+        why=(doubt.told, "an update from there would leave out what the template changed since"),
+        next=(
+            "look at what the files say, and record it: headstart link",
+            "if what is recorded is right all the same: headstart update --trust-record",
+        ),
+    )
 
 
 def _applied(prepared: PreparedUpdate, options: CommitOptions) -> AppliedUpdate:

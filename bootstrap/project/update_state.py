@@ -34,8 +34,8 @@ class Stage(StrEnum):
 class UpdateState:
     """An update that began: from where, to what, and the files it may have touched.
 
-    `theirs` is the commit that is picked where there are conflicts, `merged` the tree that is
-    written. `undoing` is of a rollback, from the update at `head`.
+    `theirs` is the commit with the template's side, `picked` where there are conflicts, and
+    `merged` the tree that is written. `undoing` is of a rollback, from the update at `head`.
     """
 
     before: str
@@ -45,6 +45,7 @@ class UpdateState:
     backup: str
     touched: tuple[str, ...]
     merged: str = ""
+    picked: bool = False
     signed: bool = True
     undoing: bool = False
 
@@ -79,7 +80,7 @@ def clear(repository: Repository) -> None:
     state = underway(repository)
     (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     snapshot.discard(repository)
-    if state and state.theirs:
+    if state and state.picked:
         git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
 
 

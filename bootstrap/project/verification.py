@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import locks, relock, revisions
+from bootstrap.project import git, locks, relock, revisions
+from bootstrap.project.broken_imports import Breaks, Merge, breaks
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import ProjectTools
 from bootstrap.project.repository import Repository, locked
 from bootstrap.project.trees import scratch_repository
 from bootstrap.revision import heads_of, parse_revision
 
+MADE = ("make check", "make test")
 PINS = "pins"  # the check that this machine can be brought to them
 _TAIL = 20
 
@@ -57,6 +59,16 @@ class Verdict:
     @property
     def open(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.ending is CheckEnding.OPEN)
+
+    @property
+    def passed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.ending is CheckEnding.PASSED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it passed, and the project's own checks and tests were among it."""
+        names = {check.name for check in self.passed}
+        return len(self.passed) == len(self.checks) and {*MADE} <= names
 
     @property
     def outcome(self) -> str:
@@ -102,17 +114,31 @@ def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
 # -- what the files say ----------------------------------------------------------------------------
 
 
-def files(repository: Repository, since: str) -> Check | None:
-    """Check that every file that differs since that commit has valid syntax."""
+def files(repository: Repository, since: str, theirs: str = "") -> Check | None:
+    """Check that every file that differs since that commit is valid, and no import is broken by it.
+
+    `theirs` is the commit with the template's side of the update, if that is known.
+    """
+    theirs = git.commit_id(theirs, repository.top) if theirs else ""
     with scratch_repository(repository) as scratch:
         before, now = (scratch.project_files(commit) for commit in (since, "HEAD"))
+        template = scratch.project_files(theirs) if theirs else before
         changed = {path: each for path, each in now.items() if each != before.get(path)}
         was = invalid(scratch, {path: before[path] for path in changed.keys() & before.keys()})
         is_now = invalid(scratch, changed)
+        imports = breaks(scratch, Merge(before, template, now))
     broken = tuple(f"{path}: {complaint}" for path, complaint in is_now.items() if path not in was)
-    if broken:
-        return Check("files", CheckEnding.FAILED, "not every file is valid", broken)
-    return Check("files", CheckEnding.PASSED, f"{len(changed)} changed, each of them valid")
+    return judged_files(len(changed), broken, imports)
+
+
+def judged_files(changed: int, broken: tuple[str, ...], imports: Breaks) -> Check:
+    """The same, from what is wrong with them; what was broken before is told, and does not fail."""
+    found = (*broken, *(f"{each.where}: {each.missing}: {each.reason}" for each in imports.new))
+    if found:
+        whole = "not every import leads somewhere" if imports.new else "not every file is valid"
+        return Check("files", CheckEnding.FAILED, whole, found)
+    older = tuple(f"{each.where}: {each.missing}, as before the update" for each in imports.old)
+    return Check("files", CheckEnding.PASSED, f"{changed} changed, each of them valid", older)
 
 
 def heads(repository: Repository) -> Check | None:

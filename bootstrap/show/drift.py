@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bootstrap.errors import ExitCode
 from bootstrap.show.items import FileGroup, FileRow, Files, Pair
 from bootstrap.show.report import Report
+from bootstrap.show.update import doubt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +32,10 @@ def drift(drift: Drift, *, fail: bool) -> Report:
         "files": [asdict(each) for each in drift.files],
         "unaccepted": len(drift.unaccepted),
         "formatted": list(drift.formatted),
+        "doubt": asdict(drift.doubt) if drift.doubt else None,
     }
     code = ExitCode.DRIFT if fail and drift.unaccepted else ExitCode.DONE
-    return Report([_files(drift), *_formatted(drift)], document, code)
+    return Report([*doubt(drift.doubt), _files(drift), *_formatted(drift)], document, code)
 
 
 def groups(drift: Drift) -> tuple[FileGroup, ...]:

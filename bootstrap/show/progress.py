@@ -65,7 +65,12 @@ def counting(total: int) -> Iterator[Callable[[str], None]]:
 
 def confirm(question: str, *, default: bool) -> bool:
     """Ask at the terminal; Enter takes the default, and without a terminal the answer is no."""
-    return not for_programs() and can_ask() and _answer(question, default=default)
+    return can_confirm() and _answer(question, default=default)
+
+
+def can_confirm() -> bool:
+    """Whether there is somebody to ask."""
+    return not for_programs() and can_ask()
 
 
 def _answer(question: str, *, default: bool) -> bool:

@@ -11,12 +11,13 @@ from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
 from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
 from bootstrap.show.report import Report
-from bootstrap.show.verification import attention_document, attention_pairs
+from bootstrap.show.verification import attention_document, attention_pairs, import_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bootstrap.project.commits import CommitOptions, MadeCommit
+    from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
     from bootstrap.project.repository import Repository
     from bootstrap.project.rollback import Restored
@@ -46,6 +47,7 @@ def status(update: Update, backups: Sequence[str], repository: Repository) -> Re
         "backups": list(backups),
     }
     lines: list[Item] = [f"This project was generated from template {update.before}."]
+    lines += doubt(update.doubt)
     if update.available:
         counts = "".join(Totals(update.proposal.counts).plain) or "nothing to change"
         ending = ("", f"An update to {update.after}: {counts}.")
@@ -113,6 +115,7 @@ def pairs(update: Update) -> Iterator[Pair]:
     yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
     yield from (Pair("removed setting", name) for name in update.settings.gone)
     yield from attention_pairs(update.attention)
+    yield from import_pairs(update.proposal.broken_imports)
 
 
 def groups(update: Update, repository: Repository) -> tuple[FileGroup, ...]:
@@ -137,6 +140,12 @@ def _row(each: FileOutcome, repository: Repository) -> FileRow:
     )
 
 
+def doubt(found: Doubt | None) -> Iterator[Pair]:
+    """That the project did not come from what is recorded, and what to do about it."""
+    if found:
+        yield Pair("not what the files say", f"{found.told}; look closer: headstart link")
+
+
 def _up_to_date(update: Update) -> str:
     return f"Up to date: {update.after}."
 
@@ -155,12 +164,14 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
     return {
         "from": update.before,
         "to": update.after,
+        "doubt": asdict(update.doubt) if update.doubt else None,
         "changelog": [section._asdict() for section in update.sections],
         "new_answers": {each.question.name: each.value for each in update.new_answers},
         "dropped_answers": list(update.dropped),
         "new_settings": list(update.settings.new),
         "gone_settings": list(update.settings.gone),
         **attention_document(update.attention),
+        "broken_imports": [each._asdict() for each in update.proposal.broken_imports],
         "counts": dict(update.proposal.counts),
         "files": [_file_document(each, repository) for each in update.proposal.files],
     }
@@ -174,7 +185,7 @@ def _file_document(each: FileOutcome, repository: Repository) -> dict[str, objec
 
 def _head(update: Update) -> list[Item]:
     to = f" → {update.after}" if update.available else ", with other answers"
-    about = [*_changelog(update), *pairs(update)]
+    about = [*doubt(update.doubt), *_changelog(update), *pairs(update)]
     return [f"Template {update.before}{to}", "", *about, *([""] if about else [])]
 
 

@@ -10,9 +10,10 @@ from bootstrap.show.items import Pair
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bootstrap.project.attention import Attention
+    from bootstrap.project.broken_imports import BrokenImport
     from bootstrap.project.rollback import Returned
     from bootstrap.project.verification import Verdict
 
@@ -45,6 +46,12 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
         yield Pair("packages", _packages(attention))
     if attention.machine:
         yield Pair("make up", "installs all this, and migrates the database")
+
+
+def import_pairs(broken: Iterable[BrokenImport]) -> Iterator[Pair]:
+    """The imports that an update breaks, for people."""
+    for each in broken:
+        yield Pair("broken import", f"{each.where} {each.missing}: {each.reason}")
 
 
 def _packages(attention: Attention) -> str:
@@ -94,12 +101,14 @@ def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
     elif verdict.failed:
         yield f"Verification failed: {', '.join(check.name for check in verdict.failed)}."
         yield "When that is fixed: headstart update --verify"
-    elif not verdict.open:
+    elif verdict.whole:
         yield "Verified."
     else:
+        yield f"Verified: {', '.join(check.name for check in verdict.passed) or 'nothing'}."
         for check in verdict.open:
-            if check.next:
-                yield f"Not verified, {check.name}: {check.next}"
+            yield f"Not verified, {check.name}: {check.next or check.told}"
+        if not any(check.name.startswith("make ") for check in verdict.checks):
+            yield "Not verified, make check, make test: no toolchain.yml says with which tools"
     if backup:
         yield "To undo the update: headstart update --rollback"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootstrap.project import releases
-from bootstrap.project.answers_file import SOURCE
+from bootstrap.publisher import SOURCE
 from tests.bench.measuring import cpu_seconds, interleaved
 from tests.conftest import ROOT
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write

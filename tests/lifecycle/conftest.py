@@ -60,8 +60,7 @@ class Package:
         """Run a command with --json, which must end with `code`; the document that it prints."""
         run = self.headstart(*arguments, "--json", cwd=cwd)
         assert run.returncode == code, run.stdout + run.stderr
-        document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-        return document
+        return last_document(run)
 
     def template(self, files: Files) -> None:
         """Change the template: a file that is None goes away."""
@@ -119,6 +118,11 @@ class Package:
         )
         assert run.returncode == 0, run.stderr
         return folder
+
+
+def last_document(run: Run) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return document
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 import bootstrap
 from bootstrap.project import questions, releases, template
-from bootstrap.project.answers_file import SOURCE
+from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
 from tests.shared import copied

@@ -262,7 +262,7 @@ def test_equal_answers_share_their_renders(
     for name in ("b", "c", "d"):
         another(first, name)
     renderer, log = package.root / "bootstrap/project/renders.py", tmp_path / "renders"
-    body = "    data = {**answers.values"
+    body = "    renderer = Renderer("
     counting = f'    open({str(log)!r}, "a").write("one\\n")\n'
     renderer.write_text(renderer.read_text().replace(body, counting + body, 1))
     fleet(package, first.parent, "status", "--jobs", "1", code=2)

@@ -61,8 +61,8 @@ def test_many_at_once_unpack_a_version_once(
     monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: package.new(tmp_path / f"shop{n}", "1.0.0"), range(4)))
-    (unpacked,) = (tmp_path / "state/cache/unpacked").iterdir()
-    assert (unpacked / "template/a.txt").read_text() == "one\n"
+    (made,) = (tmp_path / "state/cache/repositories").iterdir()
+    git("fsck", "--strict", cwd=made)
 
 
 # -- releasing -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.project.revisions import Texts, arranged
+from bootstrap.revision import Revision, parse_revision
 from tests.conftest import install, rendered
 from tests.lifecycle.conftest import Files, Package, commit, write
 from tests.project.conftest import git, headstart
@@ -22,6 +23,7 @@ OPTIONAL = ("0002", "0003", "0004")
 
 def text(name: str, *parents: str) -> str:
     down = f'"{parents[0]}"' if parents else "None"
+    down = repr(parents) if len(parents) > 1 else down
     revises = f"Revises: {' '.join(parents)}".rstrip()
     return f'"""{name}\n\n{revises}\n"""\n\nrevision = "{name}"\ndown_revision = {down}\n'
 
@@ -92,32 +94,78 @@ def test_a_choice_that_is_made_at_once_is_as_the_template_has_it() -> None:
         {**chain("0001"), "two.py": text("two", "0001"), "three.py": text("three", "0001")},
         {**chain("0001"), "odd.py": "revision = make()\n"},
         {**chain("0001"), "broken.py": "def\n"},
-        {**chain("0001"), "wide.py": 'revision = "w"\ndown_revision = (\n    "0001",\n)\n'},
+        {**chain("0001"), "wide.py": 'revision = "w"\n'},
     ],
 )
 def test_where_no_place_is_plain_nothing_is_moved(ours: Texts) -> None:
     assert arranged(chain("0001"), chain("0001", "0002"), ours) is None
 
 
-def test_a_revision_of_mine_and_one_of_the_template_become_one_line(
-    package: Package, tmp_path: Path
-) -> None:
-    def files(*names: str) -> Files:
-        versions = {f"migrate/versions/{path}": each for path, each in chain(*names).items()}
-        return {"migrate/HEAD": f"{names[-1]}\n", **versions}
+def test_an_id_that_the_project_has_taken_is_not_given_twice() -> None:
+    """People also count theirs 0001, 0002; the template's gets another, and keeps it."""
+    ours = {**chain("0001"), "mine.py": text("0002", "0001")}
+    found = arranged(chain("0001"), chain("0001", "0002"), ours)
+    assert found is not None
+    assert found.head == "0002_1"
+    second = text("0002", "0002").replace('revision = "0002"\nd', 'revision = "0002_1"\nd')
+    assert found.texts["0002.py"] == second
+    both = {**ours, "0002.py": second}
+    again = arranged(chain("0001", "0002"), chain("0001", "0002", "0003"), both)
+    assert again is not None
+    assert again.texts["0002.py"] == second, "it is as it was brought"
+    assert again.texts["0003.py"] == text("0003", "0002_1")
 
-    shop = tmp_path / "shop"
-    package.release("1.0.0", files("0001"))
+
+def test_parents_on_several_lines_are_replaced_and_nothing_else() -> None:
+    wide = 'revision: str = "w"  # é\ndown_revision: str = (\n    "0002",  # why\n)  # ü\nx = 1\n'
+    ours = {**chain("0001", "0002"), "w.py": wide}
+    found = arranged(chain("0001", "0002"), chain("0001"), ours)
+    assert found is not None
+    assert found.texts["w.py"] == wide.replace('(\n    "0002",  # why\n)', '"0001"')
+
+
+def files(*names: str, head: bool = True) -> Files:
+    """A template with these revisions; that of 0.1.0 had no migrate/HEAD."""
+    versions = {f"migrate/versions/{path}": each for path, each in chain(*names).items()}
+    return versions | ({"migrate/HEAD": f"{names[-1]}\n"} if head else {})
+
+
+# The project's own revisions: after which each comes; and which is the newest after 2.0.0.
+OWN: dict[str, tuple[dict[str, list[str]], str]] = {
+    "one": ({"mine": ["0001"]}, "mine"),
+    "two": ({"a": ["0001"], "b": ["a"]}, "b"),
+    "joined": ({"a": ["0001"], "b": ["0001"], "c": ["a", "b"]}, "c"),
+    "first": ({"root": []}, "0001"),
+}
+
+
+@pytest.mark.parametrize("head", [True, False])
+@pytest.mark.parametrize("brought", [("0001",), ("0001", "0002")])
+@pytest.mark.parametrize("own", OWN)
+def test_revisions_of_mine_and_those_of_the_template_become_one_line(
+    package: Package, tmp_path: Path, own: str, brought: tuple[str, ...], head: bool
+) -> None:
+    shop, (mine, newest) = tmp_path / "shop", OWN[own]
+    package.release("1.0.0", files("0001", head=head))
     package.new(shop, "1.0.0")
-    write(shop / "migrate/versions/mine.py", text("mine", "0001"))
-    write(shop / "migrate/HEAD", "mine\n")
+    for name, parents in mine.items():
+        write(shop / f"migrate/versions/{name}.py", text(name, *parents))
+    if own == "first":
+        write(shop / "migrate/versions/0001.py", text("0001", "root"))
+    if head:
+        write(shop / "migrate/HEAD", f"{newest}\n")
     commit(shop)
-    package.release("2.0.0", files("0001", "0002"))
+    package.release("2.0.0", {**files(*brought), "a.txt": "a\n"})
     told = package.told("update", cwd=shop)
-    assert told["counts"].get("CONFLICT") is None
-    assert (shop / "migrate/HEAD").read_text() == "0002\n"
+    assert told["counts"].get("conflict") is None
+    checks = {each["name"]: each for each in told["verification"]["checks"]}
+    assert checks["revisions"]["ending"] == "passed"
+    expected = newest if brought[-1] == "0001" else brought[-1]
+    assert (shop / "migrate/HEAD").read_text() == f"{expected}\n"
     there = {path.name: path.read_text() for path in (shop / "migrate/versions").iterdir()}
-    assert order(there) == ["0001", "mine", "0002"]
+    assert parse_revision(there["0001.py"]) == Revision("0001", () if own != "first" else ("root",))
+    if expected == "0002":
+        assert parse_revision(there["0002.py"]) == Revision("0002", (newest,))
     assert git("status", "--porcelain", cwd=shop) == ""
     assert package.told("update", cwd=shop)["applied"] is False
 

@@ -114,6 +114,31 @@ def test_where_nobody_is_asked_only_the_files_tell(package: Package, shop: Path)
     assert "headstart update --rollback" in text
 
 
+@pytest.mark.parametrize("target", ["check", "test"])
+def test_it_is_not_called_verified_where_a_part_of_it_does_not_exist(
+    package: Package, shop: Path, target: str
+) -> None:
+    write(shop / "Makefile", MAKEFILE.replace(f"{target}: ;", f"my-{target}: ;"))
+    commit(shop)
+    text = package.headstart("update", "--verify", cwd=shop).stdout
+    assert "Verified." not in text
+    other = {"check": "test", "test": "check"}[target]
+    (line,) = [each for each in text.splitlines() if each.startswith("Verified: ")]
+    names = line.removeprefix("Verified: ").removesuffix(".").split(", ")
+    assert sorted(names) == ["files", "lock", f"make {other}", "pins"]
+    assert f"Not verified, make {target}: there is no `make {target}` here" in text
+
+
+def test_it_is_not_called_verified_where_no_pins_name_the_tools(
+    package: Package, shop: Path
+) -> None:
+    git("rm", "--quiet", "toolchain.yml", cwd=shop)
+    commit(shop)
+    text = package.headstart("update", "--verify", cwd=shop).stdout
+    assert "Verified: files, lock." in text
+    assert "Not verified, make check, make test: no toolchain.yml" in text
+
+
 def test_two_newest_revisions_do_not_pass(package: Package, shop: Path) -> None:
     texts = chain("0001") | {f"{name}.py": text(name, "0001") for name in ("b", "c")}
     for name, content in texts.items():

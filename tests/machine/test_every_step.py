@@ -79,6 +79,7 @@ def mac(shop: Shop, tmp_path: Path) -> Iterator[Mac]:
     services = f"services:\n  - redis://127.0.0.1:{port}/0\n"
     shop.edit("toolchain.yml", "environment:", f"{services}environment:")
     (shop.root / ".pre-commit-config.yaml").write_text("repos: []\n")
+    (shop.root / ".copier-answers.yml").write_text("_commit: v0.1.0\n")
     subprocess.run(["/usr/bin/git", "init", "--quiet", str(shop.root)], check=True)
     (mac.folder / "bin" / "pre-commit").write_text(PRE_COMMIT)
     (mac.folder / "bin" / "pre-commit").chmod(0o755)
@@ -138,7 +139,9 @@ def test_killed_anywhere_in_any_step_the_same_command_arrives_and_touches_nothin
     root = mac.shop.root
     for file in (root / "http").iterdir():
         assert "http://127.0.0.1:8123" in file.read_text()
-    pinned = [root / name for name in (".venv", ".env", "shop.db", "proving", ".git/hooks")]
+    pinned = [
+        root / name for name in (".venv", ".env", "shop.db", "proving", ".git/hooks", ".git/config")
+    ]
     pinned += [
         root / "http",
         root / ".idea",

@@ -35,3 +35,20 @@ def test_the_hooks_are_installed_once(shop: Shop, tmp_path: Path) -> None:
     assert shop.up()[-1]["outcome"] == "nothing-to-do"
     (shop.root / ".git" / "hooks" / "pre-commit").unlink()
     assert [each["step"] for each in shop.findings()] == ["hooks"]
+
+
+def test_git_knows_how_updates_merge_until_that_is_undone(ready: Shop) -> None:
+    assert '"merge-driver"' not in ready.headstart("plan", "--json").stdout
+    subprocess.run(["/usr/bin/git", "init", "--quiet"], cwd=ready.root, check=True)
+    before = (ready.root / ".git/config").read_bytes()
+    (ready.root / ".copier-answers.yml").write_text("_commit: v0.1.0\n")
+    plan = ready.headstart("plan", "--json").stdout
+    assert "merge.default = headstart" in plan
+    ready.up()
+    asked = ["/usr/bin/git", "config", "merge.headstart.driver"]
+    driver = subprocess.run(asked, cwd=ready.root, capture_output=True, text=True, check=True)
+    assert "headstart merge-driver" in driver.stdout
+    assert ready.up()[-1]["outcome"] == "nothing-to-do"
+    undone = ready.headstart("undo", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert (ready.root / ".git/config").read_bytes() == before

@@ -19,7 +19,7 @@ from bootstrap.machine.facts import (
     shell,
     venv,
 )
-from bootstrap.machine.facts.checkout import HooksFact, HttpClientFact
+from bootstrap.machine.facts.checkout import HooksFact, HttpClientFact, MergeDriverFact
 from bootstrap.machine.facts.ide import IdeFact
 from bootstrap.machine.facts.platform import HomebrewFact
 from bootstrap.machine.facts.services import ServicesFact
@@ -58,6 +58,7 @@ class Facts:
     build: BuildFact | None = None
     services: ServicesFact = field(default_factory=ServicesFact)
     hooks: HooksFact = field(default_factory=HooksFact)
+    merge_driver: MergeDriverFact = field(default_factory=MergeDriverFact)
     ide: IdeFact = field(default_factory=IdeFact)
     http_client: HttpClientFact = field(default_factory=HttpClientFact)
     homebrew: HomebrewFact = field(default_factory=HomebrewFact)
@@ -74,6 +75,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     to_be_built = pins.provider == "pyenv" and interpreter.executable is None
     return Facts(
         hooks=checkout.look_at_hooks(pins),
+        merge_driver=checkout.look_at_merge_driver(pins),
         ide=ide.look(pins),
         http_client=checkout.look_at_http_client(pins),
         homebrew=platform.look_at_homebrew(pins),

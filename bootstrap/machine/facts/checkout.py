@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks: `.env`, git hooks, the files of the HTTP client."""
+"""What a fresh checkout lacks: `.env`, git hooks, a merge driver, the HTTP client's files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.pins import Pins
 
+ANSWERS = ".copier-answers.yml"  # of a project that Headstart has rendered
+MERGE_DRIVER = '[merge "headstart"]'
 HOOKS_CONFIG = ".pre-commit-config.yaml"
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
@@ -33,6 +35,13 @@ class HooksFact:
     """Whether git does not run the hooks that the project configures."""
 
     missing: bool = False
+
+
+@dataclass(frozen=True)
+class MergeDriverFact:
+    """The configuration of git that should name the merge driver, and does not."""
+
+    config: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,13 @@ def look_at_hooks(pins: Pins) -> HooksFact:
     folder = pins.root / ".git" / "hooks"
     configured = (pins.root / HOOKS_CONFIG).is_file() and folder.parent.is_dir()
     return HooksFact(configured and "pre-commit" not in text_of(folder / "pre-commit"))
+
+
+def look_at_merge_driver(pins: Pins) -> MergeDriverFact:
+    """Only in a checkout of its own: a worktree and a submodule are configured elsewhere."""
+    config = pins.root / ".git" / "config"
+    wanted = (pins.root / ANSWERS).is_file() and config.is_file()
+    return MergeDriverFact(config if wanted and MERGE_DRIVER not in text_of(config) else None)
 
 
 def look_at_http_client(pins: Pins) -> HttpClientFact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.steps.checkout import DotenvStep, HooksStep, HttpClientStep
+from bootstrap.machine.steps.checkout import DotenvStep, HooksStep, HttpClientStep, MergeDriverStep
 from bootstrap.machine.steps.ide import IdeStep
 from bootstrap.machine.steps.packages import PackagesStep, PipStep
 from bootstrap.machine.steps.project_commands import MigrationsStep, VerificationStep, VerifyPolicy
@@ -30,6 +30,7 @@ def all_steps(verify: VerifyPolicy = "when-changed", *, yes: bool = False) -> tu
         ServicesStep(),
         MigrationsStep(),
         HooksStep(),
+        MergeDriverStep(),
         IdeStep(),
         HttpClientStep(),
         ShellStep(yes=yes),

@@ -1,4 +1,4 @@
-"""What a fresh checkout lacks: `.env` with secrets of its own, git hooks, HTTP client's files."""
+"""What a fresh checkout lacks: `.env` with secrets, hooks, merge driver, HTTP client's files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bootstrap import state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically, write_atomically
-from bootstrap.machine.edits import base_url
+from bootstrap.machine.edits import base_url, shell_profile
 from bootstrap.machine.facts import checkout
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
 
 _SECRET_BYTES = 48
+_MERGE = (
+    "if command -v headstart >/dev/null 2>&1; then headstart merge-driver %O %A %B %L %P; "
+    "else git merge-file --quiet --marker-size=%L %A %O %B; fi"
+)
+MERGE_CONFIG = (
+    "[merge]",
+    "\tdefault = headstart",
+    checkout.MERGE_DRIVER,
+    "\tname = what both have changed, with updates of the template told apart",
+    f'\tdriver = "{_MERGE}"',
+)
 
 
 class DotenvStep(Step):
@@ -102,6 +113,37 @@ class HooksStep(Step):
         if not facts.hooks.missing:
             return ()
         return (self.broken("git does not run pre-commit"),)
+
+
+class MergeDriverStep(Step):
+    """Two branches with two updates merge: git asks Headstart about what both have changed.
+
+    The driver is the default one, so whatever a project's own .gitattributes say comes first; and
+    where headstart is not found, git merges as it always does.
+    """
+
+    name = StepName("merge-driver")
+    title = "Merge driver"
+    deferrable = True
+
+    def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
+        missing = facts.merge_driver.config is not None
+        return "git does not know yet how two updates of the template merge" if missing else None
+
+    def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
+        return replace(facts, merge_driver=checkout.MergeDriverFact())
+
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        config = facts.merge_driver.config
+        return (f"add to {pins.shown(config)}: merge.default = headstart",) if config else ()
+
+    def run(self, context: StepContext) -> str:
+        config = context.facts.merge_driver.config
+        if config is None:
+            return "git knows it"
+        shell_profile.add(config, MERGE_CONFIG)
+        context.changed("profile", str(config), "\n".join(MERGE_CONFIG))
+        return "two branches with two updates of the template merge"
 
 
 class HttpClientStep(Step):

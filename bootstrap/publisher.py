@@ -1,0 +1,29 @@
+"""Where Headstart is published: what a publisher sets, here and nowhere else.
+
+`make publish-fill` writes it where it stands besides: in the template's questions, the installer,
+the package's metadata. `make publish-check` says what does not answer yet. As long as there is no
+address, nothing that people run or read names one.
+"""
+
+from __future__ import annotations
+
+PACKAGE = "headstart"  # its name in the package index
+INDEX = "https://pypi.org/simple"
+
+# How a project records where its template is from, and plain Copier finds it. Projects that were
+# rendered under another name go on: it is kept among the former ones.
+SOURCE = "gh:headstart-dev/headstart"
+FORMER_SOURCES: tuple[str, ...] = ()
+
+# The web address of the repository, such as https://github.com/OWNER/NAME: only once it answers.
+ADDRESS = ""
+
+
+def script(address: str, version: str) -> str:
+    """Where the installer of a version is."""
+    return f"{address}/raw/v{version}/bootstrap/install.sh"
+
+
+def archive(address: str, version: str) -> str:
+    """Where the sources of a version are."""
+    return f"{address}/archive/refs/tags/v{version}.tar.gz"
