@@ -142,13 +142,13 @@ def _unsigned(said: tuple[str, ...]) -> HookFailed:
 
 
 def _made(repository: Repository, started: Iterable[_Child], expected: str) -> MadeCommit:
-    new = repository.head()
-    head = repository.git("cat-file", "commit", new).partition("\n\n")[0].splitlines()
+    shown = repository.git("cat-file", "--batch", given="HEAD\n")
+    new, *head = shown.partition("\n\n")[0].splitlines()
     tree = head[0].removeprefix("tree ")
     changed = repository.differing(expected, tree) if tree != expected else frozenset[str]()
     ran = dict.fromkeys(each.hook for each in started if each.hook and each.code is not None)
     return MadeCommit(
-        new,
+        new.partition(" ")[0],
         any(line.startswith(_SIGNATURES) for line in head),
         tuple(name for name in ran if name in _HOOKS),
         tuple(sorted(map(repository.path, changed))),

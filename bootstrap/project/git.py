@@ -216,13 +216,17 @@ def identity(folder: Path) -> tuple[str, ...]:
 def require_identity(folder: Path) -> None:
     """Refuse to make up who commits in `folder`."""
     if identity(folder):
-        raise Refused(
-            "git does not know who you are, and an update is a commit of yours.",
-            next=(
-                "git config --global user.name 'Your Name'",
-                "git config --global user.email you@example.com",
-            ),
-        )
+        raise nobody()
+
+
+def nobody() -> Refused:
+    return Refused(
+        "git does not know who you are, and an update is a commit of yours.",
+        next=(
+            "git config --global user.name 'Your Name'",
+            "git config --global user.email you@example.com",
+        ),
+    )
 
 
 def split_paths(output: str) -> frozenset[str]:

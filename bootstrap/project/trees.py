@@ -244,7 +244,7 @@ class ScratchRepository:
         return split_paths(self.git(*words, environ={"GIT_INDEX_FILE": self._index_of(tree)}))
 
     def keep(self, *commits: str, known: str) -> None:
-        """Copy commits into the repository, with all that the commit `known` does not have."""
+        """Copy commits or trees into the repository, with all that `known` does not have."""
         into = {
             "GIT_OBJECT_DIRECTORY": str(self.repository.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.folder / "objects"),

@@ -34,7 +34,8 @@ class Stage(StrEnum):
 class UpdateState:
     """An update that began: from where, to what, and the files it may have touched.
 
-    `merged` is the tree that it writes. `undoing` is of a rollback, from the update at `head`.
+    `theirs` is the commit that is picked where there are conflicts, `merged` the tree that is
+    written. `undoing` is of a rollback, from the update at `head`.
     """
 
     before: str
@@ -75,9 +76,11 @@ def save(repository: Repository, state: UpdateState) -> None:
 
 def clear(repository: Repository) -> None:
     """Note that no update is underway, and what was before it is no longer needed."""
+    state = underway(repository)
     (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     snapshot.discard(repository)
-    git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
+    if state and state.theirs:
+        git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
 
 
 def save_unverified(repository: Repository, state: UpdateState) -> None:

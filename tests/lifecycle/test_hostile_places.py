@@ -185,7 +185,7 @@ def _settle_in(project: Path, place: Place, ours: Files, of_both: list[str]) -> 
     """
     if place.sparse:
         how, *patterns = place.sparse
-        run(project, "sparse-checkout", "set", how, *patterns)
+        run(project, "sparse-checkout", "set", how, "--skip-checks", *patterns)
     for name in ours:
         if (project / name).is_file() and not (project / name).is_symlink():
             (project / name).unlink()
