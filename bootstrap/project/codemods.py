@@ -36,15 +36,14 @@ class ModuleRename:
 
 @dataclass(frozen=True)
 class NameRename:
-    """What a module binds: a function, a class, a constant."""
+    """What a module binds, by its dotted names: it may be in another module now."""
 
-    module: str
     old: str
     new: str
 
     @property
     def words(self) -> str:
-        return f"{self.module}.{self.old} is {self.new} now"
+        return f"{self.old} is {self.new} now"
 
 
 @dataclass(frozen=True)

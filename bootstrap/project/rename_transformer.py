@@ -34,8 +34,8 @@ def _transformer(codemod: Codemod, package: tuple[str, ...]) -> cst.CSTTransform
     match codemod:
         case ModuleRename(old=old, new=new):
             return _Modules(old, new, package)
-        case NameRename(module=module, old=old, new=new):
-            return _Names(f"{module}.{old}", new, package)
+        case NameRename():
+            return _Names(codemod, package)
         case SettingRename():
             return _Settings(codemod)
         case ArgumentRename():
@@ -75,6 +75,30 @@ class _Renaming(cst.CSTTransformer):
         levels = "." * len(node.relative)
         return _absolute(levels + (get_full_name_for_node(node.module or "") or ""), self.package)
 
+    def leave_SimpleStatementLine(  # noqa: N802
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        """An import that became two has two lines."""
+        if len(updated_node.body) == len(original_node.body) or len(original_node.body) > 1:
+            return updated_node
+        first, *rest = updated_node.body
+        lines = [cst.SimpleStatementLine([each]) for each in rest]
+        return cst.FlattenSentinel([updated_node.with_changes(body=[first]), *lines])
+
+    def split(
+        self,
+        node: cst.ImportFrom,
+        moved: dict[cst.ImportAlias, cst.ImportAlias],
+        added: list[cst.Import] | list[cst.ImportFrom],
+    ) -> cst.FlattenSentinel[cst.BaseSmallStatement]:
+        names = node.names if not isinstance(node.names, cst.ImportStar) else ()
+        left = [alias for alias in names if alias not in moved]
+        rest = []
+        if left:
+            left[-1] = left[-1].with_changes(comma=names[-1].comma)
+            rest = [node.with_changes(names=left)]
+        return cst.FlattenSentinel([*rest, *added])
+
 
 class _Modules(_Renaming):
     def __init__(self, old: str, new: str, package: tuple[str, ...]) -> None:
@@ -101,16 +125,6 @@ class _Modules(_Renaming):
         moved = {a: self.renamed(get_full_name_for_node(a.name) or "") for a in original_node.names}
         names = [a.with_changes(name=_dotted(new)) if new else a for a, new in moved.items()]
         return updated_node.with_changes(names=names)
-
-    def leave_SimpleStatementLine(  # noqa: N802
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        """An import that became two has two lines."""
-        if len(updated_node.body) == len(original_node.body) or len(original_node.body) > 1:
-            return updated_node
-        first, *rest = updated_node.body
-        lines = [cst.SimpleStatementLine([each]) for each in rest]
-        return cst.FlattenSentinel([updated_node.with_changes(body=[first]), *lines])
 
     def leave_ImportFrom(  # noqa: N802
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
@@ -146,17 +160,6 @@ class _Modules(_Renaming):
         single = whole.with_changes(lpar=None, rpar=None)
         return self.split(node, changed, [self.from_module(single, package)])
 
-    def split(
-        self,
-        node: cst.ImportFrom,
-        moved: dict[cst.ImportAlias, cst.ImportAlias],
-        added: list[cst.Import] | list[cst.ImportFrom],
-    ) -> cst.FlattenSentinel[cst.BaseSmallStatement]:
-        names = node.names if not isinstance(node.names, cst.ImportStar) else ()
-        left = [alias for alias in names if alias not in moved]
-        rest = [node.with_changes(names=_comma_less(left))] if left else []
-        return cst.FlattenSentinel([*rest, *added])
-
     def from_module(self, node: cst.ImportFrom, module: str) -> cst.ImportFrom:
         """The same names from another module; a relative import stays one in its package."""
         levels = len(node.relative)
@@ -191,40 +194,43 @@ class _Modules(_Renaming):
 
 
 class _Names(_Renaming):
-    def __init__(self, old: str, new: str, package: tuple[str, ...]) -> None:
+    def __init__(self, codemod: NameRename, package: tuple[str, ...]) -> None:
         super().__init__(package)
-        self.old, self.new = old, new
-        self.short = old.rpartition(".")[2]
+        self.old, self.path = codemod.old, codemod.new
+        self.short, self.new = (name.rpartition(".")[2] for name in (self.old, self.path))
+        self.module = self.path.rpartition(".")[0]
+        self.has_moved = self.old.rpartition(".")[0] != self.module
         self.is_taken = False
 
     def visit_Module(self, node: cst.Module) -> None:  # noqa: N802
         # Where the new name means something here, or a string has the old one, that one is kept.
         strings = m.findall(node, m.SimpleString())
         quoted = any(isinstance(s, cst.SimpleString) and self.short in s.value for s in strings)
-        self.is_taken = quoted or bool(m.findall(node, m.Name(self.new)))
+        taken = bool(m.findall(node, m.Name(self.new)))
+        self.is_taken = self.new != self.short and (quoted or taken)
 
     def renamed(self, dotted: str) -> str | None:
-        if dotted == self.old or dotted.startswith(f"{self.old}."):
-            return f"{self.old.rpartition('.')[0]}.{self.new}{dotted[len(self.old) :]}"
-        return None
+        is_old = dotted == self.old or dotted.startswith(f"{self.old}.")
+        return self.path + dotted[len(self.old) :] if is_old else None
 
     def visit_ImportAlias(self, _: cst.ImportAlias) -> bool:  # noqa: N802
         return False
 
     def leave_ImportFrom(  # noqa: N802
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
-    ) -> cst.ImportFrom:
-        names = original_node.names
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        module, names = self.module_of(original_node), updated_node.names
         if isinstance(names, cst.ImportStar):
             return updated_node
-        module = self.module_of(original_node)
-        changed = [
-            _alias(alias, self.new, keep=self.is_taken)
-            if f"{module}.{alias.evaluated_name}" == self.old
-            else alias
+        moved = {
+            alias: _alias(alias, self.new, keep=self.is_taken)
             for alias in names
-        ]
-        return original_node.with_changes(names=changed)
+            if f"{module}.{alias.evaluated_name}" == self.old
+        }
+        if not self.has_moved or not moved:
+            return updated_node.with_changes(names=[moved.get(alias, alias) for alias in names])
+        added = cst.ImportFrom(_dotted(self.module), _comma_less(list(moved.values())))
+        return self.split(updated_node, moved, [added])
 
     def leave_Name(  # noqa: N802
         self, original_node: cst.Name, updated_node: cst.Name
@@ -237,9 +243,11 @@ class _Names(_Renaming):
     def leave_Attribute(  # noqa: N802
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.Attribute:
+        """`module.old`; where it is in another module now, that would have to be imported first."""
         means = original_node.attr.value == self.short and self.old in self.meanings(original_node)
-        attr = cst.Name(self.new if means else original_node.attr.value)
-        return updated_node.with_changes(attr=attr)
+        if self.has_moved or not means:
+            return updated_node.with_changes(attr=original_node.attr)
+        return updated_node.with_changes(attr=cst.Name(self.new))
 
     def leave_Call(  # noqa: N802
         self, original_node: cst.Call, updated_node: cst.Call
