@@ -94,6 +94,7 @@ def _steps(
 ) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
+    from bootstrap.project.baseline import measured
     from bootstrap.project.verification import PINS, Locking
 
     project = repository.top / repository.prefix
@@ -118,8 +119,10 @@ def _steps(
         return
     if met_for != repository.head():
         yield meet_pins
-    yield "make check", lambda: verification.made("check", project, tools, log)
-    yield "make test", lambda: verification.made("test", project, tools, log)
+    for target in ("check", "test"):
+        before = partial(measured, repository, since, target, tools, log)
+        run_it = partial(verification.made, target, project, tools, log, before)
+        yield f"make {target}", run_it
 
 
 def _tools(project: Path) -> "ProjectTools | None":

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git, locks, relock, revisions
+from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from bootstrap.project.broken_imports import Breaks, Merge, breaks
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import ProjectTools
@@ -260,8 +261,14 @@ def not_run() -> Check:
     )
 
 
-def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
-    """Run the project's own `make TARGET`."""
+def made(
+    target: str,
+    project: Path,
+    tools: ProjectTools,
+    log: Path,
+    before: Callable[[], Baseline | None] = lambda: None,
+) -> Check:
+    """Run the project's own `make TARGET`; `before` runs it on the project before the update."""
     command = f"make {target}"
     makefile = project / "Makefile"
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
@@ -270,6 +277,25 @@ def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
     done = tools.run("make", target, cwd=project, log=log)
     if done.code:
         details = (*done.tail(_TAIL), f"all of it: {log}")
-        return Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
+        check = Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
+        return told_apart(check, failures_in(done.output, project), before())
     last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
     return Check(command, CheckEnding.PASSED, last, seconds=done.seconds)
+
+
+def told_apart(check: Check, failures: tuple[str, ...], before: Baseline | None) -> Check:
+    """A failed check, once it is known how it ended before the update.
+
+    What failed before too is open: it is not the update's, and nobody knows what it hides.
+    """
+    if before is None:
+        return check
+    if not before.code:
+        return replace(check, told="failed; before the update it passed")
+    new = new_failures(failures, before)
+    if not new:
+        result = "failed before the update too, and nothing new failed"
+        return replace(check, ending=CheckEnding.OPEN, told=result)
+    old = len(failures) - len(new)
+    result = f"failed, and not as before the update: {len(new)} new, {old} known"
+    return replace(check, told=result, details=(*new[:_TAIL], "", *check.details))
