@@ -101,9 +101,9 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
         snapshot.take(repository, started.touched)
         update_state.save(repository, started)
         update_state.save_unverified(repository, replace(started, theirs=theirs))
-        repository.git("update-ref", started.backup, started.head)
-        if started.theirs:
-            repository.git("update-ref", UPDATE_REF, started.theirs)
+        refs = {started.backup: started.head} | ({UPDATE_REF: theirs} if started.theirs else {})
+        lines = "".join(f"update {ref} {commit}\n" for ref, commit in refs.items())
+        repository.git("update-ref", "--stdin", given=lines)
     except (Exception, KeyboardInterrupt):
         update_state.clear(repository)
         _forget(repository, started)
@@ -133,7 +133,7 @@ def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
 
 def _author_and_message(scratch: ScratchRepository, proposal: Proposal) -> tuple[str, str]:
     """Those of the template's commit: its author is the user, where git knows one."""
-    about, _, message = scratch.git("cat-file", "commit", proposal.theirs).partition("\n\n")
+    about, _, message = scratch.commit_text(proposal.theirs).partition("\n\n")
     return next(line for line in about.splitlines() if line.startswith("author ")), message
 
 

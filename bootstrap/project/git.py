@@ -207,10 +207,21 @@ def commit_id(name: str, cwd: Path) -> str:
 
 @cache
 def identity(folder: Path) -> tuple[str, ...]:
-    """The options that set who commits in `folder`; none if git knows the user."""
-    words = ("-c", "user.useConfigOnly=true", "var")
-    roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
-    return () if all(query(*words, role, cwd=folder) for role in roles) else HEADSTART_IDENTITY
+    """The options that set who commits in `folder`; none if git knows the user.
+
+    It knows by the environment or the configuration; what it would guess does not count.
+    """
+    pattern = r"^(user|author|committer)\.(name|email)$"
+    listed = query("config", "-z", "--get-regexp", pattern, cwd=folder).split("\0")
+    known = {name for name, _, value in (each.partition("\n") for each in listed) if value.strip()}
+    missing = [
+        part
+        for role in ("author", "committer")
+        for part in ("name", "email")
+        if not os.environ.get(f"GIT_{role}_{part}".upper())
+        and not known & {f"{role}.{part}", f"user.{part}"}
+    ]
+    return HEADSTART_IDENTITY if missing else ()
 
 
 def require_identity(folder: Path) -> None:

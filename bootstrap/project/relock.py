@@ -75,7 +75,7 @@ def relock(repository: Repository, tools: ProjectTools, version: str, log: Path)
 
 def finish(repository: Repository) -> None:
     """Take over finished locks, also those of an interrupted run."""
-    ready = git.commit_id(_REF, repository.top)
+    ready = git.commit_id(_REF, repository.top) if repository.refs_at_most(_REF) else ""
     if not ready:
         return
     clear_locks(repository)

@@ -8,6 +8,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from bootstrap.errors import Refused
@@ -91,10 +92,16 @@ def save_unverified(repository: Repository, state: UpdateState) -> None:
 def pending_verification(repository: Repository) -> UpdateState | None:
     """The update that is done here, but was not verified to the end."""
     state = _load(repository.notes / _UNVERIFIED)
-    if state is None or repository.head() == state.head:
+    head = repository.head()
+    if state is None or head == state.head:
         return None
-    ancestry = ("merge-base", "--is-ancestor", state.head, "HEAD")
-    return state if git.call(*ancestry, cwd=repository.top).code == 0 else None
+    return state if _is_ancestor(repository, state.head, head) else None
+
+
+@cache
+def _is_ancestor(repository: Repository, commit: str, of: str) -> bool:
+    words = ("merge-base", "--is-ancestor", commit, of)
+    return git.call(*words, cwd=repository.top).code == 0
 
 
 def clear_unverified(repository: Repository) -> None:
