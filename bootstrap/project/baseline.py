@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError
 from bootstrap.files import write_atomically
+from bootstrap.project import git
 from bootstrap.project.relock import ProjectTools
 from bootstrap.project.repository import Repository
 
@@ -79,7 +80,7 @@ def _checkout(repository: Repository, tree: str, tools: ProjectTools) -> Iterato
         environ = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         repository.git("read-tree", tree, environ=environ)
         words = ("checkout-index", "--all", f"--prefix={copy}{os.sep}")
-        repository.git(*words, environ=environ)
+        repository.git(*git.VERBATIM, *words, environ=environ)
         if tools.venv.is_relative_to(project):
             venv = copy / tools.venv.relative_to(project)
             venv.parent.mkdir(parents=True, exist_ok=True)

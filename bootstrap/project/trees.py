@@ -226,17 +226,6 @@ class ScratchRepository:
         """Write a file's content; return its id."""
         return self._writer.write("blob", content)
 
-    def write_texts(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """Write contents, all at once; return their ids in the same order."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            paths = []
-            for number, text in enumerate(texts):
-                paths.append(Path(folder, str(number)))
-                paths[-1].write_bytes(text.encode())
-            given = "".join(f"{path}\n" for path in paths)
-            words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-            return tuple(self.git(*words, given=given).split())
-
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """The paths that the project's own rules ignore."""
         words = ("check-ignore", "--no-index", "--stdin", "-z")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import locks, relock, revisions
+from bootstrap.project import formatting, locks, relock, revisions
 from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from bootstrap.project.broken_imports import Breaks, Merge, breaks
 from bootstrap.project.merge import invalid, revision_texts
@@ -250,6 +250,23 @@ def pins_met(bring_up: Callable[[], None]) -> Check:
     except HeadstartError as error:
         return Check(PINS, CheckEnding.FAILED, error.what, error.why, (*error.next, "")[0])
     return Check(PINS, CheckEnding.PASSED, "as pinned")
+
+
+def formatted(
+    repository: Repository, since: str, theirs: str, tools: ProjectTools, locking: Locking
+) -> Check | None:
+    """Format what was merged; None where there is nothing to format, or no formatter."""
+    theirs = git.commit_id(theirs, repository.top) if theirs else ""
+    if not theirs or not tools.there:
+        return None
+    with locked(repository):
+        done = formatting.format_merged(
+            repository, since, theirs, tools, locking.version, locking.log
+        )
+    if done is None:
+        return None
+    result = f"merged files formatted as {done.commit[:10]}"
+    return Check("format", CheckEnding.PASSED, result, done.paths)
 
 
 def not_run() -> Check:
