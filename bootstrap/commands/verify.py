@@ -123,7 +123,7 @@ def _steps(
         return
     if met_for != repository.head():
         yield meet_pins
-    yield "format", lambda: verification.formatted(repository, since, theirs, tools, locking)
+    yield "format", lambda: verification.formatted(scratch, since, theirs, tools, locking)
     for target in ("check", "test"):
         before = partial(measured, repository, since, target, tools, log)
         run_it = partial(verification.made, target, project, tools, log, before)

@@ -253,12 +253,12 @@ def pins_met(bring_up: Callable[[], None]) -> Check:
 
 
 def formatted(
-    repository: Repository, since: str, theirs: str, tools: ProjectTools, locking: Locking
+    scratch: ScratchRepository, since: str, theirs: str, tools: ProjectTools, locking: Locking
 ) -> Check | None:
     """Format what was merged; None where there is nothing to format, or no formatter."""
-    theirs = git.commit_id(theirs, repository.top) if theirs else ""
-    if not theirs or not tools.there:
+    if not theirs or not scratch.has(theirs) or not tools.there:
         return None
+    repository = scratch.repository
     with locked(repository):
         done = formatting.format_merged(
             repository, since, theirs, tools, locking.version, locking.log
