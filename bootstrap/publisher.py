@@ -10,10 +10,10 @@ from __future__ import annotations
 PACKAGE = "headstart"  # its name in the package index
 INDEX = "https://pypi.org/simple"
 
-# How a project records where its template is from, and plain Copier finds it. Projects that were
-# rendered under another name go on: it is kept among the former ones.
-SOURCE = "gh:headstart-dev/headstart"
-FORMER_SOURCES: tuple[str, ...] = ()
+# How a project records where its template is from, and plain Copier and Renovate find it: Renovate
+# knows no `gh:`. Projects that were rendered under another name go on; former ones are kept here.
+SOURCE = "https://github.com/headstart-dev/headstart"
+FORMER_SOURCES: tuple[str, ...] = ("gh:headstart-dev/headstart",)
 
 # The web address of the repository, such as https://github.com/OWNER/NAME: only once it answers.
 ADDRESS = ""

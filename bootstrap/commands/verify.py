@@ -17,6 +17,7 @@ from bootstrap.show.report import Report
 if TYPE_CHECKING:
     from bootstrap.project.relock import ProjectTools
     from bootstrap.project.repository import Repository
+    from bootstrap.project.trees import ScratchRepository
     from bootstrap.project.verification import PlannedCheck
 
 
@@ -37,6 +38,7 @@ def finish_update(
     """Verify an update, and offer the way back if that fails; `report` is what it has done."""
     from bootstrap.project import update_state
     from bootstrap.project.rollback import is_alone, newest
+    from bootstrap.project.trees import scratch_repository
     from bootstrap.project.verification import run
     from bootstrap.show.progress import confirm, watcher
     from bootstrap.show.verification import verified
@@ -45,7 +47,8 @@ def finish_update(
     backup = newest(repository)
     since = pending.head if pending else backup or "HEAD"
     theirs = pending.theirs if pending else ""
-    verdict = run(_steps(repository, version, since, theirs, mode), watcher())
+    with scratch_repository(repository) as scratch:
+        verdict = run(_steps(scratch, version, since, theirs, mode), watcher())
     if not verdict.interrupted:
         update_state.clear_unverified(repository)
     backup = backup if is_alone(repository, backup) else ""
@@ -90,17 +93,19 @@ def applied_revisions(project: Path) -> frozenset[str] | None:
 
 
 def _steps(
-    repository: "Repository", version: str, since: str, theirs: str, mode: VerifyMode
+    scratch: "ScratchRepository", version: str, since: str, theirs: str, mode: VerifyMode
 ) -> Iterator["PlannedCheck"]:
     """The checks: first the cheap ones, and the project's tools where they are wanted and there."""
     from bootstrap.project import verification
+    from bootstrap.project.baseline import measured
     from bootstrap.project.verification import PINS, Locking
 
+    repository = scratch.repository
     project = repository.top / repository.prefix
     log = _log(repository)
     tools = _tools(project)
-    yield "files", lambda: verification.files(repository, since, theirs)
-    yield "revisions", lambda: verification.heads(repository)
+    yield "files", lambda: verification.files(scratch, since, theirs)
+    yield "revisions", lambda: verification.heads(scratch)
     full = tools is not None and _is_full(mode)
     meet_pins = (PINS, partial(verification.pins_met, _bring_up(project)))
     met_for = ""
@@ -108,7 +113,7 @@ def _steps(
         met_for = repository.head()
         yield meet_pins
     locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
-    yield "lock", lambda: verification.lock(repository, since, locking)
+    yield "lock", lambda: verification.lock(scratch, since, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
             yield meet_pins
@@ -118,8 +123,11 @@ def _steps(
         return
     if met_for != repository.head():
         yield meet_pins
-    yield "make check", lambda: verification.made("check", project, tools, log)
-    yield "make test", lambda: verification.made("test", project, tools, log)
+    yield "format", lambda: verification.formatted(scratch, since, theirs, tools, locking)
+    for target in ("check", "test"):
+        before = partial(measured, repository, since, target, tools, log)
+        run_it = partial(verification.made, target, project, tools, log, before)
+        yield f"make {target}", run_it
 
 
 def _tools(project: Path) -> "ProjectTools | None":

@@ -21,6 +21,7 @@ from bootstrap.publisher import FORMER_SOURCES, SOURCE
 ANSWERS = ".copier-answers.yml"
 _MARKERS = ("<<<<<<<", ">>>>>>>")
 _PUT_BACK = f"put it back as it was: git log -p -- {ANSWERS}"
+_GITHUB = ("gh:", "https://github.com/", "ssh://git@github.com/", "git@github.com:")
 _LINK = "find it by the files, and record it: headstart link"
 
 
@@ -113,10 +114,13 @@ def parse(text: str) -> AnswersFile:
 
 def is_headstart(source: str) -> bool:
     """Whether a source is Headstart's template, however its address is written."""
+    return _canonical(source) in map(_canonical, (SOURCE, *FORMER_SOURCES))
+
+
+def _canonical(source: str) -> str:
     written = source.removeprefix("git+").removesuffix("/").removesuffix(".git")
-    places = [each.removeprefix("gh:") for each in (SOURCE, *FORMER_SOURCES)]
-    hosted = ("gh:", "https://github.com/", "ssh://git@github.com/", "git@github.com:")
-    return written in {f"{host}{place}" for place in places for host in hosted}
+    host = next((each for each in _GITHUB if written.startswith(each)), "")
+    return f"gh:{written.removeprefix(host)}" if host else written
 
 
 def _elsewhere(source: str) -> Refused:

@@ -29,24 +29,25 @@ def apply(
 ) -> tuple[UpdateState, MadeCommit | None]:
     """Commit the update, or leave its conflicts to be resolved: then there is no commit yet."""
     repository = scratch.repository
-    git.require_identity(repository.top)
+    author, message = _author_and_message(scratch, proposal)
+    if git.HEADSTART in author:
+        raise git.nobody()
     others = require_clean_paths(repository, proposal.touched)
     scratch.keep(proposal.merged, proposal.theirs, known=proposal.head)
     backup = rollback.backup_name(before, proposal.head)
     started = UpdateState(
         *(before, after, proposal.head),
-        theirs=proposal.theirs,
+        theirs=proposal.theirs if proposal.conflicts else "",
         backup=backup,
         touched=tuple(sorted(proposal.touched)),
         merged=proposal.merged,
-        picked=bool(proposal.conflicts),
         signed=options.sign,
     )
-    _begin(repository, started)
+    _begin(repository, started, proposal.theirs)
     try:
         if proposal.conflicts:
             return _pick(scratch, proposal, started), None
-        made = _commit(repository, started, _message(scratch, proposal), options)
+        made = _commit(repository, started, message, options)
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
         _forget(repository, started)
@@ -94,14 +95,15 @@ def unresolved(repository: Repository) -> tuple[str, ...]:
     return tuple(sorted(unmerged | marked))
 
 
-def _begin(repository: Repository, started: UpdateState) -> None:
+def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
+    """Note what begins; the template's side says to a verification why an import is broken."""
     try:
         snapshot.take(repository, started.touched)
         update_state.save(repository, started)
-        update_state.save_unverified(repository, started)
-        repository.git("update-ref", started.backup, started.head)
-        if started.picked:
-            repository.git("update-ref", UPDATE_REF, started.theirs)
+        update_state.save_unverified(repository, replace(started, theirs=theirs))
+        refs = {started.backup: started.head} | ({UPDATE_REF: theirs} if started.theirs else {})
+        lines = "".join(f"update {ref} {commit}\n" for ref, commit in refs.items())
+        repository.git("update-ref", "--stdin", given=lines)
     except (Exception, KeyboardInterrupt):
         update_state.clear(repository)
         _forget(repository, started)
@@ -129,8 +131,10 @@ def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
     repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=paths)
 
 
-def _message(scratch: ScratchRepository, proposal: Proposal) -> str:
-    return scratch.git("cat-file", "commit", proposal.theirs).partition("\n\n")[2]
+def _author_and_message(scratch: ScratchRepository, proposal: Proposal) -> tuple[str, str]:
+    """Those of the template's commit: its author is the user, where git knows one."""
+    about, _, message = scratch.commit_text(proposal.theirs).partition("\n\n")
+    return next(line for line in about.splitlines() if line.startswith("author ")), message
 
 
 def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) -> UpdateState:

@@ -36,15 +36,14 @@ class ModuleRename:
 
 @dataclass(frozen=True)
 class NameRename:
-    """What a module binds: a function, a class, a constant."""
+    """What a module binds, by its dotted names: it may be in another module now."""
 
-    module: str
     old: str
     new: str
 
     @property
     def words(self) -> str:
-        return f"{self.module}.{self.old} is {self.new} now"
+        return f"{self.old} is {self.new} now"
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,27 @@ def _codemod(version: str, stated: object) -> Codemod:
 
 def transformed(path: str, text: str, codemods: Sequence[Codemod]) -> str:
     """The text after the codemods; the same where none has anything to do, or it is no Python."""
+    return applied(path, text, codemods)[0]
+
+
+def applied(path: str, text: str, codemods: Sequence[Codemod]) -> tuple[str, frozenset[Codemod]]:
+    """The same, and those of the codemods that had something to do."""
     wanted = [each for each in codemods if _may_concern(each, text)]
     if not wanted:
-        return text
+        return text, frozenset()
     from bootstrap.project import rename_transformer  # noqa: PLC0415 - libCST takes 0.2 s
 
+    package = package_of(path)
+    modules = [each for each in wanted if isinstance(each, ModuleRename)]
+    used: set[Codemod] = set()
+    if modules:  # all at once: a package that was renamed is as many renames as it has modules
+        text, done = rename_transformer.rename_modules(text, modules, package)
+        used |= done
     for each in wanted:
-        text = rename_transformer.rename(text, each, package_of(path))
-    return text
+        if not isinstance(each, ModuleRename):
+            before, text = text, rename_transformer.rename(text, each, package)
+            used |= {each} if text != before else set()
+    return text, frozenset(used)
 
 
 def package_of(path: str) -> tuple[str, ...]:

@@ -207,22 +207,37 @@ def commit_id(name: str, cwd: Path) -> str:
 
 @cache
 def identity(folder: Path) -> tuple[str, ...]:
-    """The options that set who commits in `folder`; none if git knows the user."""
-    words = ("-c", "user.useConfigOnly=true", "var")
-    roles = ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT")
-    return () if all(query(*words, role, cwd=folder) for role in roles) else HEADSTART_IDENTITY
+    """The options that set who commits in `folder`; none if git knows the user.
+
+    It knows by the environment or the configuration; what it would guess does not count.
+    """
+    pattern = r"^(user|author|committer)\.(name|email)$"
+    listed = query("config", "-z", "--get-regexp", pattern, cwd=folder).split("\0")
+    known = {name for name, _, value in (each.partition("\n") for each in listed) if value.strip()}
+    missing = [
+        part
+        for role in ("author", "committer")
+        for part in ("name", "email")
+        if not os.environ.get(f"GIT_{role}_{part}".upper())
+        and not known & {f"{role}.{part}", f"user.{part}"}
+    ]
+    return HEADSTART_IDENTITY if missing else ()
 
 
 def require_identity(folder: Path) -> None:
     """Refuse to make up who commits in `folder`."""
     if identity(folder):
-        raise Refused(
-            "git does not know who you are, and an update is a commit of yours.",
-            next=(
-                "git config --global user.name 'Your Name'",
-                "git config --global user.email you@example.com",
-            ),
-        )
+        raise nobody()
+
+
+def nobody() -> Refused:
+    return Refused(
+        "git does not know who you are, and an update is a commit of yours.",
+        next=(
+            "git config --global user.name 'Your Name'",
+            "git config --global user.email you@example.com",
+        ),
+    )
 
 
 def split_paths(output: str) -> frozenset[str]:

@@ -142,10 +142,11 @@ def _rewrite(
     found = rewriting.rewrites(scratch, project, conflicts, codemods)
     if not found:
         return made, {}
-    written = scratch.write_texts(each.text for each in found.values())
     entries = {
-        path: made.files[path]._replace(blob=blob)
-        for path, blob in zip((prefix + path for path in found), written, strict=True)
+        prefix + path: made.files[prefix + path]._replace(
+            blob=scratch.write_blob(each.text.encode())
+        )
+        for path, each in found.items()
     }
     whole = Merge(made.ours.files, made.theirs.files, made.files, *changes)
     sides = rewriting.with_rewritten(whole, made.base.files, entries)

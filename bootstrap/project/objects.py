@@ -66,15 +66,22 @@ class ObjectReader:
         """Read what a name stands for; GitError if there is no such object."""
         return next(self.read_all([name]))
 
+    def find(self, name: str) -> GitObject | None:
+        """Read what a name stands for, if there is such an object."""
+        return self._asked([name])[0]
+
     def read_all(self, names: Iterable[str]) -> Iterator[GitObject]:
         """Read several, in their order."""
         left = iter(names)
         while some := list(islice(left, _AT_ONCE)):
-            self._git.ask("".join(f"{name}\n" for name in some))
-            for name, found in zip(some, [self._answer() for _ in some], strict=True):
+            for name, found in zip(some, self._asked(some), strict=True):
                 if found is None:
                     raise git.GitError(f"git has no object {name}.", next=("git fsck",))
                 yield found
+
+    def _asked(self, names: list[str]) -> list[GitObject | None]:
+        self._git.ask("".join(f"{name}\n" for name in names))
+        return [self._answer() for _ in names]
 
     def files(self, name: str) -> dict[str, TreeEntry]:
         """List the files of a commit or tree, and of the folders in it."""

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import bootstrap
 from bootstrap import state, versions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BUNDLE = "template.bundle"
 HASHING = "sha1"  # how its objects are named
 CONFIG = "copier.yml"
+_BUNDLE = Path(bootstrap.__file__).parent / BUNDLE
 _UNPACKED = "unpacked"  # "templates" of 0.5.0 may have the line ends of a user's core.autocrlf
 _REPOSITORIES, _CONFIGS = "repositories", "configs"
 _PACK = Path("objects/pack/pack-template.pack")
@@ -73,13 +74,10 @@ def repository(bundle: Path) -> Path:
     A bundle is a head that ends with an empty line, and a pack (gitformat-bundle). Git needs
     nothing but an index beside it.
     """
+    if made := kept_repository(bundle):
+        return made
     with bundle.open("rb") as content:
-        head = b"".join(iter(content.readline, b"\n"))
-        size = bundle.stat().st_size - content.tell()
-        folder = state.cache_of(_REPOSITORIES) / hashlib.sha256(head).hexdigest()
-        pack = folder / _PACK
-        if pack.is_file() and pack.stat().st_size == size:
-            return folder
+        folder = _place(content)
         shutil.rmtree(folder, ignore_errors=True)  # there only if it is damaged
         with _complete(folder) as draft:
             for name in (_PACK.parent, "refs"):
@@ -89,6 +87,23 @@ def repository(bundle: Path) -> Path:
                 shutil.copyfileobj(content, packed)
             git.run("index-pack", str(draft / _PACK), cwd=draft)
     return folder
+
+
+def kept_repository(bundle: Path = _BUNDLE) -> Path | None:
+    """The same, if it is there already, and whole."""
+    if not bundle.is_file():
+        return None
+    with bundle.open("rb") as content:
+        folder = _place(content)
+        pack = folder / _PACK
+        whole = pack.is_file() and pack.stat().st_size == bundle.stat().st_size - content.tell()
+        return folder if whole else None
+
+
+def _place(bundle: IO[bytes]) -> Path:
+    """Where its repository is kept; reads its head."""
+    head = b"".join(iter(bundle.readline, b"\n"))
+    return state.cache_of(_REPOSITORIES) / hashlib.sha256(head).hexdigest()
 
 
 def config(commit: str, repository: Path) -> Path:

@@ -16,7 +16,7 @@ from bootstrap.project import commits, git, locks
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.locks import PackageChange
 from bootstrap.project.repository import TRAILER, Repository, require_clean_paths
-from bootstrap.project.trees import ScratchRepository, scratch_repository
+from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.project.update_state import clear_locks, pending_verification
 
 _REF = "refs/headstart/lock"  # the commit that is being taken over
@@ -64,18 +64,29 @@ def relock(repository: Repository, tools: ProjectTools, version: str, log: Path)
             return relocked
         new = {**tree, **{path: scratch.file(after[path], tree[path]) for path in before}}
         message = _message(version, relocked.changes)
-        pending = pending_verification(repository)
-        how = CommitOptions(sign=pending is None or pending.signed)
-        commit = commits.commit_aside(scratch, scratch.write(new), message, head, how)
-        scratch.keep(commit, known=head)
+        commit = commit_on_top(scratch, new, message, head)
+    take_over(repository, commit)
+    return replace(relocked, commit=commit)
+
+
+def commit_on_top(scratch: ScratchRepository, files: Tree, message: str, head: str) -> str:
+    """Commit files on top of what is checked out, which stays as it is; signed as the update is."""
+    pending = pending_verification(scratch.repository)
+    how = CommitOptions(sign=pending is None or pending.signed)
+    commit = commits.commit_aside(scratch, scratch.write(files), message, head, how)
+    scratch.keep(commit, known=head)
+    return commit
+
+
+def take_over(repository: Repository, commit: str) -> None:
+    """Make a commit on top of what is checked out the new one; interrupted, `finish` goes on."""
     repository.git("update-ref", _REF, commit)
     finish(repository)
-    return replace(relocked, commit=commit)
 
 
 def finish(repository: Repository) -> None:
     """Take over finished locks, also those of an interrupted run."""
-    ready = git.commit_id(_REF, repository.top)
+    ready = git.commit_id(_REF, repository.top) if repository.refs_at_most(_REF) else ""
     if not ready:
         return
     clear_locks(repository)

@@ -1,6 +1,7 @@
 """One rename in one Python file, with libCST; loaded only where there is one to do."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import libcst as cst
@@ -23,6 +24,8 @@ _TAKES_A_VARIABLE = {"setenv", "delenv", "getenv", "get", "pop"}
 
 def rename(text: str, codemod: Codemod, package: Sequence[str]) -> str:
     """The text after a codemod; `package` is where its relative imports start from."""
+    if isinstance(codemod, ModuleRename):
+        return rename_modules(text, [codemod], package)[0]
     try:
         wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
         return wrapper.visit(_transformer(codemod, tuple(package))).code
@@ -30,12 +33,28 @@ def rename(text: str, codemod: Codemod, package: Sequence[str]) -> str:
         return text
 
 
-def _transformer(codemod: Codemod, package: tuple[str, ...]) -> cst.CSTTransformer:
+def rename_modules(
+    text: str, renames: Sequence[ModuleRename], package: Sequence[str]
+) -> tuple[str, frozenset[ModuleRename]]:
+    """The text after many renames at once, and those that had something to do."""
+    transformer = _Modules(renames, tuple(package), text)
+    try:
+        module = cst.parse_module(text)
+        if transformer.has_expressions:  # what a name means in an expression costs most of the time
+            module = MetadataWrapper(module, unsafe_skip_copy=True).visit(transformer)
+        else:
+            module = module.visit(transformer)
+    except (cst.ParserSyntaxError, RecursionError):
+        return text, frozenset()
+    return module.code, frozenset(transformer.used)
+
+
+def _transformer(
+    codemod: NameRename | SettingRename | ArgumentRename, package: tuple[str, ...]
+) -> cst.CSTTransformer:
     match codemod:
-        case ModuleRename(old=old, new=new):
-            return _Modules(old, new, package)
-        case NameRename(module=module, old=old, new=new):
-            return _Names(f"{module}.{old}", new, package)
+        case NameRename():
+            return _Names(codemod, package)
         case SettingRename():
             return _Settings(codemod)
         case ArgumentRename():
@@ -75,19 +94,56 @@ class _Renaming(cst.CSTTransformer):
         levels = "." * len(node.relative)
         return _absolute(levels + (get_full_name_for_node(node.module or "") or ""), self.package)
 
+    def leave_SimpleStatementLine(  # noqa: N802
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        """An import that became two has two lines."""
+        if len(updated_node.body) == len(original_node.body) or len(original_node.body) > 1:
+            return updated_node
+        first, *rest = updated_node.body
+        lines = [cst.SimpleStatementLine([each]) for each in rest]
+        return cst.FlattenSentinel([updated_node.with_changes(body=[first]), *lines])
+
+    def split(
+        self,
+        node: cst.ImportFrom,
+        moved: Collection[cst.ImportAlias],
+        added: Sequence[cst.Import | cst.ImportFrom],
+    ) -> cst.FlattenSentinel[cst.BaseSmallStatement]:
+        """The import without what has moved, and the added ones."""
+        names = node.names if not isinstance(node.names, cst.ImportStar) else ()
+        left = [alias for alias in names if alias not in moved]
+        rest = []
+        if left:
+            left[-1] = left[-1].with_changes(comma=names[-1].comma)
+            rest = [node.with_changes(names=left)]
+        return cst.FlattenSentinel([*rest, *added])
+
 
 class _Modules(_Renaming):
-    def __init__(self, old: str, new: str, package: tuple[str, ...]) -> None:
+    def __init__(
+        self, renames: Sequence[ModuleRename], package: tuple[str, ...], text: str
+    ) -> None:
         super().__init__(package)
-        self.old, self.new = old, new
+        self.renames = sorted(renames, key=lambda each: len(each.old), reverse=True)
+        self.used: set[ModuleRename] = set()
+        old = "|".join(re.escape(each.old) for each in renames)
+        self.has_expressions = bool(re.search(rf"^\s*import\b.*\b(?:{old})\b", text, re.MULTILINE))
+        self.has_strings = bool(re.search(rf"['\"](?:{old})\b", text))
 
     def renamed(self, dotted: str) -> str | None:
         """The new name of the module, or of what is below it."""
-        if dotted == self.new or dotted.startswith(f"{self.new}."):
-            return None
-        if dotted == self.old or dotted.startswith(f"{self.old}."):
-            return self.new + dotted[len(self.old) :]
+        for each in self.renames:
+            is_new = dotted == each.new or dotted.startswith(f"{each.new}.")
+            if not is_new and (dotted == each.old or dotted.startswith(f"{each.old}.")):
+                self.used.add(each)
+                return each.new + dotted[len(each.old) :]
         return None
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:  # noqa: N802
+        """Most lines have nothing to rename."""
+        imports = any(isinstance(each, cst.Import | cst.ImportFrom) for each in node.body)
+        return imports or self.has_expressions or self.has_strings
 
     def visit_Import(self, _: cst.Import) -> bool:  # noqa: N802 - libCST's names
         return False
@@ -101,16 +157,6 @@ class _Modules(_Renaming):
         moved = {a: self.renamed(get_full_name_for_node(a.name) or "") for a in original_node.names}
         names = [a.with_changes(name=_dotted(new)) if new else a for a, new in moved.items()]
         return updated_node.with_changes(names=names)
-
-    def leave_SimpleStatementLine(  # noqa: N802
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-        """An import that became two has two lines."""
-        if len(updated_node.body) == len(original_node.body) or len(original_node.body) > 1:
-            return updated_node
-        first, *rest = updated_node.body
-        lines = [cst.SimpleStatementLine([each]) for each in rest]
-        return cst.FlattenSentinel([updated_node.with_changes(body=[first]), *lines])
 
     def leave_ImportFrom(  # noqa: N802
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
@@ -130,32 +176,29 @@ class _Modules(_Renaming):
         """`from package import old`, in which there may be other names beside it."""
         if not moved or isinstance(node.names, cst.ImportStar):
             return node
-        package = self.new.rpartition(".")[0]
-        changed = {alias: _alias(alias, new.rpartition(".")[2]) for alias, new in moved.items()}
-        if package == self.old.rpartition(".")[0]:
-            return node.with_changes(names=[changed.get(alias, alias) for alias in node.names])
-        if not package:
-            imports = [
-                cst.Import([_alias(alias, new).with_changes(comma=cst.MaybeSentinel.DEFAULT)])
-                for alias, new in moved.items()
-            ]
-            return self.split(node, changed, imports)
-        whole = node.with_changes(names=_comma_less(list(changed.values())))
-        if len(changed) == len(node.names):
+        here = self.module_of(node)
+        places: dict[str, dict[cst.ImportAlias, cst.ImportAlias]] = {}
+        for alias, new in moved.items():
+            package, _, name = new.rpartition(".")
+            places.setdefault(package, {})[alias] = _alias(alias, name)
+        stay = places.pop(here, {})
+        names = [stay.get(alias, alias) for alias in node.names]
+        node = node.with_changes(names=names)
+        gone = {alias for aliases in places.values() for alias in aliases}
+        if len(places) == 1 and len(gone) == len(names) and "" not in places:
+            (package,) = places
+            whole = node.with_changes(names=_comma_less(list(places[package].values())))
             return self.from_module(whole, package)
-        single = whole.with_changes(lpar=None, rpar=None)
-        return self.split(node, changed, [self.from_module(single, package)])
+        added = [self.added(node, package, list(places[package].values())) for package in places]
+        return self.split(node, gone, added) if added else node
 
-    def split(
-        self,
-        node: cst.ImportFrom,
-        moved: dict[cst.ImportAlias, cst.ImportAlias],
-        added: list[cst.Import] | list[cst.ImportFrom],
-    ) -> cst.FlattenSentinel[cst.BaseSmallStatement]:
-        names = node.names if not isinstance(node.names, cst.ImportStar) else ()
-        left = [alias for alias in names if alias not in moved]
-        rest = [node.with_changes(names=_comma_less(left))] if left else []
-        return cst.FlattenSentinel([*rest, *added])
+    def added(
+        self, node: cst.ImportFrom, package: str, names: list[cst.ImportAlias]
+    ) -> cst.Import | cst.ImportFrom:
+        if not package:
+            return cst.Import(_comma_less(names))
+        single = node.with_changes(names=_comma_less(names), lpar=None, rpar=None)
+        return self.from_module(single, package)
 
     def from_module(self, node: cst.ImportFrom, module: str) -> cst.ImportFrom:
         """The same names from another module; a relative import stays one in its package."""
@@ -181,8 +224,10 @@ class _Modules(_Renaming):
         return self.expression(original_node, _chain(original_node)) or updated_node
 
     def expression(self, node: cst.CSTNode, dotted: str) -> cst.BaseExpression | None:
+        if not self.has_expressions or dotted not in self.meanings(node):
+            return None
         new = self.renamed(dotted)
-        return _dotted(new) if new and dotted in self.meanings(node) else None
+        return _dotted(new) if new else None
 
     def leave_Call(  # noqa: N802
         self, original_node: cst.Call, updated_node: cst.Call
@@ -191,40 +236,43 @@ class _Modules(_Renaming):
 
 
 class _Names(_Renaming):
-    def __init__(self, old: str, new: str, package: tuple[str, ...]) -> None:
+    def __init__(self, codemod: NameRename, package: tuple[str, ...]) -> None:
         super().__init__(package)
-        self.old, self.new = old, new
-        self.short = old.rpartition(".")[2]
+        self.old, self.path = codemod.old, codemod.new
+        self.short, self.new = (name.rpartition(".")[2] for name in (self.old, self.path))
+        self.module = self.path.rpartition(".")[0]
+        self.has_moved = self.old.rpartition(".")[0] != self.module
         self.is_taken = False
 
     def visit_Module(self, node: cst.Module) -> None:  # noqa: N802
         # Where the new name means something here, or a string has the old one, that one is kept.
         strings = m.findall(node, m.SimpleString())
         quoted = any(isinstance(s, cst.SimpleString) and self.short in s.value for s in strings)
-        self.is_taken = quoted or bool(m.findall(node, m.Name(self.new)))
+        taken = bool(m.findall(node, m.Name(self.new)))
+        self.is_taken = self.new != self.short and (quoted or taken)
 
     def renamed(self, dotted: str) -> str | None:
-        if dotted == self.old or dotted.startswith(f"{self.old}."):
-            return f"{self.old.rpartition('.')[0]}.{self.new}{dotted[len(self.old) :]}"
-        return None
+        is_old = dotted == self.old or dotted.startswith(f"{self.old}.")
+        return self.path + dotted[len(self.old) :] if is_old else None
 
     def visit_ImportAlias(self, _: cst.ImportAlias) -> bool:  # noqa: N802
         return False
 
     def leave_ImportFrom(  # noqa: N802
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
-    ) -> cst.ImportFrom:
-        names = original_node.names
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        module, names = self.module_of(original_node), updated_node.names
         if isinstance(names, cst.ImportStar):
             return updated_node
-        module = self.module_of(original_node)
-        changed = [
-            _alias(alias, self.new, keep=self.is_taken)
-            if f"{module}.{alias.evaluated_name}" == self.old
-            else alias
+        moved = {
+            alias: _alias(alias, self.new, keep=self.is_taken)
             for alias in names
-        ]
-        return original_node.with_changes(names=changed)
+            if f"{module}.{alias.evaluated_name}" == self.old
+        }
+        if not self.has_moved or not moved:
+            return updated_node.with_changes(names=[moved.get(alias, alias) for alias in names])
+        added = cst.ImportFrom(_dotted(self.module), _comma_less(list(moved.values())))
+        return self.split(updated_node, moved, [added])
 
     def leave_Name(  # noqa: N802
         self, original_node: cst.Name, updated_node: cst.Name
@@ -237,9 +285,11 @@ class _Names(_Renaming):
     def leave_Attribute(  # noqa: N802
         self, original_node: cst.Attribute, updated_node: cst.Attribute
     ) -> cst.Attribute:
+        """`module.old`; where it is in another module now, that would have to be imported first."""
         means = original_node.attr.value == self.short and self.old in self.meanings(original_node)
-        attr = cst.Name(self.new if means else original_node.attr.value)
-        return updated_node.with_changes(attr=attr)
+        if self.has_moved or not means:
+            return updated_node.with_changes(attr=original_node.attr)
+        return updated_node.with_changes(attr=cst.Name(self.new))
 
     def leave_Call(  # noqa: N802
         self, original_node: cst.Call, updated_node: cst.Call

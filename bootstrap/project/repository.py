@@ -1,6 +1,7 @@
 """The git repository that a project lives in: its own, or one that holds it in a folder."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bootstrap.errors import Refused
-from bootstrap.files import exclusive
+from bootstrap.files import exclusive, text_of
 from bootstrap.project import git
 
 OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
@@ -53,6 +54,15 @@ class Repository:
 
     def head(self) -> str:
         return _loose_head(self) or self.git("rev-parse", "HEAD")
+
+    def refs_at_most(self, name: str) -> int:
+        """How many refs of that name, or in a folder of that name, there can be; without git."""
+        common = self.objects.parent
+        if (common / "reftable").exists():
+            return sys.maxsize
+        place = common / name
+        loose = len(list(place.iterdir())) if place.is_dir() else int(place.is_file())
+        return loose + text_of(common / "packed-refs").count(f" {name}")
 
     def switch(self, before: str, after: str) -> None:
         """Let index and files follow from one tree to another; if anything is in the way, neither.
@@ -183,17 +193,10 @@ def _loose_head(repository: Repository) -> str:
 
     A branch's own file goes before what is packed (gitrepository-layout), so it may be believed.
     """
-    text = _text(repository.git_dir / "HEAD")
+    text = text_of(repository.git_dir / "HEAD").strip()
     if text.startswith("ref: "):
-        text = _text(repository.objects.parent / text.removeprefix("ref: "))
+        text = text_of(repository.objects.parent / text.removeprefix("ref: ")).strip()
     return text if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) else ""
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, ValueError):
-        return ""
 
 
 def _overlap(name: str, path: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.project.broken_imports import ImportSearch, Merge, search, suspects
-from bootstrap.project.codemods import Codemod, ModuleRename, transformed
+from bootstrap.project.codemods import Codemod, ModuleRename, applied
 from bootstrap.project.imports import SUFFIX, Import, Resolution
 from bootstrap.project.trees import Change, ScratchRepository, Tree, TreeEntry
 
@@ -62,13 +62,10 @@ def rewrites(
 
 
 def _rewritten(path: str, text: str, due: Iterable[_Due]) -> Rewrite:
-    reasons: dict[str, None] = {}
-    for codemod, reason in due:
-        changed = transformed(path, text, [codemod])
-        if changed != text:
-            text = changed
-            reasons[reason] = None
-    first, rest = tuple(reasons)[:_FEW], len(reasons) - _FEW
+    reason_of = {each.codemod: each.reason for each in due}
+    text, used = applied(path, text, list(reason_of))
+    reasons = [reason for codemod, reason in reason_of.items() if codemod in used]
+    first, rest = tuple(reasons[:_FEW]), len(reasons) - _FEW
     return Rewrite(text, (*first, f"and {rest} more like it") if rest > 0 else first)
 
 

@@ -254,6 +254,8 @@ def backup_time(ref: str) -> datetime:
 
 def prune(repository: Repository) -> None:
     """Keep the newest backups that lead back from here, and all those of elsewhere."""
+    if repository.refs_at_most(BACKUPS) <= KEPT:
+        return
     for ref in backups(repository, "--merged", "HEAD")[:-KEPT]:
         repository.git("update-ref", "-d", ref)
 
@@ -261,8 +263,7 @@ def prune(repository: Repository) -> None:
 def newest(repository: Repository) -> str:
     """The backup of the last update that is still in what is checked out, or nothing."""
     head = repository.head()
-    behind = backups(repository, "--merged", "HEAD")
-    left = [ref for ref in behind if repository.git("rev-parse", ref) != head]
+    left = backups(repository, "--merged", "HEAD", "--no-contains", head)
     return left[-1] if left else ""
 
 

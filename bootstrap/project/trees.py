@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from bootstrap.project import git
+from bootstrap.project import git, releases
 from bootstrap.project.git import HEADSTART, HEADSTART_IDENTITY, LastingGit, split_paths
 from bootstrap.project.objects import (
     RENAMES,
@@ -169,6 +169,13 @@ class ScratchRepository:
         lines = [*head, f"author {now}", f"committer {now}", "", message.rstrip("\n"), ""]
         return self._writer.write("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
 
+    def commit_text(self, commit: str) -> str:
+        """A commit as git keeps it: its headers, an empty line, its message."""
+        return self._reader.read(commit).content.decode("utf-8", "surrogateescape")
+
+    def has(self, commit: str) -> bool:
+        return self._reader.find(f"{commit}^{{commit}}") is not None
+
     def changes(self, before: str, after: str) -> tuple[Change, ...]:
         """Compare two commits or trees, following renames."""
         trees = (
@@ -219,17 +226,6 @@ class ScratchRepository:
         """Write a file's content; return its id."""
         return self._writer.write("blob", content)
 
-    def write_texts(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """Write contents, all at once; return their ids in the same order."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            paths = []
-            for number, text in enumerate(texts):
-                paths.append(Path(folder, str(number)))
-                paths[-1].write_bytes(text.encode())
-            given = "".join(f"{path}\n" for path in paths)
-            words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-            return tuple(self.git(*words, given=given).split())
-
     def ignored(self, paths: Iterable[str]) -> frozenset[str]:
         """The paths that the project's own rules ignore."""
         words = ("check-ignore", "--no-index", "--stdin", "-z")
@@ -271,6 +267,8 @@ def scratch_repository(repository: Repository) -> Iterator[ScratchRepository]:
     """Open a scratch repository, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="headstart-update-") as folder:
         scratch = ScratchRepository(repository, Path(folder))
+        if (known := releases.kept_repository()) and repository.hashing == releases.HASHING:
+            scratch.borrow(known / "objects")  # most of what is read besides is there
         try:
             yield scratch
         finally:

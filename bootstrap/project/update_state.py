@@ -8,6 +8,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from bootstrap.errors import Refused
@@ -34,8 +35,8 @@ class Stage(StrEnum):
 class UpdateState:
     """An update that began: from where, to what, and the files it may have touched.
 
-    `theirs` is the commit with the template's side, `picked` where there are conflicts, and
-    `merged` the tree that is written. `undoing` is of a rollback, from the update at `head`.
+    `theirs` is the commit that is picked where there are conflicts, `merged` the tree that is
+    written. `undoing` is of a rollback, from the update at `head`.
     """
 
     before: str
@@ -45,7 +46,6 @@ class UpdateState:
     backup: str
     touched: tuple[str, ...]
     merged: str = ""
-    picked: bool = False
     signed: bool = True
     undoing: bool = False
 
@@ -80,7 +80,7 @@ def clear(repository: Repository) -> None:
     state = underway(repository)
     (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     snapshot.discard(repository)
-    if state and state.picked:
+    if state and state.theirs:
         git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
 
 
@@ -92,10 +92,16 @@ def save_unverified(repository: Repository, state: UpdateState) -> None:
 def pending_verification(repository: Repository) -> UpdateState | None:
     """The update that is done here, but was not verified to the end."""
     state = _load(repository.notes / _UNVERIFIED)
-    if state is None or repository.head() == state.head:
+    head = repository.head()
+    if state is None or head == state.head:
         return None
-    ancestry = ("merge-base", "--is-ancestor", state.head, "HEAD")
-    return state if git.call(*ancestry, cwd=repository.top).code == 0 else None
+    return state if _is_ancestor(repository, state.head, head) else None
+
+
+@cache
+def _is_ancestor(repository: Repository, commit: str, of: str) -> bool:
+    words = ("merge-base", "--is-ancestor", commit, of)
+    return git.call(*words, cwd=repository.top).code == 0
 
 
 def clear_unverified(repository: Repository) -> None:

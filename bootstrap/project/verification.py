@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import git, locks, relock, revisions
+from bootstrap.project import formatting, locks, relock, revisions
+from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from bootstrap.project.broken_imports import Breaks, Merge, breaks
 from bootstrap.project.merge import invalid, revision_texts
 from bootstrap.project.relock import ProjectTools
-from bootstrap.project.repository import Repository, locked
-from bootstrap.project.trees import scratch_repository
+from bootstrap.project.repository import locked
+from bootstrap.project.trees import ScratchRepository
 from bootstrap.revision import heads_of, parse_revision
 
 MADE = ("make check", "make test")
@@ -114,19 +115,17 @@ def run(planned: Iterable[PlannedCheck], watcher: Watcher) -> Verdict:
 # -- what the files say ----------------------------------------------------------------------------
 
 
-def files(repository: Repository, since: str, theirs: str = "") -> Check | None:
+def files(scratch: ScratchRepository, since: str, theirs: str = "") -> Check | None:
     """Check that every file that differs since that commit is valid, and no import is broken by it.
 
     `theirs` is the commit with the template's side of the update, if that is known.
     """
-    theirs = git.commit_id(theirs, repository.top) if theirs else ""
-    with scratch_repository(repository) as scratch:
-        before, now = (scratch.project_files(commit) for commit in (since, "HEAD"))
-        template = scratch.project_files(theirs) if theirs else before
-        changed = {path: each for path, each in now.items() if each != before.get(path)}
-        was = invalid(scratch, {path: before[path] for path in changed.keys() & before.keys()})
-        is_now = invalid(scratch, changed)
-        imports = breaks(scratch, Merge(before, template, now))
+    before, now = (scratch.project_files(commit) for commit in (since, "HEAD"))
+    template = scratch.project_files(theirs) if theirs and scratch.has(theirs) else before
+    changed = {path: each for path, each in now.items() if each != before.get(path)}
+    was = invalid(scratch, {path: before[path] for path in changed.keys() & before.keys()})
+    is_now = invalid(scratch, changed)
+    imports = breaks(scratch, Merge(before, template, now))
     broken = tuple(f"{path}: {complaint}" for path, complaint in is_now.items() if path not in was)
     return judged_files(len(changed), broken, imports)
 
@@ -141,13 +140,12 @@ def judged_files(changed: int, broken: tuple[str, ...], imports: Breaks) -> Chec
     return Check("files", CheckEnding.PASSED, f"{changed} changed, each of them valid", older)
 
 
-def heads(repository: Repository) -> Check | None:
+def heads(scratch: ScratchRepository) -> Check | None:
     """Check that exactly one revision is the newest, and `migrate/HEAD` names it."""
-    head = repository.prefix + revisions.HEAD
-    with scratch_repository(repository) as scratch:
-        tree = scratch.tree("HEAD")
-        texts = revision_texts(scratch, tree)
-        stated = scratch.texts(tree, [head]).get(head, "").strip()
+    head = scratch.repository.prefix + revisions.HEAD
+    tree = scratch.tree("HEAD")
+    texts = revision_texts(scratch, tree)
+    stated = scratch.texts(tree, [head]).get(head, "").strip()
     return judged_heads(texts, stated) if texts else None
 
 
@@ -181,9 +179,10 @@ class Locking:
     log: Path
 
 
-def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
+def lock(scratch: ScratchRepository, since: str, locking: Locking) -> Check | None:
     """Check that the locks have what the project asks for; else make them again."""
-    gaps = _gaps(repository, since)
+    repository = scratch.repository
+    gaps = _gaps(scratch, since)
     if gaps is None:
         return None
     if not gaps:
@@ -197,7 +196,7 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
     except HeadstartError as error:
         result = "does not fit pyproject.toml, and could not be locked again"
         return replace(unfit, told=result, details=(*gaps, error.what, *error.why))
-    if left := _gaps(repository, "HEAD"):
+    if left := _gaps(scratch, "HEAD"):
         return replace(unfit, told="locked again, it still does not fit", details=left)
     lines = tuple(relock.line(change) for change in made.changes)
     result = (
@@ -206,13 +205,12 @@ def lock(repository: Repository, since: str, locking: Locking) -> Check | None:
     return Check("lock", CheckEnding.PASSED, result, lines)
 
 
-def _gaps(repository: Repository, since: str) -> tuple[str, ...] | None:
+def _gaps(scratch: ScratchRepository, since: str) -> tuple[str, ...] | None:
     """What is wrong with the locks; None if there are none that can be understood."""
     names = ("pyproject.toml", *locks.GROUPS)
-    with scratch_repository(repository) as scratch:
-        before, now = (
-            scratch.texts(scratch.project_files(commit), names) for commit in (since, "HEAD")
-        )
+    before, now = (
+        scratch.texts(scratch.project_files(commit), names) for commit in (since, "HEAD")
+    )
     asked, asks = before.pop(names[0], ""), now.pop(names[0], "")
     if not now or not asks:
         return None
@@ -254,14 +252,37 @@ def pins_met(bring_up: Callable[[], None]) -> Check:
     return Check(PINS, CheckEnding.PASSED, "as pinned")
 
 
+def formatted(
+    scratch: ScratchRepository, since: str, theirs: str, tools: ProjectTools, locking: Locking
+) -> Check | None:
+    """Format what was merged; None where there is nothing to format, or no formatter."""
+    if not theirs or not scratch.has(theirs) or not tools.there:
+        return None
+    repository = scratch.repository
+    with locked(repository):
+        done = formatting.format_merged(
+            repository, since, theirs, tools, locking.version, locking.log
+        )
+    if done is None:
+        return None
+    result = f"merged files formatted as {done.commit[:10]}"
+    return Check("format", CheckEnding.PASSED, result, done.paths)
+
+
 def not_run() -> Check:
     return Check(
         "make check, make test", CheckEnding.OPEN, "not run", next="headstart update --verify"
     )
 
 
-def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
-    """Run the project's own `make TARGET`."""
+def made(
+    target: str,
+    project: Path,
+    tools: ProjectTools,
+    log: Path,
+    before: Callable[[], Baseline | None] = lambda: None,
+) -> Check:
+    """Run the project's own `make TARGET`; `before` runs it on the project before the update."""
     command = f"make {target}"
     makefile = project / "Makefile"
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
@@ -270,6 +291,25 @@ def made(target: str, project: Path, tools: ProjectTools, log: Path) -> Check:
     done = tools.run("make", target, cwd=project, log=log)
     if done.code:
         details = (*done.tail(_TAIL), f"all of it: {log}")
-        return Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
+        check = Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
+        return told_apart(check, failures_in(done.output, project), before())
     last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
     return Check(command, CheckEnding.PASSED, last, seconds=done.seconds)
+
+
+def told_apart(check: Check, failures: tuple[str, ...], before: Baseline | None) -> Check:
+    """A failed check, once it is known how it ended before the update.
+
+    What failed before too is open: it is not the update's, and nobody knows what it hides.
+    """
+    if before is None:
+        return check
+    if not before.code:
+        return replace(check, told="failed; before the update it passed")
+    new = new_failures(failures, before)
+    if not new:
+        result = "failed before the update too, and nothing new failed"
+        return replace(check, ending=CheckEnding.OPEN, told=result)
+    old = len(failures) - len(new)
+    result = f"failed, and not as before the update: {len(new)} new, {old} known"
+    return replace(check, told=result, details=(*new[:_TAIL], "", *check.details))

@@ -211,8 +211,8 @@ def real_template(world: World) -> None:
     bundle = str(ROOT / "bootstrap" / releases.BUNDLE)
     git("fetch", "--quiet", bundle, "refs/tags/*:refs/tags/*", cwd=plain)
     git("checkout", "--quiet", releases.released()[-1].tag, cwd=plain)
-    address = f"https://github.com/{SOURCE.removeprefix('gh:')}.git"
-    git("config", "--global", f"url.{plain}.insteadOf", address, cwd=plain)
+    for address in (SOURCE, f"{SOURCE}.git"):
+        git("config", "--global", "--add", f"url.{plain}.insteadOf", address, cwd=plain)
 
 
 def contestants(world: World) -> dict[str, Contestant]:

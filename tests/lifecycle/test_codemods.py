@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.project import releases
 from bootstrap.project.codemods import (
+    DATA,
     ArgumentRename,
     Codemod,
     ModuleRename,
@@ -19,14 +21,17 @@ from bootstrap.project.codemods import (
     parsed_codemods,
     transformed,
 )
+from bootstrap.project.imports import Import, Modules, Resolution
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_broken_imports import ONE, TEXT, both
-from tests.project.conftest import git
+from tests.lifecycle.test_every_version import new
+from tests.project.conftest import git, headstart
 
 MAIN = str(ONE["app/main.py"])
 MOVED = ModuleRename("app.core.text", "app.web.words")
 NEAR = ModuleRename("app.core.text", "app.core.words")
-NAME = NameRename("app.core.text", "plain", "simple")
+NAME = NameRename("app.core.text.plain", "app.core.text.simple")
+FAR = NameRename("app.core.text.plain", "app.web.words.plain")
 SETTING = SettingRename("page_limit", "page_size")
 ARGUMENT = ArgumentRename("app.core.text.plain", "limit", "size")
 
@@ -84,6 +89,21 @@ ARGUMENT = ArgumentRename("app.core.text.plain", "limit", "size")
             NAME,
             "from app.core import text as t\nt.plain()\nx.plain()\n",
             "from app.core import text as t\nt.simple()\nx.plain()\n",
+        ),
+        (
+            FAR,
+            "from app.core.text import (\n    loud,\n    plain,\n)\n",
+            "from app.core.text import (\n    loud,\n)\nfrom app.web.words import plain\n",
+        ),
+        (
+            FAR,
+            "from app.core.text import plain as p\np()\n",
+            "from app.web.words import plain as p\np()\n",
+        ),
+        (
+            FAR,
+            "from app.core import text\ntext.plain()\n",
+            "from app.core import text\ntext.plain()\n",
         ),
         (NAME, "def plain(): ...\nplain()\n", "def plain(): ...\nplain()\n"),
         (SETTING, "settings.page_limit\nx.page_limit\n", "settings.page_size\nx.page_limit\n"),
@@ -152,9 +172,9 @@ def test_codemods_are_those_of_the_releases_between(tmp_path: Path) -> None:
     data = tmp_path / "codemods.yml"
     data.write_text(
         "0.10.0:\n- setting: {old: c, new: d}\n0.2.0:\n- module: {old: a, new: b}\n"
-        "- name: {module: m, old: x, new: y}\n- argument: {function: f, old: x, new: y}\n"
+        "- name: {old: m.x, new: m.y}\n- argument: {function: f, old: x, new: y}\n"
     )
-    two = (ModuleRename("a", "b"), NameRename("m", "x", "y"), ArgumentRename("f", "x", "y"))
+    two = (ModuleRename("a", "b"), NameRename("m.x", "m.y"), ArgumentRename("f", "x", "y"))
     ten = (SettingRename("c", "d"),)
     assert codemods_between("v0.1.0", "v0.2.0", data) == two
     assert codemods_between("v0.1.0", "v0.10.0", data) == (*two, *ten)
@@ -240,7 +260,7 @@ def test_a_release_s_codemods_run_on_your_files_alone(package: Package, shop: Pa
     commit(shop)
     write(
         package.root / "bootstrap/project/codemods.yml",
-        "2.0.0:\n- name: {module: app.core.text, old: plain, new: simple}\n",
+        "2.0.0:\n- name: {old: app.core.text.plain, new: app.core.text.simple}\n",
     )
     simple = {
         "app/core/text.py": TEXT.replace("def plain", "def simple"),
@@ -249,7 +269,7 @@ def test_a_release_s_codemods_run_on_your_files_alone(package: Package, shop: Pa
     package.release("2.0.0", simple)
     told = package.told("update", cwd=shop)
     outcomes = {each["path"]: (each["outcome"], each["reason"]) for each in told["files"]}
-    assert outcomes["app/mine.py"] == ("updated", "app.core.text.plain is simple now")
+    assert outcomes["app/mine.py"] == ("updated", "app.core.text.plain is app.core.text.simple now")
     assert outcomes["app/main.py"] == ("updated", "")
     assert (shop / "app/mine.py").read_text() == mine.replace("plain", "simple")
     for path, text in simple.items():
@@ -276,3 +296,58 @@ def test_a_rename_is_followed_beside_conflicts_and_in_a_moved_file(
     git("add", "app/main.py", cwd=shop)
     package.told("update", "--continue", cwd=shop)
     assert package.told("update", cwd=shop)["applied"] is False
+
+
+@pytest.mark.slow
+def test_the_codemods_of_the_releases_are_about_what_was_there(tmp_path: Path) -> None:
+    """What is renamed was in the release before, and is in this one by its new name alone."""
+    versions = [each.version for each in releases.released()]
+    before = dict(zip(versions[1:], versions, strict=False))
+    for version, codemods in parsed_codemods(DATA.read_text()).items():
+        name = ".".join(map(str, version))
+        old, _ = (modules_of(made(tmp_path, each)) for each in (before[name], name))
+        for each in codemods:
+            assert isinstance(each, NameRename), "the only kind so far"
+            assert find(old, each.old) is Resolution.FOUND, each
+            assert each.old not in defined(tmp_path / name / "shop"), each
+            assert each.new in defined(tmp_path / name / "shop"), each
+
+
+def made(folder: Path, version: str) -> Path:
+    return new(folder / version, version)
+
+
+def modules_of(shop: Path) -> Modules:
+    paths = {str(path.relative_to(shop)) for path in shop.rglob("*.py")}
+    return Modules(paths, (), lambda path: (shop / path).read_text())
+
+
+def defined(shop: Path) -> set[str]:
+    """What the modules of `migrate` define themselves."""
+    return {
+        f"migrate.{path.stem}.{node.name}"
+        for path in (shop / "migrate").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+
+
+def find(tree: Modules, dotted: str) -> Resolution:
+    module, _, name = dotted.rpartition(".")
+    return tree.find(Import(module, name, 1), "mine.py")
+
+
+@pytest.mark.slow
+def test_a_first_project_s_own_files_follow_what_the_releases_have_moved(tmp_path: Path) -> None:
+    oldest = releases.released()[0].version
+    shop = new(tmp_path, oldest)
+    mine = "from migrate.runtime import MigrationUnsafe, online\n\nraise MigrationUnsafe(online)\n"
+    write(shop / "migrate/mine.py", mine)
+    commit(shop)
+    run = headstart("update", "--no-verify", cwd=shop)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (shop / "migrate/mine.py").read_text() == (
+        "from migrate.runtime import online\nfrom migrate.errors import MigrationUnsafe\n\n"
+        "raise MigrationUnsafe(online)\n"
+    )
+    assert "migrate.runtime.MigrationUnsafe is migrate.errors.MigrationUnsafe now" in run.stdout

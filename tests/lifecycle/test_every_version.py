@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-import bootstrap
 from bootstrap.project import questions, releases, template
 from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
+from tests.serving import publish_releases, serving
 from tests.shared import copied
 
 __all__ = ["checkout"]
@@ -77,15 +78,25 @@ def test_an_updated_project_is_what_a_new_one_would_be(
     assert git("status", "--porcelain", cwd=shop) == ""
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a git server with all releases."""
+    folder = tmp_path_factory.mktemp("served")
+    publish_releases(folder / "headstart.git")
+    with serving(folder) as address:
+        yield f"{address}/headstart.git"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS[:-1])
-def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str) -> None:
-    """It finds the releases where they are published: here git is told that this is the bundle."""
-    bundle = Path(bootstrap.__file__).parent / releases.BUNDLE
+def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str, server: str) -> None:
+    """It finds the releases where they are published: here git is told that this is a server."""
     published = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{bundle}.insteadOf",
-        "GIT_CONFIG_VALUE_0": "https://github.com/headstart-dev/headstart.git",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.{server}.insteadOf",
+        "GIT_CONFIG_VALUE_0": SOURCE,
+        "GIT_CONFIG_KEY_1": f"url.{server}.insteadOf",
+        "GIT_CONFIG_VALUE_1": f"{SOURCE}.git",
         "COPIER_CACHE_DIR": str(tmp_path / "cache"),
     }
     ours = new(tmp_path / "ours", version)

@@ -70,7 +70,7 @@ def test_what_is_written_is_sound_and_what_is_kept_too(
     blob = TreeEntry("100755", scratch.write_blob(b"\0new\r\n"))
     tree = scratch.write({**scratch.tree(head), "folder/new": blob})
     made = scratch.commit(tree, "Größer\n\nand longer\n", head)
-    scratch.keep(made, head)
+    scratch.keep(made, known=head)
     git("update-ref", "refs/heads/kept", made, cwd=repository)
     git("fsck", "--strict", "--no-dangling", cwd=repository)
     assert git("log", "-1", "--format=%an <%ae>|%B", "kept", cwd=repository) == (

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from tests.lifecycle.conftest import Files, Package, bare, commit, write
 from tests.lifecycle.test_revisions import chain, text
 from tests.project.conftest import git, tree
@@ -23,8 +24,8 @@ Checks = dict[str, dict[str, Any]]
 
 MAKEFILE = """\
 VENV := .venv
-check: ; @test ! -f broken || { echo "broken.py:1: F401"; exit 1; }
-test: ; @touch testing; while test -f wait; do sleep 0.05; done; echo "3 passed"
+check: ; @test ! -f broken || test ! -f b.txt || { echo "broken.py:1: F401"; exit 1; }
+test: ; @touch testing; while test -f wait; do sleep 0.05; done; sh suite || exit 1; echo "3 passed"
 lock: ; @test -f index || { echo "no network" >&2; exit 1; }; cp index requirements.lock
 """
 TOOLCHAIN = """\
@@ -52,6 +53,7 @@ def one(environments: Path) -> Files:
         ".python-version": f"{platform.python_version()}\n",
         ".gitignore": "testing\nwait\n",
         "requirements.lock": "",
+        "suite": "",
         "pyproject.toml": PROJECT.format(""),
         "a.toml": "a = 1\n",
     }
@@ -248,12 +250,79 @@ def test_a_failure_is_told_with_its_lines_and_what_leads_back(package: Package, 
     told = package.told("update", "--verify", cwd=shop, code=1)
     check = checks(told)["make check"]
     assert check["ending"] == "failed"
+    assert check["told"] == "failed; before the update it passed"
     assert "broken.py:1: F401" in check["details"]
     assert endings(told)["make test"] == "passed", "one failure hides no other"
     package.told("update", "--rollback", cwd=shop)
     assert {**before, "broken": (False, b"")} == {
         path: each for path, each in tree(shop).items() if path != "testing"
     }
+
+
+SUITE = """\
+echo run >> {runs}
+echo "FAILED tests/test_a.py::test_old[{{1}}] - assert $(date +%N)"
+{new}
+echo "1 failed in 0.$(date +%N)s"
+exit 1
+"""
+
+
+def test_what_failed_before_the_update_too_is_told_and_not_held_against_it(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    """It ran once before the update, in a folder of its own; the second time that is known."""
+    runs = tmp_path / "runs"
+    write(shop / "suite", SUITE.format(runs=runs, new=""))
+    commit(shop)
+    told = package.told("update", "--verify", cwd=shop)
+    check = checks(told)["make test"]
+    assert check["ending"] == "open"
+    assert check["told"] == "failed before the update too, and nothing new failed"
+    assert check["next"] == "make test"
+    assert told["verification"]["outcome"] == "open"
+    assert len(runs.read_text().split()) == 2
+    text = package.headstart("update", "--verify", cwd=shop).stdout
+    assert "Verified." not in text
+    assert "Not verified, make test: make test" in text
+    assert len(runs.read_text().split()) == 3
+    assert git("status", "--porcelain", cwd=shop) == ""
+
+
+def test_what_fails_anew_is_told_apart_from_what_failed_before(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    new = 'test ! -f b.txt || echo "ERROR tests/test_b.py - ImportError: x - y"'
+    write(shop / "suite", SUITE.format(runs=tmp_path / "runs", new=new))
+    commit(shop)
+    check = checks(package.told("update", "--verify", cwd=shop, code=1))["make test"]
+    assert check["ending"] == "failed"
+    assert check["told"] == "failed, and not as before the update: 1 new, 1 known"
+    assert check["details"][0] == "tests/test_b.py"
+
+
+def test_what_a_person_broke_after_the_update_is_new(package: Package, shop: Path) -> None:
+    package.told("update", "--no-verify", cwd=shop)
+    write(shop / "broken", "")
+    commit(shop)
+    told = package.told("update", "--verify", cwd=shop, code=1)
+    assert endings(told)["make check"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("output", "failures"),
+    [
+        ("FAILED a.py::t[x y] - assert 1 - 2\nFAILED a.py::t\nx\n", ("a.py::t[x y]", "a.py::t")),
+        ("\x1b[31mERROR\x1b[0m a.py - Boom\n", ("a.py",)),
+        ("/p/a.py:12:3: F401\n\n  12 | x\nFound 1 error\n", ("/a.py::: F", "| x", "Found error")),
+    ],
+)
+def test_failures_are_what_is_the_same_in_two_runs(output: str, failures: tuple[str, ...]) -> None:
+    assert failures_in(output, Path("/p")) == failures
+
+
+def test_a_complaint_that_is_there_more_often_is_new() -> None:
+    assert new_failures(("a", "a", "b"), Baseline(1, ("a", "c"))) == ("a", "b")
 
 
 def test_a_terminal_asks_to_verify_and_to_go_back(

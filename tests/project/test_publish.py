@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,35 +19,25 @@ from tests import publish
 from tests.conftest import ROOT
 from tests.project.conftest import git
 from tests.publish import STATED, Published, findings
+from tests.serving import publish_releases, serving
 
 NEWEST = releases.released()[-1]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A web server, and the folder that it serves."""
     folder = tmp_path / "served"
-    folder.mkdir()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http.server_address[1]}", folder
-    http.shutdown()
-    http.server_close()
+    (folder / "o").mkdir(parents=True)
+    with serving(folder) as address:
+        yield address, folder
 
 
 def published(at: tuple[str, Path]) -> Published:
     """Publish all of it on a server: git's dumb protocol, and the files beside."""
     address, folder = at
     repository = folder / "o/headstart"
-    git("init", "--quiet", "--bare", str(repository), cwd=folder)
-    bundle = str(ROOT / "bootstrap" / releases.BUNDLE)
-    git("fetch", "--quiet", bundle, "refs/tags/*:refs/tags/*", cwd=repository)
-    git("update-server-info", cwd=repository)
+    publish_releases(repository)
     stated = Published("headstart", f"{address}/simple", f"{address}/o/headstart", "")
     stated = replace(stated, address=stated.source)
     for where in (publisher.script, publisher.archive):
@@ -81,6 +68,11 @@ def test_what_is_stated_stands_everywhere() -> None:
     assert publish.stated_otherwise(ROOT, STATED) == []
 
 
+def test_renovate_can_look_up_what_projects_record() -> None:
+    """Its copier manager takes `_src_path` for the address of git tags, and knows no `gh:`."""
+    assert re.match(r"https://[^/]+/.+", STATED.source)
+
+
 def test_one_statement_is_written_everywhere(root: Path) -> None:
     other = Published("head-start", "", "gh:else/where", "https://github.com/else/where")
     changed = publish.fill(root, other)
@@ -105,7 +97,7 @@ def test_what_is_published_passes(
 
 
 def test_nothing_is_published_yet(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stated = Published("headstart", "http://127.0.0.1:9/simple", STATED.source, "")
+    stated = replace(STATED, index="http://127.0.0.1:9/simple", address="")
     publish.fill(root, stated)
     assert publish.check(root, stated) == 1
     told = capsys.readouterr().out
@@ -151,15 +143,14 @@ def test_the_command_ends_with_what_it_found() -> None:
 
 @pytest.mark.skipif(bool(STATED.address), reason="it is published")
 def test_until_it_is_published_nothing_names_an_address(tmp_path: Path) -> None:
-    owner = STATED.source.removeprefix("gh:")
     naming = [
         path
         for folder in ("template", "bootstrap")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".sh", ".md", ".jinja", ".yml"}
-        and f"github.com/{owner}" in path.read_text(encoding="utf-8")
+        and STATED.expanded.partition("://")[2] in path.read_text(encoding="utf-8")
     ]
-    assert naming == []
+    assert naming == [ROOT / "bootstrap/publisher.py"]
     script = Path(shutil.copy(ROOT / "bootstrap/install.sh", tmp_path))
     run = subprocess.run(
         ["/bin/sh", str(script), "--no-up"],
