@@ -160,8 +160,8 @@ def _is_changed(repository: Repository, state: UpdateState) -> bool:
     """Whether an interrupted update left anything else than was there before."""
     before = snapshot.load(repository)
     if before is not None:
-        return bool(before.changed()) or before.index_changed()
-    return bool(repository.differing(state.head))
+        return bool(before.changed() or repository.differing("--cached", state.head))
+    return bool(repository.differing(state.head) & frozenset(state.touched))
 
 
 def _rescue(repository: Repository, state: UpdateState) -> str:

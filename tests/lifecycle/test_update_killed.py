@@ -87,6 +87,24 @@ def test_killed_where_it_writes_the_same_command_goes_on(
     assert package.told("status", cwd=shop)["update_available"] is False
 
 
+def test_what_git_has_put_back_after_a_kill_is_no_unfinished_update(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    head = git("rev-parse", "HEAD", cwd=shop)
+    ran = counted(package, shop, tmp_path)
+    git("reset", "--hard", "--quiet", head, cwd=shop)
+    (at,) = (number for number, line in enumerate(ran, 1) if " commit --quiet " in line)
+    killed(package, shop, tmp_path, at)
+    assert package.headstart("status", cwd=shop).returncode == 4
+    git("reset", "--hard", "--quiet", cwd=shop)
+    write(shop / "unrelated.txt", "mine\n")
+    git("add", "--intent-to-add", "unrelated.txt", cwd=shop)
+    assert package.told("status", cwd=shop, code=2)["update_available"]
+    package.told("update", cwd=shop)
+    assert (shop / "unrelated.txt").read_text() == "mine\n"
+    assert git("ls-files", "unrelated.txt", cwd=shop)
+
+
 @pytest.mark.slow
 def test_what_was_edited_after_a_kill_is_never_put_back_unasked(
     package: Package, shop: Path, tmp_path: Path
