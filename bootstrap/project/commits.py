@@ -12,6 +12,7 @@ from bootstrap.project.trees import ScratchRepository
 
 _SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
 _HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+_OF_SIGNING = {"--status-fd=2", "-Y"}  # how git runs gpg, and ssh-keygen
 _LINES = 20  # of what a hook has printed
 
 
@@ -152,7 +153,7 @@ def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
                 "or add --no-hooks to it",
             ),
         )
-    if any("sign" in line for line in said):
+    if (failed and {*failed.argv} & _OF_SIGNING) or any("sign" in line for line in said):
         return _unsigned(said)
     return git.GitError("git could not commit.", why=said)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bootstrap import files
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import git, interruption, revisions, snapshot, update_state
 from bootstrap.project.git import HEADSTART_IDENTITY, GitError
@@ -170,7 +171,7 @@ def _rescue(repository: Repository, state: UpdateState) -> str:
         return ""
     message = "What the files held when an update was undone"
     words = ("commit-tree", "--no-gpg-sign", tree, "-p", state.head, "-m", message)
-    ref = f"{RESCUES}/{datetime.now(UTC):{_STAMP}}"
+    ref = _rescue_name()
     repository.git("update-ref", ref, repository.git(*HEADSTART_IDENTITY, *words))
     return ref
 
@@ -182,15 +183,25 @@ def _changed_tree(repository: Repository, state: UpdateState) -> str:
     changed |= repository.differing("--cached", state.head) - frozenset(state.touched)
     if not changed:
         return ""
-    index = {"GIT_INDEX_FILE": str(repository.notes / "rescue-index")}
-    repository.git("read-tree", state.head, environ=index)
+    aside = repository.notes / "rescue"
+    files.remove(aside)  # one that was killed left its index there, and a lock
+    aside.mkdir()
+    try:
+        tree = _tree_with(repository, state.head, changed, {"GIT_INDEX_FILE": str(aside / "index")})
+    finally:
+        files.remove(aside)
+    return "" if tree == repository.git("rev-parse", f"{state.head}^{{tree}}") else tree
+
+
+def _tree_with(
+    repository: Repository, head: str, changed: frozenset[str], index: Mapping[str, str]
+) -> str:
+    repository.git("read-tree", head, environ=index)
     there = sorted(path for path in changed if snapshot.is_there(repository.top, path))
-    gone = "".join(f"0 {'0' * len(state.head)}\t{path}\0" for path in changed - set(there))
+    gone = "".join(f"0 {'0' * len(head)}\t{path}\0" for path in changed - set(there))
     repository.git("update-index", "-z", "--index-info", environ=index, given=gone)
     _add(repository, there, index)
-    tree = repository.git("write-tree", environ=index)
-    (repository.notes / "rescue-index").unlink()
-    return "" if tree == repository.git("rev-parse", f"{state.head}^{{tree}}") else tree
+    return repository.git("write-tree", environ=index)
 
 
 def _add(repository: Repository, paths: Sequence[str], index: Mapping[str, str]) -> None:
@@ -261,6 +272,9 @@ def go_back(repository: Repository) -> Returned:
 
     Every other file stays as it is, whether it is committed or not.
     """
+    state = update_state.underway(repository)
+    if state and state.undoing and git.commit_id(state.backup, repository.top) == repository.head():
+        return _returned(repository, state)  # it was killed when all was done
     settle(repository)
     require_clean_index(repository)
     ref = newest(repository)
@@ -269,29 +283,38 @@ def go_back(repository: Repository) -> Returned:
     _require_alone(repository, ref)
     touched = repository.differing(ref, "HEAD")
     require_clean_paths(repository, touched)
-    gone = repository.differing("--diff-filter=A", ref, "HEAD")
     left = repository.head()
     began = repository.git("rev-parse", ref)
     tree = repository.git("rev-parse", f"{began}^{{tree}}")
     listed = tuple(sorted(touched))
     state = UpdateState("", "", left, "", ref, listed, merged=tree, undoing=True)
-    rescue = f"{RESCUES}/{datetime.now(UTC):{_STAMP}}"
     snapshot.take(repository, touched)
     update_state.save(repository, state)
     try:
         repository.switch(left, began)
-        repository.git("update-ref", rescue, left)
+        repository.git("update-ref", _rescue_name(), left)
         repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
     except (Exception, KeyboardInterrupt) as error:
         undo(repository, state)
         if isinstance(error, GitError):
             raise as_it_was("git could not write the files of before", error) from error
         raise
+    return _returned(repository, state)
+
+
+def _returned(repository: Repository, state: UpdateState) -> Returned:
+    """What a rollback has led to, that of an earlier run included which was killed at its end."""
     update_state.clear(repository)
     update_state.clear_unverified(repository)
+    gone = repository.differing("--diff-filter=A", "HEAD", state.head)
     folder = repository.prefix + revisions.VERSIONS
     undone = tuple(sorted(repository.path(path) for path in gone if path.startswith(folder)))
-    return Returned(began, rescue, undone)
+    words = ("for-each-ref", f"--points-at={state.head}", "--format=%(refname)", RESCUES)
+    return Returned(repository.head(), repository.git(*words).splitlines()[-1], undone)
+
+
+def _rescue_name() -> str:
+    return f"{RESCUES}/{datetime.now(UTC):{_STAMP}-%f}"
 
 
 def is_alone(repository: Repository, ref: str) -> bool:

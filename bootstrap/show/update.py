@@ -78,6 +78,7 @@ def updated(applied: AppliedUpdate, repository: Repository) -> Report:
         "applied": not update.proposal.empty,
         "commit": applied.commit,
         "backup": applied.backup,
+        "how": applied.how,
     }
     if update.proposal.empty:
         return Report([_up_to_date(update)], document)
@@ -93,8 +94,9 @@ def difference(path: str, diff: str) -> Report:
 
 def continued(made: MadeCommit, options: CommitOptions) -> Report:
     """An update whose conflicts are resolved."""
-    lines = [f"The update is commit {made.id[:10]}.", made.sentence(options)]
-    return Report([line for line in lines if line], {"commit": made.id})
+    how = made.sentence(options)
+    lines = [f"The update is commit {made.id[:10]}.", *([how] if how else [])]
+    return Report(lines, {"commit": made.id, "how": how})
 
 
 def skipped(version: str, made: MadeCommit) -> Report:

@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -245,7 +245,7 @@ def seen(project: Path, modes: int = 0o7777) -> dict[str, object]:
 
 
 _MIDDLE = {"CHERRY_PICK_HEAD", "MERGE_MSG", "AUTO_MERGE", "sequencer", "index.lock"}
-_NOTES = {"update.json", "before", "rescue-index"}
+_NOTES = {"update.json", "before", "rescue"}
 
 
 def status(project: Path) -> str:
@@ -363,7 +363,7 @@ def test_stopped_anywhere_the_same_command_goes_on(
     with world(replace(place, broken=()), ours, template, home) as (project, *renders):
         before, repository = seen(project), open_repository(project)
         committed = seen(project, 0o100)
-        code = _stopped(repository, renders, how, at)
+        code = _stopped(lambda: update(repository, *renders), project.parent, how, at)
         event(f"{how}: {code}")
         try:
             update(repository, *renders)
@@ -378,9 +378,42 @@ def test_stopped_anywhere_the_same_command_goes_on(
         assert seen(project, 0o100 if before is committed else 0o7777) == before
 
 
-def _stopped(repository: Repository, renders: list[Path], how: str, at: int) -> int:
-    """Update in a process whose git process number `at` goes wrong; its exit code."""
-    folder = Path(tempfile.mkdtemp(dir=renders[0].parent))
+@pytest.mark.slow
+@pytest.mark.cases
+@cases(CASES)
+@given(
+    place=PLACES,
+    mine=edits,
+    theirs=edits,
+    how=st.sampled_from(sorted(STOPS)),
+    at=st.integers(1, 25),
+)
+def test_undoing_that_is_stopped_anywhere_can_be_done_again(
+    home: Path, place: Place, mine: list[Edit], theirs: list[Edit], how: str, at: int
+) -> None:
+    ours, template = edited(START, mine, "mine"), edited(START, theirs, "theirs")
+    with world(replace(place, broken=()), ours, template, home) as (project, *renders):
+        before, committed = seen(project), seen(project, 0o100)
+        repository = open_repository(project)
+        try:
+            proposal = update(repository, *renders)
+        except HeadstartError:
+            return
+        if proposal.empty:
+            return
+        undo = rollback.abort if proposal.conflicts else rollback.go_back
+        event(f"{how}: {_stopped(lambda: undo(repository), project.parent, how, at)}")
+        if update_state.underway(repository) or rollback.newest(repository):
+            undo(repository)
+        if proposal.conflicts:
+            assert seen(project) == before
+        else:
+            assert seen(project, 0o100) == committed
+
+
+def _stopped(act: Callable[[], object], beside: Path, how: str, at: int) -> int:
+    """Do something in a process whose git process number `at` goes wrong; its exit code."""
+    folder = Path(tempfile.mkdtemp(dir=beside))
     real = shutil.which("git")
     when, then = STOPS[how]
     script = SHIM.format(
@@ -394,7 +427,7 @@ def _stopped(repository: Repository, renders: list[Path], how: str, at: int) -> 
         os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
         code = 70
         try:
-            update(repository, *renders)
+            act()
             code = 0
         except HeadstartError:
             code = 1
