@@ -18,6 +18,7 @@ from bootstrap.project.codemods import Codemod
 from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes, with_notes
+from bootstrap.project.renamed import as_renamed
 from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
 
 
@@ -90,7 +91,8 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         rendered_tree(scratch, files, here.files) for files in (renders.base, renders.theirs)
     )
     before, after = _with_revisions(scratch, before, after, here.files)
-    masked = _mask(scratch, before, after, here, renders.seeded)
+    named = as_renamed(scratch, before, after, here.files, head)
+    masked = _mask(scratch, named.base, named.theirs, here, renders.seeded)
     made = _merge(scratch, masked.base, masked.theirs, here, message)
     template, yours = (scratch.changes(made.base.id, side.id) for side in (made.theirs, made.ours))
     made, notes = _rewrite(scratch, made, (template, yours), renders.codemods, message)
@@ -106,7 +108,8 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     )
     changed = {path for change in sides.result for path in (change.old, change.new)}
     written = partial(written_name, scratch, ours=made.ours.id, theirs=made.theirs.id)
-    files = with_notes(outcomes(sides), notes)
+    arrived = {path: each for path, each in named.notes.items() if path in changed}
+    files = with_notes(outcomes(sides), {**arrived, **notes})
     return Proposal(
         head=head,
         before=scratch.write(before),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bootstrap.project.broken_imports import ImportSearch, Merge, search, suspects
 from bootstrap.project.codemods import Codemod, ModuleRename, applied
 from bootstrap.project.imports import SUFFIX, Import, Resolution
+from bootstrap.project.renamed import module_name
 from bootstrap.project.trees import Change, ScratchRepository, Tree, TreeEntry
 
 _THERE = {Resolution.FOUND, Resolution.UNKNOWN}  # a file with conflicts is there, and unreadable
@@ -85,7 +86,7 @@ def _followed(looked: ImportSearch, path: str, moves: Mapping[str, _Move]) -> It
             if move is None:
                 continue
             name = each.name if dotted == each.module else ""
-            old, new = dotted.removeprefix("src."), _dotted(move.new)
+            old, new = dotted.removeprefix("src."), module_name(move.new)
             if looked.merged.find(Import(new, name, each.line), path) in _THERE:
                 whose = ("its", "your") if move.mine else ("your", "its")
                 reason = f"{whose[0]} import of {old} follows {whose[1]} rename to {new}"
@@ -138,11 +139,6 @@ def _files_of(dotted: str) -> Iterator[str]:
     stem = dotted.replace(".", "/")
     for root in ("", "src/"):
         yield from (f"{root}{stem}.py", f"{root}{stem}/__init__.py")
-
-
-def _dotted(path: str) -> str:
-    stem = path.removeprefix("src/").removesuffix(SUFFIX).removesuffix("/__init__")
-    return stem.replace("/", ".")
 
 
 # -- the commits of the merge ----------------------------------------------------------------------
