@@ -49,7 +49,9 @@ class Published:
 
 def stated() -> Published:
     """What this checkout states; the package is looked for where pip looks on this machine."""
-    return Published(publisher.PACKAGE, package_index().rstrip("/"), publisher.SOURCE, publisher.ADDRESS)
+    return Published(
+        publisher.PACKAGE, package_index().rstrip("/"), publisher.SOURCE, publisher.ADDRESS
+    )
 
 
 # -- where it stands besides -----------------------------------------------------------------------
