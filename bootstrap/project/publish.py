@@ -1,7 +1,7 @@
 """Push the branch of an update to its remote, and open a pull request for it.
 
-Both can be done again: what is pushed is pushed, and a branch has one open request at most. Nothing
-is ever forced.
+Both can be done again: what is pushed is pushed, and a branch has one request at most. Nothing is
+ever forced.
 """
 
 import os
@@ -34,7 +34,7 @@ class Pushed:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """An open request to merge the branch; `new` unless there was one already."""
+    """A request to merge the branch; `new` unless there was one already, open or not."""
 
     url: str
     new: bool
@@ -56,17 +56,23 @@ class _Forge:
     text: str
     base: str
 
+    def of_fork(self, branch: str, path: str) -> tuple[str, ...]:
+        """What names the branch of another repository, after `create`."""
+        if self.program == "gh":
+            return (f"{path.partition('/')[0]}:{branch}",)
+        return (branch, "--head", path)
+
 
 _GITHUB = _Forge(
     "gh",
-    ("pr", "list", "--state", "open", "--json", "url", "--head"),
+    ("pr", "list", "--state", "all", "--json", "url", "--head"),
     ("pr", "create", "--head"),
     text="--body",
     base="--base",
 )
 _GITLAB = _Forge(
     "glab",
-    ("mr", "list", "--output", "json", "--source-branch"),
+    ("mr", "list", "--all", "--output", "json", "--source-branch"),
     ("mr", "create", "--yes", "--source-branch"),
     text="--description",
     base="--target-branch",
@@ -92,7 +98,11 @@ def push(repository: Repository, branch: str) -> Pushed:
 
 def request(repository: Repository, remote: str, branch: str, about: Description) -> PullRequest:
     """Open a pull request (GitHub) or a merge request (GitLab), unless there is one."""
-    address = git.run("remote", "get-url", "--push", remote, cwd=repository.top)
+    pushed_to = git.run("remote", "get-url", "--push", remote, cwd=repository.top)
+    into = _upstream(repository) or remote
+    address = (
+        git.run("remote", "get-url", into, cwd=repository.top) if into != remote else pushed_to
+    )
     host, path = parse_address(address)
     forge = _forge(host)
     by_hand = f"open it by hand: https://{host}/{path}" if host else f"open it by hand at {address}"
@@ -112,10 +122,11 @@ def request(repository: Repository, remote: str, branch: str, about: Description
     there = _URL.search(_run(repository, (forge.program, *forge.open_ones, branch, *where)))
     if there:
         return PullRequest(there[0], new=False)
-    base = _base(repository, remote)
+    base = _base(repository, into)
+    fork = forge.of_fork(branch, parse_address(pushed_to)[1]) if into != remote else (branch,)
     onto = (forge.base, base) if base else ()
     words = ("--title", about.title, forge.text, about.text[:_LONGEST])
-    said = _run(repository, (forge.program, *forge.create, branch, *where, *onto, *words))
+    said = _run(repository, (forge.program, *forge.create, *fork, *where, *onto, *words))
     found = _URL.findall(said)
     return PullRequest(found[-1] if found else "", new=True)
 
@@ -153,6 +164,12 @@ def _remote(repository: Repository) -> str:
         why=(f"remotes: {', '.join(remotes) or 'none'}; none of them is origin",),
         next=("git remote add origin URL", "or choose one: git config remote.pushDefault NAME"),
     )
+
+
+def _upstream(repository: Repository) -> str:
+    """The remote that the checked-out branch follows: another than that of a fork."""
+    words = ("config", f"branch.{_current(repository)}.remote")
+    return git.query(*words, cwd=repository.top)
 
 
 def _base(repository: Repository, remote: str) -> str:

@@ -179,7 +179,7 @@ def _new_answers(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
 
 def _notes(each: ProjectStatus) -> Iterator[str]:
     if each.request:
-        yield f"{'opened' if each.request.new else 'is open'}: {each.request.url}"
+        yield f"{'opened' if each.request.new else 'is there'}: {each.request.url}"
     if each.conflicts:
         left = len(each.conflicts) - _MOST
         more = f" and {left} more" if left > 0 else ""

@@ -145,6 +145,26 @@ def test_a_pull_request_is_opened_once(
         assert words in calls
 
 
+@pytest.mark.parametrize(("tool", "head"), [("gh", "ada:headstart/"), ("glab", "--head ada/shop")])
+def test_a_fork_s_branch_is_offered_to_the_repository_that_is_followed(
+    package: Package, first: Path, tmp_path: Path, home: Path, tool: str, head: str
+) -> None:
+    bare = with_remote(first)
+    fork = ADDRESSES[tool].replace("acme", "ada")
+    git("remote", "set-url", "origin", ADDRESSES[tool], cwd=first)
+    git("remote", "add", "fork", fork, cwd=first)
+    git("config", "branch.main.remote", "origin", cwd=first)
+    git("config", "remote.pushDefault", "fork", cwd=first)
+    environ = {**tools(tmp_path, tool), "GIT_SSH_COMMAND": str(write_ssh(home, bare))}
+    run = package.headstart("fleet", "update", first, "--pr", cwd=first, **environ)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (created,) = (
+        line for line in (tmp_path / "calls").read_text().splitlines() if " create " in line
+    )
+    assert head in created
+    assert "acme/shop" in created
+
+
 def write_ssh(home: Path, bare: Path) -> Path:
     """An ssh whose other end is the bare repository, wherever it is told to go."""
     write(home / "ssh", f"#!/bin/sh\nexec git-receive-pack {bare}\n")
