@@ -8,7 +8,6 @@ address, nothing that people run or read names one.
 from __future__ import annotations
 
 PACKAGE = "headstart"  # its name in the package index
-INDEX = "https://pypi.org/simple"
 
 # How a project records where its template is from, and plain Copier and Renovate find it: Renovate
 # knows no `gh:`. Projects that were rendered under another name go on; former ones are kept here.

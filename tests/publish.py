@@ -19,6 +19,7 @@ from typing import NamedTuple
 import bootstrap
 from bootstrap import publisher
 from bootstrap.project import git, releases, template
+from tests.conftest import package_index
 
 PATIENCE = 20  # seconds for each answer
 ROOT = Path(bootstrap.__file__).parents[1]
@@ -46,7 +47,11 @@ class Published:
         return re.sub(r"^gh:(.+)$", r"https://github.com/\1", self.source)
 
 
-STATED = Published(publisher.PACKAGE, publisher.INDEX, publisher.SOURCE, publisher.ADDRESS)
+def stated() -> Published:
+    """What this checkout states; the package is looked for where pip looks on this machine."""
+    return Published(
+        publisher.PACKAGE, package_index().rstrip("/"), publisher.SOURCE, publisher.ADDRESS
+    )
 
 
 # -- where it stands besides -----------------------------------------------------------------------
@@ -191,10 +196,10 @@ def main() -> int:
     """Run from the command line."""
     match sys.argv[1:]:
         case ["fill"]:
-            sys.stdout.write("".join(f"{name}\n" for name in fill(ROOT, STATED)))
+            sys.stdout.write("".join(f"{name}\n" for name in fill(ROOT, stated())))
             return 0
         case ["check"]:
-            return check(ROOT, STATED)
+            return check(ROOT, stated())
         case _:
             sys.stderr.write(__doc__ or "")
             return 64

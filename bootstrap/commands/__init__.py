@@ -32,6 +32,7 @@ HtmlOption = Annotated[
 NoSign = Annotated[
     bool, typer.Option("--no-sign", help="Do not sign the commits, though git is told to.")
 ]
+NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
 ToOption = Annotated[
     str | None, typer.Option(metavar="TAG", help="Release to update to (default: newest).")
 ]

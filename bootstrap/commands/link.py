@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.commands import ProjectOption, ReportCommand
+from bootstrap.commands import NoHooks, NoSign, ProjectOption, ReportCommand
 from bootstrap.show.report import Report
 
 app = typer.Typer()
@@ -42,26 +42,30 @@ def link(
         typer.Option(metavar="NAME=VALUE", help="An answer that is known; repeatable."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Record it without asking.")] = False,
+    no_sign: NoSign = False,
+    no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     from bootstrap.project import link as links
+    from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import open_repository
     from bootstrap.show import link as views
     from bootstrap.show.progress import can_confirm, confirm
 
     folder = (project or links.locate(Path.cwd())).resolve()
     repository = open_repository(folder)
+    how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     found = links.find(repository, folder.name, version, data or [])
     if found.agrees:
         yield views.found(found)
     elif yes:
-        yield views.shown_and_recorded(found, links.record(repository, found))
+        yield views.shown_and_recorded(found, links.record(repository, found, how).id)
     elif not can_confirm():
         yield views.found(found)
     else:
         yield views.question(found)
         if confirm("Record it?", default=True):
-            yield views.recorded(found, links.record(repository, found))
+            yield views.recorded(found, links.record(repository, found, how).id)
 
 
 @app.command(hidden=True)

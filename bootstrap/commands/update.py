@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bootstrap.commands import HtmlOption, NoSign, ProjectOption, ReportCommand, ToOption
+from bootstrap.commands import HtmlOption, NoHooks, NoSign, ProjectOption, ReportCommand, ToOption
 from bootstrap.commands.verify import VerifyMode, finish_update, rollback
 from bootstrap.errors import UsageError
 from bootstrap.show.report import Report
@@ -45,7 +45,6 @@ DropTables = Annotated[
         "--drop-tables", help="Where revisions go, add one that drops their tables everywhere."
     ),
 ]
-NoHooks = Annotated[bool, typer.Option("--no-hooks", help="Run no hooks of git for the commit.")]
 Data = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
 ]
@@ -54,6 +53,10 @@ DiffPath = Annotated[
 ]
 Continue = Annotated[bool, typer.Option("--continue", help="Continue after resolving conflicts.")]
 Abort = Annotated[bool, typer.Option("--abort", help="Undo the unfinished update.")]
+Skip = Annotated[
+    str | None,
+    typer.Option(metavar="TAG", help="Pass over a release: the next one has its changes too."),
+]
 RollBack = Annotated[bool, typer.Option("--rollback", help="Undo the last finished update.")]
 Feature = Annotated[str, typer.Argument(metavar="NAME", help="Name of the feature.")]
 Preview = Annotated[bool, typer.Option("--preview", help="Show what would change; change nothing.")]
@@ -88,6 +91,7 @@ Examples:
   headstart update                       apply it, to the newest release in this package
   headstart update --to 0.2.0            to another release
   headstart update --data database=mysql with other answers
+  headstart update --skip 0.2.0          pass over a release: `status` no longer offers it
   headstart update --continue            when every conflict is resolved and added
   headstart update --abort               restore everything as it was before
   headstart update --verify              and verify it without asking; alone: verify now
@@ -107,7 +111,7 @@ Exit codes:
 """
 
 
-_EXCLUSIVE = "--preview or --diff, --continue, --abort and --rollback exclude each other."
+_EXCLUSIVE = "--preview or --diff, --continue, --abort, --rollback and --skip exclude each other."
 
 
 @app.command(cls=ReportCommand, help=_UPDATE_HELP, short_help="Update to a newer template.")
@@ -120,6 +124,7 @@ def update(
     abort: Abort = False,
     verify: Verify = None,
     roll_back: RollBack = False,
+    skip: Skip = None,
     trust_record: TrustRecord = False,
     drop_tables: DropTables = False,
     no_sign: NoSign = False,
@@ -130,9 +135,9 @@ def update(
     from bootstrap.project.commits import CommitOptions
     from bootstrap.project.update import target
 
-    if sum(map(bool, (preview or diff, proceed, abort, roll_back))) > 1:
+    if sum(map(bool, (preview or diff, proceed, abort, roll_back, skip))) > 1:
         raise UsageError(_EXCLUSIVE)
-    if html and (diff or proceed or abort or roll_back):
+    if html and (diff or proceed or abort or roll_back or skip):
         raise UsageError("--html shows an update: use it alone, or with --preview.")
     mode, how = VerifyMode(verify), CommitOptions(sign=not no_sign, hooks=not no_hooks)
     if proceed:
@@ -141,6 +146,8 @@ def update(
         yield _abort(_repository(project))
     elif roll_back:
         yield rollback(_repository(project))
+    elif skip:
+        yield _skip(_open(project), skip, how)
     else:
         opened = _open(project, html, to_update=not (preview or diff))
         found = target(opened, to, data or [])
@@ -253,6 +260,14 @@ def _open(project: Path | None, html: Path | None = None, *, to_update: bool = F
     return update.open_project(
         (project or answers_file.locate(Path.cwd())).resolve(), to_update=to_update
     )
+
+
+def _skip(opened: "Project", version: str, how: "CommitOptions") -> Report:
+    from bootstrap.project import skips
+    from bootstrap.show import update as views
+
+    made = skips.skip(opened.repository, opened.path, version, opened.version, how)
+    return views.skipped(version, made)
 
 
 def _rules(opened: "Project", *, drop: bool) -> "TableRules":

@@ -14,6 +14,12 @@ from bootstrap.project.trees import Change, ScratchRepository, Tree
 _DOUBTFUL = {Resolution.DOUBTFUL, Resolution.FOREIGN}
 
 
+_DELETED = {
+    "the template": "drop the import, or restore that file from the commit before the update",
+    "you": "drop the import or this file, or restore that one",
+}
+
+
 class BrokenImport(NamedTuple):
     """An import, by its file and line, of a module or name that is missing; and what that means."""
 
@@ -21,6 +27,11 @@ class BrokenImport(NamedTuple):
     line: int
     missing: str
     reason: str
+    advice: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.reason}: {self.advice}"
 
     @property
     def where(self) -> str:
@@ -89,7 +100,7 @@ class ImportSearch:
             for each in self.broken(path):
                 where = new if self.is_new(each, path) else old
                 missing = self.missing(each, path)
-                broken = BrokenImport(path, each.line, missing, self.reason(each))
+                broken = BrokenImport(path, each.line, missing, *self.reason(each))
                 where.setdefault((path, missing), broken)
         return Breaks(tuple(new.values()), tuple(old.values()))
 
@@ -110,13 +121,19 @@ class ImportSearch:
             return True
         return all(each.target != mine.target for mine in imports(path, self.ours.read(path)))
 
+    def deleted(self, each: Import) -> str:
+        """The file of the template's that the project has deleted, if an import leads to one."""
+        path = _path_of(each, self.merge.theirs)
+        moved = {change.old for change in self.merge.yours if change.kind == "R"}
+        return path if path not in self.merge.merged and path not in moved else ""
+
     def missing(self, each: Import, path: str) -> str:
         """The module, if that is missing already."""
         whole = self.merged.find(each._replace(name=""), path) is Resolution.FOUND
         return each.target if whole else each.module
 
-    def reason(self, each: Import) -> str:
-        """What was done to the module, and by whom."""
+    def reason(self, each: Import) -> tuple[str, str]:
+        """What was done to the module and by whom, and what to do about it."""
         for side, changes, who in (
             (self.merge.ours, self.merge.template, "the template"),
             (self.merge.theirs, self.merge.yours, "you"),
@@ -124,11 +141,13 @@ class ImportSearch:
             path = _path_of(each, side)
             if path and path not in self.merge.merged:
                 moved = next((c.new for c in changes if c.kind == "R" and c.old == path), "")
-                return f"{who} moved it to {moved}" if moved else f"{who} deleted {path}"
+                if moved:
+                    return f"{who} moved it to {moved}", "import it from there"
+                return f"{who} deleted {path}", _DELETED[who]
         path = _path_of(each, self.merge.merged)
         if path:
-            return f"{path} has no {each.name} any more"
-        return "it is in no file of the project"
+            return f"{path} has no {each.name} any more", "use what it has now, or drop the import"
+        return "it is in no file of the project", "drop the import, or add what it needs"
 
 
 def suspects(scratch: ScratchRepository, merge: Merge) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
-from bootstrap.project.repository import Repository
+from bootstrap.project.repository import Repository, require_clean_index, require_clean_paths
 from bootstrap.project.trees import ScratchRepository
 
 _SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
@@ -71,6 +71,30 @@ def commit(
     if done.code != 0:
         raise _refusal(started, done)
     return _made(repository, started, expected)
+
+
+def commit_file(
+    repository: Repository, name: str, text: str, message: str, options: CommitOptions
+) -> MadeCommit:
+    """Write one file and commit it alone; where git refuses that, it is as it was."""
+    require_clean_index(repository)
+    path = repository.top / name
+    before = path.read_bytes() if path.is_file() else None
+    if before is not None:
+        require_clean_paths(repository, frozenset({name}))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    try:
+        repository.git("add", "--force", "--", name)
+        tree = repository.git("write-tree")
+        return commit(repository, options, "--file=-", message=message, expected=tree)
+    except (Exception, KeyboardInterrupt):
+        repository.git("reset", "--quiet", "--", name)
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(before)
+        raise
 
 
 def is_signing(folder: Path) -> bool:

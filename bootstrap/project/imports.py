@@ -161,6 +161,19 @@ def imports(path: str, text: str) -> tuple[Import, ...]:
     return tuple(_imports(tree.body, path)) if tree else ()
 
 
+def imports_at_once(text: str) -> frozenset[int]:
+    """The lines of the imports without which a file cannot be imported itself."""
+    tree = parse(text)
+    nodes = (
+        [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        if tree
+        else []
+    )
+    return frozenset(
+        line for node in nodes for line in range(node.lineno, (node.end_lineno or 0) + 1)
+    )
+
+
 def _imports(nodes: Iterable[ast.AST], path: str) -> Iterator[Import]:
     for node in nodes:
         if isinstance(node, ast.Import):

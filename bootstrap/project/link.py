@@ -14,14 +14,12 @@ from bootstrap.project import adoption, answers_file, asking, git, rollback
 from bootstrap.project.adoption import ProjectOrigin
 from bootstrap.project.answers import SourcedValue
 from bootstrap.project.answers_file import ANSWERS
-from bootstrap.project.commits import CommitOptions, commit
+from bootstrap.project.commits import CommitOptions, MadeCommit, commit_file
 from bootstrap.project.questions import Value
 from bootstrap.project.repository import (
     TRAILER,
     Repository,
     locked,
-    require_clean_index,
-    require_clean_paths,
 )
 from bootstrap.project.trees import scratch_repository
 
@@ -78,21 +76,13 @@ def find(
         return Link(former, adoption.find(scratch, folder_name, stated, version))
 
 
-def record(repository: Repository, link: Link) -> str:
-    """Write what was found into the answers file, in a commit of its own; return that."""
-    name = repository.prefix + ANSWERS
+def record(repository: Repository, link: Link, options: CommitOptions) -> MadeCommit:
+    """Write what was found into the answers file, in a commit of its own."""
+    version = link.origin.template.version
+    message = f"Link the project to the template {version}\n\n{TRAILER}: {version}\n"
     with locked(repository):
-        require_clean_index(repository)
-        path = repository.top / name
-        if path.exists():
-            require_clean_paths(repository, frozenset({name}))
-        path.write_text(link.origin.text, encoding="utf-8")
-        version = link.origin.template.version
-        message = f"Link the project to the template {version}\n\n{TRAILER}: {version}\n"
-        repository.git("add", "--force", "--", name)
-        tree = repository.git("write-tree")
-        options = CommitOptions()
-        return commit(repository, options, "--file=-", message=message, expected=tree).id
+        name = repository.prefix + ANSWERS
+        return commit_file(repository, name, link.origin.text, message, options)
 
 
 def _committed(repository: Repository) -> Mapping[str, Value]:

@@ -18,7 +18,9 @@ from bootstrap.project.codemods import Codemod
 from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
 from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes, with_notes
-from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree
+from bootstrap.project.renamed import as_renamed
+from bootstrap.project.rewriting import Rewrite
+from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree, TreeEntry
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,11 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         rendered_tree(scratch, files, here.files) for files in (renders.base, renders.theirs)
     )
     before, after = _with_revisions(scratch, before, after, here.files)
-    masked = _mask(scratch, before, after, here, renders.seeded)
+    named = as_renamed(scratch, before, after, here.files, head)
+    masked = _mask(scratch, named.base, named.theirs, here, renders.seeded)
     made = _merge(scratch, masked.base, masked.theirs, here, message)
     template, yours = (scratch.changes(made.base.id, side.id) for side in (made.theirs, made.ours))
-    made, notes = _rewrite(scratch, made, (template, yours), renders.codemods, message)
+    made, rewrites = _rewrite(scratch, made, (template, yours), renders.codemods, message)
     sides = Sides(
         template=template,
         yours=yours,
@@ -106,7 +109,8 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     )
     changed = {path for change in sides.result for path in (change.old, change.new)}
     written = partial(written_name, scratch, ours=made.ours.id, theirs=made.theirs.id)
-    files = with_notes(outcomes(sides), notes)
+    notes = {path: each for path, each in named.notes.items() if path in changed}
+    files = _with_rewrites(outcomes(sides), notes, rewrites)
     return Proposal(
         head=head,
         before=scratch.write(before),
@@ -134,8 +138,8 @@ def _rewrite(
     changes: tuple[Sequence[Change], Sequence[Change]],
     codemods: Sequence[Codemod],
     message: str,
-) -> tuple[_Merged, Mapping[str, tuple[str, ...]]]:
-    """Merge again with what follows renames, and why by path; else leave the merge as it is."""
+) -> tuple[_Merged, Mapping[str, Rewrite]]:
+    """Merge again with what follows renames, by path; else leave the merge as it is."""
     prefix = scratch.repository.prefix
     project = _of_project(scratch, made, *changes)
     conflicts = {scratch.repository.path(path) for path in made.result.conflicts}
@@ -146,6 +150,8 @@ def _rewrite(
         prefix + path: made.files[prefix + path]._replace(
             blob=scratch.write_blob(each.text.encode())
         )
+        if each.text is not None
+        else None
         for path, each in found.items()
     }
     whole = Merge(made.ours.files, made.theirs.files, made.files, *changes)
@@ -154,14 +160,30 @@ def _rewrite(
     again = _merge(scratch, sides.base, sides.theirs, here, message)
     if not _differ_only_in(entries, made, again):
         return made, {}
-    return again, {prefix + path: each.reasons for path, each in found.items()}
+    return again, {prefix + path: each for path, each in found.items()}
 
 
-def _differ_only_in(entries: Tree, made: _Merged, again: _Merged) -> bool:
+def _with_rewrites(
+    files: Sequence[FileOutcome],
+    notes: Mapping[str, Sequence[str]],
+    rewrites: Mapping[str, Rewrite],
+) -> tuple[FileOutcome, ...]:
+    """The outcomes with what was rewritten, and with what was left out."""
+    rewritten = {path: each.reasons for path, each in rewrites.items() if each.text is not None}
+    left_out = [
+        FileOutcome(path, "new", "", Outcome.KEPT, ", ".join(each.reasons))
+        for path, each in rewrites.items()
+        if each.text is None
+    ]
+    whole = (*with_notes(files, {**notes, **rewritten}), *left_out)
+    return tuple(sorted(whole, key=lambda each: each.path))
+
+
+def _differ_only_in(entries: Mapping[str, TreeEntry | None], made: _Merged, again: _Merged) -> bool:
     """Whether the second merge is the first with these entries; conflicts have commits in them."""
     conflicts = made.result.conflicts
     expected, found = (
-        {path: entry for path, entry in files.items() if path not in conflicts}
+        {path: entry for path, entry in files.items() if entry and path not in conflicts}
         for files in ({**made.files, **entries}, again.files)
     )
     return again.result.conflicts == conflicts and found == expected

@@ -4,24 +4,27 @@ A rewritten file is in the synthetic commit: its parent has the file as the proj
 tree the same file rewritten. So git has nothing to decide there.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from bootstrap.project.broken_imports import ImportSearch, Merge, search, suspects
 from bootstrap.project.codemods import Codemod, ModuleRename, applied
-from bootstrap.project.imports import SUFFIX, Import, Resolution
+from bootstrap.project.imports import SUFFIX, Import, Resolution, imports_at_once
+from bootstrap.project.renamed import module_name
 from bootstrap.project.trees import Change, ScratchRepository, Tree, TreeEntry
 
+_TEST = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 _THERE = {Resolution.FOUND, Resolution.UNKNOWN}  # a file with conflicts is there, and unreadable
 _FEW = 2  # reasons that are named one by one
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 class Rewrite(NamedTuple):
-    """The new text of a merged file, and why."""
+    """The new text of a merged file, and why; without a text the file is left out."""
 
-    text: str
+    text: str | None
     reasons: tuple[str, ...]
 
 
@@ -44,21 +47,33 @@ def rewrites(
     """What is to be rewritten in the merged files, by path.
 
     A rename is followed where an import would be broken without it and is whole with it. Codemods
-    run on what is the project's: the template's own files need none.
+    run on what is the project's: the template's own files need none. A new test of what you have
+    deleted is left out: it could not even be imported.
     """
     moves = _moves(merge)
-    paths = suspects(scratch, merge) if moves else set()
+    paths = suspects(scratch, merge)
     mine = _of_project(merge) if codemods else frozenset()
     looked = search(scratch, merge)
     found = {}
     for path in sorted((paths | mine) - set(conflicts)):
         due = list(_followed(looked, path, moves)) if path in paths else []
         due += [_Due(each, each.words) for each in codemods] if path in mine else []
+        if path in paths and (needed := _needed_by_test(looked, path)):
+            found[path] = Rewrite(None, (f"it needs {needed}, which you deleted",))
+            continue
         text = looked.merged.read(path)
         new = _rewritten(path, text, due)
         if new.text != text and _UNREADABLE not in text:
             found[path] = new
     return found
+
+
+def _needed_by_test(looked: ImportSearch, path: str) -> str:
+    """What a new test of the template's needs and you have deleted; empty if nothing."""
+    if path in looked.merge.ours or not _TEST.search(path):
+        return ""
+    whole = imports_at_once(looked.merged.read(path))
+    return next((looked.deleted(e) for e in looked.broken(path) if e.line in whole), "")
 
 
 def _rewritten(path: str, text: str, due: Iterable[_Due]) -> Rewrite:
@@ -85,7 +100,7 @@ def _followed(looked: ImportSearch, path: str, moves: Mapping[str, _Move]) -> It
             if move is None:
                 continue
             name = each.name if dotted == each.module else ""
-            old, new = dotted.removeprefix("src."), _dotted(move.new)
+            old, new = dotted.removeprefix("src."), module_name(move.new)
             if looked.merged.find(Import(new, name, each.line), path) in _THERE:
                 whose = ("its", "your") if move.mine else ("your", "its")
                 reason = f"{whose[0]} import of {old} follows {whose[1]} rename to {new}"
@@ -140,11 +155,6 @@ def _files_of(dotted: str) -> Iterator[str]:
         yield from (f"{root}{stem}.py", f"{root}{stem}/__init__.py")
 
 
-def _dotted(path: str) -> str:
-    stem = path.removeprefix("src/").removesuffix(SUFFIX).removesuffix("/__init__")
-    return stem.replace("/", ".")
-
-
 # -- the commits of the merge ----------------------------------------------------------------------
 
 
@@ -155,7 +165,7 @@ class RewrittenSides(NamedTuple):
     theirs: Tree
 
 
-def with_rewritten(merge: Merge, base: Tree, new: Mapping[str, TreeEntry]) -> RewrittenSides:
+def with_rewritten(merge: Merge, base: Tree, new: Mapping[str, TreeEntry | None]) -> RewrittenSides:
     """Put rewritten files into base and theirs; all paths are the repository's."""
     before, after = dict(base), dict(merge.theirs)
     mine = {change.new: change.old for change in merge.yours if change.kind == "R"}
@@ -170,7 +180,8 @@ def with_rewritten(merge: Merge, base: Tree, new: Mapping[str, TreeEntry]) -> Re
         else:
             after.pop(placed.get(path, path), None)
             before |= _edited_elsewhere(path, merge, theirs_of)
-        after[path] = entry
+        if entry:
+            after[path] = entry
     return RewrittenSides(before, after)
 
 

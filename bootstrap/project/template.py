@@ -5,6 +5,7 @@ under the name HEAD, and what its history still knows.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def locate(package: Path = _PACKAGE) -> Template:
     return from_checkout(package.parent) if is_checkout(package) else newest(package)
 
 
-def newest(package: Path = _PACKAGE) -> Template:
+def newest(package: Path = _PACKAGE, *, skipped: Collection[tuple[int, ...]] = ()) -> Template:
+    """The newest release that is not `skipped`; of those that all are, the newest."""
     known = releases.released(package)
     if not known:
         raise HeadstartError(
@@ -72,7 +74,8 @@ def newest(package: Path = _PACKAGE) -> Template:
             why=(f"there is no release in {package / releases.BUNDLE}",),
             next=("reinstall it: pip install --force-reinstall headstart",),
         )
-    return _unpacked(known[-1], package)
+    wanted = [release for release in known if release.number not in skipped]
+    return _unpacked((wanted or known)[-1], package)
 
 
 def find(version: str, package: Path = _PACKAGE) -> Template:

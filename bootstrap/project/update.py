@@ -22,6 +22,7 @@ from bootstrap.project import (
     releases,
     relock,
     rollback,
+    skips,
     template,
     update_state,
 )
@@ -168,8 +169,7 @@ def target(project: Project, to: str | None = None, data: Sequence[str] = ()) ->
     """
     before = project.answers_file.number
     unreleased = before is None and template.is_checkout()
-    ahead = template.locate if unreleased else template.newest
-    found = template.find(to) if to else ahead()
+    found = template.find(to) if to else _ahead(project, unreleased=unreleased)
     after = releases.number(found.version)
     if before and after and after < before:
         if to is None:
@@ -181,6 +181,12 @@ def target(project: Project, to: str | None = None, data: Sequence[str] = ()) ->
         )
     title = f"Update the template from {project.version} to {found.version}"
     return Target(found, asking.parse_pairs(data), title)
+
+
+def _ahead(project: Project, *, unreleased: bool) -> Template:
+    """The newest template that the project does not pass over; never one that is older."""
+    passed = skips.skipped(project.path) - {project.answers_file.number}
+    return template.locate() if unreleased else template.newest(skipped=passed)
 
 
 def with_feature(project: Project, name: str) -> Target:

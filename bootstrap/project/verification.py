@@ -132,7 +132,7 @@ def files(scratch: ScratchRepository, since: str, theirs: str = "") -> Check | N
 
 def judged_files(changed: int, broken: tuple[str, ...], imports: Breaks) -> Check:
     """The same, from what is wrong with them; what was broken before is told, and does not fail."""
-    found = (*broken, *(f"{each.where}: {each.missing}: {each.reason}" for each in imports.new))
+    found = (*broken, *(f"{each.where}: {each.missing}: {each.words}" for each in imports.new))
     if found:
         whole = "not every import leads somewhere" if imports.new else "not every file is valid"
         return Check("files", CheckEnding.FAILED, whole, found)

@@ -99,6 +99,17 @@ def continued(made: MadeCommit, options: CommitOptions) -> Report:
     return Report(lines, {"commit": made.id, "how": how})
 
 
+def skipped(version: str, made: MadeCommit) -> Report:
+    """A release that is passed over."""
+    number = version.removeprefix("v")
+    lines = [
+        f"Template {number} is passed over, in commit {made.id[:10]}.",
+        "What it changes comes with the next release.",
+        f"To take it all the same: headstart update --to {number}",
+    ]
+    return Report(lines, {"skipped": number, "commit": made.id})
+
+
 def aborted(restored: Restored, head: str) -> Report:
     """An update that was undone before it was finished."""
     lines = [f"Everything is as it was, at {head[:10]}."]

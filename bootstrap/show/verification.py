@@ -51,7 +51,7 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
 def import_pairs(broken: Iterable[BrokenImport]) -> Iterator[Pair]:
     """The imports that an update breaks, for people."""
     for each in broken:
-        yield Pair("broken import", f"{each.where} {each.missing}: {each.reason}")
+        yield Pair("broken import", f"{each.where} {each.missing}: {each.words}")
 
 
 def _packages(attention: Attention) -> str:

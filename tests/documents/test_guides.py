@@ -107,6 +107,7 @@ def test_the_guides_can_be_followed(ada: Person, checkout: Path, tmp_path: Path)
     updating.follow(older, {"headstart status": 2})
     assert (older / "report.html").exists()
     assert _version(older) == BEFORE
+    assert "It is recorded already." in updating.follow(older)
     updating.follow(ada.home, {"headstart fleet status": 2})
     assert _version(older) == NOW
     assert updating.has_read_all()

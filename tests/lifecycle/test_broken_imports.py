@@ -43,7 +43,8 @@ def shop(package: Package, tmp_path: Path) -> Path:
 
 
 def broken(told: dict[str, Any]) -> list[tuple[str, int, str, str]]:
-    return [tuple(each.values()) for each in told["broken_imports"]]
+    keys = ("path", "line", "missing", "reason")
+    return [tuple(each[key] for key in keys) for each in told["broken_imports"]]
 
 
 def both(package: Package, shop: Path) -> tuple[list[tuple[str, int, str, str]], dict[str, Any]]:
@@ -66,9 +67,32 @@ def test_a_file_that_needs_what_you_deleted(package: Package, shop: Path) -> Non
     found, check = both(package, shop)
     reason = "you deleted app/sample/models.py"
     assert found == [("app/new.py", 3, "app.sample.models", reason)]
-    assert check["details"] == [f"app/new.py:3: app.sample.models: {reason}"]
+    advice = "drop the import or this file, or restore that one"
+    assert check["details"] == [f"app/new.py:3: app.sample.models: {reason}: {advice}"]
     shown = package.headstart("update", "--preview", "--to", "2.0.0", cwd=shop).stdout
     assert "Up to date" in shown
+
+
+def test_a_new_test_of_what_you_deleted_stays_away(package: Package, shop: Path) -> None:
+    """One that needs it in a function alone can be imported, and comes."""
+    git("rm", "-r", "--quiet", "app/sample", cwd=shop)
+    commit(shop)
+    needs = "from app.sample.models import Row\n"
+    tests = {
+        "tests/test_rows.py": f"{needs}\n\ndef test_row():\n    Row()\n",
+        "tests/test_some.py": f"def test_row():\n    {needs}",
+        "tests/test_plain.py": "from app.core.text import plain\n",
+    }
+    package.release("2.0.0", tests)
+    told = package.told("update", "--preview", cwd=shop)
+    files = {each["path"]: (each["outcome"], each["reason"]) for each in told["files"]}
+    reason = "it needs app/sample/models.py, which you deleted"
+    assert files["tests/test_rows.py"] == ("kept", reason)
+    assert files["tests/test_plain.py"] == ("new", "")
+    found, _ = both(package, shop)
+    assert [each[0] for each in found] == ["tests/test_some.py"]
+    assert not (shop / "tests/test_rows.py").exists()
+    assert package.told("update", cwd=shop)["applied"] is False
 
 
 def test_a_file_of_mine_that_needs_what_the_template_deletes(package: Package, shop: Path) -> None:

@@ -229,6 +229,48 @@ def test_the_template_s_imports_follow_your_rename(package: Package, shop: Path)
     assert package.told("update", cwd=shop)["applied"] is False
 
 
+def test_a_renamed_package_has_no_conflict_about_its_name(package: Package, shop: Path) -> None:
+    """Both sides change the imports of one file; a new module is in the package that has moved."""
+    git("mv", "app", "shop", cwd=shop)
+    for path in ("shop/main.py", "shop/core/__init__.py"):
+        write(shop / path, (shop / path).read_text().replace("app.", "shop."))
+    commit(shop)
+    main = MAIN.replace("import plain\n", "import plain\nfrom app.extra.deep import deep\n")
+    package.release(
+        "2.0.0",
+        {"app/main.py": main, "app/extra/deep.py": "from app.core import text\ndeep = text\n"},
+    )
+    told = package.told("update", "--preview", cwd=shop)
+    reasons = {each["path"]: each["reason"] for each in told["files"]}
+    assert reasons["shop/extra/deep.py"] == (
+        "it is in the folder that you moved, "
+        "its import of app.core follows your rename to shop.core"
+    )
+    assert both(package, shop)[0] == []
+    assert (shop / "shop/main.py").read_text() == main.replace("app.", "shop.")
+    assert (shop / "shop/extra/deep.py").read_text() == "from shop.core import text\ndeep = text\n"
+    assert not (shop / "app").exists()
+    assert git("status", "--porcelain", cwd=shop) == ""
+    assert package.told("update", cwd=shop)["applied"] is False
+    package.release("3.0.0", {"app/extra/deep.py": "from app.core import text\ndeep = text.loud\n"})
+    package.told("update", cwd=shop)
+    assert (
+        shop / "shop/extra/deep.py"
+    ).read_text() == "from shop.core import text\ndeep = text.loud\n"
+
+
+def test_a_module_that_is_still_there_was_not_renamed(package: Package, shop: Path) -> None:
+    """It became a package of its name, or one that has it from elsewhere."""
+    (shop / "app/core/text").mkdir()
+    git("mv", "app/core/text.py", "app/core/text/plain.py", cwd=shop)
+    write(shop / "app/core/text/__init__.py", "from app.core.text.plain import loud, plain\n")
+    commit(shop)
+    new = "from app.core.text import loud\n"
+    package.release("2.0.0", {"app/new.py": new})
+    assert both(package, shop)[0] == []
+    assert (shop / "app/new.py").read_text() == new
+
+
 def test_your_imports_follow_the_template_s_rename(package: Package, shop: Path) -> None:
     mine = "import app.core.text\n\nfrom app.core.text import plain\n\napp.core.text.loud()\n"
     write(shop / "app/mine.py", mine)

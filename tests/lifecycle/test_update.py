@@ -275,3 +275,32 @@ def test_one_thing_is_done_at_a_time(
     run = package.headstart("update", *options, cwd=tmp_path)
     assert run.returncode == 64
     assert "exclude each other" in run.stderr
+
+
+# -- releases that are passed over -----------------------------------------------------------------
+
+
+def test_a_release_that_is_passed_over_is_not_offered_until_there_is_another(
+    package: Package, shop: Path
+) -> None:
+    assert package.told("update", "--skip", "v2.0.0", cwd=shop)["skipped"] == "2.0.0"
+    assert git("status", "--porcelain", cwd=shop) == ""
+    assert package.told("status", cwd=shop)["update_available"] is False
+    assert package.told("update", cwd=shop)["applied"] is False
+    package.release("3.0.0", {"f.txt": "f\n"})
+    assert package.told("status", cwd=shop, code=2)["newest"] == "v3.0.0"
+    package.told("update", "--skip", "3.0.0", cwd=shop)
+    assert package.told("status", cwd=shop)["update_available"] is False
+    package.told("update", "--to", "2.0.0", cwd=shop)
+    package.release("4.0.0", {"g.txt": "g\n"})
+    assert package.told("update", cwd=shop)["to"] == "v4.0.0"
+    assert {"f.txt", "g.txt"} <= {path.name for path in shop.iterdir()}
+
+
+def test_only_a_newer_release_can_be_passed_over(package: Package, shop: Path) -> None:
+    for version, code in (("1.0.0", 4), ("newest", 64)):
+        assert package.headstart("update", "--skip", version, cwd=shop).returncode == code
+    write(shop / ".headstart/skip.yml", "- soon\n")
+    commit(shop)
+    run = package.headstart("status", cwd=shop)
+    assert (run.returncode, "soon is no release" in run.stderr) == (64, True)

@@ -18,10 +18,11 @@ from bootstrap.project import answers_file, releases
 from tests import publish
 from tests.conftest import ROOT
 from tests.project.conftest import git
-from tests.publish import STATED, Published, findings
+from tests.publish import Published, findings
 from tests.serving import publish_releases, serving
 
 NEWEST = releases.released()[-1]
+STATED = publish.stated()
 
 
 @pytest.fixture
