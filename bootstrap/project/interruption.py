@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 
 from bootstrap.project import git, snapshot
 from bootstrap.project.repository import Repository
@@ -28,9 +29,21 @@ def _is_own(repository: Repository, state: UpdateState, path: str) -> bool:
     it = repository.top / path
     if not snapshot.is_there(repository.top, path):
         return True  # git removes a file before it writes it
-    how = "blob" if it.is_symlink() else "--filters"
-    words = (*git.CONFIGURED, "cat-file", how, f"{state.merged}:{path}")
-    written = git.call(*words, cwd=repository.top)
     now = os.fsencode(snapshot.link_target(it)) if it.is_symlink() else it.read_bytes()
-    whole = written.out.encode("utf-8", "surrogateescape")
-    return written.code == 0 and _LABELS.sub(b"", whole).startswith(_LABELS.sub(b"", now))
+    how = "blob" if it.is_symlink() else "--filters"
+    return any(
+        _LABELS.sub(b"", whole).startswith(_LABELS.sub(b"", now))
+        for whole in _written(repository, state, path, how)
+    )
+
+
+def _written(repository: Repository, state: UpdateState, path: str, how: str) -> Iterator[bytes]:
+    """What the update writes to a path, or to one that it names after its side of a conflict."""
+    name, mark, _ = path.rpartition("~")
+    listed = repository.git("ls-tree", "-r", "-z", "--name-only", state.merged)
+    for each in git.split_paths(listed):
+        if each == path or (mark and each.startswith(name + mark)):
+            words = (*git.CONFIGURED, "cat-file", how, f"{state.merged}:{each}")
+            written = git.call(*words, cwd=repository.top)
+            if written.code == 0:
+                yield written.out.encode("utf-8", "surrogateescape")

@@ -78,8 +78,8 @@ def save(repository: Repository, state: UpdateState) -> None:
 def clear(repository: Repository) -> None:
     """Note that no update is underway, and what was before it is no longer needed."""
     state = underway(repository)
-    (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     snapshot.discard(repository)
+    (repository.notes / _UNDERWAY).unlink(missing_ok=True)
     if state and state.theirs:
         git.query("update-ref", "-d", UPDATE_REF, cwd=repository.top)
 
@@ -112,14 +112,17 @@ def clear_unverified(repository: Repository) -> None:
 def clear_locks(repository: Repository) -> None:
     """Remove the locks of a git that was killed during an update."""
     branch = git.query("symbolic-ref", "--quiet", "HEAD", cwd=repository.top)
-    remove_locks(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch)))
+    state = underway(repository)
+    backup = state.backup if state else ""
+    remove_locks(repository, *filter(None, (*_LOCKED, UPDATE_REF, branch, backup)))
 
 
 def remove_locks(repository: Repository, *locked: str) -> None:
     """Remove git's locks on files and refs; give a running git time to end."""
-    words = ("rev-parse", "--path-format=absolute", "--git-path")
+    names = [word for name in locked for word in ("--git-path", f"{name}.lock")]
+    found = git.run("rev-parse", "--path-format=absolute", *names, cwd=repository.top)
     end = time.monotonic() + PATIENCE
-    for lock in [Path(git.run(*words, f"{name}.lock", cwd=repository.top)) for name in locked]:
+    for lock in map(Path, found.splitlines()):
         while lock.exists() and time.monotonic() < end:
             time.sleep(0.05)
         lock.unlink(missing_ok=True)
