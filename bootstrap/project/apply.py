@@ -53,6 +53,8 @@ def apply(
         _forget(repository, started)
         if isinstance(error, HookFailed):
             _take_back_of_hooks(repository, others)
+            what = f"{error.what.removesuffix('.')}, so the update was undone."
+            raise HookFailed(what, why=error.why, next=error.next) from error
         if isinstance(error, git.GitError):
             raise rollback.as_it_was("git could not write the update", error) from error
         raise

@@ -78,6 +78,7 @@ def test_a_hook_that_refuses_is_named_and_nothing_has_happened(
     hook(shop, name, "echo not on a Sunday; exit 3")
     run = package.headstart("update", cwd=shop)
     assert run.returncode == 1
+    assert "so the update was undone" in run.stderr
     for words in (f"The hook {name} refused", "exit code 3", "not on a Sunday", "--no-hooks"):
         assert words in run.stderr
     assert state(shop) == old
