@@ -45,10 +45,11 @@ def up(
     """Set up this machine as the pins of the project say.
 
     Runs only the steps that are still needed, in this order: tools, python, venv, pip, packages,
-    dotenv (the .env file), services, migrations, hooks (of git), merge-driver, ide, http-client, shell,
-    verification. Asks before Homebrew installs something and before your shell's profile gets a
-    line; --yes approves both in advance. Safe to repeat; after Ctrl-C, a crash or a failure the
-    same command continues. A virtual environment that is replaced is kept until the new one works.
+    dotenv (the .env file), services, migrations, hooks (of git), merge-driver, ide, http-client,
+    shell, verification. Asks before Homebrew installs something and before your shell's profile
+    gets a line; --yes approves both in advance. Safe to repeat; after Ctrl-C, a crash or a failure
+    the same command continues. A virtual environment that is replaced is kept until the new one
+    works.
 
     \b
     headstart up                      everything
