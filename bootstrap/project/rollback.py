@@ -72,10 +72,11 @@ def settle(repository: Repository) -> None:
     state = update_state.underway(repository)
     if state is None:
         return
+    if update_state.stage(repository, state) is not Stage.CONFLICTED:
+        update_state.clear_locks(repository)  # a git that outlived its headstart ends meanwhile
     stage = update_state.stage(repository, state)
     if stage is Stage.CONFLICTED:
         raise _unfinished(state, stage)
-    update_state.clear_locks(repository)
     if stage is Stage.BEGUN and _is_changed(repository, state):
         if not interruption.is_own_work(repository, state):
             raise _unfinished(state, stage)
