@@ -5,6 +5,7 @@ whatever may be installed are unknown, and an import that may fail is not looked
 """
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from typing import NamedTuple
 SUFFIX = ".py"
 _COMPILED = (".pyi", ".so", ".pyd", ".pyx")
 _ROOTS = ("", "src/")  # of the tree: where a project's packages are imported from
+# What lets a package have modules that are elsewhere; that it reads its `__path__` does not.
+_COMPUTED_PATH = re.compile(
+    r"__path__\s*(?:\[[^\n]*\]|:[^=\n]*)?\s*\+?=(?!=)|__path__\.\w+\(|sys\.modules|extend_path"
+)
 _OPTIONAL = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _WITHIN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)  # with a scope of its own
 _TARGETS = (ast.Tuple, ast.List, ast.Starred)
@@ -121,11 +126,9 @@ class Modules:
 
     def _unless_computed(self, package: str, missing: Resolution) -> Resolution:
         """Whether a package can have modules that are elsewhere."""
-        module = self._module(package)
-        if package in self._compiled or (module and "__path__" in self.read(module)):
-            return Resolution.UNKNOWN
-        computed = bool(module) and "sys.modules" in self.read(module)
-        return Resolution.UNKNOWN if computed else missing
+        text = self.read(module) if (module := self._module(package)) else ""
+        is_computed = package in self._compiled or _COMPUTED_PATH.search(text)
+        return Resolution.UNKNOWN if is_computed else missing
 
     def _module(self, at: str) -> str:
         """The file of a module; empty for a folder without one."""

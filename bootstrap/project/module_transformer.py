@@ -76,10 +76,13 @@ class _Modules(Renaming):
     def leave_ImportFrom(  # noqa: N802
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
-        module = self.module_of(original_node)
+        module, names = self.module_of(original_node), updated_node.names
+        if not isinstance(names, cst.ImportStar):
+            dotted = {f"{module}.{alias.evaluated_name}" for alias in names}
+            if any(each.new in dotted for each in self.renames):  # it is done
+                return updated_node
         if new := self.renamed(module):
             return self.from_module(updated_node, new)
-        names = updated_node.names
         if isinstance(names, cst.ImportStar):
             return updated_node
         moved = {a: self.renamed(f"{module}.{a.evaluated_name}") for a in names}
@@ -138,8 +141,14 @@ class _Modules(Renaming):
         """`old.name`, written out after `import old`."""
         return self.expression(original_node, chain(original_node)) or updated_node
 
-    def expression(self, node: cst.CSTNode, dotted: str) -> cst.BaseExpression | None:
-        if not self.has_expressions or dotted not in self.meanings(node):
+    def expression(self, node: cst.BaseExpression, dotted: str) -> cst.Name | cst.Attribute | None:
+        """The new expression, if its first name is that of an imported package."""
+        if not self.has_expressions:
+            return None
+        first = node
+        while isinstance(first, cst.Attribute):
+            first = first.value
+        if dotted.partition(".")[0] not in self.meanings(first):
             return None
         new = self.renamed(dotted)
         return dotted_node(new) if new else None

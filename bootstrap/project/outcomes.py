@@ -70,14 +70,19 @@ def outcomes(sides: Sides) -> tuple[FileOutcome, ...]:
 def with_notes(
     files: Sequence[FileOutcome], notes: Mapping[str, Sequence[str]]
 ) -> tuple[FileOutcome, ...]:
-    """The outcomes, and what was rewritten in files, by path: also in those that are only yours."""
+    """The outcomes, and what was rewritten in files, by path: also in those that are only yours.
+
+    A conflict keeps its reason, by which it is resolved.
+    """
     known = {each.path for each in files}
     noted = [
-        replace(each, reason=", ".join(filter(None, (each.reason, *notes.get(each.path, ())))))
+        each
+        if each.outcome is Outcome.CONFLICT
+        else replace(each, reason=", ".join(filter(None, (each.reason, *notes.get(each.path, ())))))
         for each in files
     ]
     noted += [
-        FileOutcome(path, "", "", Outcome.UPDATED, ", ".join(reasons))
+        FileOutcome(path, "", "new", Outcome.MERGED, ", ".join(reasons))
         for path, reasons in notes.items()
         if path not in known
     ]

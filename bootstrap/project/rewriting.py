@@ -53,6 +53,8 @@ def rewrites(
     moves = _moves(merge)
     paths = suspects(scratch, merge)
     mine = _of_project(merge) if codemods else frozenset()
+    if not paths | mine:
+        return {}
     looked = search(scratch, merge)
     found = {}
     for path in sorted((paths | mine) - set(conflicts)):

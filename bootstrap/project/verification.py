@@ -135,7 +135,7 @@ def judged_files(changed: int, broken: tuple[str, ...], imports: Breaks) -> Chec
     found = (*broken, *(f"{each.where}: {each.missing}: {each.words}" for each in imports.new))
     if found:
         whole = "not every import leads somewhere" if imports.new else "not every file is valid"
-        return Check("files", CheckEnding.FAILED, whole, found)
+        return Check("files", CheckEnding.FAILED, whole, found, "edit these files, and commit them")
     older = tuple(f"{each.where}: {each.missing}, as before the update" for each in imports.old)
     return Check("files", CheckEnding.PASSED, f"{changed} changed, each of them valid", older)
 

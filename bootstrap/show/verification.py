@@ -100,6 +100,9 @@ def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
         yield "To continue: headstart update --verify"
     elif verdict.failed:
         yield f"Verification failed: {', '.join(check.name for check in verdict.failed)}."
+        for check in verdict.failed:
+            if check.next not in {"", check.name}:
+                yield f"To fix {check.name}: {check.next}"
         yield "When that is fixed: headstart update --verify"
     elif verdict.whole:
         yield "Verified."

@@ -86,6 +86,23 @@ def test_what_an_import_leads_to(text: str, gone: list[str]) -> None:
     assert missing("app/main.py", text) == gone
 
 
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("for each in iter_modules(__path__, prefix='x'): ...\n", ["app.core.gone.deep"]),
+        ("__path__ = extend()\n", []),
+        ("__path__ += ['x']\n", []),
+        ("__path__: list[str] = []\n", []),
+        ("__path__[:] = []\n", []),
+        ("__path__.append('x')\n", []),
+        ("sys.modules['app.core.gone'] = x\n", []),
+    ],
+)
+def test_a_package_may_have_modules_that_are_elsewhere(text: str, gone: list[str]) -> None:
+    files = {**OF_THE_TREE, "app/core/__init__.py": text}
+    assert missing("app/main.py", "import app.core.gone.deep\n", files) == gone
+
+
 def test_a_script_and_a_test_find_what_is_beside_them() -> None:
     assert missing("tests/test_a.py", "from helper import help\nimport app.core.pages\n") == []
 

@@ -148,6 +148,8 @@ def test_two_newest_revisions_do_not_pass(package: Package, shop: Path) -> None:
     commit(shop)
     told = package.told("update", cwd=shop, code=1)
     assert checks(told)["revisions"]["details"] == ["b", "c"]
+    shown = package.headstart("update", "--verify", cwd=shop).stdout
+    assert "To fix revisions: python -m migrate merge" in shown
     said = package.headstart("update", "--no-verify", "--rollback", cwd=shop).stdout
     assert "To restore it: git reset --keep refs/headstart/rescue/" in said
 
