@@ -14,7 +14,13 @@ from bootstrap.errors import HeadstartError, Refused
 from bootstrap.system import system_steps
 
 # What git prints depends on no setting of this machine.
-_PLAIN = ("-c", "color.ui=false", "-c", "log.showSignature=false")
+_PLAIN = (
+    *("-c", "color.ui=false"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "log.follow=false"),
+    *("-c", "i18n.logOutputEncoding=UTF-8"),
+    *("-c", "trailer.separators=:"),
+)
 # No background process of git outlives Headstart, and no ignore list of this machine hides a file.
 # How files are written to a work tree, and commits are made, is the business of the user's git.
 CONFIGURED = (

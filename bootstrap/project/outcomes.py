@@ -116,7 +116,7 @@ _MOVED_APART = "both moved it, to different places"
 _HEADS = "you have more than one newest revision: "
 _REVISION_NOTES = {
     "M": "databases that already have this revision are not changed",
-    "D": "downgrade databases that have this revision first: python -m migrate downgrade",
+    "D": "where a database has this revision: --drop-tables",
 }
 _REVISION = re.compile(r"(^|/)migrate/versions/[^/]+\.py$")
 _INVALID = "merged, it would not be valid: "

@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.lifecycle.conftest import MINE, ONE, TWO, Package, commit, write
 from tests.project.conftest import git
 
+UTF8 = ("-c", "i18n.logOutputEncoding=UTF-8")
+
 # -- hostile settings and places -------------------------------------------------------------------
 
 
@@ -36,6 +38,27 @@ def test_settings_of_this_machine_change_nothing(
         ("diff.noprefix", "true"),
         ("diff.relative", "true"),
         ("log.showSignature", "true"),
+        ("log.follow", "true"),
+        ("log.date", "relative"),
+        ("log.decorate", "full"),
+        ("log.diffMerges", "on"),
+        ("i18n.logOutputEncoding", "UTF-16"),
+        ("diff.orderFile", str(home / "ignored")),
+        ("diff.mnemonicPrefix", "true"),
+        ("diff.algorithm", "patience"),
+        ("diff.ignoreSubmodules", "all"),
+        ("status.short", "true"),
+        ("status.branch", "true"),
+        ("status.relativePaths", "false"),
+        ("commit.cleanup", "scissors"),
+        ("commit.template", str(home / "ignored")),
+        ("commit.verbose", "2"),
+        ("core.commentChar", "U"),
+        ("core.abbrev", "40"),
+        ("core.pager", "false"),
+        ("trailer.separators", "#"),
+        ("merge.default", "ours"),
+        ("rerere.enabled", "true"),
         ("format.pretty", "oneline"),
     ):
         git("config", "--global", *setting, cwd=home)
@@ -45,6 +68,11 @@ def test_settings_of_this_machine_change_nothing(
     assert not (tmp_path / "hooked").exists()
     assert (shop / "a.txt").read_bytes() == MINE.replace("2\n", "two\n").encode()
     assert (shop / "new/d.txt").read_bytes() == b"d\n"
+    assert "Headstart-Template: v2.0.0" in git(*UTF8, "log", "-1", "--format=%B", cwd=shop)
+    assert package.told("drift", cwd=shop)["unaccepted"] == 1
+    assert package.told("status", cwd=shop)["update_available"] is False
+    assert package.headstart("update", "--rollback", cwd=shop).returncode == 0
+    assert (shop / "a.txt").read_bytes() == MINE.encode()
 
 
 def test_a_place_for_state_that_cannot_be_had(package: Package, shop: Path, tmp_path: Path) -> None:
