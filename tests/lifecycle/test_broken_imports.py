@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from bootstrap.project import releases
 from tests.lifecycle.conftest import Files, Package, commit, last_document, write
-from tests.project.conftest import git
+from tests.lifecycle.test_every_version import new
+from tests.project.conftest import git, headstart
 
 TEXT = '''\
 """Text."""
@@ -158,3 +160,34 @@ def test_what_both_added_shows_what_you_did(package: Package, shop: Path) -> Non
         if each["outcome"] == "conflict"
     ]
     assert (each["template"], each["yours"], each["reason"]) == ("new", "new", "both added it")
+
+
+def updated(shop: Path, code: int) -> dict[str, Any]:
+    run = headstart("update", "--no-verify", "--json", cwd=shop)
+    assert run.returncode == code, run.stdout + run.stderr
+    return last_document(run)
+
+
+@pytest.mark.slow
+def test_a_first_project_without_the_sample_is_told_what_needs_it(tmp_path: Path) -> None:
+    shop = new(tmp_path, releases.released()[0].version)
+    git("rm", "-r", "--quiet", "app/modules/profiles", "tests/modules", cwd=shop)
+    commit(shop)
+    told = updated(shop, 1)
+    assert {each["path"] for each in told["broken_imports"]} == {"tests/core/test_logging.py"}
+    needing = {each["path"] for each in told["files"] if each["reason"].startswith("it needs app/")}
+    assert needing == {"tests/core/test_etag.py", "tests/core/test_listing.py"}
+
+
+@pytest.mark.slow
+def test_a_first_project_with_a_renamed_module_imports_it_everywhere(tmp_path: Path) -> None:
+    shop = new(tmp_path, releases.released()[0].version)
+    git("mv", "app/core/pagination.py", "app/core/pages.py", cwd=shop)
+    for path in [*shop.glob("app/**/*.py"), *shop.glob("tests/**/*.py")]:
+        write(path, path.read_text().replace("app.core.pagination", "app.core.pages"))
+    commit(shop)
+    told = updated(shop, 0)
+    assert told["broken_imports"] == []
+    assert "from app.core.pages import" in (shop / "app/core/listing.py").read_text()
+    texts = [path.read_text() for path in shop.glob("*/**/*.py")]
+    assert not any("core.pagination import" in text for text in texts)

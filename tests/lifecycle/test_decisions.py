@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.errors import UsageError
 from bootstrap.project import changelog, drift, locks, syntax
+from bootstrap.project.baseline import Baseline, failures_in, new_failures
 
 PYPROJECT = '[project]\nname = "shop"\ndependencies = ["a>=1", "b>=1"]\n[tool.ruff]\nx = 1\n'
 
@@ -102,3 +103,19 @@ def test_accepted_drift_is_written_as_it_is_read(
         drift.exemptions(tmp_path)
     assert complaint in refused.value.why[0]
     assert refused.value.next[0].startswith("write: - {path: ")
+
+
+@pytest.mark.parametrize(
+    ("output", "failures"),
+    [
+        ("FAILED a.py::t[x y] - assert 1 - 2\nFAILED a.py::t\nx\n", ("a.py::t[x y]", "a.py::t")),
+        ("\x1b[31mERROR\x1b[0m a.py - Boom\n", ("a.py",)),
+        ("/p/a.py:12:3: F401\n\n  12 | x\nFound 1 error\n", ("/a.py::: F", "| x", "Found error")),
+    ],
+)
+def test_failures_are_what_is_the_same_in_two_runs(output: str, failures: tuple[str, ...]) -> None:
+    assert failures_in(output, Path("/p")) == failures
+
+
+def test_a_complaint_that_is_there_more_often_is_new() -> None:
+    assert new_failures(("a", "a", "b"), Baseline(1, ("a", "c"))) == ("a", "b")

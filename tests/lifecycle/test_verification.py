@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from tests.lifecycle.conftest import Files, Package, bare, commit, write
 from tests.lifecycle.test_revisions import chain, text
 from tests.project.conftest import git, tree
@@ -291,6 +290,37 @@ def test_what_failed_before_the_update_too_is_told_and_not_held_against_it(
     assert git("status", "--porcelain", cwd=shop) == ""
 
 
+def test_an_interrupted_look_at_what_failed_before_leaves_nothing_and_goes_on(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    """The tests that run in the copy wait; Ctrl-C ends them, and the copy is gone."""
+    runs, wait = tmp_path / "runs", tmp_path / "wait-outside"
+    write(
+        shop / "suite",
+        SUITE.format(runs=runs, new=f"test -f b.txt || while test -f {wait}; do sleep 0.05; done"),
+    )
+    write(wait, "")
+    commit(shop)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bootstrap", "update", "--verify"],
+        cwd=shop,
+        env={**os.environ, "PYTHONPATH": str(package.root), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_until(lambda: runs.exists() and len(runs.read_text().split()) > 1, "the copy", LONG)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 130
+    assert "The update stays, but it was not verified completely." in said
+    assert not list(tmp_path.glob("headstart-*"))
+    wait.unlink()
+    told = package.told("update", "--verify", cwd=shop)
+    assert checks(told)["make test"]["ending"] == "open"
+
+
 def test_what_fails_anew_is_told_apart_from_what_failed_before(
     package: Package, shop: Path, tmp_path: Path
 ) -> None:
@@ -309,22 +339,6 @@ def test_what_a_person_broke_after_the_update_is_new(package: Package, shop: Pat
     commit(shop)
     told = package.told("update", "--verify", cwd=shop, code=1)
     assert endings(told)["make check"] == "failed"
-
-
-@pytest.mark.parametrize(
-    ("output", "failures"),
-    [
-        ("FAILED a.py::t[x y] - assert 1 - 2\nFAILED a.py::t\nx\n", ("a.py::t[x y]", "a.py::t")),
-        ("\x1b[31mERROR\x1b[0m a.py - Boom\n", ("a.py",)),
-        ("/p/a.py:12:3: F401\n\n  12 | x\nFound 1 error\n", ("/a.py::: F", "| x", "Found error")),
-    ],
-)
-def test_failures_are_what_is_the_same_in_two_runs(output: str, failures: tuple[str, ...]) -> None:
-    assert failures_in(output, Path("/p")) == failures
-
-
-def test_a_complaint_that_is_there_more_often_is_new() -> None:
-    assert new_failures(("a", "a", "b"), Baseline(1, ("a", "c"))) == ("a", "b")
 
 
 def test_a_terminal_asks_to_verify_and_to_go_back(
