@@ -54,16 +54,21 @@ class ProjectOrigin:
 
 
 def find(
-    scratch: ScratchRepository, folder_name: str, stated: ProvidedAnswers, version: str | None
+    scratch: ScratchRepository,
+    folder_name: str,
+    stated: ProvidedAnswers,
+    *,
+    version: str | None,
+    recorded: str,
 ) -> ProjectOrigin:
     """Find what the checked-out files of the project came from.
 
     `stated` are answers to begin from; those a person gave (not the recorded ones) are never
-    doubted. A `version` that is given is taken.
+    doubted. A `version` that is given is taken, and the `recorded` one if none is nearer.
     """
     files = scratch.project_files("HEAD")
     names = evidence.text_names(scratch, files)
-    source = template.find(version or _nearest(frozenset(names.values())))
+    source = template.find(version or _nearest(frozenset(names.values()), recorded))
     search = _Search(scratch, source, questions.load(source.config), folder_name, files, names)
     answers = search.answers(stated)
     tree = rendered(scratch, source, answers)
@@ -71,10 +76,12 @@ def find(
     return ProjectOrigin(source, answers, search.likeness(tree), text)
 
 
-def _nearest(names: frozenset[str]) -> str:
+def _nearest(names: frozenset[str], recorded: str) -> str:
+    """The release that has most; of several the recorded one, else the newest."""
     known = evidence.contents()
     found = evidence.likeness(names, known)
-    best = max(found, key=lambda version: (found[version], version), default="")
+    order = {version: number for number, version in enumerate(known)}
+    best = max(found, key=lambda v: (found[v], v == recorded, order[v]), default="")
     if not best or found[best] * _NEEDED < len(known[best]):
         raise Refused(
             "These files come from no template of Headstart that is known here.",

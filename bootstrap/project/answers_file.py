@@ -156,6 +156,19 @@ def still_asked(
     return {**kept, **data}, tuple(sorted(file.answers.keys() - kept.keys()))
 
 
+def require_accepted(answers: Answers, given: ProvidedAnswers, version: str) -> None:
+    """Refuse recorded answers that this template does not accept."""
+    broken = [each for each in answers.problems if each.name not in given]
+    if not broken:
+        return
+    data = " ".join(f"--data {each.name}=…" for each in broken)
+    raise Refused(
+        f"{ANSWERS} has what the template {version} does not accept.",
+        why=tuple(map(str, broken)),
+        next=(f"answer it anew: headstart update {data}",),
+    )
+
+
 def require_unedited(
     scratch: ScratchRepository,
     file: AnswersFile,

@@ -73,7 +73,9 @@ def find(
     stated = {name: SourcedValue(each, "recorded") for name, each in _answers(former).items()}
     with scratch_repository(repository) as scratch:
         stated |= asking.parse_pairs(data)
-        return Link(former, adoption.find(scratch, folder_name, stated, version))
+        recorded = str(former.get("_commit", ""))
+        found = adoption.find(scratch, folder_name, stated, version=version, recorded=recorded)
+        return Link(former, found)
 
 
 def record(repository: Repository, link: Link, options: CommitOptions) -> MadeCommit:

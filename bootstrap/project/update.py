@@ -350,6 +350,8 @@ def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple
     name = project.path.name
     stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
     resolve_provided = partial(resolve, asked, folder_name=name)
+    answers = resolve_provided(stated)
+    answers_file.require_accepted(answers, to.data, to.template.version)
     if ask and can_ask():
         return asking.ask_open(resolve_provided, stated), dropped
-    return resolve_provided(stated).usable(), dropped
+    return answers.usable(), dropped

@@ -178,3 +178,22 @@ def test_a_feature_can_be_looked_at_first(package: Package, plain: Path) -> None
     before = fingerprint(plain)
     assert package.told("feature", "add", "mail", "--preview", cwd=plain)["applied"] is False
     assert fingerprint(plain) == before
+
+
+def test_a_recorded_answer_that_is_no_longer_accepted_names_its_file(
+    package: Package, tmp_path: Path
+) -> None:
+    package.questions = NAME + SIZE
+    package.release("1.0.0", ONE)
+    shop = package.new(tmp_path / "shop", "1.0.0", "size=5")
+    package.questions = NAME + SIZE.replace(
+        "}", ", validator: '{% if size > 3 %}is too big{% endif %}'}"
+    )
+    package.release("2.0.0", TWO)
+    for command in ("status", "update"):
+        run = package.headstart(command, cwd=shop)
+        assert run.returncode == 4
+        assert ".copier-answers.yml" in run.stderr
+        assert "size is too big" in run.stderr
+        assert "headstart update --data size=" in run.stderr
+    assert package.told("update", "--data", "size=2", cwd=shop)["applied"]
