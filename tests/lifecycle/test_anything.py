@@ -7,6 +7,7 @@ of them writes is like no other, so that it can be found again.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from bootstrap.project.merge import Proposal, Renders, propose
 from bootstrap.project.outcomes import Outcome
 from bootstrap.project.repository import open_repository
 from bootstrap.project.trees import scratch_repository
+from bootstrap.revision import heads_of, parse_revision
 from tests.conftest import headstart
 
 CASES = int(os.environ.get("HEADSTART_CASES", "60"))  # make nightly: thousands
@@ -46,15 +48,29 @@ class Edit:
     line: int
 
 
-edits = st.lists(
-    st.builds(
-        Edit,
-        kind=st.sampled_from(("change", "change", "insert", "delete", "rename", "move", "add")),
-        file=st.integers(0, 199),
-        line=st.integers(0, LINES - 1),
-    ),
-    max_size=5,
-)
+OF_FILES = ("change", "change", "insert", "delete", "rename", "move", "add")
+OF_A_PROJECT = ("package", "sample", "revision")  # what people do to a render as a whole
+SAMPLE = ("app/modules/profiles/", "tests/modules/")
+REVISION = """\
+\"\"\"{name}\"\"\"
+{mark} adds a revision
+revision = "{name}"
+down_revision = "{below}"
+
+
+def upgrade() -> None: ...
+
+
+def downgrade() -> None: ...
+"""
+
+
+def lists_of(*kinds: str) -> st.SearchStrategy[list[Edit]]:
+    places = {"file": st.integers(0, 199), "line": st.integers(0, LINES - 1)}
+    return st.lists(st.builds(Edit, kind=st.sampled_from(kinds), **places), max_size=5)
+
+
+edits = lists_of(*OF_FILES)
 
 
 def edited(files: Files, changes: list[Edit], who: str) -> Files:
@@ -83,6 +99,27 @@ def _edit(files: Files, edit: Edit, mark: str) -> None:
             files[moved.replace(folder, f"{mark[2:]}/", 1)] = files.pop(moved)
     elif edit.kind == "add":
         files[f"{_folder(names)}/{mark[2:]}.txt"] = [f"{mark} adds {number}" for number in range(3)]
+    else:
+        _edit_project(files, edit, mark)
+
+
+def _edit_project(files: Files, edit: Edit, mark: str) -> None:
+    word = mark[2:].replace("-", "_")
+    if edit.kind == "sample":
+        for name in [each for each in files if each.startswith(SAMPLE)]:
+            del files[name]
+    elif edit.kind == "package" and any(name.startswith("app/") for name in files):
+        for name in sorted(files):
+            lines = [re.sub(r"\bapp(?=[.\s]|$)", word, line) for line in files.pop(name)]
+            files[re.sub(r"^app/", f"{word}/", name)] = lines
+    elif edit.kind == "revision":
+        below = [line.split('"')[1] for lines in files.values() for line in lines if _is_id(line)]
+        text = REVISION.format(name=word, mark=mark, below=below[-1] if below else "")
+        files[f"migrate/versions/20270101_{word}.py"] = text.splitlines()
+
+
+def _is_id(line: str) -> bool:
+    return bool(re.match(r'revision = "', line))
 
 
 def _folder(names: list[str]) -> str:
@@ -119,7 +156,7 @@ def test_nothing_is_lost_in_silence(home: Path, mine: list[Edit], theirs: list[E
     derandomize=ALIKE,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(mine=edits)
+@given(mine=lists_of(*OF_FILES, *OF_A_PROJECT, *OF_A_PROJECT))
 def test_nothing_is_lost_in_a_rendered_project(
     home: Path, rendered: tuple[Files, Files], mine: list[Edit]
 ) -> None:
@@ -155,6 +192,8 @@ def _check(start: Files, ours: Files, template: Files, home: Path) -> None:
         _check_mine(start, ours, template, after)
         _check_theirs(start, template, proposal, after)
         _check_conflicts(project, proposal)
+        if not proposal.conflicts and len(_heads(before)) == 1:
+            assert len(_heads(after)) == 1
         if proposal.conflicts:
             rollback.abort(open_repository(project))
             assert _on_disk(project) == before
@@ -172,12 +211,19 @@ def _check_mine(start: Files, ours: Files, template: Files, after: dict[str, str
 def _check_theirs(start: Files, template: Files, proposal: Proposal, after: dict[str, str]) -> None:
     """Every line of the template has arrived, or its file is told of."""
     there = {line for text in after.values() for line in text.splitlines()}
+    there |= {re.sub(r"\bmine_\d+\b", "app", line) for line in there}  # by a package's new name
     there |= {line for lines in start.values() for line in lines}  # these were yours to change
     told = {each.path for each in proposal.files if each.outcome is Outcome.KEPT}
     told |= {each.path for each in proposal.conflicts}
     for name, lines in template.items():
         missing = [line for line in lines if line not in there]
         assert not missing or name in told, (name, missing, proposal.files)
+
+
+def _heads(files: dict[str, str]) -> tuple[str, ...]:
+    """The newest revisions of a project."""
+    texts = (text for name, text in files.items() if name.startswith(revisions.VERSIONS))
+    return heads_of(each for text in texts if (each := parse_revision(text)))
 
 
 def _check_conflicts(project: Path, proposal: Proposal) -> None:
