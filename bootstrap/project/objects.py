@@ -57,10 +57,11 @@ _FOLDER = "40000"
 
 
 class ObjectReader:
-    """Reads objects through one `git cat-file --batch`."""
+    """Reads objects through one `git cat-file --batch`; `seen` are ids in trees it has read."""
 
     def __init__(self, cat_file: LastingGit) -> None:
         self._git = cat_file
+        self.seen: set[str] = set()
 
     def read(self, name: str) -> GitObject:
         """Read what a name stands for; GitError if there is no such object."""
@@ -90,6 +91,7 @@ class ObjectReader:
     def _files(self, prefix: str, tree: GitObject) -> Iterator[tuple[str, TreeEntry]]:
         folders = {}
         for mode, name, found in _entries(tree):
+            self.seen.add(found)
             if mode == _FOLDER:
                 folders[f"{prefix}{name}/"] = found
             else:
@@ -146,21 +148,20 @@ def _changes(words: list[str]) -> Iterator[Change]:
 
 
 class ObjectWriter:
-    """Writes objects into a folder that nobody else writes to; none is written twice."""
+    """Writes objects into a folder that nobody else writes to; what is `known` is there already."""
 
-    def __init__(self, folder: Path, hashing: str) -> None:
-        self._folder, self._hashing = folder, hashing
-        self._written: set[str] = set()
+    def __init__(self, folder: Path, hashing: str, known: set[str]) -> None:
+        self._folder, self._hashing, self._known = folder, hashing, known
 
     def write(self, kind: str, content: bytes) -> str:
         """Write one object; return its id."""
         whole = f"{kind} {len(content)}\0".encode() + content
         name = hashlib.new(self._hashing, whole, usedforsecurity=False).hexdigest()
-        if name not in self._written:
+        if name not in self._known:
             path = self._folder / name[:2] / name[2:]
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(zlib.compress(whole, 1))
-            self._written.add(name)
+            self._known.add(name)
         return name
 
     def write_tree(self, files: Tree) -> str:

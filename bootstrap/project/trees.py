@@ -112,7 +112,9 @@ class ScratchRepository:
 
     @cached_property
     def _writer(self) -> ObjectWriter:
-        return ObjectWriter(self.folder / "objects", self.repository.hashing)
+        return ObjectWriter(
+            self.folder / "objects", self.repository.hashing, known=self._reader.seen
+        )
 
     def _last(self, *arguments: str) -> LastingGit:
         words = (*git.ISOLATED, *arguments)

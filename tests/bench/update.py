@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootstrap.project import releases
-from bootstrap.publisher import SOURCE
+from bootstrap.publisher import FORMER_SOURCES, SOURCE
 from tests.bench.measuring import cpu_seconds, interleaved
 from tests.conftest import ROOT
 from tests.lifecycle.conftest import NAME, Files, Package, commit, write
@@ -173,7 +173,9 @@ def _release_plain(package: Package, plain: Path, tag: str) -> None:
     shutil.rmtree(plain / "template", ignore_errors=True)
     shutil.copytree(package.root / "template", plain / "template")
     questions = (package.root / "copier.yml").read_text()
-    (plain / "copier.yml").write_text(questions.replace(SOURCE, str(plain)))
+    for source in (SOURCE, *FORMER_SOURCES):
+        questions = questions.replace(source, str(plain))
+    (plain / "copier.yml").write_text(questions)
     commit(plain, tag)
     git("tag", tag, cwd=plain)
 

@@ -80,6 +80,17 @@ def test_what_is_written_is_sound_and_what_is_kept_too(
     assert (repository / "folder/new").read_bytes() == b"\0new\r\n"
 
 
+def test_what_the_repository_has_is_not_written_again(scratch: ScratchRepository) -> None:
+    tree = scratch.tree("HEAD")
+    assert scratch.write(tree) == scratch.git("rev-parse", "HEAD^{tree}")
+    assert scratch.write_blob(b"same\n") == tree["folder/deep/same.txt"].blob
+    written = {path.name for path in (scratch.folder / "objects").glob("??/*")}
+    assert len(written) <= 1, "the tree at the top, which is in none"
+    scratch.write({**tree, "new.txt": tree["old.txt"]})
+    written |= {path.name for path in (scratch.folder / "objects").glob("??/*")}
+    assert len(written) == 2
+
+
 def test_one_git_reads_what_others_have_written_since(
     repository: Path, scratch: ScratchRepository
 ) -> None:
