@@ -1,9 +1,10 @@
 """The git repository that a project lives in: its own, or one that holds it in a folder."""
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -69,18 +70,56 @@ class Repository:
 
         It is git's own two-tree merge: sparse patterns, filters and line ends are as configured.
         """
-        git.call(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
-        unwatched = self._assumed_unchanged()
+        unwatched = self.refresh()
         self.git("read-tree", "-m", "-u", before, after)
         # Git forgets this flag of the files that it writes.
-        if lost := unwatched and unwatched - self._assumed_unchanged():
+        if lost := unwatched and unwatched - self._assumed_unchanged(self._flags()):
             there = lost & git.split_paths(self.git("ls-files", "-z"))
             paths = "".join(f"{path}\0" for path in sorted(there))
             self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
 
-    def _assumed_unchanged(self) -> frozenset[str]:
-        listed = git.split_paths(self.git("ls-files", "-v", "-z"))
-        return frozenset(line[2:] for line in listed if line[0].islower())
+    def refresh(self) -> frozenset[str]:
+        """Let git note of files that hold what it has of them how they are now.
+
+        It looks at no file that is marked to be skipped, and would take one that was put back for
+        an edited one: these are unmarked in a copy of the index, so that no mark can get lost.
+        Returns the files that git is told to assume unchanged.
+        """
+        git.query(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
+        flags = self._flags()
+        skipped = (path for path, flag in flags.items() if flag.upper() == "S")
+        paths = "".join(f"{path}\0" for path in skipped if (self.top / path).is_file())
+        if paths:
+            with suppress(OSError):  # without room for a copy they stay as they are
+                self._refresh_skipped(paths)
+        return self._assumed_unchanged(flags)
+
+    def _refresh_skipped(self, paths: str) -> None:
+        """The same for files that are marked; where git fails, they are as they were."""
+        index, copy = self.git_dir / "index", self.notes / "index"
+        shutil.copyfile(index, copy)
+        steps = (
+            ("--no-skip-worktree", "-z", "--stdin"),
+            ("-q", "--refresh"),
+            ("--skip-worktree", "-z", "--stdin"),
+        )
+        aside = {"GIT_INDEX_FILE": str(copy)}
+        done = [
+            git.call(
+                *(*git.CONFIGURED, "update-index", *words), cwd=self.top, environ=aside, given=paths
+            )
+            for words in steps
+        ]
+        if done[0].code == done[-1].code == 0:  # the one between tells of files that were edited
+            copy.replace(index)
+
+    def _flags(self) -> dict[str, str]:
+        """What `ls-files -v` says of each path."""
+        listed = git.split_paths(git.query("ls-files", "-v", "-z", cwd=self.top))
+        return {line[2:]: line[0] for line in sorted(listed)}
+
+    def _assumed_unchanged(self, flags: Mapping[str, str]) -> frozenset[str]:
+        return frozenset(path for path, flag in flags.items() if flag.islower())
 
     def differing(self, *sides: str) -> frozenset[str]:
         """The paths that `git diff` finds, between two commits for example."""

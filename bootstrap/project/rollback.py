@@ -100,7 +100,7 @@ def undo(repository: Repository, state: UpdateState) -> tuple[str, ...]:
             repository.git("reset", "--merge", state.head)
     except (OSError, HeadstartError) as error:
         raise _half_undone(error) from error
-    git.query(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=repository.top)
+    repository.refresh()
     update_state.clear(repository)
     return aside
 

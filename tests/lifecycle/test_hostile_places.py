@@ -388,6 +388,13 @@ def test_stopped_anywhere_the_same_command_goes_on(
     how=st.sampled_from(sorted(STOPS)),
     at=st.integers(1, 25),
 )
+@example(  # what is put back is another file for git, which does not look at skipped ones
+    place=Place(flags=("--skip-worktree",)),
+    mine=[],
+    theirs=[Edit("change", 6, 0)],
+    how="fails from then on",
+    at=11,
+)
 def test_undoing_that_is_stopped_anywhere_can_be_done_again(
     home: Path, place: Place, mine: list[Edit], theirs: list[Edit], how: str, at: int
 ) -> None:
