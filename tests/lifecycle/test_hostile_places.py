@@ -28,7 +28,7 @@ from bootstrap.project.repository import Repository, locked, open_repository
 from bootstrap.project.trees import scratch_repository
 from bootstrap.project.update_state import Stage
 
-CASES = max(int(os.environ.get("HEADSTART_CASES", "60")) // 3, 30)
+CASES = max(int(os.environ.get("HEADSTART_CASES", "60")) // 10, 30)
 ALIKE = "CI" in os.environ and "HEADSTART_CASES" not in os.environ
 LINES = 8
 Files = dict[str, str]  # a file's text, or where a link leads if it begins with "->"
