@@ -22,7 +22,7 @@ from tests.publish import Published, findings
 from tests.serving import publish_releases, serving
 
 NEWEST = releases.released()[-1]
-STATED = publish.stated()
+STATED = Published(publisher.PACKAGE, "", publisher.SOURCE, publisher.ADDRESS)
 
 
 @pytest.fixture
