@@ -19,9 +19,11 @@ SUITES = ("tests/machine", "tests/project")
 ELSEWHERE = (
     "tests/machine/test_install_script.py",
     "tests/project/test_locks.py",
+    "tests/project/test_publish.py",
     "tests/project/test_rendered_locks.py",
     "tests/project/test_template.py",
     "tests/project/test_template_lint.py",
+    "tests/project/test_renderer.py::test_the_template_here_needs_no_copier",
     "tests/project/test_answers.py::test_copier_answers_the_templates_questions_alike",
     "tests/machine/test_diagnosis.py::test_the_cause_of_a_real_failure_is_named",
     "tests/project/test_new.py::test_a_folder_that_make_cannot_use_is_refused",
