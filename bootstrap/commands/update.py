@@ -1,5 +1,6 @@
 """The commands that update a project to newer templates, and show where it differs from its own."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -310,10 +311,20 @@ def _preview(
     from bootstrap.show import update as views
 
     command = shlex.join(("headstart", *words))
+    rest = shlex.join(("headstart", *_as_update(to, words), "--diff"))
     with update.prepare(opened, to) as prepared:
         report = views.preview(prepared.update, opened.repository, command)
-        build = partial(page.preview, opened, prepared.update, command=command)
+        build = partial(page.preview, opened, prepared.update, command=command, rest=rest)
         yield report.with_page(html, lambda: build(diffs=prepared.diffs()))
+
+
+def _as_update(to: "Target", words: tuple[str, ...]) -> tuple[str, ...]:
+    """The same as the update that it is: only that shows the diff of one file."""
+    if words[0] == "update":
+        return words
+    data = (f"--data={name}={json.dumps(each.value)}" for name, each in to.data.items())
+    options = (word for word in words if word.startswith("--"))
+    return "update", "--to", to.template.version, *data, *options
 
 
 def _apply(

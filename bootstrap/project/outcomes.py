@@ -89,20 +89,24 @@ def with_notes(
     return tuple(sorted(noted, key=lambda each: each.path))
 
 
-def advice(each: FileOutcome, path: str) -> str:
-    """How to resolve a conflict, in one line; `path` is relative to the project."""
+def advice(each: FileOutcome, path: str) -> tuple[tuple[str, str], ...]:
+    """How to resolve a conflict, in one line: words, and the command after them.
+
+    `path` is relative to the project.
+    """
     name = shlex.quote(path)
     if each.reason in {_DELETED_BY_TEMPLATE, _DISPLACED, _DISTINCT}:
-        return f"keep yours: git add {name} · let it go: git rm {name}"
+        return ("keep yours: ", f"git add {name}"), (" · let it go: ", f"git rm {name}")
     if each.reason == _MOVED_APART:
-        return f"choose one name, git rm the others, then git add {name}"
+        return (("choose one name, git rm the others, then ", f"git add {name}"),)
     if each.reason.startswith(_HEADS):
-        return "python -m migrate merge && git add migrate"
+        return (("", "python -m migrate merge && git add migrate"),)
     if path.endswith("migrate/HEAD"):
-        return "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"
+        return (("", "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"),)
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
-        return f"git checkout --ours {name} (or --theirs), fix it, then git add {name}"
-    return f"edit it between <<<<<<< and >>>>>>>, then git add {name}"
+        checked_out = ("", f"git checkout --ours {name}")
+        return checked_out, (" (or --theirs), fix it, then ", f"git add {name}")
+    return (("edit it between <<<<<<< and >>>>>>>, then ", f"git add {name}"),)
 
 
 _BINARY = "both changed it, and it cannot be merged line by line"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise, takewhile
 from typing import TYPE_CHECKING, Literal
@@ -12,15 +13,15 @@ from bootstrap.project.outcomes import Outcome
 from bootstrap.show.text import escape, undecoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from bootstrap.project.diffs import Diffs, Patch
     from bootstrap.project.outcomes import FileOutcome
 
-# What a person reads, and a browser shows without pausing.
-LINES = 400
-LINES_IN_ALL = 30_000
+LINES_IN_ALL = 30_000  # what a browser shows without pausing
+# What nobody but the template touched is as its release has it: that much tells what it is. What
+# somebody has to read, a conflict, a merge, or their own, is never shortened.
+LINES_OF = {Outcome.UPDATED: 70, Outcome.NEW: 25, Outcome.DELETED: 25}
 
+_ALONE = "As in the template"
 _RESULT = "The result"
 _TEMPLATE = "The template's change"
 _YOURS = "Your change"
@@ -33,11 +34,13 @@ _FILE_KINDS = {"120000": "a symbolic link", "160000": "a repository in this one"
 
 LineKind = Literal["same", "new", "removed", "place", "remark"]
 Origin = Literal["", "marker", "yours", "before", "theirs"]
+Reader = Callable[[Iterable[str]], "tuple[DiffLine, ...]"]
 
 _LONGEST = 400  # characters of a line that are shown
 _ALIKE = 0.3  # the least that a line and its successor share for the rest to be marked
 _TOGETHER = 40  # the most lines that are compared with their successors
 _PLACE = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_ANY_PLACE = re.compile(r"^@@ .*", re.MULTILINE)
 _LINE_KINDS: dict[str, LineKind] = {"+": "new", "-": "removed", "\\": "remark"}
 _MARKER = re.compile(r"(<{7}|\|{7}|={7}|>{7})(?: .*)?")
 # What a marker opens, what must be open before it, and what is shown for it: git names commits
@@ -52,11 +55,11 @@ _SIDES: dict[str, tuple[Origin, tuple[Origin, ...], str]] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One diff of a file: its first lines, and how to see the `rest` of them."""
+    """One diff of a file: runs of lines of one kind, and how to see the `rest` of them."""
 
     title: str
     remarks: tuple[str, ...]
-    lines: tuple[DiffLine, ...]
+    runs: tuple[tuple[DiffLine, ...], ...]
     new: int
     removed: int
     left_out: int
@@ -70,43 +73,54 @@ class Budget:
         self._left = lines
 
     def reserve(self, wanted: int) -> int:
-        """As many of the wanted lines as both a panel and the page have room for."""
-        reserved = min(wanted, LINES, self._left)
+        """As many of the wanted lines as the page has room for."""
+        reserved = min(wanted, self._left)
         self._left -= reserved
         return reserved
 
 
 def panels_of(each: FileOutcome, diffs: Diffs, budget: Budget, rest: str) -> tuple[Panel, ...]:
-    """The panels of one file of an update, its result first."""
-    conflict = each.outcome is Outcome.CONFLICT
+    """The panels of one file of an update, its result first; what is the same is told once."""
+    read = read_conflict if each.outcome is Outcome.CONFLICT else read_patch
     return tuple(
-        panel(title, patch, budget, rest, conflicted=conflict)
-        if title == _RESULT
-        else panel(title, patch, budget)
-        for title, patch in _chosen(each, diffs)
+        panel(
+            title,
+            patch,
+            budget,
+            rest if title.startswith((_RESULT, _ALONE)) else "",
+            most=LINES_OF.get(each.outcome) if title == _ALONE else None,
+            read=read if title.startswith(_RESULT) else read_patch,
+        )
+        for title, patch in _once(_chosen(each, diffs))
     )
 
 
 def panel(
-    title: str, patch: Patch, budget: Budget, rest: str = "", *, conflicted: bool = False
+    title: str,
+    patch: Patch,
+    budget: Budget,
+    rest: str = "",
+    *,
+    most: int | None = None,
+    read: Reader | None = None,
 ) -> Panel:
-    """One diff, as much of it as there is room for."""
+    """One diff: its first `most` lines, or all that there is room for."""
     lines = patch.hunks.removesuffix("\n").split("\n") if patch.hunks else []
     signs = [line[:1] for line in lines]
-    most = budget.reserve(len(lines))
-    read = read_conflict if conflicted else read_patch
+    room = budget.reserve(min(len(lines), most or len(lines)))
+    shown = (read or read_patch)(lines[:room])
     return Panel(
         title=title,
         remarks=tuple(_remarks(patch)),
-        lines=read(lines[:most]),
+        runs=tuple(tuple(run) for _, run in groupby(shown, lambda line: (line.kind, line.origin))),
         new=signs.count("+"),
         removed=signs.count("-"),
-        left_out=len(lines) - most,
+        left_out=len(lines) - room - signs[room:].count("@"),
         rest=rest,
     )
 
 
-def _chosen(each: FileOutcome, diffs: Diffs) -> Iterable[tuple[str, Patch]]:
+def _chosen(each: FileOutcome, diffs: Diffs) -> Iterator[tuple[str, Patch]]:
     yours = diffs.yours.of(each.path)
     template = diffs.template.of(each.path, *([yours.old] if yours else ()))
     yours = yours or (diffs.yours.of(template.old, template.new) if template else None)
@@ -116,8 +130,19 @@ def _chosen(each: FileOutcome, diffs: Diffs) -> Iterable[tuple[str, Patch]]:
     elif each.outcome is Outcome.CONFLICT or each.yours or yours:
         sides = [(_RESULT, result), (_TEMPLATE, template), (_YOURS, yours)]
     else:
-        sides = [(_RESULT, result)]
-    return [(title, patch) for title, patch in sides if patch]
+        sides = [(_ALONE if each.outcome in LINES_OF else _RESULT, result)]
+    return ((title, patch) for title, patch in sides if patch)
+
+
+def _once(sides: Iterable[tuple[str, Patch]]) -> Iterator[tuple[str, Patch]]:
+    """Each patch once, with the titles of all that are the same but for their places."""
+    told: dict[object, tuple[str, Patch]] = {}
+    for title, patch in sides:
+        # Of two changes of what is binary, nothing here tells whether they are the same.
+        key = title if patch.binary else replace(patch, hunks=_ANY_PLACE.sub("", patch.hunks))
+        first, kept = told.get(key, ("", patch))
+        told[key] = (f"{first}, the same as {title.lower()}" if first else title, kept)
+    yield from told.values()
 
 
 def _remarks(patch: Patch) -> Iterator[str]:
@@ -143,12 +168,11 @@ def _remarks(patch: Patch) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class DiffLine:
-    """One line, its numbers before and after, whose side of a conflict it is, and what differs."""
+    """One line, whose side of a conflict it is, and what differs; a `place` tells its number."""
 
     kind: LineKind
     text: str
-    before: int | None = None
-    after: int | None = None
+    sign: str = ""
     origin: Origin = ""
     differs: tuple[int, int] = (0, 0)
 
@@ -159,7 +183,7 @@ class DiffLine:
 
 def read_patch(lines: Iterable[str]) -> tuple[DiffLine, ...]:
     """The lines of a patch; where as many replace some, what differs in each pair is marked."""
-    runs = [list(run) for _, run in groupby(_numbered(lines), key=lambda line: line.kind)]
+    runs = [list(run) for _, run in groupby(map(_read, lines), key=lambda line: line.kind)]
     for removed, new in pairwise(runs):
         replaced = (removed[0].kind, new[0].kind) == ("removed", "new")
         if replaced and len(removed) == len(new) <= _TOGETHER:
@@ -169,21 +193,16 @@ def read_patch(lines: Iterable[str]) -> tuple[DiffLine, ...]:
 
 def read_conflict(lines: Iterable[str]) -> tuple[DiffLine, ...]:
     """The same of a file with conflict markers: each line says whose it is."""
-    return tuple(_attributed(_numbered(lines)))
+    return tuple(_attributed(map(_read, lines)))
 
 
-def _numbered(lines: Iterable[str]) -> Iterator[DiffLine]:
-    before = after = 0
-    for line in lines:
-        if place := _PLACE.match(line):
-            before, after = int(place[1]), int(place[2])
-            yield DiffLine("place", _shown(place[3]), before, after)
-            continue
-        kind = _LINE_KINDS.get(line[:1], "same")
-        was, is_now = kind in {"same", "removed"}, kind in {"same", "new"}
-        numbers = before if was else None, after if is_now else None
-        yield DiffLine(kind, _shown(line[1:]), *numbers)
-        before, after = before + was, after + is_now
+def _read(line: str) -> DiffLine:
+    if place := _PLACE.match(line):
+        before, after = int(place[1]), int(place[2])
+        begins = max(before, after) <= 1
+        text = "" if begins else f"line {after or before}  {_shown(place[3])}".rstrip()
+        return DiffLine("place", text)
+    return DiffLine(_LINE_KINDS.get(line[:1], "same"), _shown(line[1:]), line[:1] or " ")
 
 
 def _shown(text: str) -> str:

@@ -29,12 +29,19 @@ class Pair:
 
 @dataclass(frozen=True)
 class FileRow:
-    """One file: its path, details, what to do about it, and its cells in the table of a page."""
+    """One file: its path, details, what to do about it, and its cells in the table of a page.
+
+    What to do are steps: words, and the command after them.
+    """
 
     path: str
     details: tuple[str, ...] = ()
-    advice: str = ""
+    steps: tuple[tuple[str, str], ...] = ()
     cells: tuple[str, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        return "".join(map("".join, self.steps))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,35 @@
 
 "use strict";
-// Everything can be read without this: it finds files, opens all, and knows a few keys.
+// Everything can be read without this: it copies commands, finds files, opens all, and knows a few keys.
 (() => {
   const all = (what, within = document) => [...within.querySelectorAll(what)];
+  const made = (kind, attributes) => Object.assign(document.createElement(kind), attributes);
+
+  const told = made("output", { className: "unseen" });
+  document.body.append(told);
+  const select = (text) => {  // where there is no clipboard to write to, or it is refused
+    const field = made("textarea", { className: "unseen", value: text, readOnly: true });
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  };
+  const copy = async (button, text) => {
+    const written = navigator.clipboard?.writeText(text).then(() => true, () => select(text));
+    const done = await (written ?? select(text));
+    button.focus({ preventScroll: true });
+    button.textContent = done ? "Copied" : "Not copied";
+    told.value = `${button.textContent}: ${text}`;
+    setTimeout(() => { button.textContent = "Copy"; told.value = ""; }, 2000);
+  };
+  all(".next code, .advice code, .more code").forEach((code) => {
+    const button = made("button", { type: "button", className: "copy", textContent: "Copy" });
+    button.setAttribute("aria-label", `Copy ${code.textContent}`);
+    button.addEventListener("click", () => copy(button, code.textContent));
+    code.after(button);
+  });
+
   const search = document.getElementById("search");
   if (!search) return;
   const rows = all(".index tbody tr");
@@ -15,9 +42,8 @@
 
   const find = () => {
     const wanted = search.value.trim().toLowerCase();
-    const matches = (each) => each.dataset.path.toLowerCase().includes(wanted);
-    [...rows, ...files].forEach((each) => { each.hidden = !matches(each); });
-    tables.forEach((each) => { each.hidden = !all("tbody tr", each).some(matches); });
+    files.forEach((each, at) => { rows[at].hidden = each.hidden = !each.dataset.path.toLowerCase().includes(wanted); });
+    tables.forEach((each) => { each.hidden = all("tbody tr", each).every((row) => row.hidden); });
     const shown = rows.filter(chosen).length;
     document.getElementById("shown").value = `${shown} of ${rows.length}`;
   };

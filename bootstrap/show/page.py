@@ -46,12 +46,11 @@ class Page:
     panels: Mapping[str, tuple[Panel, ...]] = field(default_factory=dict)
 
 
-def preview(project: Project, update: Update, diffs: Diffs, command: str) -> Page:
-    """What an update would do; `command` is what does it."""
+def preview(project: Project, update: Update, diffs: Diffs, command: str, rest: str) -> Page:
+    """What an update would do; `command` does it, and `rest` with a path shows all of a file."""
     if update.proposal.empty:
         return _up_to_date(project, update)
     conflicts = _conflicts(update)
-    rest = f"{command} --diff" if command.startswith("headstart update") else ""
     return replace(
         _update(project, update, diffs, rest),
         status="A preview: nothing was changed.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from base64 import b64encode
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft
@@ -23,24 +25,23 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _MARK = "<!doctype html>\n<!-- A report of Headstart: it is replaced by the next one. -->\n"
+_INDENTED = re.compile(r"^ +", re.MULTILINE)
 _MARKDOWN = MarkdownIt("zero").enable(["list", "heading", "backticks", "emphasis"])
 
 
 def render(page: Page) -> str:
     """The page as HTML; the same page is the same text."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,
         trim_blocks=True,
-        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["markdown"] = markdown
+    environment.filters |= {"markdown": markdown, "content": _content}
     style, script = _asset("page.css"), _asset("page.js")
     allowed = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
-    template = environment.get_template("page.html.jinja")
+    template = environment.from_string(_INDENTED.sub("", _asset("page.html.jinja")))
     return _MARK + template.render(page=page, style=style, script=script, allowed=allowed)
 
 
@@ -57,6 +58,11 @@ def markdown(text: str) -> str:
 def _visible(value: object) -> object:
     """No text of a project acts on a browser; what is HTML already has been through this."""
     return escape(value) if type(value) is str else value
+
+
+def _content(text: str) -> Markup:
+    """What is between tags, where a quotation mark is only one: the lines of diffs have many."""
+    return Markup(text.replace("&", "&amp;").replace("<", "&lt;"))  # noqa: S704 - it is escaped
 
 
 def check_writable(path: Path) -> None:

@@ -148,7 +148,7 @@ def _row(each: FileOutcome, repository: Repository) -> FileRow:
     return FileRow(
         path,
         details=(each.reason,) if each.reason else (),
-        advice=advice(each, path) if each.outcome is Outcome.CONFLICT else "",
+        steps=advice(each, path) if each.outcome is Outcome.CONFLICT else (),
         cells=(each.template, each.yours),
     )
 
@@ -191,9 +191,9 @@ def _document(update: Update, repository: Repository) -> dict[str, object]:
 
 
 def _file_document(each: FileOutcome, repository: Repository) -> dict[str, object]:
-    path = repository.path(each.path)
-    about: dict[str, object] = asdict(each) | {"path": path}
-    return about | ({"advice": advice(each, path)} if each.outcome is Outcome.CONFLICT else {})
+    row = _row(each, repository)
+    about: dict[str, object] = asdict(each) | {"path": row.path}
+    return about | ({"advice": row.advice} if row.advice else {})
 
 
 def _head(update: Update) -> list[Item]:

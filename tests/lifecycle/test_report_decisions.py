@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from bootstrap.errors import ExitCode, HeadstartError
-from bootstrap.project.diffs import Patch
+from bootstrap.project.diffs import Diffs, Patch, Side
+from bootstrap.project.outcomes import FileOutcome, Outcome
 from bootstrap.show import diff_panels, output, terminal
 from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.page import Page
@@ -21,30 +23,26 @@ def split(diff: str) -> list[str]:
     return diff.removesuffix("\n").split("\n")
 
 
-def told(text: str) -> list[tuple[str, int | None, int | None, str]]:
-    return [
-        (line.kind, line.before, line.after, line.text)
-        for line in diff_panels.read_patch(split(text))
-    ]
+def told(text: str) -> list[tuple[str, str, str]]:
+    return [(line.kind, line.sign, line.text) for line in diff_panels.read_patch(split(text))]
 
 
-def test_lines_have_the_numbers_that_they_have_in_the_files() -> None:
+def test_each_place_in_a_file_has_the_number_of_its_first_line() -> None:
     diff = "@@ -3,3 +5,3 @@ def f():\n same\n-gone\n+new\n last\n\\ No newline at end of file\n"
     assert told(diff) == [
-        ("place", 3, 5, "def f():"),
-        ("same", 3, 5, "same"),
-        ("removed", 4, None, "gone"),
-        ("new", None, 6, "new"),
-        ("same", 5, 7, "last"),
-        ("remark", None, None, " No newline at end of file"),
+        ("place", "", "line 5  def f():"),
+        ("same", " ", "same"),
+        ("removed", "-", "gone"),
+        ("new", "+", "new"),
+        ("same", " ", "last"),
+        ("remark", "\\", " No newline at end of file"),
     ]
+    places = ("@@ -1,2 +1,2 @@", "@@ -0,0 +1,9 @@", "@@ -1,9 +0,0 @@", "@@ -7 +6,0 @@")
+    assert [told(place)[0][2] for place in places] == ["", "", "", "line 6"]
 
 
 def test_only_a_newline_ends_a_line() -> None:
-    assert [line[3] for line in told("@@ -0,0 +1 @@\n+a\rb\u2028c\x0c\r\n")] == [
-        "",
-        r"a\rb\u2028c\x0c\r",
-    ]
+    assert told("@@ -0,0 +1 @@\n+a\rb\u2028c\x0c\r\n")[1:] == [("new", "+", r"a\rb\u2028c\x0c\r")]
 
 
 @pytest.mark.parametrize(
@@ -90,20 +88,57 @@ def test_each_line_of_a_conflict_says_whose_it_is() -> None:
     ]
 
 
+def added(lines: int) -> Patch:
+    hunk = f"@@ -0,0 +1,{lines} @@\n" + "+a\n" * lines
+    return Patch("a.txt", "a.txt", ("000000", "100644"), hunk)
+
+
+def lengths(panels: Iterable[diff_panels.Panel]) -> list[tuple[int, int, int]]:
+    """How many lines of each are shown, places among them, left out, and new."""
+    return [(sum(map(len, each.runs)), each.left_out, each.new) for each in panels]
+
+
 def test_a_page_has_room_for_so_many_lines_and_says_what_it_left_out() -> None:
-    diff = "@@ -0,0 +1,600 @@\n" + "+a\n" * 600
-    patch = Patch("a.txt", "a.txt", ("000000", "100644"), diff)
-    budget = diff_panels.Budget(500)
-    shown = [
-        diff_panels.panel("It", patch, budget, "headstart update --diff a.txt") for _ in range(3)
-    ]
-    assert [(len(each.lines), each.left_out, each.new) for each in shown] == [
-        (400, 201, 600),
-        (100, 501, 600),
-        (0, 601, 600),
-    ]
+    budget = diff_panels.Budget(801)
+    shown = [diff_panels.panel("It", added(600), budget) for _ in range(3)]
+    assert lengths(shown) == [(601, 0, 600), (200, 401, 600), (0, 600, 600)]
     (line,) = diff_panels.read_patch(split(f"+{'x' * 5000}\n"))
     assert line.text == "x" * 400 + " … 4600 more characters"
+
+
+def panels(
+    outcome: Outcome, result: Patch | None, template: Patch, yours: Patch | None = None
+) -> tuple[diff_panels.Panel, ...]:
+    sides = (Side(tuple(filter(None, [each]))) for each in (template, yours, result))
+    file = FileOutcome("a.txt", "changed", "changed" if yours else "", outcome)
+    return diff_panels.panels_of(file, Diffs(*sides), diff_panels.Budget(), "show a.txt")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "most"), [(Outcome.NEW, 25), (Outcome.DELETED, 25), (Outcome.UPDATED, 70)]
+)
+def test_only_what_nobody_else_touched_is_shortened(outcome: Outcome, most: int) -> None:
+    long = added(600)
+    (alone,) = panels(outcome, long, long)
+    assert lengths([alone]) == [(most, 601 - most, 600)]
+    assert (alone.title, alone.rest) == ("As in the template", "show a.txt")
+    for theirs in (Outcome.CONFLICT, Outcome.MERGED, outcome):
+        every = panels(theirs, long, added(599), added(598))
+        assert [each.left_out for each in every] == [0, 0, 0]
+
+
+def test_what_is_the_same_is_told_once() -> None:
+    def change(place: int, line: str) -> Patch:
+        return Patch("a.txt", "a.txt", ("100644",) * 2, f"@@ -{place} +{place} @@\n-a\n+{line}\n")
+
+    merged = panels(Outcome.MERGED, change(9, "b"), change(5, "b"), change(1, "c"))
+    titles = ["The result, the same as the template's change", "Your change"]
+    assert [each.title for each in merged] == titles
+    both = panels(Outcome.MERGED, None, change(1, "b"), change(1, "b"))
+    assert [each.title for each in both] == ["The template's change, the same as your change"]
+    binary = Patch("a.txt", "a.txt", ("100644",) * 2, binary=True)
+    conflict = panels(Outcome.CONFLICT, None, binary, binary)
+    assert [each.title for each in conflict] == ["The template's change", "Your change"]
 
 
 @pytest.mark.parametrize(

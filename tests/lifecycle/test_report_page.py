@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterator
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,14 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import HeadstartError
+from bootstrap.project.outcomes import Outcome
 from bootstrap.show import page_file
+from bootstrap.show.diff_panels import LINES_OF
 from tests.lifecycle.browser import Tab, chromium
 from tests.lifecycle.conftest import NAME, TEN, Package, commit, lasting, write
-from tests.project.conftest import git
+from tests.lifecycle.test_every_version import VERSIONS, new
+from tests.project.conftest import git, headstart
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("report-page")
 
@@ -160,7 +167,7 @@ def test_each_file_is_told_with_its_diffs(tab: Tab) -> None:
     torn = details(tab, "app/torn.txt")
     assert "both changed the same lines" in torn
     assert "then git add app/torn.txt" in torn
-    assert f"<<<<<<< yours mine {ATTACK} ||||||| as rendered 5 =======" in torn
+    assert f"+<<<<<<< yours mine {ATTACK} +||||||| as rendered +5 +=======" in torn
     assert "The template's change+1 \N{MINUS SIGN}1" in torn
     assert "Your change+1 \N{MINUS SIGN}1" in torn
     assert tab.run("[...document.querySelectorAll('.of-theirs')].length") == 1
@@ -172,7 +179,7 @@ def test_each_file_is_told_with_its_diffs(tab: Tab) -> None:
     assert "caf\\xe9" in details(tab, "latin.txt")
     assert "nine\\r" in details(tab, 'a "b" & c.txt')
     large = details(tab, "large.lock")
-    assert "… 5,601 more lines: headstart update --diff large.lock" in large
+    assert "… 5,931 more lines: headstart update --diff large.lock" in large
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -268,7 +275,8 @@ def test_a_file_in_the_table_leads_to_its_diff(tab: Tab, page: Path, script: boo
         assert tab.run("document.querySelector('.tools').hidden") is not script
         opened = "document.querySelector('details.updated[data-path=\"latin.txt\"]').open"
         assert tab.run(opened) is False
-        tab.click("tr[data-path='latin.txt'] a")
+        place = tab.run("document.querySelector('[data-path=\"latin.txt\"] .body').id")
+        tab.click(f"a[href='#{place}']")
         assert tab.run(opened) is True
         tab.click("label.new")
         assert "new.txt" not in shown(tab)
@@ -283,8 +291,75 @@ def test_printed_it_has_every_diff(tab: Tab) -> None:
             "document.querySelector('details[data-path=\"latin.txt\"] pre').getClientRects().length"
         )
         assert tab.run(seen) > 0
+        assert tab.run("document.querySelectorAll('button').length") > len(COMMANDS)
+        assert tab.run(BUTTONS) == []
     finally:
         tab.send("Emulation.setEmulatedMedia", media="")
+
+
+COMMANDS = ["git add app/torn.txt", "git checkout --ours torn.bin", "git add torn.bin"]
+EMPTY_SEARCH = """(() => {
+    const search = document.getElementById("search");
+    search.value = "";
+    search.dispatchEvent(new Event("input"));
+})()"""
+BUTTONS = """[...document.querySelectorAll("button, [type=search]")]
+    .filter((each) => each.getClientRects().length).map((each) => each.textContent)"""
+# The texts that nothing is seen of.
+UNSEEN = """(() => {
+    const found = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || element.closest("script, .tools[hidden]")) continue;
+        const range = document.createRange();
+        range.selectNodeContents(walker.currentNode);
+        if (!range.getClientRects().length) found.push(walker.currentNode.data);
+    }
+    return found;
+})()"""
+
+
+def test_without_scripts_all_of_it_can_be_read(tab: Tab, page: Path) -> None:
+    tab.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(page)
+        assert tab.run(BUTTONS) == [], "none that would do nothing"
+        while tab.run("document.querySelectorAll('details:not([open])').length"):
+            tab.click("details:not([open]) > summary")
+        assert tab.run(UNSEEN) == []
+        assert tab.run("document.querySelectorAll('pre').length") > len(shown(tab))
+        advice = "[...document.querySelectorAll('.body .advice code')].map((e) => e.textContent)"
+        assert tab.run(advice) == COMMANDS
+    finally:
+        tab.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("clipboard", [True, False])
+def test_a_button_copies_the_command_beside_it(tab: Tab, page: Path, clipboard: bool) -> None:
+    without = "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+    source = "" if clipboard else without
+    added = tab.send("Page.addScriptToEvaluateOnNewDocument", source=source)
+    tab.open(page)
+    tab.send("Page.removeScriptToEvaluateOnNewDocument", **added)
+    assert tab.run("navigator.clipboard !== undefined") is clipboard
+    places = ".next code, .advice code, .more code"
+    count = tab.run(f"document.querySelectorAll('{places}').length")
+    assert tab.run("document.querySelectorAll('code + button.copy').length") == count > 7
+    for at, command in enumerate(COMMANDS):
+        button = f"document.querySelectorAll('.body .advice button')[{at}]"
+        assert tab.run(f"{button}.ariaLabel") == f"Copy {command}"
+        tab.run(f"{button}.focus()")
+        tab.send("Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r")
+        tab.send("Input.dispatchKeyEvent", type="keyUp", key="Enter")
+        told = "document.querySelector('output.unseen').value"
+        wait_until(lambda: tab.run(told) == f"Copied: {command}", command)  # noqa: B023 - at once
+        assert tab.run(f"document.activeElement === {button}")
+        tab.run("document.getElementById('search').select()")
+        tab.send("Input.dispatchKeyEvent", type="keyDown", key="v", commands=["paste"])
+        assert tab.run("document.getElementById('search').value") == command
+        tab.run(EMPTY_SEARCH)  # it has hidden every file that is not called so
+    assert tab.complaints == []
 
 
 def test_the_same_preview_is_the_same_bytes(world: tuple[Package, Path], page: Path) -> None:
@@ -295,6 +370,33 @@ def test_the_same_preview_is_the_same_bytes(world: tuple[Package, Path], page: P
     assert again.read_bytes() == before
     package.told("update", "--preview", "--html", again, cwd=shop, code=1)
     assert again.read_bytes() == before, "and a report is replaced by the next"
+
+
+def test_a_page_of_a_hundred_files_is_small(tmp_path: Path) -> None:
+    """Its bytes are counted: from the first release to the newest, nearly every file changes."""
+    shop = new(tmp_path, "0.1.0")
+    words = ("update", "--to", VERSIONS[-1], "--preview", "--html", "page.html")
+    run = headstart(*words, cwd=shop)
+    assert run.returncode == 0, run.stdout + run.stderr
+    text = (shop / "page.html").read_text()
+    diffs = text[text.index('<section class="diffs"') : text.index("<script>")]
+    files = diffs.count("<details class=")
+    assert files > 100
+    assert len(text.encode()) <= 300_000
+    assert sum(map(len, re.findall(r"<[^>]+>", diffs))) / files <= 600, "of markup for a file"
+
+
+def test_what_is_left_out_is_shown_by_the_command_beside_it(tmp_path: Path) -> None:
+    """Also where the page is one of a command that shows no diffs itself."""
+    shop = new(tmp_path, VERSIONS[-1])
+    run = headstart("feature", "add", "cache", "--preview", "--html", "page.html", cwd=shop)
+    assert run.returncode == 0, run.stdout + run.stderr
+    told = re.search(r"… (\d+) more lines: <code>(.*?)</code>", (shop / "page.html").read_text())
+    assert told
+    program, *words = shlex.split(unescape(told[2]))
+    assert program == "headstart"
+    lines = headstart(*words, cwd=shop).stdout.partition("\n@@")[2].splitlines()[1:]
+    assert len(lines) == int(told[1]) + LINES_OF[Outcome.NEW] - 1
 
 
 def test_drift_has_a_page(world: tuple[Package, Path], browser: Tab) -> None:
