@@ -68,7 +68,8 @@ def find(
     """
     files = scratch.project_files("HEAD")
     names = evidence.text_names(scratch, files)
-    source = template.find(version or _nearest(frozenset(names.values()), recorded))
+    texts = scratch.texts(files, files)
+    source = template.find(version or _nearest(frozenset(names.values()), texts, recorded))
     search = _Search(scratch, source, questions.load(source.config), folder_name, files, names)
     answers = search.answers(stated)
     tree = rendered(scratch, source, answers)
@@ -76,23 +77,33 @@ def find(
     return ProjectOrigin(source, answers, search.likeness(tree), text)
 
 
-def _nearest(names: frozenset[str], recorded: str) -> str:
-    """The release that has most; of several the recorded one, else the newest."""
+def _nearest(names: frozenset[str], texts: Mapping[str, str], recorded: str) -> str:
+    """The release that has most of the files, or where nearly all are edited, of their lines."""
     known = evidence.contents()
     found = evidence.likeness(names, known)
-    order = {version: number for number, version in enumerate(known)}
-    best = max(found, key=lambda v: (found[v], v == recorded, order[v]), default="")
-    if not best or found[best] * _NEEDED < len(known[best]):
-        raise Refused(
-            "These files come from no template of Headstart that is known here.",
-            why=(
-                f"the nearest is {best}: {found[best]} of its {len(known[best])} files are here"
-                if best
-                else "this package has no release",
-            ),
-            next=("a newer headstart has newer ones; or name it: headstart link --version 0.1.0",),
-        )
-    return best
+    best = _most(found, recorded)
+    if best and found[best] * _NEEDED >= len(known[best]):
+        return best
+    alike = evidence.lines_alike(texts.values()) if known else {}
+    nearest = _most(alike, recorded)
+    own = sum(1 for text in texts.values() for _ in evidence.telling_lines(text))
+    if nearest and alike[nearest] * _NEEDED >= max(own, 1):
+        return nearest
+    raise Refused(
+        "These files come from no template of Headstart that is known here.",
+        why=(
+            f"the nearest is {best}: {found[best]} of its {len(known[best])} files are here"
+            if best
+            else "this package has no release",
+        ),
+        next=("a newer headstart has newer ones; or name it: headstart link --version 0.1.0",),
+    )
+
+
+def _most(found: Mapping[str, int], recorded: str) -> str:
+    """The release with most; of several the recorded one, else the newest."""
+    order = {version: number for number, version in enumerate(found)}
+    return max(found, key=lambda v: (found[v], v == recorded, order[v]), default="")
 
 
 # -- the answers -----------------------------------------------------------------------------------
@@ -222,7 +233,7 @@ def read_back(made: str, here: str, marks: Mapping[str, str]) -> Iterator[tuple[
 
     A line tells one if it says enough besides, and only one value would make it.
     """
-    lines, wanted = here.splitlines(), made.splitlines()
+    lines, wanted = ([line.rstrip() for line in text.splitlines()] for text in (here, made))
     for line in sorted(set(wanted)):
         held = [name for name, mark in marks.items() if mark in line]
         if len(held) != 1:
@@ -239,7 +250,7 @@ def read_back(made: str, here: str, marks: Mapping[str, str]) -> Iterator[tuple[
 
 def _share_of_lines(before: str, now: str) -> float:
     """How many of the lines of both are in both, 0 to 1."""
-    one, other = (set(text.splitlines()) for text in (before, now))
+    one, other = ({line.strip() for line in text.splitlines()} for text in (before, now))
     return len(one & other) / (len(one | other) or 1)
 
 

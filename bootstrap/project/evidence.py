@@ -7,7 +7,7 @@ file that was moved is still evidence.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,16 @@ from pathlib import Path
 import bootstrap
 from bootstrap import files, state
 from bootstrap.project import releases
+from bootstrap.project.objects import ObjectReader
 from bootstrap.project.releases import Release
 from bootstrap.project.template import CONTENT
 from bootstrap.project.trees import ScratchRepository, Tree
 
 # Fewer files than that may have been taken over by hand from another release.
 ENOUGH, MUCH_MORE = 3, 3
+_PACKAGE = Path(bootstrap.__file__).parent
 _CACHE = "contents"
+_LONG = 24  # characters
 _SUFFIX = ".jinja"
 _FOLDER = f"{CONTENT}/"
 
@@ -71,6 +74,25 @@ def likeness(names: frozenset[str], known: Contents) -> Mapping[str, int]:
     return {version: len(names & theirs) for version, theirs in known.items()}
 
 
+def lines_alike(texts: Iterable[str], package: Path = _PACKAGE) -> Mapping[str, int]:
+    """How many of the texts' lines each release has: evidence that no formatter takes away."""
+    known = releases.released(package)
+    lines = frozenset(line for text in texts for line in telling_lines(text))
+    with releases.reader(releases.repository(package / releases.BUNDLE)) as objects:
+        return {release.tag: len(lines & _lines_of(objects, release.commit)) for release in known}
+
+
+def telling_lines(text: str) -> Iterator[str]:
+    """The lines that are not to be found just anywhere, without the blanks around them."""
+    return (line.strip() for line in text.splitlines() if len(line.strip()) >= _LONG)
+
+
+def _lines_of(objects: ObjectReader, commit: str) -> frozenset[str]:
+    blobs = {each.blob for path, each in objects.files(commit).items() if path.startswith(_FOLDER)}
+    texts = (found.content.decode("utf-8", "replace") for found in objects.read_all(sorted(blobs)))
+    return frozenset(line for text in texts for line in telling_lines(text))
+
+
 def content_names(scratch: ScratchRepository, tree: Tree) -> frozenset[str]:
     """The names of a tree's contents as the releases have them."""
     if scratch.repository.hashing == "sha1":
@@ -93,7 +115,7 @@ def content_name(content: bytes) -> str:
 # -- what the releases have ------------------------------------------------------------------------
 
 
-def contents(package: Path = Path(bootstrap.__file__).parent) -> Contents:
+def contents(package: Path = _PACKAGE) -> Contents:
     """What each release has of the files that are rendered as they are."""
     known = releases.released(package)
     place = state.cache_of(_CACHE) / _key(known)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bootstrap.errors import HeadstartError
+from bootstrap.files import text_of
 from bootstrap.project import answers_file, git, questions, template
 from bootstrap.project.answers_file import ANSWERS, AnswersFile
 from bootstrap.project.renders import rendered
@@ -67,7 +68,10 @@ def _merged_by_git(file: MergedFile, base: Path) -> bool:
 def _merged_from_render(file: MergedFile, environ: Mapping[str, str]) -> bool:
     folder = _project_of(file.path)
     repository = open_repository(Path.cwd() / folder)
-    ours, theirs = _answers(repository, "HEAD"), _answers(repository, _their_commit(environ))
+    ours, theirs = (
+        _answers(repository, "HEAD"),
+        _answers(repository, _their_commit(repository, environ)),
+    )
     if ours is None or theirs is None or (ours.number or ()) == (theirs.number or ()):
         return False
     sides = (_Branch(ours, file.ours), _Branch(theirs, file.theirs))
@@ -110,10 +114,13 @@ def _project_of(path: str) -> str:
     return next((folder for folder in above if Path(folder, ANSWERS).is_file()), ".")
 
 
-def _their_commit(environ: Mapping[str, str]) -> str:
-    """The commit that is merged in: git names the sides of a merge to its drivers."""
+def _their_commit(repository: Repository, environ: Mapping[str, str]) -> str:
+    """The commit that is merged in, or put on another one in a rebase."""
+    picks = text_of(repository.git_dir / "rebase-merge/done").split("\n")
+    if words := [line.split() for line in picks if line.strip()]:
+        return words[-1][1] if len(words[-1]) > 1 else ""
     named = (name.removeprefix(_SIDE) for name in environ if name.startswith(_SIDE))
-    head = git.commit_id("HEAD", Path.cwd())
+    head = repository.head()
     return next((commit for commit in named if commit != head), "MERGE_HEAD")
 
 

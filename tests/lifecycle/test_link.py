@@ -141,6 +141,20 @@ def test_template_and_answers_are_found_again(tmp_path: Path, version: str) -> N
     assert told("link", at=shop)["recorded"] is True
 
 
+@pytest.mark.slow
+def test_a_project_of_which_every_file_was_formatted_is_known_by_its_lines(tmp_path: Path) -> None:
+    shop = new(tmp_path, "0.3.0", "preset=custom", "features=[cache]", "project_name=till")
+    git("rm", "--quiet", ANSWERS, cwd=shop)
+    for path in git("ls-files", cwd=shop).splitlines():
+        lines = (shop / path).read_text().splitlines()
+        (shop / path).write_text("".join(f"{line} \n" for line in lines))
+    commit(shop)
+    found = told("link", "--yes", at=shop)
+    assert found["version"] in {"v0.3.0", "v0.4.0"}  # which render the same with these answers
+    answers = dict(found["answers"])  # type: ignore[call-overload]
+    assert (answers["features"], answers["project_name"]) == (["cache"], "till")
+
+
 def test_what_people_say_is_not_doubted(tmp_path: Path) -> None:
     shop = new(tmp_path, "0.5.0")
     git("rm", "--quiet", ANSWERS, cwd=shop)

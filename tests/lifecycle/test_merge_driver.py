@@ -66,6 +66,18 @@ def test_two_updates_and_the_edits_of_both_merge(shop: Path, into: str) -> None:
 
 
 @pytest.mark.slow
+def test_an_update_is_put_on_top_of_another(shop: Path) -> None:
+    branch(shop, "older", OLDER, ".gitignore")
+    branch(shop, "newer", NEWER, "Makefile")
+    newer = tree(shop)
+    git("rebase", "--quiet", "newer", "older", cwd=shop)
+    rebased = tree(shop)
+    assert rebased.pop(".gitignore")[1].endswith(b"# older\n")
+    newer.pop(".gitignore")
+    assert rebased == newer
+
+
+@pytest.mark.slow
 def test_what_both_have_changed_is_left_to_them(shop: Path) -> None:
     branch(shop, "older", OLDER, "Makefile")
     branch(shop, "newer", NEWER, "Makefile")
