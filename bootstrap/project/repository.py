@@ -85,14 +85,16 @@ class Repository:
         an edited one: these are unmarked in a copy of the index, so that no mark can get lost.
         Returns the files that git is told to assume unchanged.
         """
-        git.query(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
         flags = self._flags()
+        assumed = self._assumed_unchanged(flags)
+        how = "--really-refresh" if assumed else "--refresh"  # which passes over those
+        git.query(*git.CONFIGURED, "update-index", "-q", how, cwd=self.top)
         skipped = (path for path, flag in flags.items() if flag.upper() == "S")
         paths = "".join(f"{path}\0" for path in skipped if (self.top / path).is_file())
         if paths:
             with suppress(OSError):  # without room for a copy they stay as they are
                 self._refresh_skipped(paths)
-        return self._assumed_unchanged(flags)
+        return assumed
 
     def _refresh_skipped(self, paths: str) -> None:
         """The same for files that are marked; where git fails, they are as they were."""

@@ -395,6 +395,13 @@ def test_stopped_anywhere_the_same_command_goes_on(
     how="fails from then on",
     at=11,
 )
+@example(  # nor at those that it is told to assume unchanged
+    place=Place(flags=("--assume-unchanged",)),
+    mine=[Edit("delete", 0, 0), Edit("delete", 5, 0)],
+    theirs=[Edit("change", 5, 0)],
+    how="fails",
+    at=12,
+)
 def test_undoing_that_is_stopped_anywhere_can_be_done_again(
     home: Path, place: Place, mine: list[Edit], theirs: list[Edit], how: str, at: int
 ) -> None:
