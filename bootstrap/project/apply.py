@@ -4,19 +4,16 @@ What is underway is written down first, with copies of every file that may be to
 fails then, they are put back.
 """
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import commits, git, rollback, snapshot, update_state
+from bootstrap.project import commits, conflicts, git, rollback, snapshot, update_state
 from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, require_clean_paths
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
-_MARKERS = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 _AS_CONFIGURED = CommitOptions()
 
 
@@ -75,7 +72,7 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
             "The update was interrupted before it had come to its conflicts.",
             next=("run it again: headstart update", "or undo it: headstart update --abort"),
         )
-    if open_paths := unresolved(repository):
+    if open_paths := conflicts.unresolved(repository, state):
         raise HeadstartError(
             "There are conflicts left.",
             why=tuple(repository.path(path) for path in open_paths),
@@ -87,14 +84,6 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
     made = commits.commit(repository, options, *words, expected=staged)
     update_state.clear(repository)
     return made
-
-
-def unresolved(repository: Repository) -> tuple[str, ...]:
-    """The paths with an open conflict, or with conflict markers left in the text."""
-    unmerged = repository.differing("--diff-filter=U")
-    staged = repository.differing("--cached", "--diff-filter=d")
-    marked = {name for name in staged if _is_marked(repository.top / name)}
-    return tuple(sorted(unmerged | marked))
 
 
 def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
@@ -150,10 +139,10 @@ def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) 
         if update_state.stage(repository, started) is not Stage.CONFLICTED:
             raise
     written = repository.differing("--cached", started.head)
-    noted = replace(started, touched=tuple(sorted(written.union(started.touched))))
+    noted = replace(
+        started,
+        touched=tuple(sorted(written.union(started.touched))),
+        conflicts=conflicts.left_by_git(repository),
+    )
     update_state.save(repository, noted)
     return noted
-
-
-def _is_marked(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and bool(_MARKERS.search(path.read_bytes()))

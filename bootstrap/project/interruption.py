@@ -9,7 +9,7 @@ from bootstrap.project.repository import Repository
 from bootstrap.project.update_state import UpdateState
 
 # Who is at which side of a conflict is said by labels, and git's differ from ours.
-_LABELS = re.compile(rb"^(<{7}|\|{7}|>{7}) .*$", re.MULTILINE)
+_LABELS = re.compile(rb"^(<{7,}|\|{7,}|>{7,}) .*$", re.MULTILINE)
 
 
 def is_own_work(repository: Repository, state: UpdateState) -> bool:

@@ -6,7 +6,8 @@ project was, and every file that may have been touched.
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -36,7 +37,8 @@ class UpdateState:
     """An update that began: from where, to what, and the files it may have touched.
 
     `theirs` is the commit that is picked where there are conflicts, `merged` the tree that is
-    written. `undoing` is of a rollback, from the update at `head`.
+    written. `undoing` is of a rollback, from the update at `head`. `conflicts` are the paths that
+    git left in conflict, with the blobs of their sides.
     """
 
     before: str
@@ -48,6 +50,7 @@ class UpdateState:
     merged: str = ""
     signed: bool = True
     undoing: bool = False
+    conflicts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def underway(repository: Repository) -> UpdateState | None:
