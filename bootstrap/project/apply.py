@@ -117,7 +117,7 @@ def _commit(
 
 def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
     """Restore what a failed hook has changed; `others` were changed before it ran."""
-    changed = repository.differing("--diff-filter=MDT") - others
+    changed = repository.differing("--diff-filter=MDT") - others - repository.unwatched()
     paths = "".join(f"{path}\0" for path in sorted(changed))
     repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=paths)
 

@@ -1,6 +1,7 @@
 """The git repository that a project lives in: its own, or one that holds it in a folder."""
 
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ class Repository:
         unwatched = self.refresh()
         self.git("read-tree", "-m", "-u", before, after)
         # Git forgets this flag of the files that it writes.
-        if lost := unwatched and unwatched - self._assumed_unchanged(self._flags()):
+        if lost := unwatched and unwatched - _assumed_unchanged(self._flags()):
             there = lost & git.split_paths(self.git("ls-files", "-z"))
             paths = "".join(f"{path}\0" for path in sorted(there))
             self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
@@ -81,47 +82,70 @@ class Repository:
     def refresh(self) -> frozenset[str]:
         """Let git note of files that hold what it has of them how they are now.
 
-        It looks at no file that is marked to be skipped, and would take one that was put back for
-        an edited one: these are unmarked in a copy of the index, so that no mark can get lost.
-        Returns the files that git is told to assume unchanged.
+        It passes over files that are marked, and would take one that was put back for an edited
+        one: these are unmarked in a copy of the index, so that no mark can get lost. Returns the
+        files that git is told to assume unchanged.
         """
+        git.query(*git.CONFIGURED, "update-index", "-q", "--refresh", cwd=self.top)
         flags = self._flags()
-        assumed = self._assumed_unchanged(flags)
-        how = "--really-refresh" if assumed else "--refresh"  # which passes over those
-        git.query(*git.CONFIGURED, "update-index", "-q", how, cwd=self.top)
-        skipped = (path for path, flag in flags.items() if flag.upper() == "S")
-        paths = "".join(f"{path}\0" for path in skipped if (self.top / path).is_file())
-        if paths:
+        if any(_is_marked(flag) for flag in flags.values()):
             with suppress(OSError):  # without room for a copy they stay as they are
-                self._refresh_skipped(paths)
-        return assumed
+                self._refresh_marked(flags)
+        return _assumed_unchanged(flags)
 
-    def _refresh_skipped(self, paths: str) -> None:
+    def _refresh_marked(self, flags: Mapping[str, str]) -> None:
         """The same for files that are marked; where git fails, they are as they were."""
         index, copy = self.git_dir / "index", self.notes / "index"
+        assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
         shutil.copyfile(index, copy)
-        steps = (
-            ("--no-skip-worktree", "-z", "--stdin"),
-            ("-q", "--refresh"),
-            ("--skip-worktree", "-z", "--stdin"),
-        )
-        aside = {"GIT_INDEX_FILE": str(copy)}
         done = [
-            git.call(
-                *(*git.CONFIGURED, "update-index", *words), cwd=self.top, environ=aside, given=paths
+            self._update_index(copy, *words, paths=paths)
+            for words, paths in (
+                (("--no-assume-unchanged",), assumed),
+                (("--no-skip-worktree",), skipped),
+                (("-q", "--refresh"), frozenset[str]()),
+                (("--skip-worktree",), skipped),
+                (("--assume-unchanged",), assumed),
             )
-            for words in steps
         ]
-        if done[0].code == done[-1].code == 0:  # the one between tells of files that were edited
+        if all(code == 0 for code in (*done[:2], *done[3:])):  # the other tells of edited files
             copy.replace(index)
+
+    def _update_index(self, index: Path, *words: str, paths: frozenset[str]) -> int:
+        given = "".join(f"{path}\0" for path in sorted(paths))
+        listed = ("-z", "--stdin") if paths else ()
+        command = (*git.CONFIGURED, "update-index", *words, *listed)
+        aside = {"GIT_INDEX_FILE": str(index)}
+        return git.call(*command, cwd=self.top, environ=aside, given=given).code
+
+    def edited_unseen(self, paths: frozenset[str]) -> frozenset[str]:
+        """Those of the paths that are edited, and marked so that git does not look at them."""
+        flags = {path: flag for path, flag in self._flags().items() if path in paths}
+        assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
+        if not (assumed or skipped):
+            return frozenset()
+        copy = self.notes / "index"
+        shutil.copyfile(self.git_dir / "index", copy)
+        self._update_index(copy, "--no-assume-unchanged", paths=assumed)
+        self._update_index(copy, "--no-skip-worktree", paths=skipped)
+        words = ("diff", "--name-only", "--no-renames", "-z")
+        seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
+        copy.unlink()
+        return git.split_paths(seen) & (assumed | skipped)
+
+    def unwatched(self) -> frozenset[str]:
+        """The files that git is told not to look at: what they hold is nobody's to write over."""
+        return frozenset(path for path, flag in self._flags().items() if _is_marked(flag))
+
+    def _skipped(self, flags: Mapping[str, str]) -> frozenset[str]:
+        """Files that are there although they are marked to be skipped."""
+        marked = (path for path, flag in flags.items() if flag.upper() == "S")
+        return frozenset(path for path in marked if (self.top / path).is_file())
 
     def _flags(self) -> dict[str, str]:
         """What `ls-files -v` says of each path."""
         listed = git.split_paths(git.query("ls-files", "-v", "-z", cwd=self.top))
         return {line[2:]: line[0] for line in sorted(listed)}
-
-    def _assumed_unchanged(self, flags: Mapping[str, str]) -> frozenset[str]:
-        return frozenset(path for path, flag in flags.items() if flag.islower())
 
     def differing(self, *sides: str) -> frozenset[str]:
         """The paths that `git diff` finds, between two commits for example."""
@@ -187,6 +211,8 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
             next=("mend that, until git status succeeds; then run the same command again",),
         ) from error
     names = [line[3:] for line in listed if line]
+    if unseen := repository.edited_unseen(touched):
+        raise _unseen(unseen)
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
     if blocking:
         raise Refused(
@@ -195,6 +221,19 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
             next=("commit them, or put them aside: git stash --include-untracked",),
         )
     return frozenset(names)
+
+
+def _unseen(paths: frozenset[str]) -> Refused:
+    listed = shlex.join(sorted(paths))
+    return Refused(
+        "Changes are in the way that git was told not to look at.",
+        why=tuple(sorted(paths)),
+        next=(
+            f"let git see them: git update-index --no-assume-unchanged {listed}",
+            f"and: git update-index --no-skip-worktree {listed}",
+            "then commit them, or put them aside: git stash",
+        ),
+    )
 
 
 @contextmanager
@@ -207,6 +246,14 @@ def locked(repository: Repository) -> Iterator[None]:
 
 def _refuse(_holder: str) -> NoReturn:
     raise Refused("Another headstart is updating this project.", next=("wait until it is done",))
+
+
+def _is_marked(flag: str) -> bool:
+    return flag.islower() or flag == "S"
+
+
+def _assumed_unchanged(flags: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(path for path, flag in flags.items() if flag.islower())
 
 
 def _seems_kept(project: Path) -> bool:

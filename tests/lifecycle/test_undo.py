@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import disk, fill, remount
 from tests.lifecycle.conftest import MINE, Package, commit, write
-from tests.lifecycle.test_commits import notes
+from tests.lifecycle.test_commits import hook, notes
 from tests.lifecycle.test_update_killed import state
 from tests.project.conftest import git
 
@@ -220,16 +220,54 @@ def test_flags_of_the_index_and_what_is_to_be_added_stay(package: Package, torn:
     assert state(torn) == old
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_an_edit_that_git_was_told_not_to_see_is_not_overwritten(
-    package: Package, shop: Path
+    package: Package, shop: Path, flag: str
 ) -> None:
-    git("update-index", "--assume-unchanged", "a.txt", cwd=shop)
+    git("update-index", flag, "a.txt", cwd=shop)
     write(shop / "a.txt", "mine alone\n")
     run = package.headstart("update", cwd=shop)
-    assert run.returncode == 1
+    assert run.returncode == 4
     assert "a.txt" in run.stderr
+    assert "git update-index --no-" in run.stderr
     assert (shop / "a.txt").read_text() == "mine alone\n"
     assert notes(shop) == []
+
+
+def unseen(shop: Path, *flags: str) -> tuple[str, str]:
+    """Edits elsewhere that git was told not to see; the flags of the index, and the state."""
+    for flag in flags:
+        git("update-index", flag, "deep/c.txt", cwd=shop)
+    write(shop / "deep/c.txt", "c\nmy local line\n")
+    return git("ls-files", "-v", cwd=shop), str(state(shop))
+
+
+FLAGS = [("--assume-unchanged",), ("--skip-worktree",), ("--assume-unchanged", "--skip-worktree")]
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_flags_of_edited_files_survive_a_hook_that_refuses(
+    package: Package, shop: Path, flags: tuple[str, ...]
+) -> None:
+    old = unseen(shop, *flags)
+    hook(shop, "pre-commit", "exit 1")
+    assert package.headstart("update", cwd=shop).returncode == 1
+    assert (git("ls-files", "-v", cwd=shop), str(state(shop))) == old
+    hook(shop, "pre-commit", "exit 0")
+    for way in ("--no-verify", "--rollback"):
+        package.told("update", way, cwd=shop)
+        assert (shop / "deep/c.txt").read_text() == "c\nmy local line\n"
+    assert git("ls-files", "-v", cwd=shop) == old[0]
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_flags_of_edited_files_survive_an_abort(
+    package: Package, torn: Path, flags: tuple[str, ...]
+) -> None:
+    old = unseen(torn, *flags)
+    package.told("update", cwd=torn, code=1)
+    package.told("update", "--abort", cwd=torn)
+    assert (git("ls-files", "-v", cwd=torn), str(state(torn))) == old
 
 
 # -- full disks, read-only repositories ------------------------------------------------------------
