@@ -5,6 +5,7 @@ Here the two halves meet: the project half says what is checked, the machine hal
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError
+from bootstrap.files import text_of
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from bootstrap.project.repository import Repository
     from bootstrap.project.trees import ScratchRepository
     from bootstrap.project.verification import PlannedCheck
+
+_DEFAULT_DATABASE = re.compile(r'^ +database_url: str = "([^"]+)"', re.MULTILINE)
 
 
 class VerifyMode(Enum):
@@ -73,11 +77,11 @@ def rollback(repository: "Repository") -> Report:
 def applied_revisions(project: Path) -> frozenset[str] | None:
     """The revisions that the project's database is at, as its own migrations say; None: no telling.
 
-    Without an .env this machine has not been set up for it, and there is no database.
+    Where the settings lead to a file that does not exist, there is no database here.
     """
     from bootstrap.processes import probe
 
-    if not (project / ".env").is_file():
+    if _is_database_missing(project):
         return frozenset()
     tools = _tools(project)
     if tools is None or not tools.there:
@@ -90,6 +94,23 @@ def applied_revisions(project: Path) -> frozenset[str] | None:
     return next(
         (frozenset(each["versions"]) for each in events if each.get("event") == "database"), None
     )
+
+
+def _is_database_missing(project: Path) -> bool:
+    """Whether the project's settings lead to a SQLite file that is not there.
+
+    They take the process environment, then .env, then their default. What an .env says may be put
+    together of other variables, so only the project itself is asked about it.
+    """
+    from bootstrap.machine.facts.migrations import DATABASE_URL, sqlite_path
+
+    if (project / ".env").is_file():
+        return False
+    stated = {name.upper(): value for name, value in os.environ.items()}
+    default = _DEFAULT_DATABASE.search(text_of(project / "app/settings.py"))
+    url = stated.get(DATABASE_URL) or (default[1] if default else "")
+    file = sqlite_path(url, project)
+    return file is not None and not file.exists()
 
 
 def _steps(
