@@ -7,7 +7,15 @@ fails then, they are put back.
 from dataclasses import replace
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import commits, conflicts, git, rollback, snapshot, update_state
+from bootstrap.project import (
+    commits,
+    conflicts,
+    git,
+    made_commits,
+    rollback,
+    snapshot,
+    update_state,
+)
 from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
 from bootstrap.project.repository import Repository, require_clean_paths
@@ -45,6 +53,8 @@ def apply(
         if proposal.conflicts:
             return _pick(scratch, proposal, started), None
         made = _commit(repository, started, message, options)
+        if made.changed:  # by a hook
+            _note(repository, started, made)
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
         _forget(repository, started)
@@ -65,6 +75,7 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
     state = update_state.require_underway(repository)
     reached = update_state.stage(repository, state)
     if reached is Stage.DONE:  # git cherry-pick --continue, or git commit, has done it
+        made_commits.note_finished(repository, state)
         update_state.clear(repository)
         return MadeCommit(repository.head(), signed=False, hooks=())
     if reached is Stage.BEGUN:
@@ -82,6 +93,7 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
     words = ("--no-edit", "--cleanup=strip")
     staged = repository.git("write-tree")
     made = commits.commit(repository, options, *words, expected=staged)
+    _note(repository, state, made)
     update_state.clear(repository)
     return made
 
@@ -91,6 +103,7 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
     try:
         snapshot.take(repository, started.touched)
         update_state.save(repository, started)
+        made_commits.note(repository, started.head, started.merged)
         update_state.save_unverified(repository, replace(started, theirs=theirs))
         refs = {started.backup: started.head} | ({UPDATE_REF: theirs} if started.theirs else {})
         lines = "".join(f"update {ref} {commit}\n" for ref, commit in refs.items())
@@ -99,6 +112,10 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
         update_state.clear(repository)
         _forget(repository, started)
         raise
+
+
+def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
+    made_commits.note(repository, state.head, repository.git("rev-parse", f"{made.id}^{{tree}}"))
 
 
 def _forget(repository: Repository, started: UpdateState) -> None:

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError
-from bootstrap.project import git
-from bootstrap.project.repository import Repository, require_clean_index, require_clean_paths
+from bootstrap.project import git, made_commits
+from bootstrap.project.repository import (
+    TRAILER,
+    Repository,
+    require_clean_index,
+    require_clean_paths,
+)
 from bootstrap.project.trees import ScratchRepository
 
 _SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
@@ -87,6 +92,8 @@ def commit_file(
     try:
         repository.git("add", "--force", "--", name)
         tree = repository.git("write-tree")
+        if TRAILER in message:
+            made_commits.note(repository, repository.head(), tree)
         return commit(repository, options, "--file=-", message=message, expected=tree)
     except (Exception, KeyboardInterrupt):
         repository.git("reset", "--quiet", "--", name)
@@ -109,6 +116,8 @@ def commit_aside(
     folder = scratch.repository.top
     git.require_identity(folder)
     signed = options.sign and is_signing(folder)
+    if TRAILER in message:
+        made_commits.note(scratch.repository, parent, tree)
     words = ("commit-tree", "-S" if signed else "--no-gpg-sign", tree, "-p", parent)
     try:
         return scratch.git(*words, given=message)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bootstrap import files
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import git, interruption, revisions, snapshot, update_state
+from bootstrap.project import git, interruption, made_commits, revisions, snapshot, update_state
 from bootstrap.project.git import HEADSTART_IDENTITY, GitError
 from bootstrap.project.repository import (
     BY_HEADSTART,
@@ -81,6 +81,8 @@ def settle(repository: Repository) -> None:
         if not interruption.is_own_work(repository, state):
             raise _unfinished(state, stage)
         undo(repository, state)
+    if stage is Stage.DONE and not state.undoing:
+        made_commits.note_finished(repository, state)
     update_state.clear(repository)
 
 
@@ -319,28 +321,64 @@ def _rescue_name() -> str:
 
 
 def is_alone(repository: Repository, ref: str) -> bool:
-    """Whether only updates were committed since a backup."""
-    return bool(ref) and not _commits_since(repository, ref)[1]
+    """Whether only updates were committed since a backup, and nothing else with them."""
+    if not ref:
+        return False
+    since = _commits_since(repository, ref)
+    return not (since.grown or since.others)
 
 
-def _commits_since(repository: Repository, ref: str) -> tuple[list[str], list[str]]:
-    """The commits since a backup, newest first: those of updates, and the others."""
-    logged = repository.git("log", f"--format=%h %s%x00{BY_HEADSTART}", f"{ref}..HEAD")
-    lines = [line.partition("\0") for line in logged.splitlines()]
-    updates = [line for line, _, trailer in lines if trailer.strip()]
-    return updates, [line for line, _, trailer in lines if not trailer.strip()]
+@dataclass(frozen=True)
+class _Since:
+    """The commits since a backup, newest first: those of updates, those that hold more, others."""
+
+    updates: list[str]
+    grown: dict[str, tuple[str, ...]]
+    others: list[str]
+
+
+def _commits_since(repository: Repository, ref: str) -> _Since:
+    shown = f"%h %s%x00%P%x00%T%x00{BY_HEADSTART}"
+    logged = repository.git("log", f"--format={shown}", f"{ref}..HEAD")
+    entries = [entry.split("\0") for entry in logged.split("\n") if entry]
+    noted = {parent: made_commits.trees(repository, parent) for _, parent, _, _ in entries}
+    by_trailer = not any(noted.values())  # an older Headstart has made them
+    since = _Since([], {}, [])
+    for line, parent, tree, trailer in entries:
+        if tree in noted[parent] or (by_trailer and trailer.strip()):
+            since.updates.append(line)
+        elif trailer.strip():
+            since.grown[line] = made_commits.added(repository, parent, tree)
+        else:
+            since.others.append(line)
+    return since
 
 
 def _require_alone(repository: Repository, ref: str) -> None:
-    updates, others = _commits_since(repository, ref)
-    if not others:
+    since = _commits_since(repository, ref)
+    if since.grown:
+        raise _grown(repository, since.grown, ref)
+    if not since.others:
         return
-    reverts = " && ".join(f"git revert {line.split()[0]}" for line in updates)
+    reverts = " && ".join(f"git revert {line.split()[0]}" for line in since.updates)
+    back = f"go back without them: git reset --keep {ref}"
     raise Refused(
         "There are commits that came after the update.",
-        why=tuple(others),
+        why=tuple(since.others),
+        next=(f"undo the update alone: {reverts}", f"or {back}") if reverts else (back,),
+    )
+
+
+def _grown(repository: Repository, grown: Mapping[str, tuple[str, ...]], ref: str) -> Refused:
+    reverts = " && ".join(f"git revert {line.split()[0]}" for line in grown)
+    return Refused(
+        "The commit of the update holds more than the update: it was amended or squashed.",
+        why=tuple(
+            f"{line}: {', '.join(map(repository.path, paths)) or 'not as it was committed'}"
+            for line, paths in grown.items()
+        ),
         next=(
-            *((f"undo the update alone: {reverts}",) if reverts else ()),
-            f"or go back without them: git reset --keep {ref}",
+            f"undo all of it by a commit, and what you need can be had from history: {reverts}",
+            f"or go back without it: git reset --keep {ref}",
         ),
     )

@@ -1,0 +1,45 @@
+"""What updates have committed here, by parent and tree.
+
+A commit with an update's trailer can hold more than the update: one that was amended, or squashed.
+"""
+
+from bootstrap.files import text_of, write_atomically
+from bootstrap.project import git
+from bootstrap.project.repository import Repository
+from bootstrap.project.update_state import UpdateState
+
+_FILE = "made"
+_KEPT = 200
+
+
+def note(repository: Repository, parent: str, tree: str) -> None:
+    """Note that an update commits this tree on top of that commit."""
+    repository.notes.mkdir(exist_ok=True)
+    lines = [*_lines(repository), f"{parent} {tree}"]
+    kept = list(dict.fromkeys(lines))[-_KEPT:]
+    write_atomically(repository.notes / _FILE, "".join(f"{line}\n" for line in kept), mode=0o666)
+
+
+def note_finished(repository: Repository, state: UpdateState) -> None:
+    """Note an update that git itself has finished, unless its commit holds more."""
+    words = ("rev-parse", "HEAD^{tree}", "HEAD^")
+    tree, _, parent = git.query(*words, cwd=repository.top).partition("\n")
+    if parent == state.head and repository.differing(state.head, "HEAD") <= {*state.touched}:
+        note(repository, parent, tree)
+
+
+def trees(repository: Repository, parent: str) -> tuple[str, ...]:
+    """The trees that updates have committed on top of a commit; an older Headstart noted none."""
+    found = (line.partition(" ") for line in _lines(repository))
+    return tuple(tree for commit, _, tree in found if commit == parent)
+
+
+def added(repository: Repository, parent: str, tree: str) -> tuple[str, ...]:
+    """What a tree holds beside what an update committed on top of `parent`."""
+    noted = trees(repository, parent)
+    known = noted and git.call("cat-file", "-e", noted[-1], cwd=repository.top).code == 0
+    return tuple(sorted(repository.differing(noted[-1], tree))) if known else ()
+
+
+def _lines(repository: Repository) -> list[str]:
+    return text_of(repository.notes / _FILE).splitlines()
