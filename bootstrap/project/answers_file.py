@@ -71,6 +71,7 @@ def _committed(folder: Path) -> bool:
 
 def load(repository: Repository) -> AnswersFile:
     """Read the file of the checked-out commit; refuse changes that are not committed."""
+    require_file(repository)
     name = repository.prefix + ANSWERS
     shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
     if shown.code != 0:
@@ -85,6 +86,20 @@ def load(repository: Repository) -> AnswersFile:
             ),
         )
     return parse(shown.out)
+
+
+def require_file(repository: Repository) -> None:
+    """Refuse a symbolic link: git keeps of it only where it leads."""
+    it = repository.top / repository.prefix / ANSWERS
+    if it.is_symlink():
+        raise Refused(
+            f"{ANSWERS} is a symbolic link.",
+            why=("git keeps only where it leads, and an update reads what git keeps",),
+            next=(
+                f"put the file there: cp -L {ANSWERS} answers && mv answers {ANSWERS}",
+                f"then: git add {ANSWERS} && git commit",
+            ),
+        )
 
 
 def _not_committed(repository: Repository, name: str) -> Refused:

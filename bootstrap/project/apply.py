@@ -22,6 +22,7 @@ from bootstrap.project.repository import Repository, require_clean_paths
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
+_LINK = "160000"  # the mode of a submodule
 _AS_CONFIGURED = CommitOptions()
 
 
@@ -37,6 +38,7 @@ def apply(
     author, message = _author_and_message(scratch, proposal)
     if git.HEADSTART in author:
         raise git.nobody()
+    _require_outside_submodules(scratch, proposal)
     others = require_clean_paths(repository, proposal.touched)
     scratch.keep(proposal.merged, proposal.theirs, known=proposal.head)
     backup = rollback.backup_name(before, proposal.head)
@@ -78,7 +80,7 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
         made_commits.note_finished(repository, state)
         update_state.clear(repository)
         return MadeCommit(repository.head(), signed=False, hooks=())
-    if reached is Stage.BEGUN:
+    if reached is Stage.BEGUN and not state.conflicts:
         raise Refused(
             "The update was interrupted before it had come to its conflicts.",
             next=("run it again: headstart update", "or undo it: headstart update --abort"),
@@ -91,6 +93,8 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
         )
     git.require_identity(repository.top)
     words = ("--no-edit", "--cleanup=strip")
+    if reached is Stage.BEGUN:  # git cherry-pick --quit has forgotten whose message it is
+        words = ("-C", state.theirs)
     staged = repository.git("write-tree")
     made = commits.commit(repository, options, *words, expected=staged)
     _note(repository, state, made)
@@ -137,6 +141,19 @@ def _take_back_of_hooks(repository: Repository, others: frozenset[str]) -> None:
     changed = repository.differing("--diff-filter=MDT") - others - repository.unwatched()
     paths = "".join(f"{path}\0" for path in sorted(changed))
     repository.git("checkout-index", "--force", "--index", "-z", "--stdin", given=paths)
+
+
+def _require_outside_submodules(scratch: ScratchRepository, proposal: Proposal) -> None:
+    """Refuse where the update would write into a submodule, which is another repository."""
+    submodules = [path for path, each in scratch.tree(proposal.head).items() if each.mode == _LINK]
+    touched = [f"{path}/" for path in proposal.touched]
+    for submodule in submodules:
+        if any(path.startswith(f"{submodule}/") for path in touched):
+            raise Refused(
+                f"{submodule} is a submodule here, and a folder of files in the template.",
+                why=("an update writes into no other repository",),
+                next=(f"give the submodule another name: git mv {submodule} NAME && git commit",),
+            )
 
 
 def _author_and_message(scratch: ScratchRepository, proposal: Proposal) -> tuple[str, str]:

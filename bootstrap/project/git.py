@@ -46,12 +46,15 @@ _KEPT = frozenset(
         "GIT_COMMITTER_DATE",
         "GIT_COMMITTER_EMAIL",
         "GIT_COMMITTER_NAME",
+        "GIT_CONFIG_COUNT",
         "GIT_CONFIG_GLOBAL",
         "GIT_CONFIG_NOSYSTEM",
         "GIT_CONFIG_SYSTEM",
         "GIT_EXEC_PATH",
     }
 )
+
+_KEPT_SETTINGS = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")  # what GIT_CONFIG_COUNT counts
 
 HEADSTART = "Headstart <headstart@localhost>"
 HEADSTART_IDENTITY = ("-c", "user.name=Headstart", "-c", "user.email=headstart@localhost")
@@ -186,8 +189,12 @@ def query(*arguments: str, cwd: Path) -> str:
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The process environment for git: nothing redirects it, and it never prompts."""
-    kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or k in _KEPT}
+    kept = {k: v for k, v in environ.items() if not k.startswith("GIT_") or _is_kept(k)}
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+
+def _is_kept(name: str) -> bool:
+    return name in _KEPT or name.startswith(_KEPT_SETTINGS)
 
 
 def folder(work_tree: Path) -> Path:

@@ -69,6 +69,7 @@ def find(
 ) -> Link:
     """Find what the project's files come from, and compare it with what is recorded."""
     rollback.require_finished(repository)
+    answers_file.require_file(repository)
     former = _committed(repository)
     stated = {name: SourcedValue(each, "recorded") for name, each in _answers(former).items()}
     with scratch_repository(repository) as scratch:

@@ -19,6 +19,7 @@ OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
 TRAILER = "Headstart-Template"  # marks the commits of updates
 BY_HEADSTART = f"%(trailers:key={TRAILER},valueonly,separator=%x20)"
 
+_ANSWERS = 6  # of rev-parse, about a repository
 _UNDERWAY = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
@@ -166,7 +167,14 @@ def open_repository(project: Path) -> Repository:
         cwd=project,
     )
     if found.code == 0:
-        top, git_dir, objects, prefix, hashing, _ = found.out.splitlines()
+        answers = found.out.removesuffix("\n").split("\n")
+        if len(answers) > _ANSWERS:
+            raise Refused(
+                f"There is a line break in the name of a folder: {project.as_posix()!r}",
+                why=("git's list of other repositories has one a line, and an update needs it",),
+                next=("rename the folder",),
+            )
+        top, git_dir, objects, prefix, hashing, _ = answers
         return Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
     if git.call("rev-parse", "--git-dir", cwd=project).code != 0:
         raise _unreadable(project, found.errors) if _seems_kept(project) else _not_kept(project)
@@ -210,7 +218,7 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
             why=error.why,
             next=("mend that, until git status succeeds; then run the same command again",),
         ) from error
-    names = [line[3:] for line in listed if line]
+    names = {line[3:]: line[:2] for line in listed if line}
     if unseen := repository.edited_unseen(touched):
         raise _unseen(unseen)
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
@@ -218,9 +226,20 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
         raise Refused(
             "Changes that are not committed are in the way.",
             why=tuple(blocking),
-            next=("commit them, or put them aside: git stash --include-untracked",),
+            next=_out_of_the_way({name: names[name] for name in blocking}),
         )
     return frozenset(names)
+
+
+def _out_of_the_way(blocking: Mapping[str, str]) -> tuple[str, ...]:
+    """How to get files out of the way, by what `git status` says of them."""
+    # git stash passes over what is ignored, and over repositories.
+    fixed = [name for name, is_now in blocking.items() if is_now == "!!" or name.endswith("/")]
+    stashed = len(fixed) < len(blocking)
+    return (
+        *(("commit them, or put them aside: git stash --include-untracked",) if stashed else ()),
+        *((f"move or rename what git does not keep: {shlex.join(fixed)}",) if fixed else ()),
+    )
 
 
 def _unseen(paths: frozenset[str]) -> Refused:

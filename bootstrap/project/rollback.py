@@ -155,7 +155,10 @@ def _unfinished(state: UpdateState, stage: Stage) -> Refused:
     }
     return Refused(
         f"The update from {state.before} to {state.after} is not finished.",
-        next=(steps[stage], "or undo it: headstart update --abort"),
+        next=(
+            steps[Stage.CONFLICTED if state.conflicts else stage],
+            "or undo it: headstart update --abort",
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from bootstrap.project.repository import Repository
 _FOLDER = "before"
 _MANIFEST = "manifest.json"
 _INDEX = "index"
+_SHARED = "sharedindex.*"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ class Snapshot:
                 aside += _clear_the_way(top, path, self.folders)
                 _replace(self._source(self.held[path]), top / path)
         if self.index_changed():
+            for shared in self.folder.glob(_SHARED):  # what a split index consists of, too
+                if not (self.repository.git_dir / shared.name).exists():
+                    _replace(shared, self.repository.git_dir / shared.name)
             _replace(self.folder / _INDEX, self.repository.git_dir / "index")
         return tuple(aside)
 
@@ -112,7 +116,8 @@ def take(repository: Repository, paths: Iterable[str]) -> Snapshot:
         }
         index = repository.git_dir / "index"
         if index.exists():
-            shutil.copy2(index, folder / _INDEX)
+            for each in (index, *repository.git_dir.glob(_SHARED)):
+                shutil.copy2(each, folder / each.name)
         snapshot = Snapshot(repository, held, _folders(repository.top, held))
         _save(snapshot)
     except BaseException:

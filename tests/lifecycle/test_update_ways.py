@@ -1,0 +1,111 @@
+"""What git allows beside the usual: its split index, settings of a process, names of folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.lifecycle.conftest import Package, commit, write
+from tests.lifecycle.test_update_killed import state
+from tests.project.conftest import git
+
+
+def test_a_split_index_is_put_back_whole(package: Package, torn: Path) -> None:
+    for name, value in (
+        ("core.splitIndex", "true"),
+        ("splitIndex.sharedIndexExpire", "now"),
+        ("splitIndex.maxPercentChange", "0"),
+    ):
+        git("config", name, value, cwd=torn)
+    git("update-index", "--split-index", cwd=torn)
+    old = state(torn)
+    package.told("update", cwd=torn, code=1)
+    package.told("update", "--abort", cwd=torn)
+    assert git("status", "--porcelain", cwd=torn) == ""
+    assert state(torn) == old
+
+
+def test_what_git_forgets_on_request_can_be_continued(package: Package, torn: Path) -> None:
+    package.told("update", cwd=torn, code=1)
+    git("cherry-pick", "--quit", cwd=torn)
+    write(torn / "a.txt", "resolved\n")
+    git("add", "a.txt", cwd=torn)
+    assert "--continue" in package.headstart("status", cwd=torn).stderr
+    package.told("update", "--continue", "--no-verify", cwd=torn)
+    assert "Headstart-Template: v2.0.0" in git("log", "-1", "--format=%B", cwd=torn)
+    assert git("log", "-1", "--format=%an", cwd=torn) == "Ada"
+
+
+def test_settings_of_the_process_count(package: Package, shop: Path, home: Path) -> None:
+    (home / "gitconfig").write_text("")
+    settings = {"user.name": "Eve", "user.email": "eve@example.org"}
+    environ = {"GIT_CONFIG_COUNT": "2"}
+    for number, (name, value) in enumerate(settings.items()):
+        environ |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    run = package.headstart("update", "--no-verify", cwd=shop, **environ)
+    assert run.returncode == 0, run.stderr
+    assert git("log", "-1", "--format=%an", cwd=shop) == "Eve"
+
+
+def test_a_folder_with_a_line_break_in_its_name_is_refused_in_words(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    there = Path(shutil.move(shop, tmp_path / "a\nb"))
+    run = package.headstart("update", cwd=there)
+    assert run.returncode == 4
+    assert "line break" in run.stderr
+
+
+def test_a_folder_may_have_any_other_name(package: Package, shop: Path, tmp_path: Path) -> None:
+    there = Path(shutil.move(shop, tmp_path / "a\u2028b"))
+    package.told("update", "--no-verify", cwd=there)
+    assert git("status", "--porcelain", cwd=there) == ""
+
+
+def test_what_cannot_be_stashed_is_not_said_to_be(package: Package, shop: Path) -> None:
+    (shop / "new").mkdir()
+    git("init", "--quiet", "new", cwd=shop)
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    assert "git stash" not in run.stderr
+    assert "new/" in run.stderr
+    shutil.rmtree(shop / "new")
+    write(shop / ".git/info/exclude", "*.log\n")
+    write(shop / "e.txt/x.log", "x\n")
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    assert "git stash" not in run.stderr
+    assert f"e.txt{os.sep}x.log" in run.stderr
+
+
+def test_an_update_writes_into_no_submodule(package: Package, shop: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    git("init", "--quiet", str(other), cwd=tmp_path)
+    write(other / "o.txt", "o\n")
+    commit(other)
+    allowed = ("-c", "protocol.file.allow=always")
+    git(*allowed, "submodule", "--quiet", "add", str(other), "new", cwd=shop)
+    commit(shop)
+    old = state(shop)
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    assert "git mv new NAME" in run.stderr
+    assert state(shop) == old
+    git("mv", "new", "elsewhere", cwd=shop)
+    commit(shop)
+    package.told("update", "--no-verify", cwd=shop)
+    assert (shop / "new/d.txt").read_text() == "d\n"
+    assert (shop / "elsewhere/o.txt").read_text() == "o\n"
+
+
+def test_an_answers_file_that_is_a_link_is_said_to_be_one(package: Package, shop: Path) -> None:
+    (shop / "cfg").mkdir()
+    git("mv", ".copier-answers.yml", "cfg/a.yml", cwd=shop)
+    (shop / ".copier-answers.yml").symlink_to("cfg/a.yml")
+    head = commit(shop)
+    for command in (("update",), ("status",), ("link", "--yes")):
+        run = package.headstart(*command, cwd=shop)
+        assert run.returncode == 4
+        assert "symbolic link" in run.stderr
+    assert git("rev-parse", "HEAD", cwd=shop) == head
