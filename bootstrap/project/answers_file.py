@@ -76,7 +76,7 @@ def load(repository: Repository) -> AnswersFile:
     shown = git.call("show", f"HEAD:{name}", cwd=repository.top)
     if shown.code != 0:
         raise _not_committed(repository, name)
-    if repository.git("status", "--porcelain", "--", name):
+    if repository.git("--literal-pathspecs", "status", "--porcelain", "--", name):
         raise Refused(
             f"{ANSWERS} has changes that are not committed.",
             why=("it says what an update begins from",),

@@ -4,6 +4,7 @@ What is underway is written down first, with copies of every file that may be to
 fails then, they are put back.
 """
 
+import shlex
 from dataclasses import replace
 
 from bootstrap.errors import HeadstartError, Refused
@@ -39,6 +40,8 @@ def apply(
     if git.HEADSTART in author:
         raise git.nobody()
     _require_outside_submodules(scratch, proposal)
+    if proposal.conflicts:
+        _require_nothing_intended(repository)
     others = require_clean_paths(repository, proposal.touched)
     scratch.keep(proposal.merged, proposal.theirs, known=proposal.head)
     backup = rollback.backup_name(before, proposal.head)
@@ -154,6 +157,17 @@ def _require_outside_submodules(scratch: ScratchRepository, proposal: Proposal) 
                 why=("an update writes into no other repository",),
                 next=(f"give the submodule another name: git mv {submodule} NAME && git commit",),
             )
+
+
+def _require_nothing_intended(repository: Repository) -> None:
+    """Refuse what `git add -N` has announced: git picks no commit beside that."""
+    announced = sorted(repository.differing("--diff-filter=A"))
+    if announced:
+        raise Refused(
+            "Files are announced to git, and not yet added.",
+            why=tuple(announced),
+            next=(f"add and commit them, or take that back: git reset -- {shlex.join(announced)}",),
+        )
 
 
 def _author_and_message(scratch: ScratchRepository, proposal: Proposal) -> tuple[str, str]:

@@ -59,6 +59,7 @@ def make(
 ) -> Branch:
     """Put a clean update on the new branch `name`, unless it is there already."""
     repository = scratch.repository
+    _require_room(repository, name)
     remove_locks(repository, f"refs/heads/{name}")
     if existing := _existing(scratch, proposal, name):
         return existing
@@ -68,6 +69,22 @@ def make(
         why = ("--create-reflog", "-m", "headstart fleet update")
         repository.git("update-ref", *why, f"refs/heads/{name}", commit, "")  # only if new
     return Branch(name, commit, made=True)
+
+
+def _require_room(repository: Repository, name: str) -> None:
+    """Refuse where another branch has the name of a folder in this one's, or the reverse."""
+    above = [str(each) for each in Path(name).parents][:-1]
+    refs = (f"refs/heads/{each}" for each in (name, *above))
+    listed = repository.git("for-each-ref", "--format=%(refname:lstrip=2)", *refs)
+    for branch in listed.splitlines():
+        if branch in above or branch.startswith(f"{name}/"):
+            raise Refused(
+                f"There is a branch {branch}: git can have none beside it that is called {name}.",
+                next=(
+                    "take another name: headstart fleet update --branch NAME",
+                    f"or rename yours: git branch -m {branch} NAME",
+                ),
+            )
 
 
 def _existing(scratch: ScratchRepository, proposal: Proposal, name: str) -> Branch | None:

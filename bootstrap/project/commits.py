@@ -90,13 +90,13 @@ def commit_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     try:
-        repository.git("add", "--force", "--", name)
+        repository.git("--literal-pathspecs", "add", "--force", "--", name)
         tree = repository.git("write-tree")
         if TRAILER in message:
             made_commits.note(repository, repository.head(), tree)
         return commit(repository, options, "--file=-", message=message, expected=tree)
     except (Exception, KeyboardInterrupt):
-        repository.git("reset", "--quiet", "--", name)
+        repository.git("--literal-pathspecs", "reset", "--quiet", "--", name)
         if before is None:
             path.unlink(missing_ok=True)
         else:

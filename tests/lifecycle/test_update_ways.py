@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_update_killed import state
 from tests.project.conftest import git
@@ -109,3 +111,34 @@ def test_an_answers_file_that_is_a_link_is_said_to_be_one(package: Package, shop
         assert run.returncode == 4
         assert "symbolic link" in run.stderr
     assert git("rev-parse", "HEAD", cwd=shop) == head
+
+
+def test_what_is_only_announced_to_git_is_named(package: Package, torn: Path) -> None:
+    write(torn / "mine.py", "mine\n")
+    git("add", "--intent-to-add", "mine.py", cwd=torn)
+    old = state(torn)
+    run = package.headstart("update", cwd=torn)
+    assert run.returncode == 4
+    assert "git reset -- mine.py" in run.stderr
+    assert state(torn) == old
+
+
+@pytest.mark.parametrize("branch", ["headstart", "headstart/update-2.0.0/mine"])
+def test_a_branch_in_the_way_of_a_fleet_is_named(package: Package, shop: Path, branch: str) -> None:
+    git("branch", branch, cwd=shop)
+    told = package.told("fleet", "update", ".", cwd=shop, code=1)
+    trouble = told["projects"][0]["trouble"]
+    assert f"There is a branch {branch}" in trouble["what"]
+    assert any("--branch" in each for each in trouble["next"])
+
+
+def test_a_folder_may_have_a_name_that_git_reads_as_a_pattern(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    shutil.move(shop / ".git", whole / ".git")
+    shutil.move(shop, whole / ":api")
+    commit(whole)
+    package.told("update", "--skip", "2.0.0", cwd=whole / ":api")
+    assert git("log", "-1", "--format=%s", cwd=whole) == "Pass over the template 2.0.0"
