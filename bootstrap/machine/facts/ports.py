@@ -12,13 +12,15 @@ from bootstrap.files import text_of
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 # The state of a listening socket in /proc/net/tcp, by Linux' include/net/tcp_states.h.
 _LISTENING = "0A"
 _PROC = Path("/proc")
 _LOCAL = ("127.", "::1", "localhost")
 _SECONDS = 5
+_SETS = 100  # so many are tried
+_PORTS = 2**16
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ def is_taken(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def free_set(ports: Mapping[str, int], taken: Callable[[int], bool]) -> dict[str, int]:
+    """The ports by their names, all moved up as little as lets every one of them be free."""
+    for offset in range(_SETS):
+        moved = {name: port + offset for name, port in ports.items()}
+        if max(moved.values(), default=0) < _PORTS and not any(map(taken, moved.values())):
+            return moved
+    return dict(ports)
 
 
 def owner_of(port: int) -> PortOwner | None:
