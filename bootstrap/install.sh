@@ -14,7 +14,7 @@
 #   HEADSTART_BIN      where `headstart` is linked to    (default: ~/.local/bin)
 set -eu
 
-version=${HEADSTART_VERSION:-0.6.0}
+version=${HEADSTART_VERSION:-0.7.0}
 address=  # where it is published (bootstrap/publisher.py); empty until it is
 home=${HEADSTART_HOME:-$HOME/.local/share/headstart}
 bin=${HEADSTART_BIN:-$HOME/.local/bin}
