@@ -70,6 +70,8 @@ def new(
     source = template.find(version) if version else template.locate()
     resolve = asking.resolver(questions.load(source.config), path, os.environ)
     stated = asking.provided_answers(data=data or [], data_file=data_file, preset=preset)
+    if defaults:
+        asking.require_name(stated, path)
     answers = asking.resolve_answers(resolve, stated, defaults=defaults)
 
     from bootstrap.project.new import create

@@ -69,13 +69,14 @@ def status(project: ProjectOption = None) -> Report:
 
     Changes nothing. Exits with 2 when an update is available.
     """
-    from bootstrap.project import rollback, update
+    from bootstrap.project import drift, rollback, update
     from bootstrap.show import update as views
 
     opened = _open(project)
     with update.prepare(opened, update.target(opened)) as prepared:
         kept = rollback.backups(opened.repository)
-        return views.status(prepared.update, kept, opened.repository)
+        drifted = len(drift.difference(prepared.scratch, opened).changes)
+        return views.status(prepared.update, drifted, kept, opened.repository)
 
 
 _UPDATE_HELP = """Apply what a newer template changes; your own changes are never lost.

@@ -71,8 +71,9 @@ class CommandError(HeadstartError):
         cause = cause_of_command(result.output)
         super().__init__(
             f"`{shlex.join(argv)}` {_ending(result.code)}.",
-            why=((cause,) if cause else ()) + result.tail(_TAIL),
-            next=(f"read the whole output: {log}", "headstart up, to continue from here"),
+            why=((cause.sentence,) if cause else ()) + result.tail(_TAIL),
+            next=(cause.repair if cause else ())
+            + (f"read the whole output: {log}", "headstart up, to continue from here"),
         )
 
 

@@ -15,7 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from bootstrap.errors import UsageError
 from bootstrap.project import questions
 from bootstrap.project.questions import Question, Questionnaire, Value
-from bootstrap.project.values import NotAValue, format_value, parse_value
+from bootstrap.project.values import NotAValue, format_value, nearest, parse_value
 
 
 class SourcedValue(NamedTuple):
@@ -112,7 +112,7 @@ def resolve(
     reported and then passed over, so that all problems are found in one go.
     """
     expressions = _expressions(tuple(questionnaire.jinja_options.items()))
-    problems = list(_unknown(questionnaire.names, provided))
+    problems = list(_unknown(questionnaire, provided))
     answers: list[Answer] = []
     for question in questionnaire.questions:
         known = {answer.question.name: answer.value for answer in answers}
@@ -126,14 +126,14 @@ def resolve(
     return Answers(tuple(answers), tuple(problems))
 
 
-def _unknown(names: Sequence[str], provided: ProvidedAnswers) -> list[AnswerProblem]:
-    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
-
+def _unknown(questionnaire: Questionnaire, provided: ProvidedAnswers) -> list[AnswerProblem]:
+    """What is no question, with the nearest one, or with all that can be asked."""
+    names = [each.name for each in questionnaire.questions if each.when is not False]
     problems = []
     for name in provided:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+        if name not in questionnaire.names:
+            near = nearest(name, names)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
             problems.append(AnswerProblem(name, f"is not a question: {hint}"))
     return problems
 

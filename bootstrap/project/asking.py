@@ -2,9 +2,14 @@
 
 import platform
 import shlex
+import shutil
+import textwrap
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -24,6 +29,7 @@ from bootstrap.project.values import format_value
 from bootstrap.terminals import can_ask
 
 if TYPE_CHECKING:
+    from prompt_toolkit.output import Output
     from questionary import Question as Widget
 
 Resolve = Callable[[ProvidedAnswers], Answers]
@@ -91,7 +97,26 @@ def _unusable(path: Path, *why: str) -> UsageError:
 def resolver(questionnaire: Questionnaire, path: Path, environ: Mapping[str, str]) -> Resolve:
     """A function that resolves the answers of a new project at `path` on this machine."""
     candidates = _machine_candidates(environ)
-    return partial(resolve, questionnaire, folder_name=path.name, candidates=candidates)
+    # "café-ordérs" as "cafe-orders", for a name is of plain letters.
+    folder_name = without_accents(path.name)
+    return partial(resolve, questionnaire, folder_name=folder_name, candidates=candidates)
+
+
+def without_accents(text: str) -> str:
+    """Return the letters that the accents are on; letters that have none are as they were."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def require_name(provided: ProvidedAnswers, path: Path) -> None:
+    """Refuse to make up a project's name, where the folder's has no letter that it could have."""
+    plain = without_accents(path.name).lower()
+    if "project_name" not in provided and not any(letter in ascii_lowercase for letter in plain):
+        raise UsageError(
+            "The project needs a name.",
+            why=(f"the folder's, {path.name}, has no letter from a to z",),
+            next=("for example: --data project_name=shop",),
+        )
 
 
 def _machine_candidates(environ: Mapping[str, str]) -> Candidates:
@@ -158,36 +183,51 @@ def _validation(resolve_provided: Resolve, provided: ProvidedAnswers, name: str)
 
 def _ask(answer: Answer, validate: Validate) -> Value:
     """Ask until the answer keeps its rules. Ctrl-C and Ctrl-D raise KeyboardInterrupt."""
-    try:
-        value: Value = _widget(answer, validate).unsafe_ask()
-    except EOFError:
-        raise KeyboardInterrupt from None
-    return value
+    while True:
+        try:
+            value: Value = _widget(answer).unsafe_ask()
+        except EOFError:
+            raise KeyboardInterrupt from None
+        verdict = validate(value)
+        if verdict is True:
+            return value
+        _show_rule(str(verdict))
+        answer = replace(answer, value=value)
 
 
-def _widget(answer: Answer, validate: Validate) -> "Widget":
+def _show_rule(rule: str) -> None:
+    """Say what is wrong above the question that is asked again: the prompt has one line for it."""
     import questionary  # noqa: PLC0415  (heavy)
-    from prompt_toolkit.output import create_output  # noqa: PLC0415
+
+    width = shutil.get_terminal_size().columns
+    text = textwrap.fill(rule, width, initial_indent="  ✗ ", subsequent_indent="    ")
+    questionary.print(text, style="fg:ansired", output=_terminal())
+
+
+def _terminal() -> "Output":
+    """The terminal, even when the result (stdout) is piped away."""
+    from prompt_toolkit.output import create_output  # noqa: PLC0415  (heavy)
+
+    return create_output(always_prefer_tty=True)
+
+
+def _widget(answer: Answer) -> "Widget":
+    import questionary  # noqa: PLC0415  (heavy)
 
     question = answer.question
-    # On the terminal, even when the result (stdout) is piped away.
-    shared: dict[str, Any] = {"qmark": "?", "output": create_output(always_prefer_tty=True)}
+    shared: dict[str, Any] = {"qmark": "?", "output": _terminal()}
     if question.choices:
-        return _choice_widget(answer, validate, shared)
+        return _choice_widget(answer, shared)
     if question.type == "bool":
         return questionary.confirm(question.help, answer.value is True, **shared)
     if question.secret:
-        return questionary.password(question.help, validate=validate, **shared)
+        return questionary.password(question.help, **shared)
     return questionary.text(
-        question.help,
-        format_value(answer.value),
-        validate,
-        placeholder=question.placeholder,
-        **shared,
+        question.help, format_value(answer.value), placeholder=question.placeholder, **shared
     )
 
 
-def _choice_widget(answer: Answer, validate: Validate, shared: dict[str, Any]) -> "Widget":
+def _choice_widget(answer: Answer, shared: dict[str, Any]) -> "Widget":
     import questionary  # noqa: PLC0415  (heavy)
 
     question = answer.question
@@ -199,6 +239,5 @@ def _choice_widget(answer: Answer, validate: Validate, shared: dict[str, Any]) -
     return questionary.checkbox(
         question.help,
         [questionary.Choice(c.label, c.value, checked=c.value in ticked) for c in question.choices],
-        validate=lambda chosen: validate(list(chosen)),
         **shared,
     )

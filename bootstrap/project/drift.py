@@ -63,29 +63,47 @@ class Drift:
         return tuple(each for each in self.files if not each.accepted)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """The project's files on disk beside its render: trees, and what differs between them."""
+
+    base: Tree
+    here: Tree
+    head: Tree
+    changes: tuple[Change, ...]
+    formatted: tuple[str, ...]
+
+
+def difference(scratch: ScratchRepository, project: Project) -> Difference:
+    """Compare the project with its render: what `drift`, `status` and `fleet` say comes from it."""
+    head = scratch.tree("HEAD")
+    base = rendered_tree(scratch, rendered_base(scratch, project), head)
+    here = scratch.work_tree()
+    every = scratch.changes(scratch.write(base), scratch.write(here))
+    changes, formatted = _split_formatted(scratch, every, base, here)
+    return Difference(base, here, head, changes, formatted)
+
+
 @contextmanager
 def measured(
     project: Project, to: Target, today: date
 ) -> Iterator[tuple[ScratchRepository, Drift]]:
     """Measure the drift, and which of it the target changes too."""
     accepted = exemptions(project.path)
-    repository = project.repository
-    with scratch_repository(repository) as scratch:
-        whole = scratch.tree("HEAD")
-        base = rendered_tree(scratch, rendered_base(scratch, project), whole)
-        theirs = base
+    with scratch_repository(project.repository) as scratch:
+        found = difference(scratch, project)
+        theirs = found.base
         if to.template.version != project.version:
-            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), whole)
-        here = scratch.work_tree()
-        before, now = scratch.write(base), scratch.write(here)
-        changes, formatted = _split_formatted(scratch, scratch.changes(before, now), base, here)
+            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), found.head)
+        before, now = scratch.write(found.base), scratch.write(found.here)
         moving = {change.old for change in scratch.changes(before, scratch.write(theirs))}
         files = tuple(
-            _since(scratch, change, template_changes_it=change.old in moving) for change in changes
+            _since(scratch, change, found, template_changes_it=change.old in moving)
+            for change in found.changes
         )
-        found = judged(files, accepted, today)
         doubt = evidence.doubt(scratch, project.version)
-        yield scratch, Drift(project.version, before, now, found, formatted, doubt)
+        judgement = judged(files, accepted, today)
+        yield scratch, Drift(project.version, before, now, judgement, found.formatted, doubt)
 
 
 def _split_formatted(
@@ -143,18 +161,29 @@ def _judged(each: Drifted, known: tuple[Exemption, ...], today: date) -> Drifted
     return each
 
 
-def _since(scratch: ScratchRepository, change: Change, *, template_changes_it: bool) -> Drifted:
+def _since(
+    scratch: ScratchRepository, change: Change, found: Difference, *, template_changes_it: bool
+) -> Drifted:
     repository = scratch.repository
-    paths = ("--", change.new, change.old)
-    words = ("log", "-1", "--format=%h%x00%an%x00%as%x00%s", "HEAD", *paths)
-    logged = repository.git(*words).split("\0")
-    commit, author, day, subject = logged if len(logged) == 4 else ("", "", "", "")  # noqa: PLR2004
     moved = f"from {repository.path(change.old)}" if change.kind == "R" else ""
+    commit, author, day, subject = _commit(scratch, change, found)
     return Drifted(
         *(repository.path(change.new), _KINDS[change.kind], commit, author, day, subject),
         template_changes_it=template_changes_it,
         note=moved,
     )
+
+
+def _commit(
+    scratch: ScratchRepository, change: Change, found: Difference
+) -> tuple[str, str, str, str]:
+    """The last commit of a file, who made it, when and why; empty for edits that are in none."""
+    paths = (change.new, change.old)
+    if any(found.here.get(path) != found.head.get(path) for path in paths):
+        return "", "", "", ""
+    words = ("log", "-1", "--format=%h%x00%an%x00%as%x00%s", "HEAD", "--", *paths)
+    commit, author, day, subject = scratch.repository.git(*words).split("\0")
+    return commit, author, day, subject
 
 
 def _unusable(why: str) -> UsageError:

@@ -13,14 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.project import branches, changelog, pool, publish, releases, update
+from bootstrap.project import branches, changelog, drift, pool, publish, releases, update
 from bootstrap.project.answers_file import ANSWERS, is_headstart
 from bootstrap.project.branches import Branch
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.pool import Crash
 from bootstrap.project.publish import Description, PullRequest, Pushed
 from bootstrap.project.repository import locked, require_idle
-from bootstrap.project.update import Project, Target, Update
+from bootstrap.project.update import PreparedUpdate, Project, Target
 from bootstrap.system import of_system
 
 _SOURCE = re.compile(r"^_src_path:\s*['\"]?(.*?)['\"]?\s*$", re.MULTILINE)
@@ -161,7 +161,7 @@ def project_status(work: Work) -> ProjectStatus:
             known = _branched(known, project, to, work)
             return _published(known, project, to, work)
         with update.prepare(project, to) as prepared:
-            return _predicted(known, prepared.update, project)
+            return _predicted(known, prepared, project)
     except HeadstartError as error:
         return _failed(known, error)
     except OSError as error:
@@ -195,7 +195,7 @@ def _branched(known: ProjectStatus, project: Project, to: Target, work: Work) ->
     with locked(repository):
         require_idle(repository)
         with update.prepare(project, to) as prepared:
-            status = _predicted(known, prepared.update, project)
+            status = _predicted(known, prepared, project)
             if status.ending is not FleetEnding.CLEAN:
                 return status
             name = branches.name_in(repository, work.branch or branches.default_name(known.to))
@@ -223,14 +223,15 @@ def _published(known: ProjectStatus, project: Project, to: Target, work: Work) -
     return known
 
 
-def _predicted(known: ProjectStatus, found: Update, project: Project) -> ProjectStatus:
-    proposal, path = found.proposal, project.repository.path
+def _predicted(known: ProjectStatus, prepared: PreparedUpdate, project: Project) -> ProjectStatus:
+    found, path = prepared.update, project.repository.path
+    proposal = found.proposal
     ending = FleetEnding.CURRENT if proposal.empty else FleetEnding.CLEAN
     return replace(
         known,
         ending=FleetEnding.CONFLICTS if proposal.conflicts else ending,
         behind=tuple(section.version for section in found.sections),
-        drifted=proposal.drifted,
+        drifted=len(drift.difference(prepared.scratch, project).changes),
         counts=dict(proposal.counts),
         conflicts=tuple(path(each.path) for each in proposal.conflicts),
         new_answers={each.question.name: each.shown_value for each in found.new_answers},

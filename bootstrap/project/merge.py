@@ -38,7 +38,6 @@ class Proposal:
     """An update that could be applied: its commit, the tree it leads to, and what that means.
 
     `before` and `after` are the trees of the two renders, with what the merge leaves alone too.
-    `drifted` is how many of the template's files the project has changed since base.
     """
 
     head: str
@@ -49,7 +48,6 @@ class Proposal:
     files: tuple[FileOutcome, ...]
     touched: frozenset[str]
     unmergeable: tuple[str, ...]
-    drifted: int
     broken_imports: tuple[BrokenImport, ...] = ()
 
     @property
@@ -120,7 +118,6 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         files=tuple(replace(each, path=written(each.path)) for each in files),
         touched=frozenset(map(written, changed | sides.conflicts.keys())),
         unmergeable=tuple(made.complaints),
-        drifted=sum(change.kind != "A" for change in yours),
         broken_imports=breaks(scratch, _of_project(scratch, made, template, yours)).new,
     )
 

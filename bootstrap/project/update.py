@@ -48,6 +48,7 @@ from bootstrap.project.revisions import VERSIONS
 from bootstrap.project.tables import TableRules, arranged_tables
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
+from bootstrap.project.values import nearest
 from bootstrap.terminals import can_ask
 
 _FEATURES = "features"
@@ -206,9 +207,13 @@ def _with_features(project: Project, name: str, chosen: list[Value], title: str)
     choices = [choice for each in asked if each.name == _FEATURES for choice in each.choices]
     offered = [str(choice.value) for choice in choices]
     if name not in offered:
+        near = nearest(name, offered)
         raise UsageError(
             f"The template {project.version} has no feature {name}.",
-            why=(f"it has {', '.join(offered) or 'no features'}",),
+            why=(
+                *((f"did you mean {near}?",) if near else ()),
+                f"it has {', '.join(offered) or 'no features'}",
+            ),
             next=("a newer template may have it: headstart update",),
         )
     return Target(found, {_FEATURES: SourcedValue(chosen, "feature")}, title)

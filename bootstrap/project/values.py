@@ -5,7 +5,7 @@ Stricter than Copier, which takes `--data worker=disabled` as true and `python: 
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import yaml
 
@@ -47,10 +47,18 @@ def _chosen(question: Question, raw: Value) -> Value:
     value = _READERS[question.type](raw)
     allowed = [choice.value for choice in question.choices]
     if allowed and value not in allowed:
-        raise NotAValue(
-            f"must be one of {', '.join(map(format_value, allowed))}, not {format_value(value)}"
-        )
+        given, names = format_value(value), [format_value(each) for each in allowed]
+        near = nearest(given, names)
+        hint = f": did you mean {near}?" if near else ""
+        raise NotAValue(f"must be one of {', '.join(names)}, not {given}{hint}")
     return value
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the name that was probably meant; None where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only for a mistake)
+
+    return next(iter(get_close_matches(name.lower(), names, n=1)), None)
 
 
 def _text(raw: Value) -> str:

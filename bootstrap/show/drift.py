@@ -30,6 +30,7 @@ def drift(drift: Drift, *, fail: bool) -> Report:
     document = {
         "version": drift.version,
         "files": [asdict(each) for each in drift.files],
+        "drifted": len(drift.files),
         "unaccepted": len(drift.unaccepted),
         "formatted": list(drift.formatted),
         "doubt": asdict(drift.doubt) if drift.doubt else None,
@@ -70,15 +71,14 @@ def _row(each: Drifted) -> FileRow:
 
 def _lines(each: Drifted) -> Iterator[str]:
     yield f"  {each.path}  {each.how} {each.note}".rstrip()
-    if each.commit:
-        yield f"      {_since(each)}"
+    yield f"      {_since(each)}"
     yield from (f"      {remark}" for remark in _remarks(each))
 
 
 def _since(each: Drifted) -> str:
     """The commit that last changed the file."""
     if not each.commit:
-        return "not committed"
+        return "changed, and not committed"
     return f"{each.commit} {each.date} {each.author}: {each.subject}"
 
 

@@ -36,14 +36,14 @@ _KINDS = (  # each with its sign and what it means, in the order in which a pers
 )
 
 
-def status(update: Update, backups: Sequence[str], repository: Repository) -> Report:
+def status(update: Update, drifted: int, backups: Sequence[str], repository: Repository) -> Report:
     """Which template a project has, what newer ones change, and what differs from its own."""
     document = _document(update, repository) | {
         "version": update.before,
         "newest": update.after,
         "behind": [section.version for section in update.sections],
         "update_available": update.available,
-        "drifted": update.proposal.drifted,
+        "drifted": drifted,
         "backups": list(backups),
     }
     lines: list[Item] = [f"This project was generated from template {update.before}."]
@@ -54,9 +54,7 @@ def status(update: Update, backups: Sequence[str], repository: Repository) -> Re
         lines += ["", *_changelog(update), *ending, "To see it: headstart update --preview"]
     else:
         lines.append("No newer template in this installation.")
-    lines.append(
-        f"Files that differ from the template: {update.proposal.drifted} (headstart drift)"
-    )
+    lines.append(f"Files that differ from the template: {drifted} (headstart drift)")
     code = ExitCode.UPDATE_AVAILABLE if update.available else ExitCode.DONE
     return Report([*lines, *map(_backup, backups)], document, code)
 

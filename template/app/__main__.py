@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from app import commands
 
@@ -17,6 +18,9 @@ def main() -> None:
         subparser = subparsers.add_parser(name, help=text, description=text)
         command.declare(subparser)
         subparser.set_defaults(run=command.run)
+    if not sys.argv[1:]:
+        parser.print_help()
+        return
     arguments = parser.parse_args()
     arguments.run(arguments)
 

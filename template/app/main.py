@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.responses import RedirectResponse
 
 from app import features, modules
 from app.core import health
@@ -22,7 +23,7 @@ from app.core.process import JobProcess, make_relay
 from app.core.project import read_project
 from app.core.relay import InProcess, Relay
 from app.core.revisions import read_revisions, require_current
-from app.settings import Settings
+from app.settings import Environment, Settings
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -52,6 +53,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     install_docs(app)
     for router in (health.router, *modules.routers()):
         app.include_router(router)
+    if settings.environment is Environment.DEVELOPMENT:
+        app.add_route("/", lambda _: RedirectResponse("docs"))
     for feature in features.found():
         feature.install(app)
     return app

@@ -24,9 +24,24 @@ def test_drift_says_how_since_when_and_whether_it_is_accepted(package: Package, 
     }
     assert files["deep/c.txt"]["subject"] == "No c"
     assert files["a.txt"]["author"] == "Ada"
+    assert files["b.txt"]["commit"] == files["b.txt"]["subject"] == ""
+    assert "changed, and not committed" in package.headstart("drift", cwd=shop).stdout
     assert files["a.txt"]["template_changes_it"] is True
     assert files["deep/c.txt"]["template_changes_it"] is False
     assert told["unaccepted"] == 3
+
+
+def test_status_fleet_and_drift_count_the_same_files(package: Package, shop: Path) -> None:
+    """Edited and not committed, deleted, moved, only formatted, and accepted."""
+    write(shop / "b.txt", "not committed\n")
+    (shop / "deep/c.txt").unlink()
+    write(shop / ".headstart/drift.yml", "- {path: b.txt, reason: our own}\n")
+    git("add", ".headstart", cwd=shop)
+    drift = package.told("drift", cwd=shop)
+    status = package.told("status", cwd=shop, code=2)
+    (fleet,) = package.told("fleet", "status", str(shop), cwd=shop, code=2)["projects"]
+    counted = {len(drift["files"]), drift["drifted"], status["drifted"], fleet["drifted"]}
+    assert counted == {3}
 
 
 def test_accepted_drift_does_not_fail_until_its_day(package: Package, shop: Path) -> None:

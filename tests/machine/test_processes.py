@@ -43,6 +43,12 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
     assert cleaned["PATH"] == f"{PINS.venv}/bin:/usr/bin"
 
 
+# As pip says it of an index that it cannot reach, or that has nothing.
+BROKEN = "WARNING: Retrying (Retry(total=0)) after connection broken by "
+MISSING = "\nERROR: No matching distribution found for idna==3.20"
+NONE = f"\nERROR: the requirement idna==3.20 (from versions: none){MISSING}"
+
+
 @pytest.mark.parametrize(
     ("output", "expected"),
     [
@@ -50,6 +56,14 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
         ("Temporary failure in name resolution", "cannot be reached"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "not the one that was locked"),
         ("ERROR: No matching distribution found for nope==1", "no nope==1 for this Python"),
+        (f"{BROKEN}'ProxyError('Cannot connect to proxy.'{NONE}", "cannot be reached"),
+        (f"{BROKEN}'NewConnectionError('Connection refused'{NONE}", "cannot be reached"),
+        (f"{BROKEN}'SSLError(1, 'CERTIFICATE_VERIFY_FAILED{NONE}", "not trusted here"),
+        (f"{BROKEN}'ReadTimeoutError'\nERROR: (from versions: 1, 2){MISSING}", "no idna==3.20 for"),
+        (f"host is not a trusted or secure host and is being ignored.{NONE}", "is not https"),
+        ("error sending request for url\n client error (Connect)", "cannot be reached"),
+        (NONE, "No index and no folder that is asked for packages knows idna==3.20"),
+        ("psycopg.OperationalError: Connection refused", None),
         (
             "FAILED tests/test_a.py::test_b - boom\n1 failed",
             "A test failed: tests/test_a.py::test_b",
@@ -59,7 +73,7 @@ def test_commands_find_the_programs_of_the_environment_first() -> None:
 )
 def test_an_evident_cause_is_named_and_no_other(output: str, expected: str | None) -> None:
     cause = cause_of_command(output)
-    assert cause is None if expected is None else expected in str(cause)
+    assert cause is None if expected is None else cause and expected in cause.sentence
 
 
 def test_a_failed_command_shows_its_last_lines_and_its_log(tmp_path: Path) -> None:

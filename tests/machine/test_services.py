@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
-from bootstrap.machine.facts.services import service_of
+from bootstrap.machine.facts.ports import owner_of
+from bootstrap.machine.facts.services import ServiceState, judge, service_of, state_of
 from tests import forkserver
 from tests.machine.conftest import Shop
 from tests.rendered.servers import (
@@ -22,6 +26,8 @@ from tests.rendered.servers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from bootstrap.machine.facts.services import Service
 
 pytestmark = pytest.mark.slow
 
@@ -114,3 +120,136 @@ def test_the_port_and_the_database_are_read_from_the_url() -> None:
     found = service_of("mysql://root:a%40b@127.0.0.1:3307/shop_test")
     assert (found.port, found.password, found.database) == (3307, "a@b", "shop_test")
     assert service_of("redis://127.0.0.1/0").port == 6379
+
+
+@contextmanager
+def mute() -> Iterator[int]:
+    """A port that accepts, and then says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [("mysql://root@{}/shop_test", "MySQL"), ("redis://{}/0", "Redis")],
+)
+@pytest.mark.parametrize("command", ["plan", "up", "doctor"])
+def test_a_port_that_another_program_has_is_named_with_it(
+    shop: Shop, url: str, name: str, command: str
+) -> None:
+    with mute() as port:
+        pin(shop, url.format(f"127.0.0.1:{port}"))
+        done = shop.headstart(command)
+        owner = owner_of(port)
+    assert owner is not None
+    told = f"127.0.0.1:{port} is taken by {owner.shown}, which is not {name}"
+    assert told in " ".join((done.stdout + done.stderr).split())
+    if command == "up":
+        assert done.returncode == 4
+        assert "stop that program, or give the service another port" in done.stderr
+
+
+def test_the_owner_is_the_process_that_listens() -> None:
+    listen = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); "
+    listen += "print(s.getsockname()[1], flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", listen], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        owner = owner_of(int(process.stdout.readline()))
+        process.kill()
+    assert owner is not None
+    assert owner.pid == process.pid
+    assert owner.shown.endswith(f"(pid {process.pid})")
+    assert "python" in owner.shown
+
+
+def test_nobody_is_the_owner_of_a_free_port() -> None:
+    assert owner_of(free_port()) is None
+
+
+HTTP = b"HTTP/1.1 400 Bad Request\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "state"),
+    [
+        ("redis", b"+PONG\r\n", ServiceState.ANSWERS),
+        ("redis", b"-NOAUTH Authentication required.\r\n", ServiceState.ANSWERS),
+        ("redis", HTTP, ServiceState.FOREIGN),
+        ("postgresql", b"N", ServiceState.ANSWERS),
+        ("postgresql", b"S", ServiceState.ANSWERS),
+        ("postgresql", b"SSH-2.0-OpenSSH_9.2\r\n", ServiceState.FOREIGN),
+        ("postgresql", HTTP, ServiceState.FOREIGN),
+        ("mysql", b"\x4a\x00\x00\x00\x0a8.4.0\x00", ServiceState.ANSWERS),
+        ("mysql", b"\x45\x00\x00\x00\xff\x6a\x04Host is blocked", ServiceState.ANSWERS),
+        ("mysql", HTTP, ServiceState.FOREIGN),
+        ("mariadb", b"", ServiceState.SILENT),
+    ],
+)
+def test_the_first_words_tell_a_service(kind: str, said: bytes, state: ServiceState) -> None:
+    assert judge(kind, said) is state
+
+
+def test_a_server_is_known_by_its_first_words(server: SqlServer) -> None:
+    """A PostgreSQL and a MariaDB; each is foreign where the other is expected."""
+    known = {each: state_of(service_at(server.url, each)) for each in ("mysql", "postgresql")}
+    own = sa.make_url(server.url).get_backend_name()
+    assert known.pop(own) is ServiceState.ANSWERS
+    assert set(known.values()) == {ServiceState.FOREIGN}
+
+
+def service_at(url: str, kind: str) -> Service:
+    return service_of(f"{kind}{url[url.index('://') :]}")
+
+
+def test_a_database_behind_a_foreign_port_is_not_asked_for_its_revision(shop: Shop) -> None:
+    with mute() as port:
+        url = f"postgresql://postgres@127.0.0.1:{port}/shop"
+        planned = shop.headstart("plan", DATABASE_URL=url)
+        done = shop.headstart("up", DATABASE_URL=url)
+    assert f"127.0.0.1:{port} is taken by" in planned.stdout
+    assert done.returncode == 4
+    assert "The database cannot be migrated: its port is taken." in done.stderr
+
+
+DOCKER = """\
+#!/bin/sh
+case "$1" in
+  compose) [ "$2" = version ] && exit {compose} ;;
+  version) echo "{said}" >&2; exit {daemon} ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("compose", "daemon", "said", "cause", "repair"),
+    [
+        (1, 0, "", "Docker has no compose plugin.", "docs.docker.com/compose/install/linux"),
+        (0, 1, "Cannot connect", "its daemon is not running.", "sudo systemctl start docker"),
+        (0, 1, "permission denied", "does not let this user in.", "sudo usermod -aG docker"),
+        (None, 0, "", "Docker is not installed.", "docs.docker.com/engine/install"),
+    ],
+    ids=["no plugin", "no daemon", "no permission", "no docker"],
+)
+def test_docker_says_the_one_reason_for_not_starting_a_service(
+    ready: Shop,
+    tmp_path: Path,
+    compose: int | None,
+    daemon: int,
+    said: str,
+    cause: str,
+    repair: str,
+) -> None:
+    pin(ready, f"mysql://root@127.0.0.1:{free_port()}/shop_test")
+    (ready.root / "compose.yaml").write_text("services: {}\n")
+    # Only what a step needs besides: no server of this machine's, and no Docker of its own.
+    for name in ("sh", "uname", "ps", "git"):
+        (tmp_path / name).symlink_to(f"/bin/{name}")
+    if compose is not None:
+        (tmp_path / "docker").write_text(DOCKER.format(compose=compose, daemon=daemon, said=said))
+        (tmp_path / "docker").chmod(0o755)
+    done = ready.headstart("up", "--only", "services", PATH=str(tmp_path))
+    assert done.returncode == 4, done.stdout + done.stderr
+    told = " ".join(done.stderr.split())
+    assert cause in told
+    assert repair in told
+    assert "systemctl start mysql" not in told

@@ -139,7 +139,37 @@ def test_a_feature_that_does_not_exist_is_refused_with_those_that_do(tmp_path: P
     offered = (
         "operations, idempotency, telemetry, cache, security, github, pycharm, vscode, postman"
     )
-    assert f"features must be one of {offered}, not telemetri" in run.stderr
+    told = f"features must be one of {offered}, not telemetri: did you mean telemetry?"
+    assert told in run.stderr
+
+
+def test_a_preset_that_is_nearly_one_is_suggested(tmp_path: Path) -> None:
+    run = headstart("new", "shop", "--defaults", "--preset", "minimum", cwd=tmp_path)
+    assert run.returncode == 64
+    assert "not minimum: did you mean minimal?" in run.stderr
+
+
+def test_what_is_no_question_is_answered_with_the_questions_alone(tmp_path: Path) -> None:
+    run = headstart("new", "shop", "--defaults", "--data", "zzz=1", cwd=tmp_path)
+    assert run.returncode == 64
+    told = " ".join(run.stderr.split())
+    assert "zzz is not a question: there are preset, project_name, " in told
+    assert "newest_revision" not in told
+    assert "packages_of" not in told
+
+
+def test_accents_are_taken_off_a_folders_name(tmp_path: Path) -> None:
+    made("café-ordérs", cwd=tmp_path)
+    answers = yaml.safe_load((tmp_path / "café-ordérs/.copier-answers.yml").read_text())
+    assert answers["project_name"] == "cafe-orders"
+
+
+def test_a_name_of_which_nothing_is_left_is_asked_for(tmp_path: Path) -> None:
+    run = headstart("new", "注文", "--defaults", cwd=tmp_path)
+    assert run.returncode == 64
+    assert "The project needs a name." in run.stderr
+    assert "--data project_name=shop" in run.stderr
+    made("注文", "--data", "project_name=orders", cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

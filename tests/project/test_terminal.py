@@ -43,13 +43,14 @@ class Terminal:
         os.close(slave)
         self.seen = ""
 
-    def expect(self, text: str) -> None:
-        """Wait until `text` has appeared since the last text that was waited for."""
+    def expect(self, text: str) -> str:
+        """Wait until `text` has appeared since the last one waited for; return what is between."""
         deadline = time.monotonic() + 600
         while text not in self.seen:
             assert time.monotonic() < deadline, f"no {text!r} in:\n{self.seen}"
             assert self._read(), f"ended without {text!r}:\n{self.seen}"
-        self.seen = self.seen.partition(text)[2]
+        before, _, self.seen = self.seen.partition(text)
+        return before
 
     def type(self, *keys: str) -> None:
         """Press keys."""
@@ -107,14 +108,23 @@ def test_only_what_is_open_is_asked_and_enter_takes_the_default(
     assert (tmp_path / "shop/.copier-answers.yml").is_file()
 
 
-def test_an_answer_that_breaks_a_rule_is_told_while_typing(
+def test_a_broken_rule_is_shown_whole_above_the_question_that_is_asked_again(
     terminals: list[Terminal], tmp_path: Path
 ) -> None:
     file = answers_without("project_name", folder=tmp_path)
-    terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=tmp_path)
+    terminal = open_terminal(
+        terminals, "new", "shop", "--data-file", file, cwd=tmp_path, columns=80
+    )
     terminal.expect("What is the project called?")
     terminal.type(CTRL_U, "My Shop", ENTER)
-    terminal.expect("must be 1 to 40 lower-case letters")
+    terminal.expect("✗ ")
+    rule = terminal.expect("? What is the project called?")
+    assert " ".join(rule.split()) == (
+        "must be 1 to 40 lower-case letters, digits and single hyphens, starting with a letter "
+        "(given: My Shop)"
+    )
+    assert max(map(len, rule.splitlines())) <= 80
+    terminal.expect("My Shop")
     terminal.type(CTRL_U, "cart", ENTER)
     terminal.expect("cart")
     assert terminal.end() == 0

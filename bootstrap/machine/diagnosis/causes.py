@@ -57,6 +57,14 @@ class Cause:
     header: str
 
 
+@dataclass(frozen=True)
+class EvidentCause:
+    """Why a command failed, in one sentence, and what can be done about it."""
+
+    sentence: str
+    repair: tuple[str, ...]
+
+
 @cache
 def all_causes() -> tuple[Cause, ...]:
     """In order of precedence."""
@@ -64,12 +72,13 @@ def all_causes() -> tuple[Cause, ...]:
     return tuple(_cause(CauseId(name), row) for name, row in rows if "signatures" in row)
 
 
-def cause_of_command(output: str) -> str | None:
-    """One sentence where the output makes the cause evident; else the output says it best."""
+def cause_of_command(output: str) -> EvidentCause | None:
+    """The cause where the output makes it evident; else the output says it best."""
     for row in (each["command"] for each in _document().values() if "command" in each):
         for signature in row["signatures"]:
             if match := _compiled(signature).search(output):
-                return str(row["sentence"].format(**match.groupdict()))
+                sentence = row["sentence"].format(**match.groupdict())
+                return EvidentCause(sentence, tuple(row.get("repair", ())))
     return None
 
 

@@ -80,7 +80,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
         http_client=checkout.look_at_http_client(pins),
         homebrew=platform.look_at_homebrew(pins),
         shell=shell.look(pins),
-        services=services.look(pins, gone=revisions.gone),
+        services=services.look(pins, gone=revisions.gone, known=revisions.taken),
         python=interpreter,
         build=_look_at_building(pins) if to_be_built else None,
         venv=in_venv,

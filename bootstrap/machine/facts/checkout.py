@@ -116,7 +116,12 @@ def memory(pins: Pins) -> Path:
 
 def variables(path: Path) -> dict[str, str]:
     """The assignments of a dotenv file, unquoted; none where there is no file."""
-    matches = (_ASSIGNMENT.fullmatch(line) for line in text_of(path).splitlines())
+    return assignments(text_of(path))
+
+
+def assignments(text: str) -> dict[str, str]:
+    """The assignments in the text of a dotenv file, unquoted."""
+    matches = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
     return {match[1]: _unquoted(match[2].strip()) for match in matches if match}
 
 

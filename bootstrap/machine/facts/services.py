@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import state
+from bootstrap.machine.facts import docker, ports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bootstrap.machine.facts.docker import DockerFact
     from bootstrap.machine.pins import Pins
 
 _PORTS = {"redis": 6379, "mysql": 3306, "mariadb": 3306, "postgresql": 5432}
-_PATIENCE = 0.5
+_NAMES = {"redis": "Redis", "mysql": "MySQL", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
+_CONNECT_SECONDS = 0.5
+# A busy server may take its time; only what is no such server takes all of this.
+_ANSWER_SECONDS = 3.0
+# PostgreSQL is asked for TLS, which needs no user and is logged nowhere: a length, and a code.
+# https://www.postgresql.org/docs/current/protocol-message-formats.html
+_SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+_GREETINGS = {"redis": b"PING\r\n", "postgresql": _SSL_REQUEST}
+
+
+class ServiceState(Enum):
+    """What was found at a service's address."""
+
+    SILENT = "nobody listens, or whoever does hangs up"
+    FOREIGN = "something listens that is not the service"
+    ANSWERS = "the service answers"
 
 
 @dataclass(frozen=True)
@@ -32,25 +49,54 @@ class Service:
 
     @property
     def shown(self) -> str:
-        return f"{self.kind} on {self.host}:{self.port}"
+        return f"{self.kind} on {self.place}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class TakenPort:
+    """A service's address at which something else answers, or nothing that it would say."""
+
+    service: Service
+    owner: str
+
+    @property
+    def shown(self) -> str:
+        name = _NAMES[self.service.kind]
+        return f"{self.service.place} is taken by {self.owner}, which is not {name}"
 
 
 @dataclass(frozen=True)
 class ServicesFact:
+    """`docker` was looked at where something is silent."""
+
     silent: tuple[Service, ...] = ()
     without_database: tuple[Service, ...] = ()
+    taken: tuple[TakenPort, ...] = ()
+    docker: DockerFact | None = None
 
 
-def look(pins: Pins, *, gone: bool) -> ServicesFact:
-    """A connection for each; whether a database is made is remembered, a client would cost more.
+def look(pins: Pins, *, gone: bool, known: TakenPort | None = None) -> ServicesFact:
+    """A greeting for each; whether a database is made is remembered, a client would cost more.
 
-    What is remembered does not count where a database is known to be `gone`.
+    What is remembered does not count where a database is known to be `gone`; `known` was greeted.
     """
     services = tuple(service_of(url) for url in pins.services)
-    silent = tuple(each for each in services if not answers(each))
+    states = {each: _state_beside(each, known) for each in services}
+    silent = tuple(each for each in services if states[each] is ServiceState.SILENT)
+    foreign = (each for each in services if states[each] is ServiceState.FOREIGN)
     with_database = (each for each in services if each.database)
-    unmade = tuple(each for each in with_database if gone or not stamp(pins, each).exists())
-    return ServicesFact(silent, unmade)
+    return ServicesFact(
+        silent=silent,
+        without_database=tuple(
+            each for each in with_database if gone or not stamp(pins, each).exists()
+        ),
+        taken=tuple(TakenPort(each, _owner(each)) for each in foreign),
+        docker=docker.look(pins) if silent else None,
+    )
 
 
 def service_of(url: str) -> Service:
@@ -67,16 +113,61 @@ def service_of(url: str) -> Service:
     )
 
 
+def taken_by(url: str) -> TakenPort | None:
+    """What answers at the address of `url` and is not the service; None where there is no such."""
+    service = service_of(url)
+    foreign = state_of(service) is ServiceState.FOREIGN
+    return TakenPort(service, _owner(service)) if foreign else None
+
+
 def answers(service: Service) -> bool:
-    with (
-        suppress(OSError),
-        socket.create_connection((service.host, service.port), timeout=_PATIENCE),
-    ):
-        return True
-    return False
+    return state_of(service) is ServiceState.ANSWERS
+
+
+def state_of(service: Service) -> ServiceState:
+    """What one connection and one bounded read find."""
+    place = (service.host, service.port)
+    try:
+        connection = socket.create_connection(place, timeout=_CONNECT_SECONDS)
+    except OSError:
+        return ServiceState.SILENT
+    with connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.sendall(_GREETINGS.get(service.kind, b""))
+            return judge(service.kind, connection.recv(64))
+        except TimeoutError:
+            return ServiceState.FOREIGN
+        except OSError:
+            return ServiceState.SILENT
+
+
+def judge(kind: str, said: bytes) -> ServiceState:
+    """What the first words of whoever listens say about it."""
+    if not said:  # as a container's port does, while the server inside starts
+        return ServiceState.SILENT
+    if kind == "redis":
+        speaks = said[:1] in {b"+", b"-"}
+    elif kind == "postgresql":
+        speaks = said[:1] in {b"S", b"N", b"E"} and (said[:1] == b"E" or len(said) == 1)
+    else:
+        # A packet of its greeting, or of an error: its length, the number 0, and what it is.
+        speaks = said[3:5] in {b"\x00\x0a", b"\x00\xff"}
+    return ServiceState.ANSWERS if speaks else ServiceState.FOREIGN
 
 
 def stamp(pins: Pins, service: Service) -> Path:
     """A file that says the database was made; which one it is, is in its name."""
     named = f"{service.kind}|{service.host}|{service.port}|{service.database}"
     return state.stamp(state.project_state(pins.root), "database", named)
+
+
+def _state_beside(service: Service, known: TakenPort | None) -> ServiceState:
+    if known and (known.service.kind, known.service.place) == (service.kind, service.place):
+        return ServiceState.FOREIGN
+    return state_of(service)
+
+
+def _owner(service: Service) -> str:
+    owner = ports.owner_of(service.port) if ports.is_local(service.host) else None
+    return owner.shown if owner else "another program"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bootstrap import state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically, write_atomically
 from bootstrap.machine.edits import base_url, shell_profile
-from bootstrap.machine.facts import checkout
+from bootstrap.machine.facts import checkout, ports
 from bootstrap.machine.facts.packages import distributions
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -73,12 +73,14 @@ class DotenvStep(Step):
                 f"{file} cannot be created: there is no {example}.",
                 next=(f"restore {example}, or write {file} yourself", "headstart up"),
             ) from None
+        moved = moved_ports(text)
+        filled = fill(text, pinned.secrets, _draw)
         try:
-            create_atomically(pinned.file, fill(text, pinned.secrets, _draw), mode=0o600)
+            create_atomically(pinned.file, _with_ports(filled, moved), mode=0o600)
         except FileExistsError:
             return f"{file} was there already"
         context.changed("file", str(pinned.file))
-        return f"created from {example}"
+        return "".join((f"created from {example}", *map(_told, moved)))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if pins.dotenv is None or not facts.dotenv.missing:
@@ -210,6 +212,41 @@ def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
         else:
             text = f"{text.rstrip()}\n{line}\n".lstrip()
     return text
+
+
+@dataclass(frozen=True)
+class MovedPort:
+    """A port of the example that is another one here."""
+
+    name: str
+    stated: int
+    port: int
+
+
+def moved_ports(example: str) -> tuple[MovedPort, ...]:
+    """Where the example's ports are here, if one of them is taken: all of them move together."""
+    stated = {
+        name: int(value)
+        for name, value in checkout.assignments(example).items()
+        if (name == "PORT" or name.endswith("_PORT")) and value.isdecimal()
+    }
+    free = ports.free_set(stated, ports.is_taken)
+    return tuple(
+        MovedPort(name, port, free[name]) for name, port in stated.items() if free[name] != port
+    )
+
+
+def _with_ports(text: str, moved: Sequence[MovedPort]) -> str:
+    for each in moved:
+        pattern = rf"^([ \t]*(?:export[ \t]+)?{each.name}[ \t]*=).*$"
+        text = re.sub(pattern, rf"\g<1>{each.port}", text, flags=re.MULTILINE)
+    return text
+
+
+def _told(moved: MovedPort) -> str:
+    owner = ports.owner_of(moved.stated)
+    why = f" ({moved.stated} is taken by {owner.shown})" if owner else ""
+    return f", {moved.name}={moved.port}{why}"
 
 
 def _draw() -> str:

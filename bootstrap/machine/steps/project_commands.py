@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap.errors import Refused
 from bootstrap.machine.facts.migrations import MigrationsFact
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -32,6 +33,10 @@ class MigrationsStep(Step):
         return (shlex.join(pins.migrations.command),) if pins.migrations else ()
 
     def run(self, context: StepContext) -> str:
+        if taken := context.facts.migrations.taken:
+            repair = "stop that program, or change the port in DATABASE_URL"
+            what = "The database cannot be migrated: its port is taken."
+            raise Refused(what, why=(taken.shown,), next=(repair, "headstart up"))
         if context.pins.migrations:
             context.run(context.pins.migrations.command)
         return f"the database is at {', '.join(context.facts.migrations.heads)}"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
 
 _SECONDS = 60.0
-_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+
+
 # What serves each kind; where none of them is installed, the first will be.
 _FORMULAE = {
     "redis": ("redis", "valkey"),
@@ -40,27 +41,29 @@ class ServicesStep(Step):
     title = "Services"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        reasons = [f"{each.shown} does not respond" for each in facts.services.silent]
+        reasons = [each.shown for each in facts.services.taken]
+        reasons += [f"{each.shown} does not respond" for each in facts.services.silent]
         reasons += [
             f"the database {each.database} on {each.shown} may not be there"
             for each in facts.services.without_database
-            if each not in facts.services.silent
+            if each not in _unusable(facts.services)
         ]
         return ", ".join(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, services=ServicesFact())
 
-    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
-        start = start_commands(pins, facts.services.silent)
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
+        start = start_commands(facts.services)
         make = (shlex.join(_make(each)) for each in facts.services.without_database)
         return tuple(dict.fromkeys((*start, *make)))
 
     def run(self, context: StepContext) -> str:
         """Start what is silent where that needs no root, and make what databases are missing."""
         pins, fact = context.pins, context.facts.services
+        _require_free(fact)
         if fact.silent:
-            _start(context, fact.silent)
+            _start(context, fact)
         for service in fact.without_database:
             _make_database(context, service)
             stamp(pins, service).touch(mode=0o600)
@@ -70,33 +73,60 @@ class ServicesStep(Step):
         return "; ".join(done + [f"the database {name} is there" for name in made])
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        silent = facts.services.silent
-        found = [self.broken(f"{x.shown} does not respond") for x in silent]
-        return tuple(found)
+        silent = (f"{each.shown} does not respond" for each in facts.services.silent)
+        taken = (each.shown for each in facts.services.taken)
+        return tuple(self.broken(problem) for problem in (*taken, *silent))
 
 
-def start_commands(pins: Pins, silent: tuple[Service, ...]) -> tuple[str, ...]:
-    """How they are started here: by compose, by Homebrew, else by a person."""
-    if not silent:
+def start_commands(fact: ServicesFact) -> tuple[str, ...]:
+    """How what is silent is started here: by compose, by Homebrew, else by a person."""
+    return (_automatic(fact) or _by_hand(fact)) if fact.silent else ()
+
+
+def _automatic(fact: ServicesFact) -> tuple[str, ...]:
+    docker = fact.docker
+    if docker and not docker.cause:
+        return (
+            shlex.join(("docker", "compose", "--file", docker.file, "up", "--detach", "--wait")),
+        )
+    if shutil.which("brew") is None or (docker and docker.installed):
         return ()
-    if compose := _compose(pins):
-        return (shlex.join(compose),)
-    if shutil.which("brew"):
-        needed, absent = _servers(silent)
-        install = (shlex.join(install_command(absent)),) if absent else ()
-        return (*install, *(f"brew services start {name}" for name in needed))
-    return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in silent))
+    needed, absent = _servers(fact.silent)
+    install = (shlex.join(install_command(absent)),) if absent else ()
+    return (*install, *(f"brew services start {name}" for name in needed))
+
+
+def _by_hand(fact: ServicesFact) -> tuple[str, ...]:
+    if fact.docker:
+        return (fact.docker.repair,)
+    return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in fact.silent))
+
+
+def _unusable(fact: ServicesFact) -> set[Service]:
+    return {*fact.silent, *(each.service for each in fact.taken)}
+
+
+def _require_free(fact: ServicesFact) -> None:
+    """Nothing can be started at an address where something else listens."""
+    if fact.taken:
+        raise Refused(
+            "The port of a service is taken.",
+            why=tuple(each.shown for each in fact.taken),
+            next=("stop that program, or give the service another port", "headstart up"),
+        )
 
 
 def _unit(kind: str) -> str:
     return "redis-server" if kind == "redis" else kind
 
 
-def _start(context: StepContext, silent: tuple[Service, ...]) -> None:
-    commands = start_commands(context.pins, silent)
-    if commands[0].startswith("sudo"):
+def _start(context: StepContext, fact: ServicesFact) -> None:
+    silent, commands = fact.silent, _automatic(fact)
+    if not commands:
         silence = tuple(f"{each.shown} does not respond" for each in silent)
-        raise Refused("A service is not running.", why=silence, next=(*commands, "headstart up"))
+        cause = (f"{fact.docker.cause}.",) if fact.docker else ()
+        repair = (*_by_hand(fact), "headstart up")
+        raise Refused("A service is not running.", why=silence + cause, next=repair)
     for command in commands:
         words = tuple(shlex.split(command))
         if words[:2] == install_command(()):
@@ -122,13 +152,6 @@ def _servers(silent: tuple[Service, ...]) -> tuple[tuple[str, ...], tuple[str, .
         found = next(there, None)
         needed[found or offered[0]] = found is not None
     return tuple(needed), tuple(name for name, installed in needed.items() if not installed)
-
-
-def _compose(pins: Pins) -> tuple[str, ...]:
-    file = next((name for name in _COMPOSE if (pins.root / name).is_file()), None)
-    if file is None or shutil.which("docker") is None:
-        return ()
-    return ("docker", "compose", "--file", file, "up", "--detach", "--wait")
 
 
 def _make_database(context: StepContext, service: Service) -> None:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
+from socket import socket
 from typing import TYPE_CHECKING
 
+import structlog
+
+from app.core.logging import configure_logging
+from app.ports import listen
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -13,11 +20,13 @@ if TYPE_CHECKING:
 
 # The collector looks at new objects after so many, instead of Python's 2000: a request makes many.
 NEW_OBJECTS = 10_000
+# The code with which uvicorn ends when the api could not start.
+STARTUP_FAILED = 3
 
 
 def declare(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--reload", action="store_true", help="restart when the code changes")
+    parser.add_argument("--fd", type=int, help="serve on a socket that listens already")
 
 
 def run(arguments: Namespace) -> None:
@@ -25,18 +34,35 @@ def run(arguments: Namespace) -> None:
     import uvicorn  # noqa: PLC0415 - only this command needs the server
 
     settings = Settings()
-    uvicorn.run(
+    config = uvicorn.Config(
         "app.commands.api:make",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         root_path=settings.root_path,
         forwarded_allow_ips=settings.forwarded_allow_ips,
-        reload=arguments.reload,
-        reload_dirs=["app"] if arguments.reload else None,
         access_log=False,
         log_config=None,
     )
+    server = uvicorn.Server(config)
+    with _socket(arguments.fd, settings) as listening, suppress(KeyboardInterrupt):
+        server.run([listening])
+    if not server.started:
+        sys.exit(STARTUP_FAILED)
+
+
+def address(host: str, port: int) -> str:
+    """Return where a browser of this machine finds what listens there."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104 - compared, not bound
+    return f"http://{here or (f'[{host}]' if ':' in host else host)}:{port}"
+
+
+def _socket(fd: int | None, settings: Settings) -> socket:
+    if fd is not None:
+        return socket(fileno=fd)
+    listening = listen(settings.host, settings.port)
+    configure_logging(settings.log_level, settings.log_format)
+    url = address(settings.host, listening.getsockname()[1])
+    structlog.get_logger(__name__).info("serving", url=url)
+    return listening
 
 
 def make() -> FastAPI:

@@ -1,4 +1,4 @@
-"""Prove the whole way of one request: answered, stored, its job done.
+"""Prove the whole way of one request, from its answer to its job.
 
 api and worker run as real processes, and one profile goes all the way through them. The database is
 left as it was found. Without a URL it starts its own api (and worker, where there is a REDIS_URL)

@@ -50,6 +50,13 @@ SIGNS = ("bearer", "basic", "eyj", "://", "=")
 TELLTALES = [("@", re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"))]
 PLAIN = (str, bytes, bytearray, int, float, NoneType)
 LONGEST_VALUE = 200
+TIME = {
+    "console": structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+    "json": structlog.processors.TimeStamper(fmt="iso", utc=True),
+}
+# What a terminal shows of an id finds the rest: it is in the answer's header too.
+SHORT_ID = 8
+ACCESS = "{method} {path} {status} in {ms} ms"
 # At DEBUG these write down what is stored and what is answered, word for word.
 TALKATIVE = ("aiosqlite", "httpcore")
 
@@ -63,7 +70,7 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        TIME[log_format],
         redact,
     ]
     structlog.configure(
@@ -96,8 +103,21 @@ def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:
         return [drop_meta, structlog.processors.format_exc_info, render]
     # Plain tracebacks: pretty ones print the locals, and with them every secret.
     plain = structlog.dev.plain_traceback
-    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-    return [drop_meta, lambda logger, name, event: scrub(console(logger, name, event))]
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=plain, pad_level=False, pad_event_to=0
+    )
+    return [drop_meta, shorten, lambda logger, name, event: scrub(console(logger, name, event))]
+
+
+def shorten(_: object, __: str, event: EventDict) -> EventDict:
+    """Let an event fit in a terminal's line, a request above all."""
+    if "correlation_id" in event:
+        event["correlation_id"] = event["correlation_id"][:SHORT_ID]
+    if event["event"] == "request" and "ms" in event:
+        event["event"] = ACCESS.format_map(event)
+        for name in ("logger", "method", "path", "status", "ms"):
+            del event[name]
+    return event
 
 
 def _dump(event: object, **_: object) -> str:

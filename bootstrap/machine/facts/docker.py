@@ -1,0 +1,61 @@
+"""Can Docker start what a compose file describes, and if not, what is the one reason?"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bootstrap.machine.facts.platform import is_macos
+from bootstrap.processes import probe
+
+if TYPE_CHECKING:
+    from bootstrap.machine.pins import Pins
+
+_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_MANUAL = "https://docs.docker.com"
+_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class DockerFact:
+    """`file` describes the services; `cause` and `repair` where Docker cannot start them."""
+
+    file: str
+    cause: str = ""
+    repair: str = ""
+    installed: bool = True
+
+
+def look(pins: Pins) -> DockerFact | None:
+    """Ask Docker, where there is a compose file; None where there is none."""
+    file = next((name for name in _FILES if (pins.root / name).is_file()), None)
+    if file is None:
+        return None
+    return DockerFact(file, *_hindrance(file), installed=shutil.which("docker") is not None)
+
+
+def _hindrance(file: str) -> tuple[str, str]:
+    """The cause and its repair; empty where there is none."""
+    if shutil.which("docker") is None:
+        cause = f"{file} describes it, and Docker is not installed"
+        return cause, _repair(
+            "brew install --cask docker", f"install Docker: {_MANUAL}/engine/install"
+        )
+    if probe(("docker", "compose", "version"), seconds=_SECONDS).code:
+        manual = f"install the compose plugin: {_MANUAL}/compose/install/linux"
+        return "Docker has no compose plugin", _repair("brew install docker-compose", manual)
+    daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
+    if daemon.code == 0:
+        return "", ""
+    if "permission denied" in daemon.output:
+        return (
+            "Docker does not let this user in",
+            'sudo usermod -aG docker "$USER", and log in again',
+        )
+    cause = "Docker is installed, and its daemon is not running"
+    return cause, _repair("open -a Docker", "sudo systemctl start docker")
+
+
+def _repair(macos: str, linux: str) -> str:
+    return macos if is_macos() else linux
