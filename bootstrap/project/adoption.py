@@ -69,26 +69,31 @@ def find(
     files = scratch.project_files("HEAD")
     names = evidence.text_names(scratch, files)
     texts = scratch.texts(files, files)
-    source = template.find(version or _nearest(frozenset(names.values()), texts, recorded))
-    search = _Search(scratch, source, questions.load(source.config), folder_name, files, names)
-    answers = search.answers(stated)
-    tree = rendered(scratch, source, answers)
-    text = scratch.texts(tree, [answers_file.ANSWERS])[answers_file.ANSWERS]
-    return ProjectOrigin(source, answers, search.likeness(tree), text)
+    nearest = (version,) if version else _nearest(frozenset(names.values()), texts, recorded)
+    origins = []
+    for each in nearest:
+        source = template.find(each)
+        search = _Search(scratch, source, questions.load(source.config), folder_name, files, names)
+        origins.append(search.origin(stated))
+    return max(origins, key=lambda origin: origin.likeness.score)
 
 
-def _nearest(names: frozenset[str], texts: Mapping[str, str], recorded: str) -> str:
-    """The release that has most of the files, or where nearly all are edited, of their lines."""
+def _nearest(names: frozenset[str], texts: Mapping[str, str], recorded: str) -> tuple[str, ...]:
+    """The release that has most of the files, or where nearly all are edited, of their lines.
+
+    Releases that differ in nothing but what the answers fill in have as many: then all of them.
+    """
     known = evidence.contents()
     found = evidence.likeness(names, known)
     best = _most(found, recorded)
     if best and found[best] * _NEEDED >= len(known[best]):
-        return best
+        alike_in_files = (each for each in known if known[each] == known[best] and each != best)
+        return (best, *alike_in_files)
     alike = evidence.lines_alike(texts.values()) if known else {}
     nearest = _most(alike, recorded)
     own = sum(1 for text in texts.values() for _ in evidence.telling_lines(text))
     if nearest and alike[nearest] * _NEEDED >= max(own, 1):
-        return nearest
+        return (nearest,)
     raise Refused(
         "These files come from no template of Headstart that is known here.",
         why=(
@@ -119,6 +124,13 @@ class _Search:
     folder_name: str
     files: Tree
     names: Names
+
+    def origin(self, stated: ProvidedAnswers) -> ProjectOrigin:
+        """The best answers of this template, and how like the project it is with them."""
+        answers = self.answers(stated)
+        tree = rendered(self.scratch, self.source, answers)
+        text = self.scratch.texts(tree, [answers_file.ANSWERS])[answers_file.ANSWERS]
+        return ProjectOrigin(self.source, answers, self.likeness(tree), text)
 
     def answers(self, stated: ProvidedAnswers) -> Answers:
         """The answers with which the template renders what is most like the project."""
