@@ -182,7 +182,9 @@ def _commit(
     if any(found.here.get(path) != found.head.get(path) for path in paths):
         return "", "", "", ""
     words = ("log", "-1", "--format=%h%x00%an%x00%as%x00%s", "HEAD", "--", *paths)
-    commit, author, day, subject = scratch.repository.git(*words).split("\0")
+    logged = scratch.repository.git(*words).split("\0")
+    # Nothing is logged of a file that the project never had.
+    commit, author, day, subject = logged if len(logged) == 4 else ("", "", "", "")  # noqa: PLR2004
     return commit, author, day, subject
 
 
