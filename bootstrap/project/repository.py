@@ -96,23 +96,29 @@ class Repository:
 
     def _refresh_marked(self, flags: Mapping[str, str]) -> None:
         """The same for files that are marked; where git fails, they are as they were."""
-        index, copy = self.git_dir / "index", self.notes / "index"
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
-        shutil.copyfile(index, copy)
-        done = [
-            self._update_index(copy, *words, paths=paths)
-            for words, paths in (
-                (("--no-assume-unchanged",), assumed),
-                (("--no-skip-worktree",), skipped),
-                (("-q", "--refresh"), frozenset[str]()),
-                (("--skip-worktree",), skipped),
-                (("--assume-unchanged",), assumed),
-            )
-        ]
-        if all(code == 0 for code in (*done[:2], *done[3:])):  # the other tells of edited files
-            copy.replace(index)
+        copy, is_unmarked = self._unmarked_index(assumed, skipped)
+        self._update_index(copy, "-q", "--refresh")  # its code tells of edited files
+        marked = (
+            self._update_index(copy, "--skip-worktree", paths=skipped),
+            self._update_index(copy, "--assume-unchanged", paths=assumed),
+        )
+        if is_unmarked and not any(marked):
+            copy.replace(self.git_dir / "index")
 
-    def _update_index(self, index: Path, *words: str, paths: frozenset[str]) -> int:
+    def _unmarked_index(
+        self, assumed: frozenset[str], skipped: frozenset[str]
+    ) -> tuple[Path, bool]:
+        """A copy of the index without these marks, and whether git has taken all of them away."""
+        copy = self.notes / "index"
+        shutil.copyfile(self.git_dir / "index", copy)
+        codes = (
+            self._update_index(copy, "--no-assume-unchanged", paths=assumed),
+            self._update_index(copy, "--no-skip-worktree", paths=skipped),
+        )
+        return copy, not any(codes)
+
+    def _update_index(self, index: Path, *words: str, paths: frozenset[str] = frozenset()) -> int:
         given = "".join(f"{path}\0" for path in sorted(paths))
         listed = ("-z", "--stdin") if paths else ()
         command = (*git.CONFIGURED, "update-index", *words, *listed)
@@ -125,10 +131,7 @@ class Repository:
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
         if not (assumed or skipped):
             return frozenset()
-        copy = self.notes / "index"
-        shutil.copyfile(self.git_dir / "index", copy)
-        self._update_index(copy, "--no-assume-unchanged", paths=assumed)
-        self._update_index(copy, "--no-skip-worktree", paths=skipped)
+        copy, _ = self._unmarked_index(assumed, skipped)
         words = ("diff", "--name-only", "--no-renames", "-z")
         seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
         copy.unlink()
