@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bootstrap.machine import journal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts.migrations import MigrationsFact
     from bootstrap.machine.facts.packages import PackagesFact, PipFact
     from bootstrap.machine.facts.python import PythonFact
+    from bootstrap.machine.facts.services import Greet
     from bootstrap.machine.facts.venv import VenvFact
     from bootstrap.machine.pins import Pins
 
@@ -70,7 +72,8 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
     in_venv = venv.look(pins)
     interpreter = python.look(pins, closely=closely or in_venv.state is not VenvState.READY)
     installed = packages.look(pins, in_venv)
-    revisions = migrations.look(pins, installed)
+    greet: Greet = cache(services.greet)
+    revisions = migrations.look(pins, installed, greet)
     fingerprint = _fingerprint(pins, installed.lock, revisions.heads)
     to_be_built = pins.provider == "pyenv" and interpreter.executable is None
     return Facts(
@@ -80,7 +83,7 @@ def gather(pins: Pins, *, closely: bool = False) -> Facts:
         http_client=checkout.look_at_http_client(pins),
         homebrew=platform.look_at_homebrew(pins),
         shell=shell.look(pins),
-        services=services.look(pins, gone=revisions.gone, known=revisions.taken),
+        services=services.look(pins, greet, gone=revisions.gone),
         python=interpreter,
         build=_look_at_building(pins) if to_be_built else None,
         venv=in_venv,

@@ -18,7 +18,7 @@ from bootstrap.revision import Revision, heads_of, parse_revision
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts.packages import PackagesFact
-    from bootstrap.machine.facts.services import TakenPort
+    from bootstrap.machine.facts.services import Greet, TakenPort
     from bootstrap.machine.pins import MigrationsPin, Pins
 
 DATABASE_URL = "DATABASE_URL"
@@ -40,7 +40,7 @@ class MigrationsFact:
     taken: TakenPort | None = None
 
 
-def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
+def look(pins: Pins, packages: PackagesFact, greet: Greet = services.greet) -> MigrationsFact:
     if pins.migrations is None:
         return MigrationsFact((), None)
     heads = heads_of(revisions_of(pins.migrations))
@@ -49,7 +49,7 @@ def look(pins: Pins, packages: PackagesFact) -> MigrationsFact:
     url = database_url(pins)
     if database := sqlite_path(url, pins.root):
         return MigrationsFact(heads, _behind(heads, _sqlite_version(database)))
-    if _is_servers(url) and (taken := services.taken_by(url)):
+    if _is_servers(url) and (taken := services.taken_by(services.service_of(url), greet)):
         return MigrationsFact(heads, taken.shown, taken=taken)
     if packages.why is not None:
         why = "the database can only be asked once the packages are installed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -57,6 +58,18 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Greeting:
+    """What was found at an address; `owner` says who listens there where that is foreign."""
+
+    state: ServiceState
+    owner: str = ""
+
+
+# Asked by kind, host and port: two facts ask about one server, and a cache of it greets that once.
+Greet = Callable[[str, str, int], Greeting]
+
+
+@dataclass(frozen=True)
 class TakenPort:
     """A service's address at which something else answers, or nothing that it would say."""
 
@@ -79,22 +92,21 @@ class ServicesFact:
     docker: DockerFact | None = None
 
 
-def look(pins: Pins, *, gone: bool, known: TakenPort | None = None) -> ServicesFact:
+def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
     """A greeting for each; whether a database is made is remembered, a client would cost more.
 
-    What is remembered does not count where a database is known to be `gone`; `known` was greeted.
+    What is remembered does not count where a database is known to be `gone`.
     """
     services = tuple(service_of(url) for url in pins.services)
-    states = {each: _state_beside(each, known) for each in services}
+    states = {each: greet(each.kind, each.host, each.port).state for each in services}
     silent = tuple(each for each in services if states[each] is ServiceState.SILENT)
-    foreign = (each for each in services if states[each] is ServiceState.FOREIGN)
     with_database = (each for each in services if each.database)
     return ServicesFact(
         silent=silent,
         without_database=tuple(
             each for each in with_database if gone or not stamp(pins, each).exists()
         ),
-        taken=tuple(TakenPort(each, _owner(each)) for each in foreign),
+        taken=tuple(taken for each in services if (taken := taken_by(each, greet))),
         docker=docker.look(pins) if silent else None,
     )
 
@@ -113,11 +125,16 @@ def service_of(url: str) -> Service:
     )
 
 
-def taken_by(url: str) -> TakenPort | None:
-    """What answers at the address of `url` and is not the service; None where there is no such."""
-    service = service_of(url)
-    foreign = state_of(service) is ServiceState.FOREIGN
-    return TakenPort(service, _owner(service)) if foreign else None
+def taken_by(service: Service, greet: Greet) -> TakenPort | None:
+    """What answers at a service's address and is something else; None where there is no such."""
+    found = greet(service.kind, service.host, service.port)
+    return TakenPort(service, found.owner) if found.state is ServiceState.FOREIGN else None
+
+
+def greet(kind: str, host: str, port: int) -> Greeting:
+    """Greet whoever listens at an address, as that kind of service is greeted."""
+    state = _state_at(kind, host, port)
+    return Greeting(state, _owner(host, port) if state is ServiceState.FOREIGN else "")
 
 
 def answers(service: Service) -> bool:
@@ -126,16 +143,19 @@ def answers(service: Service) -> bool:
 
 def state_of(service: Service) -> ServiceState:
     """What one connection and one bounded read find."""
-    place = (service.host, service.port)
+    return _state_at(service.kind, service.host, service.port)
+
+
+def _state_at(kind: str, host: str, port: int) -> ServiceState:
     try:
-        connection = socket.create_connection(place, timeout=_CONNECT_SECONDS)
+        connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
     except OSError:
         return ServiceState.SILENT
     with connection:
         connection.settimeout(_ANSWER_SECONDS)
         try:
-            connection.sendall(_GREETINGS.get(service.kind, b""))
-            return judge(service.kind, connection.recv(64))
+            connection.sendall(_GREETINGS.get(kind, b""))
+            return judge(kind, connection.recv(64))
         except TimeoutError:
             return ServiceState.FOREIGN
         except OSError:
@@ -162,12 +182,6 @@ def stamp(pins: Pins, service: Service) -> Path:
     return state.stamp(state.project_state(pins.root), "database", named)
 
 
-def _state_beside(service: Service, known: TakenPort | None) -> ServiceState:
-    if known and (known.service.kind, known.service.place) == (service.kind, service.place):
-        return ServiceState.FOREIGN
-    return state_of(service)
-
-
-def _owner(service: Service) -> str:
-    owner = ports.owner_of(service.port) if ports.is_local(service.host) else None
+def _owner(host: str, port: int) -> str:
+    owner = ports.owner_of(port) if ports.is_local(host) else None
     return owner.shown if owner else "another program"
