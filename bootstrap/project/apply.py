@@ -62,7 +62,7 @@ def apply(
             _note(repository, started, made)
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
-        _forget(repository, started)
+        rollback.forget(repository, started)
         if isinstance(error, HookFailed):
             _take_back_of_hooks(repository, others)
             what = f"{error.what.removesuffix('.')}, so the update was undone."
@@ -77,6 +77,7 @@ def apply(
 
 def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> MadeCommit:
     """Commit the resolved conflicts."""
+    rollback.forget_undone(repository)
     state = update_state.require_underway(repository)
     reached = update_state.stage(repository, state)
     if reached is Stage.DONE:  # git cherry-pick --continue, or git commit, has done it
@@ -117,18 +118,12 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
         repository.git("update-ref", "--stdin", given=lines)
     except (Exception, KeyboardInterrupt):
         update_state.clear(repository)
-        _forget(repository, started)
+        rollback.forget(repository, started)
         raise
 
 
 def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
     made_commits.note(repository, state.head, repository.git("rev-parse", f"{made.id}^{{tree}}"))
-
-
-def _forget(repository: Repository, started: UpdateState) -> None:
-    """Leave no trace of an update that has not happened."""
-    update_state.clear_unverified(repository)
-    git.query("update-ref", "-d", started.backup, cwd=repository.top)
 
 
 def _commit(

@@ -5,6 +5,7 @@ A commit with an update's trailer can hold more than the update: one that was am
 
 from bootstrap.files import text_of, write_atomically
 from bootstrap.project import git
+from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.repository import Repository
 from bootstrap.project.update_state import UpdateState
 
@@ -26,6 +27,20 @@ def note_finished(repository: Repository, state: UpdateState) -> None:
     tree, _, parent = git.query(*words, cwd=repository.top).partition("\n")
     if parent == state.head and repository.differing(state.head, "HEAD") <= {*state.touched}:
         note(repository, parent, tree)
+
+
+def has_happened(repository: Repository, state: UpdateState) -> bool:
+    """Whether a commit since it began has the answers of the update.
+
+    If not, git has aborted it, and what was committed since is somebody's own work.
+    """
+    name = repository.prefix + ANSWERS
+    words = ("rev-parse", f"{state.head}:{name}", f"{state.merged}:{name}")
+    old, _, new = git.query(*words, cwd=repository.top).partition("\n")
+    if old == new:  # it changes no answers, or an older Headstart has begun it
+        return True
+    words = ("log", "-1", "--format=%H", f"--find-object={new}", f"{state.head}..HEAD")
+    return bool(repository.git(*words))
 
 
 def trees(repository: Repository, parent: str) -> tuple[str, ...]:

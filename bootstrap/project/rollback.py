@@ -81,9 +81,32 @@ def settle(repository: Repository) -> None:
         if not interruption.is_own_work(repository, state):
             raise _unfinished(state, stage)
         undo(repository, state)
-    if stage is Stage.DONE and not state.undoing:
+    forget_undone(repository)
+    if stage is Stage.DONE and not state.undoing and update_state.underway(repository):
         made_commits.note_finished(repository, state)
     update_state.clear(repository)
+
+
+def forget_undone(repository: Repository) -> None:
+    """Forget an update that git itself has undone: by `cherry-pick --abort`, or `reset --hard`."""
+    state = update_state.underway(repository)
+    if state is None or state.undoing:
+        return
+    stage = update_state.stage(repository, state)
+    if stage is Stage.BEGUN:
+        undone = not _is_changed(repository, state)
+    else:
+        undone = stage is Stage.DONE and not made_commits.has_happened(repository, state)
+    if undone:
+        update_state.clear(repository)
+        forget(repository, state)
+
+
+def forget(repository: Repository, state: UpdateState) -> None:
+    """Leave no trace of an update that has not happened; of an undo that has not, the backup."""
+    if not state.undoing:
+        update_state.clear_unverified(repository)
+        git.query("update-ref", "-d", state.backup, cwd=repository.top)
 
 
 def undo(repository: Repository, state: UpdateState) -> tuple[str, ...]:
@@ -117,8 +140,7 @@ def restore(repository: Repository, state: UpdateState) -> Restored:
             raise _half_undone(error) from error
         rescue = ""  # there is nothing of anybody's that would have to be kept
     aside = undo(repository, state)
-    if not state.undoing:
-        update_state.clear_unverified(repository)
+    forget(repository, state)
     return Restored(rescue, aside)
 
 

@@ -146,13 +146,17 @@ class AppliedUpdate:
 def open_project(path: Path, *, to_update: bool = False) -> Project:
     """Open the project at `path`, if it can be updated.
 
-    To update it, what is left of an interrupted update is undone first.
+    To update it, what is left of an interrupted update is undone first. The notes of one that git
+    has undone are removed whatever it is opened for.
     """
     repository = open_repository(path)
     if to_update and update_state.underway(repository):
         with locked(repository):
             rollback.settle(repository)
     rollback.require_finished(repository)
+    if update_state.underway(repository):
+        with locked(repository):
+            rollback.forget_undone(repository)
     try:
         return Project(path, repository, answers_file.load(repository))
     except HeadstartError:
