@@ -129,7 +129,8 @@ def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
 def _commit(
     repository: Repository, started: UpdateState, message: str, options: CommitOptions
 ) -> MadeCommit:
-    repository.switch(started.head, started.merged)
+    with repository.keeping_modes(started.head, started.touched):
+        repository.switch(started.head, started.merged)
     words = ("--cleanup=whitespace", "--file=-")
     return commits.commit(repository, options, *words, message=message, expected=started.merged)
 
@@ -176,11 +177,12 @@ def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) 
     repository = scratch.repository
     quiet = ("-c", "rerere.autoUpdate=false", "-c", "commit.gpgSign=false")
     options = (*MERGING, *quiet, *scratch.attributes(proposal.unmergeable))
-    try:
-        repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
-    except git.GitError:
-        if update_state.stage(repository, started) is not Stage.CONFLICTED:
-            raise
+    with repository.keeping_modes(started.head, started.touched):
+        try:
+            repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
+        except git.GitError:
+            if update_state.stage(repository, started) is not Stage.CONFLICTED:
+                raise
     written = repository.differing("--cached", started.head)
     noted = replace(
         started,

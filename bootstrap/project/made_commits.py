@@ -39,8 +39,8 @@ def has_happened(repository: Repository, state: UpdateState) -> bool:
     old, _, new = git.query(*words, cwd=repository.top).partition("\n")
     if old == new:  # it changes no answers, or an older Headstart has begun it
         return True
-    words = ("log", "-1", "--format=%H", f"--find-object={new}", f"{state.head}..HEAD")
-    return bool(repository.git(*words))
+    since = ("-1", "--format=%H", f"--find-object={new}", f"{state.head}..HEAD")
+    return bool(repository.git("log", *since))
 
 
 def trees(repository: Repository, parent: str) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 import re
 import shlex
 import shutil
+import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,28 @@ class Repository:
             there = lost & git.split_paths(self.git("ls-files", "-z"))
             paths = "".join(f"{path}\0" for path in sorted(there))
             self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
+
+    @contextmanager
+    def keeping_modes(self, before: str, paths: Iterable[str]) -> Iterator[None]:
+        """Let files stay executable, or not, where git is told not to look at that.
+
+        Git writes a file with the mode that is committed (`core.fileMode`).
+        """
+        was = {path: mode for path in paths if stat.S_ISREG(mode := _mode(self.top / path))}
+        yield
+        changed = {
+            path: mode
+            for path, mode in was.items()
+            if stat.S_ISREG(now := _mode(self.top / path)) and (now ^ mode) & stat.S_IXUSR
+        }
+        if not changed:
+            return
+        here = self.git("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *changed)
+        there = self.git("--literal-pathspecs", "ls-tree", "-r", "-z", before, "--", *changed)
+        staged, committed = ({*_modes_of(each)} for each in (here, there))
+        for path, mode in changed.items():
+            if any((kind, path) in staged for kind, name in committed if name == path):
+                (self.top / path).chmod(stat.S_IMODE(mode))
 
     def refresh(self) -> frozenset[str]:
         """Let git note of files that hold what it has of them how they are now.
@@ -296,6 +319,20 @@ def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:
         why=errors,
         next=("git status && git fsck",),
     )
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _modes_of(listed: str) -> Iterator[tuple[str, str]]:
+    """The mode and the path of each entry that git lists."""
+    for line in listed.split("\0"):
+        about, _, path = line.partition("\t")
+        yield about.partition(" ")[0], path
 
 
 def _loose_head(repository: Repository) -> str:

@@ -319,7 +319,8 @@ def go_back(repository: Repository) -> Returned:
     snapshot.take(repository, touched)
     update_state.save(repository, state)
     try:
-        repository.switch(left, began)
+        with repository.keeping_modes(left, touched):
+            repository.switch(left, began)
         repository.git("update-ref", _rescue_name(), left)
         repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
     except (Exception, KeyboardInterrupt) as error:

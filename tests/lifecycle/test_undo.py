@@ -234,6 +234,19 @@ def test_an_edit_that_git_was_told_not_to_see_is_not_overwritten(
     assert notes(shop) == []
 
 
+@pytest.mark.parametrize("name", ["shop", "torn"])
+def test_modes_that_git_does_not_look_at_stay(
+    package: Package, name: str, request: pytest.FixtureRequest
+) -> None:
+    project: Path = request.getfixturevalue(name)
+    git("config", "core.fileMode", "false", cwd=project)
+    (project / "a.txt").chmod(0o755)
+    package.headstart("update", "--no-verify", cwd=project)
+    assert (project / "a.txt").stat().st_mode & 0o777 == 0o755
+    package.told("update", "--abort" if name == "torn" else "--rollback", cwd=project)
+    assert (project / "a.txt").stat().st_mode & 0o777 == 0o755
+
+
 def unseen(shop: Path, *flags: str) -> tuple[str, str]:
     """Edits elsewhere that git was told not to see; the flags of the index, and the state."""
     for flag in flags:
