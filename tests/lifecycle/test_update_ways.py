@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import os
 import subprocess
 from pathlib import Path
 
@@ -123,7 +122,7 @@ def advised(run: Run, sign: str) -> str:
 
 def run_advice(command: str, cwd: Path) -> None:
     environment = {**os.environ, "GIT_EDITOR": "echo Mine >"}
-    subprocess.run(["sh", "-ec", command], cwd=cwd, check=True, env=environment)
+    subprocess.run(["/bin/sh", "-ec", command], cwd=cwd, check=True, env=environment)
 
 
 def test_markers_committed_in_the_answers_are_taken_out_by_the_advice(
