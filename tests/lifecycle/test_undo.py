@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -374,6 +376,28 @@ def test_a_full_place_for_temporary_files_is_named(
 
 
 # -- in the middle of something --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_a_limit_of_file_sizes_is_named(package: Package, shop: Path, blocks: int) -> None:
+    big = "".join(f"{number}\n" for number in range(200_000))
+    package.release("3.0.0", {"big.txt": hashlib.sha256(big.encode()).hexdigest() + big})
+    package.told("status", cwd=shop, code=2)  # unpacks the template
+    old = state(shop)
+    words = ("-m", "bootstrap", "update", "--no-verify")
+    limited = f'ulimit -f {blocks}; exec "$@"'
+    run = subprocess.run(
+        ["/bin/bash", "-c", limited, "limited", sys.executable, *words],
+        cwd=shop,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(package.root)},
+    )
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "ulimit -f unlimited" in run.stderr
+    assert state(shop) == old
+    assert package.told("update", "--no-verify", cwd=shop)["commit"]
 
 
 def test_answers_in_conflict_do_not_hide_a_merge(package: Package, shop: Path) -> None:
