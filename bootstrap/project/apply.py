@@ -19,7 +19,7 @@ from bootstrap.project import (
 )
 from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
-from bootstrap.project.repository import Repository, require_clean_paths
+from bootstrap.project.repository import Repository, not_as_committed, require_clean_paths
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
@@ -65,8 +65,10 @@ def apply(
         rollback.forget(repository, started)
         if isinstance(error, HookFailed):
             _take_back_of_hooks(repository, others)
+            left = sorted(not_as_committed(repository).keys() - others)
             what = f"{error.what.removesuffix('.')}, so the update was undone."
-            raise HookFailed(what, why=error.why, next=error.next) from error
+            why = (*error.why, *((f"it left behind: {', '.join(left)}",) if left else ()))
+            raise HookFailed(what, why=why, next=error.next) from error
         if isinstance(error, git.GitError):
             raise rollback.as_it_was("git could not write the update", error) from error
         raise

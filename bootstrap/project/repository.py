@@ -235,16 +235,7 @@ def require_clean_index(repository: Repository) -> None:
 
 def require_clean_paths(repository: Repository, touched: frozenset[str]) -> frozenset[str]:
     """Refuse if changes or files of yours are where an update would write; return all others."""
-    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
-    try:
-        listed = repository.git("status", *options).split("\0")
-    except git.GitError as error:  # a filter that fails, for one
-        raise Refused(
-            "git cannot tell whether your files are as they are committed.",
-            why=error.why,
-            next=("mend that, until git status succeeds; then run the same command again",),
-        ) from error
-    names = {line[3:]: line[:2] for line in listed if line}
+    names = not_as_committed(repository)
     if unseen := repository.edited_unseen(touched):
         raise _unseen(unseen)
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
@@ -255,6 +246,20 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
             next=_out_of_the_way({name: names[name] for name in blocking}),
         )
     return frozenset(names)
+
+
+def not_as_committed(repository: Repository) -> Mapping[str, str]:
+    """The paths that are changed, untracked or ignored, with what `git status` says of each."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
+    try:
+        listed = repository.git("status", *options).split("\0")
+    except git.GitError as error:  # a filter that fails, for one
+        raise Refused(
+            "git cannot tell whether your files are as they are committed.",
+            why=error.why,
+            next=("mend that, until git status succeeds; then run the same command again",),
+        ) from error
+    return {line[3:]: line[:2] for line in listed if line}
 
 
 def _out_of_the_way(blocking: Mapping[str, str]) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def test_a_filter_that_fails_changes_nothing_and_later_all_goes_on(
     assert run.returncode == 1
     assert "smudge filter case failed" in run.stderr
     assert state(shop) == old
+    assert not (shop / "new").exists()
     assert notes(shop) == []
     git("config", "filter.case.smudge", "cat", cwd=shop)
     package.told("update", "--no-verify", cwd=shop)
