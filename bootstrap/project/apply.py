@@ -19,7 +19,12 @@ from bootstrap.project import (
 )
 from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
-from bootstrap.project.repository import Repository, not_as_committed, require_clean_paths
+from bootstrap.project.repository import (
+    Repository,
+    not_as_committed,
+    require_clean_index,
+    require_clean_paths,
+)
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
@@ -75,6 +80,16 @@ def apply(
     update_state.clear(repository)
     rollback.prune(repository)
     return started, made
+
+
+def obstacle(repository: Repository, proposal: Proposal) -> Refused | None:
+    """What would refuse to apply a proposal now: changes of yours that are in its way."""
+    try:
+        require_clean_index(repository)
+        require_clean_paths(repository, proposal.touched)
+    except Refused as refused:
+        return refused
+    return None
 
 
 def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> MadeCommit:

@@ -3,10 +3,12 @@
 A commit with an update's trailer can hold more than the update: one that was amended, or squashed.
 """
 
+from dataclasses import dataclass
+
 from bootstrap.files import text_of, write_atomically
 from bootstrap.project import git
 from bootstrap.project.answers_file import ANSWERS
-from bootstrap.project.repository import Repository
+from bootstrap.project.repository import BY_HEADSTART, Repository
 from bootstrap.project.update_state import UpdateState
 
 _FILE = "made"
@@ -54,6 +56,33 @@ def added(repository: Repository, parent: str, tree: str) -> tuple[str, ...]:
     noted = trees(repository, parent)
     known = noted and git.call("cat-file", "-e", noted[-1], cwd=repository.top).code == 0
     return tuple(sorted(repository.differing(noted[-1], tree))) if known else ()
+
+
+@dataclass(frozen=True)
+class CommitsSince:
+    """The commits since a backup, newest first: those of updates, those that hold more, others."""
+
+    updates: list[str]
+    grown: dict[str, tuple[str, ...]]
+    others: list[str]
+
+
+def since(repository: Repository, ref: str) -> CommitsSince:
+    """Sort the commits since a backup by what they hold."""
+    shown = f"%h %s%x00%P%x00%T%x00{BY_HEADSTART}"
+    logged = repository.git("log", f"--format={shown}", f"{ref}..HEAD")
+    entries = [entry.split("\0") for entry in logged.split("\n") if entry]
+    noted = {parent: trees(repository, parent) for _, parent, _, _ in entries}
+    by_trailer = not any(noted.values())  # an older Headstart has made them
+    found = CommitsSince([], {}, [])
+    for line, parent, tree, trailer in entries:
+        if tree in noted[parent] or (by_trailer and trailer.strip()):
+            found.updates.append(line)
+        elif trailer.strip():
+            found.grown[line] = added(repository, parent, tree)
+        else:
+            found.others.append(line)
+    return found
 
 
 def _lines(repository: Repository) -> list[str]:

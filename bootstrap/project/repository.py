@@ -5,6 +5,7 @@ import shlex
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ class Repository:
     def _refresh_marked(self, flags: Mapping[str, str]) -> None:
         """The same for files that are marked; where git fails, they are as they were."""
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
-        copy, is_unmarked = self._unmarked_index(assumed, skipped)
+        copy = self.notes / "index"
+        is_unmarked = self._copy_unmarked_index(copy, assumed, skipped)
         self._update_index(copy, "-q", "--refresh")  # its code tells of edited files
         marked = (
             self._update_index(copy, "--skip-worktree", paths=skipped),
@@ -129,17 +131,16 @@ class Repository:
         if is_unmarked and not any(marked):
             copy.replace(self.git_dir / "index")
 
-    def _unmarked_index(
-        self, assumed: frozenset[str], skipped: frozenset[str]
-    ) -> tuple[Path, bool]:
-        """A copy of the index without these marks, and whether git has taken all of them away."""
-        copy = self.notes / "index"
+    def _copy_unmarked_index(
+        self, copy: Path, assumed: frozenset[str], skipped: frozenset[str]
+    ) -> bool:
+        """Copy the index without these marks; whether git has taken all of them away."""
         shutil.copyfile(self.git_dir / "index", copy)
         codes = (
             self._update_index(copy, "--no-assume-unchanged", paths=assumed),
             self._update_index(copy, "--no-skip-worktree", paths=skipped),
         )
-        return copy, not any(codes)
+        return not any(codes)
 
     def _update_index(self, index: Path, *words: str, paths: frozenset[str] = frozenset()) -> int:
         given = "".join(f"{path}\0" for path in sorted(paths))
@@ -154,10 +155,11 @@ class Repository:
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
         if not (assumed or skipped):
             return frozenset()
-        copy, _ = self._unmarked_index(assumed, skipped)
         words = ("diff", "--name-only", "--no-renames", "-z")
-        seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
-        copy.unlink()
+        with tempfile.TemporaryDirectory(prefix="headstart-index-") as folder:
+            copy = Path(folder) / "index"
+            self._copy_unmarked_index(copy, assumed, skipped)
+            seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
         return git.split_paths(seen) & (assumed | skipped)
 
     def unwatched(self) -> frozenset[str]:

@@ -13,7 +13,6 @@ from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import git, interruption, made_commits, revisions, snapshot, update_state
 from bootstrap.project.git import HEADSTART_IDENTITY, GitError
 from bootstrap.project.repository import (
-    BY_HEADSTART,
     Repository,
     require_clean_index,
     require_clean_paths,
@@ -350,38 +349,12 @@ def is_alone(repository: Repository, ref: str) -> bool:
     """Whether only updates were committed since a backup, and nothing else with them."""
     if not ref:
         return False
-    since = _commits_since(repository, ref)
+    since = made_commits.since(repository, ref)
     return not (since.grown or since.others)
 
 
-@dataclass(frozen=True)
-class _Since:
-    """The commits since a backup, newest first: those of updates, those that hold more, others."""
-
-    updates: list[str]
-    grown: dict[str, tuple[str, ...]]
-    others: list[str]
-
-
-def _commits_since(repository: Repository, ref: str) -> _Since:
-    shown = f"%h %s%x00%P%x00%T%x00{BY_HEADSTART}"
-    logged = repository.git("log", f"--format={shown}", f"{ref}..HEAD")
-    entries = [entry.split("\0") for entry in logged.split("\n") if entry]
-    noted = {parent: made_commits.trees(repository, parent) for _, parent, _, _ in entries}
-    by_trailer = not any(noted.values())  # an older Headstart has made them
-    since = _Since([], {}, [])
-    for line, parent, tree, trailer in entries:
-        if tree in noted[parent] or (by_trailer and trailer.strip()):
-            since.updates.append(line)
-        elif trailer.strip():
-            since.grown[line] = made_commits.added(repository, parent, tree)
-        else:
-            since.others.append(line)
-    return since
-
-
 def _require_alone(repository: Repository, ref: str) -> None:
-    since = _commits_since(repository, ref)
+    since = made_commits.since(repository, ref)
     if since.grown:
         raise _grown(repository, since.grown, ref)
     if not since.others:

@@ -229,6 +229,10 @@ def test_an_edit_that_git_was_told_not_to_see_is_not_overwritten(
 ) -> None:
     git("update-index", flag, "a.txt", cwd=shop)
     write(shop / "a.txt", "mine alone\n")
+    foretold = package.headstart("update", "--preview", cwd=shop)
+    assert foretold.returncode == 0
+    assert "It would be refused now" in foretold.stdout
+    assert "a.txt" in foretold.stdout.partition("It would be refused now")[2]
     run = package.headstart("update", cwd=shop)
     assert run.returncode == 4
     assert "a.txt" in run.stderr
