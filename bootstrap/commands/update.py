@@ -75,7 +75,7 @@ def status(project: ProjectOption = None) -> Report:
     opened = _open(project)
     with update.prepare(opened, update.target(opened)) as prepared:
         kept = rollback.backups(opened.repository)
-        drifted = len(drift.difference(prepared.scratch, opened).changes)
+        drifted = len(drift.difference(prepared.scratch, prepared.base).changes)
         return views.status(prepared.update, drifted, kept, opened.repository)
 
 

@@ -111,10 +111,11 @@ class Update:
 
 @dataclass(frozen=True)
 class PreparedUpdate:
-    """An update, with the scratch repository that holds its trees."""
+    """An update, the scratch repository that holds its trees, and the render before it."""
 
     update: Update
     scratch: ScratchRepository
+    base: Tree
 
     def diffs(self) -> Diffs:
         return diffs.update_diffs(self.scratch.git, self.update.proposal)
@@ -269,7 +270,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             proposal=proposal,
             doubt=doubt,
         )
-        yield PreparedUpdate(update, scratch)
+        yield PreparedUpdate(update, scratch, base)
 
 
 @contextmanager
