@@ -18,8 +18,8 @@ from app.core.database import Database
 from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
+from tests.blocking_jobs import Gate, closed_gate
 from tests.databases import emptied_after, migrated_database, rolled_back, unreachable
-from tests.gate import Gate, closed_gate
 
 # The id of requests whose statements are counted.
 COUNTED = "counted"

@@ -15,7 +15,7 @@ def load_models() -> None:
         import_module(f"{__name__}.{name}.models")
 
 
-def load_tasks() -> None:
+def load_jobs() -> None:
     """Register every module's actors."""
     for name in MODULES:
         import_module(f"{__name__}.{name}.tasks")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import ORMExecuteState
 
 from app.core.database import Database
 from app.core.errors import PreconditionFailed
-from app.core.etag import Seen
+from app.core.etag import ExpectedVersions
 from app.modules.profiles import service
 from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileIn
@@ -121,5 +121,5 @@ async def test_a_change_between_reading_and_writing_is_noticed(database: Databas
         profile = await service.create(session, draft)
         event.listen(session.sync_session, "do_orm_execute", change_before_an_update)
         with pytest.raises(PreconditionFailed):
-            await service.replace(session, profile.id, draft, Seen(None))
+            await service.replace(session, profile.id, draft, ExpectedVersions(None))
         await session.rollback()

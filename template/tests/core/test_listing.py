@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import Table
 
 from app.core.database import Database
-from app.core.listing import Listing, sort_key
-from app.core.pagination import Cursors, Page
+from app.core.listing import Cursors, Listing, Page, sort_key
 from app.modules.profiles import service
 from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.core.images import THUMBNAIL_SIZE
+from app.modules.profiles.images import THUMBNAIL_SIZE
 from app.settings import Settings
 
 URL = "/v1/profiles"

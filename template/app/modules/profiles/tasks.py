@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from app.core import images
-from app.core.actors import Attempt, actor
-from app.modules.profiles import service
+from app.core.jobs import Attempt, job
+from app.modules.profiles import images, service
 
 
-@actor(service.MAKE_THUMBNAIL)
+@job(service.MAKE_THUMBNAIL)
 async def make_thumbnail(attempt: Attempt, profile_id: UUID, version: UUID) -> None:
     """Make the thumbnail of one upload. An upload that was replaced since needs none."""
     image = await service.uploaded_image(attempt.reads, profile_id, version)

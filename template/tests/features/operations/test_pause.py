@@ -14,10 +14,10 @@ from app.core import outbox
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.core.runner import Runner
-from app.features.operations import pause, watch
+from app.features.operations import heartbeat, pause
+from app.features.operations.heartbeat import State, Watch
 from app.features.operations.pause import PausedByOther
-from app.features.operations.watch import State, Watch
-from tests.gate import Gate, taken
+from tests.blocking_jobs import Gate, taken
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
@@ -27,10 +27,10 @@ SHORT = timedelta(milliseconds=20)
 async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
     runner = Runner(database, lease=MINUTE)
     watch = Watch(database, runner, poll=SHORT)
-    task = asyncio.create_task(watch.run())
+    task = asyncio.create_task(heartbeat.run())
     yield runner, watch
     await runner.end(SHORT)
-    watch.stop()
+    heartbeat.stop()
     await task
 
 
@@ -43,7 +43,7 @@ async def told(database: Database) -> None:
 
 
 async def becomes(watch: Watch, state: State) -> None:
-    await holds(lambda: watch.state is state)
+    await holds(lambda: heartbeat.state is state)
 
 
 async def holds(condition: Callable[[], bool]) -> None:
@@ -60,7 +60,7 @@ async def test_a_pause_drains_and_gives_back_what_arrives(database: Database, ga
         await pause.pause(database, "ada", MINUTE)
         await becomes(watch, State.DRAINING)
         await runner.run(late)
-        assert [one.name for one in await pause.drained(database, SHORT)] == [watch.name]
+        assert [one.name for one in await pause.drained(database, SHORT)] == [heartbeat.name]
         gate.opened.set()
         await task
         assert await pause.drained(database, MINUTE) == []
@@ -107,4 +107,4 @@ async def test_a_dead_runner_is_not_waited_for(
     assert len(await pause.drained(database, SHORT)) == 1
     monkeypatch.setattr(pause, "FORGOTTEN_AFTER", SHORT)
     assert await pause.drained(database, MINUTE) == []
-    assert watch.BEAT < watch.FORGOTTEN_AFTER
+    assert heartbeat.BEAT < heartbeat.FORGOTTEN_AFTER

@@ -11,18 +11,16 @@ import httpx
 import pytest
 
 from app.core.database import Database
-from app.core.process import JobProcess
-from app.core.relay import InProcess
-from app.core.runner import Runner
-from app.features.operations.probe import (
+from app.core.runner import InProcess, JobProcess, Runner
+from app.features.operations.health_server import (
     SILENT_SECONDS,
     Check,
     Probe,
     database_answers,
     redis_answers,
 )
+from app.features.operations.heartbeat import Watch
 from app.features.operations.schedule import Scheduler
-from app.features.operations.watch import Watch
 from app.settings import Settings
 
 POLL = timedelta(milliseconds=20)

@@ -12,7 +12,7 @@ from app.core.database import Database
 from app.core.errors import MEDIA_TYPE
 from app.core.logging import configure_logging
 from app.features.security import clients
-from app.features.security.gate import Gate, NobodyCanCall
+from app.features.security.middleware import Gatekeeper, NobodyCanCall
 from app.features.security.scopes import SCOPES, caller_of
 from app.features.security.settings import SecuritySettings
 from app.main import create_app
@@ -165,7 +165,7 @@ async def test_production_does_not_start_where_nobody_could_call(
 ) -> None:
     production = settings.model_copy(update={"environment": Environment.PRODUCTION})
     alone = SecuritySettings(_env_file=None, jwks_url=None)
-    gate = Gate(alone, production, database)
+    gate = Gatekeeper(alone, production, database)
     with pytest.raises(NobodyCanCall, match="JWKS_URL"):
         await gate.open()
     key = await register(database)

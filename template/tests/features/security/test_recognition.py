@@ -12,11 +12,11 @@ from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
 from app.core.database import Database
-from app.features.security import clients, recognition
+from app.features.security import clients
+from app.features.security.authentication import Known, Recognition
 from app.features.security.callers import Untrusted
 from app.features.security.clients import Client, ClientKeyRow
 from app.features.security.keys import ClientKey
-from app.features.security.recognition import Known, Recognition
 from tests.features.security.conftest import register
 
 AT_ONCE = timedelta(0)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 from app.core.database import WriteSession
-from app.features.cache import current
+from app.features.cache import default_store
 
 _TAGS = "tags to drop"
 
@@ -26,4 +26,4 @@ def drop(session: WriteSession, *tags: str) -> None:
 def _drop_pending(session: Session) -> None:
     # A savepoint that is released has committed nothing yet.
     if not session.in_nested_transaction():
-        await_only(current.store().drop(session.info.pop(_TAGS, set())))
+        await_only(default_store.store().drop(session.info.pop(_TAGS, set())))

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
-from app.features.security.callers import Recognized, Untrusted
+from app.features.security.callers import Authenticated, Untrusted
 from app.features.security.clients import Client, ClientKeyRow
 from app.features.security.keys import ClientKey
 
@@ -78,7 +78,7 @@ class Recognition:
         self._used_at: dict[int, datetime] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
-    async def caller_of(self, text: str) -> Recognized:
+    async def caller_of(self, text: str) -> Authenticated:
         """Return the client whose key `text` is; raises Untrusted."""
         key, now = ClientKey.read(text), datetime.now(UTC)
         known = await self._accepting(key, now) if key is not None else None
@@ -87,7 +87,7 @@ class Recognition:
             message = "the key is not that of a registered client, or it is no longer valid"
             raise Untrusted(message)
         self._note_use(key.number, known, now)
-        return Recognized(f"client:{key.number}", known.scopes)
+        return Authenticated(f"client:{key.number}", known.scopes)
 
     async def close(self) -> None:
         """Let what is being written be written."""

@@ -21,8 +21,8 @@ from pydantic import BaseModel
 from app import modules
 from app.core.errors import Conflict, InvalidInput
 from app.core.transactions import Writes
-from app.features.idempotency import answers
-from app.features.idempotency.answers import Answer
+from app.features.idempotency import response_store
+from app.features.idempotency.response_store import Answer
 
 REPLAYED = "Idempotency-Replayed"
 RETRY_AFTER_SECONDS = 1
@@ -74,15 +74,15 @@ class Attempt:
         self._session = session
         # Nobody gets the answers of another.
         caller = getattr(request.state, "caller", NOBODY)
-        self._id = answers.answer_id(caller, request.method, request.url.path, key)
+        self._id = response_store.answer_id(caller, request.method, request.url.path, key)
 
     async def earlier(self) -> Response | None:
         """Return what this request was answered before; None when the effect is now ours."""
         fingerprint = await self._fingerprint()
         lifetime = self._request.app.state.idempotency.idempotency_lifetime
         try:
-            found = await answers.claim(self._session, self._id, fingerprint, lifetime)
-        except answers.Contended as error:
+            found = await response_store.claim(self._session, self._id, fingerprint, lifetime)
+        except response_store.Contended as error:
             message = "a request with this Idempotency-Key is in work"
             raise Busy(message, RETRY_AFTER_SECONDS) from error
         if found is None:
@@ -100,7 +100,7 @@ class Attempt:
             headers=dict(self._response.headers),
             body=result.model_dump_json(by_alias=True).encode(),
         )
-        await answers.keep(self._session, self._id, answer)
+        await response_store.keep(self._session, self._id, answer)
         return _respond(answer, {})
 
     async def _fingerprint(self) -> str:

@@ -16,12 +16,10 @@ from pydantic import ConfigDict, validate_call
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
-from app.core import observers, outbox
-from app.core.clock import happens
+from app.core import job_hooks, outbox
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.logging import correlated
-from app.core.outbox import Job, Superseded
-from app.core.queues import QUEUES, Queue
+from app.core.outbox import QUEUES, Job, Queue, Superseded
 
 logger = structlog.get_logger(__name__)
 
@@ -60,7 +58,7 @@ Function = Callable[Concatenate[Attempt, P], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Actor:
+class JobKind:
     """A function that does one kind of job, and how patient its runner is with it."""
 
     name: str
@@ -70,7 +68,7 @@ class Actor:
     time_limit: timedelta
 
 
-ACTORS: dict[str, Actor] = {}
+JOB_KINDS: dict[str, JobKind] = {}
 
 
 class Option(Protocol):
@@ -80,7 +78,7 @@ class Option(Protocol):
         """Learn the name of the actor that has this option."""
 
 
-class DuplicateActor(ValueError):
+class DuplicateJobKind(ValueError):
     """Two functions claim one actor name."""
 
 
@@ -88,7 +86,7 @@ class CutOff(Exception):
     """The process ended before the attempt did."""
 
 
-def actor(
+def job(
     name: str,
     *options: Option,
     queue: Queue = Queue.DEFAULT,
@@ -102,10 +100,10 @@ def actor(
     """
 
     def register(function: Function[P]) -> Function[P]:
-        if name in ACTORS:
-            raise DuplicateActor(name)
+        if name in JOB_KINDS:
+            raise DuplicateJobKind(name)
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
-        ACTORS[name] = Actor(name, typed, queue, max_attempts, time_limit)
+        JOB_KINDS[name] = JobKind(name, typed, queue, max_attempts, time_limit)
         QUEUES[name] = queue
         for option in options:
             option.apply(name)
@@ -135,7 +133,7 @@ async def run(database: Database, job: Job, *, lease: timedelta) -> None:
 
 async def _attempt(database: Database, job: Job) -> None:
     try:
-        with observers.attempt(job):
+        with job_hooks.attempt(job):
             await _call(Attempt(database, job))
     except Superseded:
         logger.warning("job.superseded")
@@ -152,10 +150,10 @@ async def _attempt(database: Database, job: Job) -> None:
 
 async def _call(attempt: Attempt) -> None:
     job = attempt.job
-    if job.actor not in ACTORS:
+    if job.actor not in JOB_KINDS:
         message = f"no actor is called {job.actor!r}"
         raise LookupError(message)
-    known = ACTORS[job.actor]
+    known = JOB_KINDS[job.actor]
     if job.attempts > known.max_attempts:
         # Whoever ran the last attempt died of it, or with it: one more may kill this process too.
         message = f"attempt {known.max_attempts} of {known.max_attempts} ended with its process"
@@ -168,7 +166,7 @@ async def _call(attempt: Attempt) -> None:
 
 
 async def _record_failure(database: Database, job: Job, error: Exception, due_at: datetime) -> None:
-    known = ACTORS.get(job.actor)
+    known = JOB_KINDS.get(job.actor)
     last = known is None or job.attempts >= known.max_attempts
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
@@ -187,9 +185,18 @@ def pause_after(attempts: int) -> timedelta:
 
 async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asyncio.Event) -> None:
     ours = True
-    while ours and not await happens(ended, within=lease / 3):
+    while ours and not await wait_for_event(ended, within=lease / 3):
         try:
             async with database.writes() as session:
                 ours = await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease)
         except SQLAlchemyError:
             logger.exception("job.lease_not_renewed")
+
+
+async def wait_for_event(event: asyncio.Event, *, within: timedelta) -> bool:
+    """Wait for `event`; say whether it came in time."""
+    try:
+        await asyncio.wait_for(event.wait(), within.total_seconds())
+    except TimeoutError:
+        return False
+    return True

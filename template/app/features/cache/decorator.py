@@ -13,9 +13,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from app.core import observers
+from app.core import job_hooks
 from app.core.database import ReadConnection
-from app.features.cache import current
+from app.features.cache import default_store
 from app.features.cache.store import LONGEST, Found
 
 P = ParamSpec("P")
@@ -79,17 +79,17 @@ class Kept(Generic[R]):
 
     async def value(self, key: str, tags: Sequence[str], load: Callable[[], Awaitable[R]]) -> R:
         """Return what is kept, or load it, once however many ask."""
-        store = current.store()
+        store = default_store.store()
         hit = self._read(await store.find(key, tags))
         if hit is not None:
-            observers.count("cache_reads", "hit")
+            job_hooks.count("cache_reads", "hit")
             return hit[0]
         async with store.reading(key, tags) as found:
             hit = self._read(found)
             if hit is not None:
-                observers.count("cache_reads", "waited")
+                job_hooks.count("cache_reads", "waited")
                 return hit[0]
-            observers.count("cache_reads", "miss")
+            job_hooks.count("cache_reads", "miss")
             value = await load()
             # Spread: what was kept together must not end together.
             lifetime = self._lifetime * random.uniform(0.9, 1)  # noqa: S311 - jitter, not a secret

@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from app.core.database import Database
 from app.core.relay import Relay
+from app.features.operations.heartbeat import Watch
 from app.features.operations.schedule import Scheduler
-from app.features.operations.watch import Watch
 
 logger = structlog.get_logger(__name__)
 

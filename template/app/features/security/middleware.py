@@ -18,12 +18,12 @@ from structlog.contextvars import bind_contextvars
 
 from app.core.database import Database
 from app.core.errors import ProblemError, answer
-from app.core.http import QUIET
+from app.core.middleware import QUIET
 from app.features.security import clients
-from app.features.security.callers import STRANGER, Caller, Recognized, Untrusted
+from app.features.security.authentication import Recognition
+from app.features.security.callers import STRANGER, Authenticated, Caller, Untrusted
 from app.features.security.keys import MARK
 from app.features.security.limits import Limits, LocalLimits, Rate, Spent
-from app.features.security.recognition import Recognition
 from app.features.security.scopes import ANYBODY
 from app.features.security.settings import SecuritySettings
 from app.settings import Environment, Settings
@@ -38,7 +38,7 @@ class NobodyCanCall(RuntimeError):
     """Every request would be refused."""
 
 
-class Gate:
+class Gatekeeper:
     """Admits requests: knows callers by their credentials, and counts their requests."""
 
     def __init__(self, own: SecuritySettings, settings: Settings, database: Database) -> None:
@@ -81,7 +81,7 @@ class Gate:
             # Guesses are counted where they come from: nobody else can be asked.
             await self._spend(_address(request))
             raise
-        known = isinstance(caller, Recognized)
+        known = isinstance(caller, Authenticated)
         return caller, await self._spend(caller.id if known else _address(request))
 
     async def _identify(self, authorization: str | None) -> Caller:
@@ -105,10 +105,10 @@ class Gate:
         return await self._limits.spend(who) if self._limits is not None else None
 
 
-class Gated:
+class SecurityMiddleware:
     """ASGI middleware: lets in whom the gate admits; the health endpoints stand outside."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gatekeeper) -> None:
         """Put `gate` before `app`."""
         self.app = app
         self._gate = gate

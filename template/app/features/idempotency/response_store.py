@@ -33,8 +33,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.clock import happens
 from app.core.database import Base, Database, WriteSession
+from app.core.jobs import wait_for_event
 
 logger = structlog.get_logger(__name__)
 
@@ -167,7 +167,7 @@ async def cleaned(database: Database, every: timedelta) -> AsyncIterator[None]:
 
 
 async def _clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
-    while not await happens(stop, within=every):
+    while not await wait_for_event(stop, within=every):
         try:
             while await delete_expired(database) == CLEANING_BATCH and not stop.is_set():
                 pass

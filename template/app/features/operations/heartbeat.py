@@ -17,8 +17,8 @@ from sqlalchemy import String, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.clock import happens
 from app.core.database import Base, Database
+from app.core.jobs import wait_for_event
 from app.core.runner import Runner
 from app.features.operations import leases
 from app.features.operations.leases import PAUSE
@@ -90,7 +90,7 @@ class Watch:
                 self._looked.set()
             except Exception:
                 logger.exception("watch.blind")
-            await happens(self._stopped, within=self._poll)
+            await wait_for_event(self._stopped, within=self._poll)
         self._looked.set()
         await self._sign_off()
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.outbox import Job
-from app.core.queues import Queue
+from app.core.jobs import JOB_KINDS, Attempt, job
+from app.core.outbox import Job, Queue
 
 
 @dataclass
@@ -32,17 +31,17 @@ def closed_gate() -> Iterator[Gate]:
     """Yield a gate that every attempt of the two actors waits at."""
     gate = Gate()
 
-    @actor("test.wait")
+    @job("test.wait")
     async def wait(_: Attempt) -> None:
         await gate.passed()
 
-    @actor("test.once", max_attempts=1)
+    @job("test.once", max_attempts=1)
     async def once(_: Attempt) -> None:
         await gate.passed()
 
     yield gate
     for name in ("test.wait", "test.once"):
-        del ACTORS[name]
+        del JOB_KINDS[name]
 
 
 async def taken(database: Database, name: str = "test.wait") -> Job:

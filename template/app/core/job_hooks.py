@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from app.core.outbox import Job
 
 
-class Observer:
+class JobHook:
     """Whom a feature registers with `observe`; it overrides what it wants to know."""
 
     def headers(self) -> Mapping[str, str]:
@@ -25,35 +25,35 @@ class Observer:
         """Learn that `what` has come to `outcome`, `number` times."""
 
 
-_observers: dict[type[Observer], Observer] = {}
+_hooks: dict[type[JobHook], JobHook] = {}
 
 
-def observe(observer: Observer) -> None:
+def observe(observer: JobHook) -> None:
     """Tell `observer` from now on, instead of an earlier one of its class."""
-    _observers[type(observer)] = observer
+    _hooks[type(observer)] = observer
 
 
-def ignore(observer: Observer) -> None:
+def ignore(observer: JobHook) -> None:
     """Stop telling `observer`."""
-    if _observers.get(type(observer)) is observer:
-        del _observers[type(observer)]
+    if _hooks.get(type(observer)) is observer:
+        del _hooks[type(observer)]
 
 
 def headers() -> dict[str, str]:
     """Return what all observers send along with a job that is enqueued now."""
-    return {name: text for each in _observers.values() for name, text in each.headers().items()}
+    return {name: text for each in _hooks.values() for name, text in each.headers().items()}
 
 
 @contextmanager
 def attempt(job: Job) -> Iterator[None]:
     """Let every observer surround one attempt of `job`."""
     with ExitStack() as stack:
-        for each in _observers.values():
+        for each in _hooks.values():
             stack.enter_context(each.attempt(job))
         yield
 
 
 def count(what: str, outcome: str, number: int = 1) -> None:
     """Tell every observer that `what` has come to `outcome`, `number` times."""
-    for each in _observers.values():
+    for each in _hooks.values():
         each.count(what, outcome, number)
