@@ -1,4 +1,4 @@
-"""How many statements each endpoint costs: the same for one row and for many."""
+"""How many statements each endpoint of profiles costs: the same for one row and for many."""
 
 from __future__ import annotations
 
@@ -76,10 +76,3 @@ def created_fields(body: dict[str, object]) -> list[str]:
     return [
         name for name in body if name in {"employee_number", "full_name", "email", "department"}
     ]
-
-
-async def test_health(client: httpx.AsyncClient, statements: list[str]) -> None:
-    await client.get("/livez")
-    assert statements == []
-    await client.get("/readyz")
-    assert len(statements) == 1, statements
