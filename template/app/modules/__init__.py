@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +11,8 @@ from types import ModuleType
 from fastapi import APIRouter
 
 MODULES = ("profiles",)
+
+_THIS_FILE = "app/modules/__init__.py"
 
 
 class UnlistedModule(Exception):
@@ -38,20 +40,23 @@ def _files(file: str) -> Iterator[tuple[str, ModuleType]]:
 
     A module that lies elsewhere is listed by its whole path, as in `shared.audit`.
     """
-    for listed in MODULES:
+    for listed in _listed():
         package = listed if "." in listed else f"{__name__}.{listed}"
         if find_spec(f"{package}.{file}") is not None:
             yield package.rpartition(".")[2], import_module(f"{package}.{file}")
 
 
+def _listed() -> Sequence[str]:
+    return MODULES
+
+
 def _require_listed(here: Path) -> None:
     folders = {path.parent.name for path in here.glob("*/*.py")}
-    listed = {name for name in MODULES if "." not in name}
-    for name in sorted(folders ^ listed):
-        place = f"app/modules/{name}"
-        message = (
-            f"{place} is no part of the service: add {name!r} to MODULES in app/modules/__init__.py"
-            if name in folders
-            else f"MODULES in app/modules/__init__.py names {name!r}, and there is no {place}"
-        )
+    listed = {name for name in _listed() if "." not in name}
+    for name in sorted(folders - listed):
+        message = f"app/modules/{name} is not listed: add {name!r} to MODULES in {_THIS_FILE}"
         raise UnlistedModule(message)
+    for name in sorted(listed):
+        if not (here / name / "__init__.py").is_file():
+            message = f"{_THIS_FILE} lists {name!r}, and there is no app/modules/{name}/__init__.py"
+            raise UnlistedModule(message)

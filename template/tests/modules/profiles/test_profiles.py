@@ -16,17 +16,7 @@ from app.modules.profiles import service
 from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileQuery
 from app.settings import Settings
-
-URL = "/v1/profiles"
-
-
-def draft(number: int = 1, **fields: str) -> dict[str, str]:
-    return {
-        "employee_number": f"E-{number:03}",
-        "full_name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "department": "Engines",
-    } | fields
+from tests.modules.profiles import URL, draft
 
 
 async def create(client: httpx.AsyncClient, number: int = 1) -> str:
