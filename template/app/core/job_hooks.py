@@ -1,4 +1,4 @@
-"""Observers: who is told of the work while it happens. Where nobody is, that costs nothing."""
+"""Hooks around jobs, for features that watch or measure. Without any they cost nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class JobHook:
-    """Whom a feature registers with `observe`; it overrides what it wants to know."""
+    """What a feature registers; it overrides what it wants to know."""
 
     def headers(self) -> Mapping[str, str]:
         """Return what a job that is enqueued now carries to each of its attempts."""
@@ -28,25 +28,25 @@ class JobHook:
 _hooks: dict[type[JobHook], JobHook] = {}
 
 
-def observe(observer: JobHook) -> None:
-    """Tell `observer` from now on, instead of an earlier one of its class."""
-    _hooks[type(observer)] = observer
+def register(hook: JobHook) -> None:
+    """Call `hook` from now on, instead of an earlier one of its class."""
+    _hooks[type(hook)] = hook
 
 
-def ignore(observer: JobHook) -> None:
-    """Stop telling `observer`."""
-    if _hooks.get(type(observer)) is observer:
-        del _hooks[type(observer)]
+def unregister(hook: JobHook) -> None:
+    """Call `hook` no more."""
+    if _hooks.get(type(hook)) is hook:
+        del _hooks[type(hook)]
 
 
 def headers() -> dict[str, str]:
-    """Return what all observers send along with a job that is enqueued now."""
+    """Return what all hooks send along with a job that is enqueued now."""
     return {name: text for each in _hooks.values() for name, text in each.headers().items()}
 
 
 @contextmanager
 def attempt(job: Job) -> Iterator[None]:
-    """Let every observer surround one attempt of `job`."""
+    """Let every hook surround one attempt of `job`."""
     with ExitStack() as stack:
         for each in _hooks.values():
             stack.enter_context(each.attempt(job))
@@ -54,6 +54,6 @@ def attempt(job: Job) -> Iterator[None]:
 
 
 def count(what: str, outcome: str, number: int = 1) -> None:
-    """Tell every observer that `what` has come to `outcome`, `number` times."""
+    """Tell every hook that `what` has come to `outcome`, `number` times."""
     for each in _hooks.values():
         each.count(what, outcome, number)

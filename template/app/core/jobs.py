@@ -1,4 +1,4 @@
-"""Actors: the functions that do jobs, known by name, and how one attempt of a job is run."""
+"""Jobs: the functions that do them, known by name, and how one attempt is run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class Attempt:
-    """One attempt of a job, as its actor sees it: where to read, and how to finish."""
+    """One attempt of a job, as its function sees it: where to read, and how to finish."""
 
     def __init__(self, database: Database, job: Job) -> None:
         """Stand for `job`, which this attempt has claimed."""
@@ -72,14 +72,14 @@ JOB_KINDS: dict[str, JobKind] = {}
 
 
 class Option(Protocol):
-    """What else there is to an actor; a feature's affair."""
+    """What else there is to a kind of job; a feature's affair."""
 
-    def apply(self, actor: str) -> None:
-        """Learn the name of the actor that has this option."""
+    def apply(self, name: str, /) -> None:
+        """Learn the name of the kind that has this option."""
 
 
 class DuplicateJobKind(ValueError):
-    """Two functions claim one actor name."""
+    """Two functions claim one name."""
 
 
 class CutOff(Exception):
@@ -93,7 +93,7 @@ def job(
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
 ) -> Callable[[Function[P]], Function[P]]:
-    """Register a function as the actor called `name` ("module.verb").
+    """Register a function as what does the jobs called `name` ("module.verb").
 
     It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
     than once; what it does inside `attempt.finishes()` happens exactly once.
@@ -115,7 +115,7 @@ def job(
 async def run(database: Database, job: Job, *, lease: timedelta) -> None:
     """Run the next attempt of `job`, if it is still to be had, and record how it ended."""
     with correlated(job.correlation_id):
-        # Every line from here on names the job, those of the actor's own code too.
+        # Every line from here on names the job, those of its own code too.
         bind_contextvars(job=str(job.id), actor=job.actor, attempt=job.attempts + 1)
         async with database.writes() as session:
             claimed = await outbox.begin(session, job, lease_until=datetime.now(UTC) + lease)
@@ -141,7 +141,7 @@ async def _attempt(database: Database, job: Job) -> None:
         due_at = datetime.now(UTC)
         await _record_failure(database, job, CutOff("the process was told to end"), due_at)
         raise
-    except Exception as error:  # noqa: BLE001 - whatever an actor raises is recorded on its job
+    except Exception as error:  # noqa: BLE001 - whatever it raises is recorded on its job
         due_at = datetime.now(UTC) + pause_after(job.attempts)
         await _record_failure(database, job, error, due_at)
     else:
@@ -151,7 +151,7 @@ async def _attempt(database: Database, job: Job) -> None:
 async def _call(attempt: Attempt) -> None:
     job = attempt.job
     if job.actor not in JOB_KINDS:
-        message = f"no actor is called {job.actor!r}"
+        message = f"no function does jobs called {job.actor!r}"
         raise LookupError(message)
     known = JOB_KINDS[job.actor]
     if job.attempts > known.max_attempts:

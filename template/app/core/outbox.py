@@ -95,7 +95,7 @@ class OutboxRow(Base):
 class Job:
     """What a broker carries: enough to run one attempt. `attempts` are those begun before it.
 
-    `headers` are what observers of the enqueuing sent along with it.
+    `headers` are what hooks sent along with it.
     """
 
     id: UUID

@@ -43,8 +43,8 @@ def effects() -> Iterator[Effects]:
     del JOB_KINDS["test.note"]
 
 
-@pytest.fixture
-async def job(database: Database) -> Job:
+@pytest.fixture(name="job")
+async def taken_job(database: Database) -> Job:
     """A job that the relay has just taken."""
     async with database.writes() as session:
         await outbox.enqueue(session, "test.note", what=uuid4(), times=2)
@@ -151,7 +151,7 @@ async def test_a_job_nobody_knows_is_buried_with_the_reason(database: Database, 
     await jobs.run(database, job, lease=LEASE)
     (row,) = await rows(database)
     assert row.due_at is None
-    assert "no actor is called 'test.note'" in str(row.error)
+    assert "no function does jobs called 'test.note'" in str(row.error)
 
 
 async def test_a_job_that_takes_too_long_counts_as_failed(database: Database) -> None:
@@ -196,4 +196,4 @@ def test_pauses_double_up_to_a_limit_with_jitter() -> None:
 @pytest.mark.usefixtures("effects")
 def test_one_name_is_one_actor() -> None:
     with pytest.raises(jobs.DuplicateJobKind):
-        actor("test.note")(JOB_KINDS["test.note"].function)
+        job("test.note")(JOB_KINDS["test.note"].function)

@@ -75,7 +75,7 @@ def install(app: FastAPI) -> None:
     app.state.outbox_state = OutboxState(app.state.database)
     app.add_middleware(MeasuredRequests)
     app.include_router(router)
-    job_hooks.observe(Metrics())
+    job_hooks.register(Metrics())
 
 
 class MetricsServer(Middleware):
@@ -104,4 +104,4 @@ class MetricsServer(Middleware):
 def install_worker(broker: dramatiq.Broker, host: str, port: int) -> None:
     """Measure the jobs of a worker, and serve what was measured."""
     broker.add_middleware(MetricsServer(host, port))
-    job_hooks.observe(Metrics())
+    job_hooks.register(Metrics())

@@ -147,14 +147,14 @@ class Traces:
         )
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self.tracer = self._provider.get_tracer("app")
-        self._observer = Tracing(self.tracer)
+        self._hook = Tracing(self.tracer)
         self._statements = Statements(self.tracer)
-        job_hooks.observe(self._observer)
+        job_hooks.register(self._hook)
         self._statements.listen()
 
     def close(self) -> None:
         """Send what has not been sent, and make no more spans."""
-        job_hooks.ignore(self._observer)
+        job_hooks.unregister(self._hook)
         self._statements.leave()
         self._provider.shutdown()
 

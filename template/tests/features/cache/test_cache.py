@@ -90,9 +90,9 @@ def cached_team(source: Source, lifetime: timedelta) -> Read:
 @pytest.fixture
 def counts() -> Iterator[Counts]:
     counts = Counts()
-    job_hooks.observe(counts)
+    job_hooks.register(counts)
     yield counts
-    job_hooks.ignore(counts)
+    job_hooks.unregister(counts)
 
 
 @pytest.fixture

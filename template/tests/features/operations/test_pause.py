@@ -27,10 +27,10 @@ SHORT = timedelta(milliseconds=20)
 async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
     runner = Runner(database, lease=MINUTE)
     watch = Watch(database, runner, poll=SHORT)
-    task = asyncio.create_task(heartbeat.run())
+    task = asyncio.create_task(watch.run())
     yield runner, watch
     await runner.end(SHORT)
-    heartbeat.stop()
+    watch.stop()
     await task
 
 
@@ -43,7 +43,7 @@ async def told(database: Database) -> None:
 
 
 async def becomes(watch: Watch, state: State) -> None:
-    await holds(lambda: heartbeat.state is state)
+    await holds(lambda: watch.state is state)
 
 
 async def holds(condition: Callable[[], bool]) -> None:
@@ -60,7 +60,7 @@ async def test_a_pause_drains_and_gives_back_what_arrives(database: Database, ga
         await pause.pause(database, "ada", MINUTE)
         await becomes(watch, State.DRAINING)
         await runner.run(late)
-        assert [one.name for one in await pause.drained(database, SHORT)] == [heartbeat.name]
+        assert [one.name for one in await pause.drained(database, SHORT)] == [watch.name]
         gate.opened.set()
         await task
         assert await pause.drained(database, MINUTE) == []

@@ -12,7 +12,7 @@ from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
 from app.core.database import Database
-from app.features.security import clients
+from app.features.security import authentication, clients
 from app.features.security.authentication import Known, Recognition
 from app.features.security.callers import Untrusted
 from app.features.security.clients import Client, ClientKeyRow
@@ -29,10 +29,10 @@ def clerk(database: Database) -> Recognition:
 
 
 async def test_a_client_is_known_by_its_key(clerk: Recognition, database: Database) -> None:
-    key = await register(database, "profiles:read")
+    key = await register(database, "things:read")
     caller = await clerk.caller_of(key.written())
     assert caller.id == f"client:{key.number}"
-    assert caller.scopes == {"profiles:read"}
+    assert caller.scopes == {"things:read"}
     await clerk.close()
 
 
@@ -115,7 +115,7 @@ async def test_a_new_key_does_not_wait_for_the_trust_in_what_was_known(database:
     assert await clerk.caller_of(first.written())
     async with database.writes() as session:
         second = await clients.rotate(session, first.number, overlap=timedelta(days=1))
-    with patch.object(recognition, "RELOAD_PAUSE_SECONDS", 0.0):
+    with patch.object(authentication, "RELOAD_PAUSE_SECONDS", 0.0):
         assert await clerk.caller_of(second.written())
     await clerk.close()
 
