@@ -1,4 +1,4 @@
-"""The framework's own tests became a feature: who has them keeps them, and nobody else gets them."""
+"""The framework's own tests became a feature: projects that have them keep them, others do not."""
 
 from __future__ import annotations
 
