@@ -21,7 +21,7 @@ from app.core.errors import MEDIA_TYPE
 from app.core.outbox import Job, OutboxRow, Queue
 from app.core.transactions import Writes
 from app.settings import Settings
-from tests.databases import failing_commits
+from tests.databases import lost_in_commit
 from tests.things import URL, draft, service
 from tests.things.jobs import WEIGH
 from tests.things.models import Thing
@@ -61,7 +61,7 @@ async def test_a_commit_that_fails_is_an_error_and_leaves_nothing(
     app: FastAPI, client: httpx.AsyncClient, database: Database
 ) -> None:
     with_its_job(app)
-    with failing_commits():
+    with lost_in_commit():
         answer = await client.post("/with-its-job")
     assert_problem(answer, 500)
     assert await count(database, Thing) == await count(database, OutboxRow) == 0
@@ -111,7 +111,7 @@ async def test_an_attempt_that_fails_leaves_no_effect_and_its_job_is_tried_again
 ) -> None:
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
-    with failing_commits():
+    with lost_in_commit():
         await asyncio.gather(jobs.run(database, job, lease=MINUTE), return_exceptions=True)
     assert (await service.get(database.reads, thing_id)).weighings == 0
     assert await count(database, OutboxRow) == 1
