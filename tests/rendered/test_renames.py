@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -120,8 +121,8 @@ EDITS = {
 MINE = "# mine, in {}\n"
 
 
-def begun(folder: Path, version: str) -> Path:
-    """A project of a release with work of its own."""
+def begun(folder: Path, version: str, edits: Mapping[str, tuple[str, str]]) -> Path:
+    """A project of a release with a module of its own, and these edits."""
     headstart("new", "shop", "--defaults", "--version", version, cwd=folder, state=folder / "state")
     shop = folder / "shop"
     module = shop / "app/modules/orders"
@@ -135,7 +136,7 @@ def begun(folder: Path, version: str) -> Path:
     write(shop / "tests/modules/test_orders.py", TEST)
     listed = shop / "app/modules/__init__.py"
     write(listed, listed.read_text().replace('("profiles",)', '("profiles", "orders")'))
-    for name, (line, _) in EDITS.items():
+    for name, (line, _) in edits.items():
         if (shop / name).exists() and line in (text := (shop / name).read_text()):
             write(shop / name, text.replace(line, line + MINE.format(name), 1))
     commit(shop)
@@ -144,7 +145,7 @@ def begun(folder: Path, version: str) -> Path:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_own_code_and_edits_follow_the_renames(tmp_path: Path, project: Path, version: str) -> None:
-    shop = begun(tmp_path, version)
+    shop = begun(tmp_path, version, EDITS)
     edited = git("show", "--name-only", "--format=", cwd=shop).split()
     told = headstart(
         *("update", "--to", "HEAD", "--no-verify", "--json"), cwd=shop, state=tmp_path / "state"
@@ -212,7 +213,7 @@ def defines(path: Path, name: str) -> bool:
 
 def test_plain_copier_brings_the_old_paths(tmp_path: Path, project: Path) -> None:
     """It runs no codemods: what is imported by its old path is there, with a warning."""
-    shop = begun(tmp_path, VERSIONS[-1])
+    shop = begun(tmp_path, VERSIONS[-1], {})
     service = shop / "app/modules/orders/service.py"
     write(service, service.read_text().replace("from app.core.etag import Seen\n", ""))
     write(service, service.read_text().replace("ANY = Seen(None)\n", ""))
