@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from migrate.commands import Command
 from migrate.errors import MigrationFailed
+from migrate.kit.commands import Command
 from migrate.project import Report, Run
 
-# Which module of `migrate.commands` has the command: only that one is imported.
+# Which module of `migrate.kit.commands` has the command: only that one is imported.
 COMMANDS = {
     "status": "state",
     "revision": "writing",
@@ -62,7 +62,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     asked = [word for word in words[:1] if word in COMMANDS]
     for name in asked or COMMANDS:
-        command: Command = getattr(import_module(f"migrate.commands.{COMMANDS[name]}"), name)
+        command: Command = getattr(import_module(f"migrate.kit.commands.{COMMANDS[name]}"), name)
         text = command.run.__doc__ or ""
         subparser = subparsers.add_parser(name, help=text.partition("\n")[0], description=text)
         subparser.add_argument("--json", action="store_true", help="tell each event as an object")

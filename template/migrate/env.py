@@ -1,11 +1,11 @@
-"""Alembic's entry: which database, which tables, and the safe way to run (`migrate.runtime`)."""
+"""Alembic's entry: which database, which tables, and the safe way to run."""
 
 from __future__ import annotations
 
 from alembic import context
 from sqlalchemy import MetaData
 
-from migrate import runtime
+from migrate.kit import runtime
 from migrate.project import database_url
 
 

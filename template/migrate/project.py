@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from migrate.engine import Options
+    from migrate.kit.engine import Options
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,9 +16,9 @@ from alembic.migration import MigrationContext
 from app.core.database import Base
 from app.outer_models import outer
 from migrate import graph
-from migrate.autogenerate import is_managed
-from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
+from migrate.kit.autogenerate import is_managed
+from migrate.kit.engine import make_engine
 from tests.databases import alembic_config, empty_database
 
 OURS = {"alembic_version", "alembic_journal"}

@@ -344,20 +344,23 @@ def test_a_rename_is_followed_beside_conflicts_and_in_a_moved_file(
 @pytest.mark.slow
 def test_the_codemods_of_the_releases_are_about_what_was_there(tmp_path: Path) -> None:
     """What is renamed was in the release before, and is in this one by its new name alone."""
-    versions = [each.version for each in releases.released()]
+    versions = [*(each.version for each in releases.released()), ""]
     before = dict(zip(versions[1:], versions, strict=False))
     for version, codemods in parsed_codemods(DATA.read_text()).items():
         name = ".".join(map(str, version))
-        old, _ = (modules_of(made(tmp_path, each)) for each in (before[name], name))
+        name = name if name in versions else ""  # it will be the next release
+        old = modules_of(made(tmp_path, before[name]))
+        new = defined(made(tmp_path, name))
         for each in codemods:
-            assert isinstance(each, NameRename), "the only kind so far"
+            assert isinstance(each, NameRename | ModuleRename), "the only kinds so far"
             assert find(old, each.old) is Resolution.FOUND, each
-            assert each.old not in defined(tmp_path / name / "shop"), each
-            assert each.new in defined(tmp_path / name / "shop"), each
+            assert each.old not in new, each
+            assert each.new in new, each
 
 
 def made(folder: Path, version: str) -> Path:
-    return new(folder / version, version)
+    """A project of a release, or of the template as it is here."""
+    return new(folder / (version or "here"), version)
 
 
 def modules_of(shop: Path) -> Modules:
@@ -366,13 +369,25 @@ def modules_of(shop: Path) -> Modules:
 
 
 def defined(shop: Path) -> set[str]:
-    """What the modules of `migrate` define themselves."""
-    return {
-        f"migrate.{path.stem}.{node.name}"
-        for path in (shop / "migrate").glob("*.py")
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    """The modules of `migrate`, and what they define themselves."""
+    modules = {
+        ".".join(path.relative_to(shop).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (shop / "migrate").rglob("*.py")
     }
+    return {*modules} | {
+        f"{module}.{name}"
+        for module, path in modules.items()
+        for node in ast.parse(path.read_text()).body
+        for name in names_of(node)
+    }
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    """What a statement of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def find(tree: Modules, dotted: str) -> Resolution:

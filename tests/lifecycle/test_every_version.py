@@ -46,11 +46,12 @@ def here(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def new(folder: Path, version: str, *data: str) -> Path:
-    """A new project; the same one is made once."""
+    """A new project, of the template as it is here where no version is said; made once."""
 
     def make(at: Path) -> None:
         words = [word for each in data for word in ("--data", each)]
-        run = headstart("new", "shop", "--defaults", "--version", version, *words, cwd=at)
+        words += ["--version", version] if version else []
+        run = headstart("new", "shop", "--defaults", *words, cwd=at)
         assert run.returncode == 0, run.stderr
 
     return copied(("new", version, data), make, folder) / "shop"

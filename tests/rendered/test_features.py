@@ -68,7 +68,7 @@ def test_what_documents_show_of_the_project_exists(everything: Path) -> None:
     """Paths, make's targets and settings: each that is named is there."""
     makefile = (everything / "Makefile").read_text("utf-8")
     settings = "".join(path.read_text("utf-8") for path in everything.glob("app/**/settings.py"))
-    kit = "".join(path.read_text("utf-8") for path in everything.glob("migrate/*.py"))
+    kit = "".join(path.read_text("utf-8") for path in everything.glob("migrate/**/*.py"))
     for document in (everything / "docs").iterdir():
         text = document.read_text("utf-8")
         for path in re.findall(r"\b(?:app|docs|tests)/[\w/]+\.\w+", text):

@@ -16,7 +16,7 @@ from packaging.version import Version
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from app.core.project import ROOT
-from migrate import runtime
+from migrate.kit import runtime
 
 
 def test_the_version_is_one_that_was_tried() -> None:

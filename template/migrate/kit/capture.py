@@ -1,6 +1,5 @@
 """Reading what a revision would do, without doing it: its operations, each with its line."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import io
@@ -15,7 +14,7 @@ from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
 
 from migrate.errors import MigrationFailed
-from migrate.operations import captured
+from migrate.kit.operations import captured
 
 FUNCTIONS = {"up": "upgrade", "down": "downgrade"}
 

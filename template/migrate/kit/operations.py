@@ -1,6 +1,5 @@
 """Alembic's operations as they pass: watched while they run, or captured without running."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

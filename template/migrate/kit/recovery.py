@@ -1,6 +1,5 @@
 """What can be done about a revision that is partly applied: decisions over what was executed."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import ast
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
-from migrate.capture import Step
-from migrate.entries import Entry
 from migrate.errors import MigrationUnsafe
-from migrate.operations import Key, describe, key_of
-from migrate.statements import one_line
+from migrate.kit.capture import Step
+from migrate.kit.entries import Entry
+from migrate.kit.operations import Key, describe, key_of
+from migrate.kit.statements import one_line
 
 Function = ast.FunctionDef
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

@@ -1,6 +1,5 @@
 """Testing the revisions: up, down and up again, and nothing left behind."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import time
@@ -13,10 +12,10 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from migrate import runtime
-from migrate.commands import command, flag, option
-from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
+from migrate.kit import runtime
+from migrate.kit.commands import command, flag, option
+from migrate.kit.engine import make_engine
 from migrate.project import Run, alembic_config
 
 # The whole schema in few queries: reading it table by table would cost more with every revision.

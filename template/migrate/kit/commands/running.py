@@ -1,6 +1,5 @@
 """What changes a database: upgrade, downgrade, resume, stamp."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import time
@@ -11,17 +10,17 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from migrate import graph
-from migrate.backup import backup
-from migrate.commands import command, flag, option, value
-from migrate.database import Database, look
-from migrate.engine import Options, Progress
-from migrate.entries import Entry
 from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.graph import Revision
-from migrate.locks import retrying
-from migrate.pause import paused
+from migrate.kit.backup import backup
+from migrate.kit.commands import command, flag, option, value
+from migrate.kit.database import Database, look
+from migrate.kit.engine import Options, Progress
+from migrate.kit.entries import Entry
+from migrate.kit.locks import retrying
+from migrate.kit.pause import paused
+from migrate.kit.statements import one_line
 from migrate.project import Report, Run, alembic_config
-from migrate.statements import one_line
 
 WAITING = (
     flag("--yes", "go on where data will be lost"),
@@ -133,7 +132,7 @@ def _waiting(run: Run) -> Callable[[str], None]:
 
 def _prepare(run: Run, database: Database, planned: Plan) -> None:
     """Refuse to lose data unasked, and copy the database before it does."""
-    from migrate import safety  # noqa: PLC0415 - only who has something to do pays
+    from migrate.kit import safety  # noqa: PLC0415 - only who has something to do pays
 
     found = safety.losses(run.url, planned.direction, [step.id for step in planned.steps])
     for loss in found:

@@ -5,7 +5,6 @@ runs its ALTER, the lock stays until that statement ends. It is polled, because 
 PostgreSQL for an advisory lock deadlocks with CREATE INDEX CONCURRENTLY.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import fcntl
@@ -20,8 +19,8 @@ from typing import TextIO, TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from migrate.engine import make_engine, raw
 from migrate.errors import LockTimeout
+from migrate.kit.engine import make_engine, raw
 
 POLL_SECONDS = 0.2
 FIRST_PAUSE_SECONDS = 0.5

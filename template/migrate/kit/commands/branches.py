@@ -1,6 +1,5 @@
 """What brings two lines of revisions together: merge, rebase."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import subprocess
@@ -9,12 +8,12 @@ from collections.abc import Collection, Sequence
 from alembic import command as alembic_command
 
 from migrate import graph
-from migrate.commands import command, value
-from migrate.drafting import new_id
 from migrate.errors import MigrationUnsafe
 from migrate.graph import Revision
+from migrate.kit.commands import command, value
+from migrate.kit.drafting import new_id
+from migrate.kit.recovery import with_parent
 from migrate.project import ROOT, Run, alembic_config
-from migrate.recovery import with_parent
 
 
 @command(value("base", "the branch whose revisions come first", "main"))

@@ -1,6 +1,5 @@
 """Enumerations: the values that a database allows, compared with those of the models."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import re

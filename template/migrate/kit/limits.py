@@ -3,7 +3,6 @@
 A second connection ends them, as a person would: the server takes back what such a statement did.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import sys

@@ -1,19 +1,18 @@
 """What is about the data: backfill, backup, restore."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from migrate import backfill as backfills
-from migrate import backup as backups
-from migrate.backfill import Reached
-from migrate.commands import command, flag, option, value
-from migrate.database import look
-from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
-from migrate.locks import retrying
+from migrate.kit import backfill as backfills
+from migrate.kit import backup as backups
+from migrate.kit.backfill import Reached
+from migrate.kit.commands import command, flag, option, value
+from migrate.kit.database import look
+from migrate.kit.engine import make_engine
+from migrate.kit.locks import retrying
 from migrate.project import Run
 
 

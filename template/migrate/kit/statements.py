@@ -1,6 +1,5 @@
 """What a statement is to the journal: what it changes, and whose transaction it is in."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import hashlib

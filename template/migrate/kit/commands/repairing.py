@@ -1,6 +1,5 @@
 """What repairs a database in which a revision is partly applied: undo, split, resolve."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -13,18 +12,18 @@ from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
-from migrate import recovery, runtime
-from migrate.capture import FUNCTIONS, capture
-from migrate.commands import command, flag, value
-from migrate.commands.running import options_of
-from migrate.database import Database, look
-from migrate.engine import make_engine
-from migrate.entries import JOURNAL, Direction, Entry
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.journal import Stop
-from migrate.operations import describe, key_of
+from migrate.kit import recovery, runtime
+from migrate.kit.capture import FUNCTIONS, capture
+from migrate.kit.commands import command, flag, value
+from migrate.kit.commands.running import options_of
+from migrate.kit.database import Database, look
+from migrate.kit.engine import make_engine
+from migrate.kit.entries import JOURNAL, Direction, Entry
+from migrate.kit.journal import Stop
+from migrate.kit.operations import describe, key_of
+from migrate.kit.runtime import Work
 from migrate.project import Run, alembic_config
-from migrate.runtime import Work
 
 OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
 

@@ -1,6 +1,5 @@
 """What only looks: status, check, lint, sql."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,15 +9,16 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import make_url
 
-from migrate import autogenerate, backfill, graph
-from migrate import lint as lint_rules
-from migrate.commands import branches, command, flag, value
-from migrate.database import Database, look
-from migrate.engine import make_engine
+from migrate import graph
 from migrate.errors import Findings, MigrationFailed
 from migrate.graph import Revision
+from migrate.kit import autogenerate, backfill
+from migrate.kit import lint as lint_rules
+from migrate.kit.commands import branches, command, flag, value
+from migrate.kit.database import Database, look
+from migrate.kit.engine import make_engine
+from migrate.kit.statements import one_line
 from migrate.project import Run, alembic_config
-from migrate.statements import one_line
 
 
 @command()

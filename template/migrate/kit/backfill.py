@@ -11,7 +11,6 @@ the `values` to set, and a condition `where` or None:
 A revision that needs it done says so: `needs_backfill = "NAME"`.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import time
@@ -54,7 +53,7 @@ values = {"COLUMN": ""}
 where = table.c.COLUMN.is_(None)
 '''
 
-FOLDER = Path(__file__).parent / "backfills"
+FOLDER = Path(__file__).parents[1] / "backfills"
 STATE = Table(
     "migrate_backfill",
     MetaData(),

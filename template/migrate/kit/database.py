@@ -1,6 +1,5 @@
 """How a database stands: which versions it has, and what is partly applied in it."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from migrate.engine import make_engine
-from migrate.entries import Entry, entries
 from migrate.errors import MigrationFailed
+from migrate.kit.engine import make_engine
+from migrate.kit.entries import Entry, entries
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A line's finding is waived by a comment on it that gives the reason: `# migrate:
 since 2.3`. What the same revision has created is empty, and exempt.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import ast
@@ -16,9 +15,9 @@ from types import ModuleType
 
 from alembic.operations import ops
 
-from migrate.capture import FUNCTIONS, NotReadable, Step, capture
-from migrate.operations import describe, key_of
-from migrate.statements import MYSQL, Kind, kind_of
+from migrate.kit.capture import FUNCTIONS, NotReadable, Step, capture
+from migrate.kit.operations import describe, key_of
+from migrate.kit.statements import MYSQL, Kind, kind_of
 
 LOSES_DATA = "M20"
 WAIVER = re.compile(r"#\s*migrate:\s*allow\s+(M\d\d)\b[:\s]*(.*)")

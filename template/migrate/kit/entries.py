@@ -1,6 +1,5 @@
 """The rows of the journal: what of a revision was executed, in the database that it is about."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from dataclasses import dataclass

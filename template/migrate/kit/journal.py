@@ -7,7 +7,6 @@ what the statement changes. The rows of a revision go in the transaction that wr
 journal with rows means that something is partly applied. Running the revision again goes on.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import hashlib
@@ -24,12 +23,12 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 
-from migrate import statements
-from migrate.engine import Options, Progress, is_autocommit, raw
-from migrate.entries import JOURNAL, Direction, Entry, entries, is_entry
 from migrate.errors import MigrationUnsafe
-from migrate.operations import describe
-from migrate.statements import MYSQL, Kind
+from migrate.kit import statements
+from migrate.kit.engine import Options, Progress, is_autocommit, raw
+from migrate.kit.entries import JOURNAL, Direction, Entry, entries, is_entry
+from migrate.kit.operations import describe
+from migrate.kit.statements import MYSQL, Kind
 
 # In the place of a statement that is done already: it changes nothing, with any parameters.
 NOTHING = f"DELETE FROM {JOURNAL.name} WHERE 1 = 0"  # noqa: S608

@@ -6,7 +6,6 @@ a revision ends the transaction it runs in. Guards turn both into failures: no t
 connection to the same database meanwhile, and the version read back on a new connection.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import logging
@@ -18,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from alembic import context
 from sqlalchemy import Connection, Engine, MetaData, event, text
 
-from migrate import autogenerate
-from migrate.engine import Options, make_engine
-from migrate.entries import Direction, Entry, entries
 from migrate.errors import MigrationUnsafe
-from migrate.journal import Journal
-from migrate.locks import run_lock
-from migrate.operations import watched
-from migrate.statements import MYSQL
+from migrate.kit import autogenerate
+from migrate.kit.engine import Options, make_engine
+from migrate.kit.entries import Direction, Entry, entries
+from migrate.kit.journal import Journal
+from migrate.kit.locks import run_lock
+from migrate.kit.operations import watched
+from migrate.kit.statements import MYSQL
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep

@@ -1,6 +1,5 @@
 """What writes revisions: revision, squash."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import re
@@ -16,13 +15,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import MetaData
 
-from migrate import backfill, drafting
-from migrate.commands import command, flag, value
-from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
+from migrate.kit import backfill, drafting
+from migrate.kit.commands import command, flag, value
+from migrate.kit.engine import make_engine
+from migrate.kit.renames import Choices
+from migrate.kit.statements import OWN_TABLES
 from migrate.project import Run, alembic_config
-from migrate.renames import Choices
-from migrate.statements import OWN_TABLES
 
 
 def _renames(parser: ArgumentParser) -> object:

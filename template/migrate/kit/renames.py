@@ -4,7 +4,6 @@ Whether that is one thing with another name is asked, never guessed: a person sa
 terminal, or by `--rename`.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import sys
@@ -19,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, MetaData, inspect
 
 from migrate.errors import MigrationUnsafe
-from migrate.statements import OWN_TABLES
+from migrate.kit.statements import OWN_TABLES
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

@@ -3,7 +3,6 @@
 Migrations use the databases' synchronous drivers, whatever the app uses, and never its pools.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -16,8 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate.errors import MigrationFailed
-from migrate.limits import limit_statements
-from migrate.statements import BEGIN, MYSQL
+from migrate.kit.limits import limit_statements
+from migrate.kit.statements import BEGIN, MYSQL
 
 DRIVERS = {
     "sqlite": "sqlite",

@@ -1,6 +1,5 @@
 """The commands of `python -m migrate`, in modules by what they have in common."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from argparse import ArgumentParser

@@ -1,6 +1,5 @@
 """What autogenerate compares and writes: the truth on every database, and nothing of others."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import re
@@ -26,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-from migrate import drafting, enums
-from migrate.statements import OWN_TABLES
+from migrate.kit import drafting, enums
+from migrate.kit.statements import OWN_TABLES
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext

@@ -4,7 +4,6 @@ The seam is a function `paused_jobs(database_url, seconds, say)` of a feature, a
 enters when no job runs, and raises TimeoutError when that takes longer.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

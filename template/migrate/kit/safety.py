@@ -1,6 +1,5 @@
 """What is looked at before a change: which data would go, which backfills are missing."""
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,10 +8,10 @@ from dataclasses import dataclass
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, column, func, inspect, make_url, select, table
 
-from migrate import backfill, lint
-from migrate.capture import NotReadable, capture
-from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
+from migrate.kit import backfill, lint
+from migrate.kit.capture import NotReadable, capture
+from migrate.kit.engine import make_engine
 from migrate.project import alembic_config
 
 

@@ -4,7 +4,6 @@
 that finds the URL in DATABASE_URL and the file to write in BACKUP_FILE.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import os
@@ -20,10 +19,10 @@ from typing import BinaryIO
 from sqlalchemy import URL, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
+from migrate.kit.engine import make_engine
+from migrate.kit.statements import MYSQL
 from migrate.project import ROOT
-from migrate.statements import MYSQL
 
 FOLDER = ROOT / "var" / "backups"
 GENERATED = """

@@ -4,7 +4,6 @@ Probable renames are asked about (`renames.py`), and drops are refused unless th
 MySQL each statement of DDL becomes a revision of its own, so that none fails half-way.
 """
 
-# Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
 import secrets
@@ -16,11 +15,11 @@ from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation, MigrationScript
 from alembic.runtime.migration import MigrationContext
 
-from migrate import renames
 from migrate.errors import MigrationUnsafe
-from migrate.operations import describe
-from migrate.renames import Choices
-from migrate.statements import MYSQL
+from migrate.kit import renames
+from migrate.kit.operations import describe
+from migrate.kit.renames import Choices
+from migrate.kit.statements import MYSQL
 
 
 def process(context: MigrationContext, _revision: object, scripts: list[MigrationScript]) -> None:
