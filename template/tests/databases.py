@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
 from app.core.engines import writing_engine
 from app.core.project import ROOT
-from migrate.kit.engine import DRIVERS
+from migrate.engine import DRIVERS
 
 
 def alembic_config(url: str) -> Config:

@@ -22,7 +22,12 @@ on_every_server = pytest.mark.parametrize(
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-EVERYTHING = ("preset=custom", "database=postgresql", f"features=[{', '.join(features())}]")
+EVERYTHING = (
+    "preset=custom",
+    "database=postgresql",
+    "safe_migrations=true",
+    f"features=[{', '.join(features())}]",
+)
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.plugins import Plugin
@@ -12,17 +12,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import (
     Boolean,
-    Connection,
     DefaultClause,
     Float,
     Integer,
     MetaData,
     Numeric,
-    Table,
-    TypeDecorator,
     inspect,
 )
-from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from migrate.kit import drafting, enums
@@ -38,34 +34,14 @@ if TYPE_CHECKING:
 PLUGIN = "migrate.truth"
 
 
-def settings_of(connection: Connection) -> dict[str, Any]:
-    """Return how a context is configured that compares the models with the database."""
+def settings_of() -> dict[str, Any]:
+    """Return how a context compares the models with the database, beside what every one does."""
     return {
         "compare_type": True,
         "compare_server_default": True,
         "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],
-        "render_as_batch": connection.dialect.name == "sqlite",
-        "include_object": is_managed,
-        "render_item": render_type,
         "process_revision_directives": drafting.process,
     }
-
-
-def is_managed(
-    item: SchemaItem,
-    _name: str | None,
-    kind: str,
-    reflected: bool,
-    compared_to: SchemaItem | None,
-) -> bool:
-    """Say whether autogenerate may touch `item`: never a table of others (`app/outer_models.py`).
-
-    A table that exists and is mapped nowhere belongs to somebody else too, and is never dropped.
-    """
-    table = item if isinstance(item, Table) else getattr(item, "table", None)
-    if table is not None and table.info.get("managed") is False:
-        return False
-    return not (kind == "table" and reflected and compared_to is None)
 
 
 def unmanaged_tables(config: Config) -> list[str]:
@@ -84,13 +60,6 @@ def unmanaged_tables(config: Config) -> list[str]:
     with EnvironmentContext(config, scripts, fn=retrieve_migrations):
         scripts.run_env()
     return sorted(found)
-
-
-def render_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
-    """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
-    if kind == "type" and isinstance(item, TypeDecorator):
-        return f"sa.{item.impl_instance!r}"
-    return False
 
 
 def plain_default(text: str | None, type_: TypeEngine[object]) -> str | None:

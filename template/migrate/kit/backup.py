@@ -19,8 +19,8 @@ from typing import BinaryIO
 from sqlalchemy import URL, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.kit.engine import make_engine
 from migrate.kit.statements import MYSQL
 from migrate.project import ROOT
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from migrate.engine import make_engine
 from migrate.errors import MigrationFailed
-from migrate.kit.engine import make_engine
 from migrate.kit.entries import Entry, entries
 
 

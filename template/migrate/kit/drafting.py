@@ -6,14 +6,13 @@ MySQL each statement of DDL becomes a revision of its own, so that none fails ha
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import cast
 
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation, MigrationScript
 from alembic.runtime.migration import MigrationContext
+from alembic.util import rev_id
 
 from migrate.errors import MigrationUnsafe
 from migrate.kit import renames
@@ -41,11 +40,6 @@ def process(context: MigrationContext, _revision: object, scripts: list[Migratio
         scripts[:] = one_each(script)
 
 
-def new_id() -> str:
-    """Return an id that sorts by time, and that two people do not both make."""
-    return f"{datetime.now(UTC):%Y%m%d%H%M}_{secrets.token_hex(2)}"
-
-
 def flat(container: ops.OpContainer) -> Iterator[MigrateOperation]:
     """Yield the operations without the tables that group them."""
     for operation in container.ops:
@@ -61,7 +55,7 @@ def one_each(script: MigrationScript) -> list[MigrationScript]:
     chain: list[MigrationScript] = []
     head = script.head
     for number, operation in enumerate(every, 1):
-        own = script.rev_id if number == len(every) else new_id()
+        own = script.rev_id if number == len(every) else rev_id()
         part = f" ({number} of {len(every)}: {describe(operation)})" if len(every) > 1 else ""
         chain.append(
             MigrationScript(

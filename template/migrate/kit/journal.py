@@ -23,9 +23,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 
+from migrate.engine import raw
 from migrate.errors import MigrationUnsafe
 from migrate.kit import statements
-from migrate.kit.engine import Options, Progress, is_autocommit, raw
+from migrate.kit.engine import Options, Progress, is_autocommit
 from migrate.kit.entries import JOURNAL, Direction, Entry, entries, is_entry
 from migrate.kit.operations import describe
 from migrate.kit.statements import MYSQL, Kind

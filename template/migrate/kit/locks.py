@@ -1,38 +1,25 @@
-"""Locks: one migration at a time, waits that are short, and the name of whoever is in the way.
-
-The run's lock lives on the migration's own connection: when the client dies while the server still
-runs its ALTER, the lock stays until that statement ends. It is polled, because whoever waits inside
-PostgreSQL for an advisory lock deadlocks with CREATE INDEX CONCURRENTLY.
-"""
+"""Locks that others hold: trying again later, and the name of whoever is in the way."""
 
 from __future__ import annotations
 
-import fcntl
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from migrate.engine import make_engine
 from migrate.errors import LockTimeout
-from migrate.kit.engine import make_engine, raw
 
-POLL_SECONDS = 0.2
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 
 # lock not available, deadlock, serialization failure; lock wait timeout, deadlock
 POSTGRESQL_STATES = frozenset({"55P03", "40P01", "40001"})
 MYSQL_ERRORS = frozenset({1205, 1213})
-ACQUIRE = {
-    "postgresql": "SELECT pg_try_advisory_lock(hashtext('migrate'), hashtext(current_database()))",
-    "mysql": "SELECT GET_LOCK(LEFT(CONCAT(DATABASE(), '.migrate'), 64), 0)",
-}
 TRANSACTIONS = {
     "postgresql": """
 SELECT pid AS id, CAST(extract(epoch FROM now() - xact_start) AS integer) AS age,
@@ -48,8 +35,7 @@ FROM information_schema.innodb_trx t JOIN information_schema.processlist p
   ON p.id = t.trx_mysql_thread_id
 WHERE p.id <> connection_id() ORDER BY t.trx_started LIMIT 3""",
 }
-for _table in (ACQUIRE, TRANSACTIONS):
-    _table["mariadb"] = _table["mysql"]
+TRANSACTIONS["mariadb"] = TRANSACTIONS["mysql"]
 
 T = TypeVar("T")
 
@@ -66,50 +52,6 @@ class Blocker:
     def __str__(self) -> str:
         """Say it in one line."""
         return f"session {self.id} ({self.who}), open for {self.age} s: {self.statement}"
-
-
-@contextmanager
-def run_lock(connection: Connection, wait: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Be the only migration of this database; raises LockTimeout."""
-    end = time.monotonic() + wait
-    with _lock_file(connection) as file:
-        waiting = False
-        while not _acquire(connection, file):
-            if time.monotonic() > end:
-                message = (
-                    f"another migration of this database has been running for {wait:g} s. Nothing "
-                    "was changed here; wait for it, or wait longer with --lock-wait."
-                )
-                raise LockTimeout(message)
-            if not waiting:
-                say("another migration of this database is running; waiting for its end")
-            waiting = True
-            time.sleep(POLL_SECONDS)
-        yield
-
-
-@contextmanager
-def _lock_file(connection: Connection) -> Iterator[TextIO | None]:
-    database = connection.engine.url.database
-    if connection.dialect.name != "sqlite" or not database or database == ":memory:":
-        yield None
-        return
-    with Path(f"{database}.migrate.lock").open("w") as file:
-        yield file
-
-
-def _acquire(connection: Connection, file: TextIO | None) -> bool:
-    if connection.dialect.name != "sqlite":
-        got = raw(connection, ACQUIRE[connection.dialect.name])[0]
-        connection.connection.commit()
-        return got in (True, 1)
-    if file is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
+from migrate import graph
 from migrate.errors import MigrationUnsafe
 from migrate.kit.capture import Step
 from migrate.kit.entries import Entry
@@ -105,7 +106,7 @@ def split(
     (old_id,) = re.findall(r"^revision\b[^=\n]*=\s*['\"]([^'\"]+)", source, re.MULTILINE)
     executed = _with_bodies(source, {"upgrade": first, "downgrade": own})
     rest = _with_bodies(source, {"upgrade": last, "downgrade": others})
-    return Parts(_renamed(executed, "revision", old_id, new_id), with_parent(rest, new_id))
+    return Parts(_renamed(executed, "revision", old_id, new_id), graph.with_parent(rest, new_id))
 
 
 def _require_clean_cut(body: Sequence[ast.stmt], at: int, entries: Sequence[Entry]) -> None:
@@ -155,13 +156,6 @@ def _with_bodies(source: str, bodies: dict[str, list[ast.stmt]]) -> str:
             above = end
         lines[begin : function.end_lineno] = new or ["    pass\n"]
     return "".join(lines)
-
-
-def with_parent(source: str, parent: str) -> str:
-    """Return a revision's source that builds on another parent."""
-    pattern = r"(?m)^(down_revision\b[^=\n]*=\s*)(\([^)]*\)|[^\n]*)"
-    source = re.sub(pattern, lambda found: f'{found[1]}"{parent}"', source, count=1)
-    return re.sub(r"^Revises:.*$", f"Revises: {parent}", source, count=1, flags=re.MULTILINE)
 
 
 def _renamed(source: str, name: str, old: str, new: str) -> str:

@@ -1,28 +1,26 @@
-"""Running migrations so that none is silently lost.
+"""Running migrations so that each statement is journaled, and what was begun can go on.
 
-Alembic can exit 0 with nothing saved: when a transaction was open before it was configured, or when
-a revision ends the transaction it runs in. Guards turn both into failures: no transaction before
-`configure`, the revision's own transaction still active when its version is written, no second
-connection to the same database meanwhile, and the version read back on a new connection.
+Beside what every migration is guarded by (`migrate.guards`): nothing else connects to the database
+while a revision runs, and nothing but going on is done where one is partly applied.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alembic import context
-from sqlalchemy import Connection, Engine, MetaData, event, text
+from sqlalchemy import Connection, Engine, MetaData, event
 
+from migrate import guards
 from migrate.errors import MigrationUnsafe
 from migrate.kit import autogenerate
 from migrate.kit.engine import Options, make_engine
 from migrate.kit.entries import Direction, Entry, entries
 from migrate.kit.journal import Journal
-from migrate.kit.locks import run_lock
 from migrate.kit.operations import watched
 from migrate.kit.statements import MYSQL
 
@@ -31,15 +29,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("alembic.runtime.migration")
 
-# Where a revision that fails takes its DDL back with it.
-TRANSACTIONAL_DDL = frozenset({"sqlite", "postgresql"})
-# Alembic's own names for its work: what compares the models, and what else only reads.
-COMPARES = "retrieve_migrations"
-READS = frozenset({COMPARES, "display_version", "show_current", "_display_current_history"})
 # The oldest servers whose DDL happens wholly or not at all.
 OLDEST = {"MySQL": (8, 0), "MariaDB": (10, 6)}
 
 Models = Callable[[], MetaData]
+
+offline = guards.offline
 
 
 @dataclass(frozen=True)
@@ -51,18 +46,6 @@ class Work:
     journal: Journal
 
 
-def offline(url: str) -> None:
-    """Write the SQL instead of running it (`alembic upgrade head --sql`)."""
-    context.configure(
-        url=url,
-        literal_binds=True,
-        transaction_per_migration=True,
-        dialect_opts={"paramstyle": "named"},
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-
-
 def online(url: str, models: Models) -> None:
     """Run what Alembic was asked to run, each revision in a transaction of its own."""
     options = context.config.attributes.get("options") or Options()
@@ -70,49 +53,24 @@ def online(url: str, models: Models) -> None:
     with engine.connect() as connection:
         _require_no_transaction(connection)
         written: set[str] = set()
-        context.configure(
-            connection=connection,
-            on_version_apply=_version_applied(written),
-            **settings_of(connection),
-            **autogenerate.settings_of(connection),
-        )
-        ctx = adapted(context.get_context())
-        work_name = getattr(ctx._migrations_fn, "__name__", "")  # noqa: SLF001 - says what was asked
-        if work_name == COMPARES:
-            ctx.opts["target_metadata"] = models()
-        if work_name in READS:
+        settings = guards.settings_of(connection) | autogenerate.settings_of()
+        context.configure(connection, on_version_apply=_version_applied(written), **settings)
+        ctx = guards.adapted(context.get_context())
+        if guards.work_of(ctx, models) in guards.READS:
             with context.begin_transaction():
                 context.run_migrations()
             return
         with exclusively(engine, connection, options) as work:
             _run_journaled(ctx, work)
     if written:
-        _require_written(engine, written)
-
-
-def settings_of(connection: Connection) -> dict[str, Any]:
-    """Return how every context that changes something is configured."""
-    return {
-        "transaction_per_migration": True,
-        "transactional_ddl": connection.dialect.name in TRANSACTIONAL_DDL,
-    }
-
-
-def adapted(ctx: MigrationContext) -> MigrationContext:
-    """Let a revision be one transaction on SQLite, blocks of autocommit included.
-
-    Nothing needs them there, and half a revision could not go on: a batch builds on what it finds.
-    """
-    if ctx.dialect.name == "sqlite":
-        ctx.autocommit_block = nullcontext  # type: ignore[method-assign,assignment]
-    return ctx
+        guards.require_written(engine, written)
 
 
 @contextmanager
 def exclusively(engine: Engine, connection: Connection, options: Options) -> Iterator[Work]:
     """Be the only one that migrates the database, with a journal of what is done."""
     _require_atomic_ddl(connection)
-    with run_lock(connection, options.lock_wait, logger.warning):
+    with guards.run_lock(connection, options.lock_wait, logger.warning):
         journal = Journal(connection, options)
         journal.attach(engine)
         with watched(journal), _alone(engine, journal):
@@ -135,7 +93,7 @@ def _run_journaled(ctx: MigrationContext, work: Work) -> None:
 
     ctx._migrations_fn = journaled  # noqa: SLF001
     ctx.opts["journal"] = work.journal
-    work.journal.guard = lambda revision: require_own_transaction(ctx, revision)
+    work.journal.guard = lambda revision: guards.require_own_transaction(ctx, revision)
     with context.begin_transaction():
         context.run_migrations()
     # Revisions have committed themselves; `ensure_version` runs none and would be lost.
@@ -174,39 +132,16 @@ def _require_goes_on(partial: list[Entry], steps: list[RevisionStep]) -> None:
 
 
 def _version_applied(written: set[str]) -> Callable[..., None]:
-    def applied(
-        ctx: MigrationContext,
-        step: MigrationInfo,
-        heads: Collection[Any],
-        run_args: Mapping[str, Any],  # noqa: ARG001 - part of what Alembic calls
-    ) -> None:
-        require_own_transaction(ctx, step.up_revision_id)
-        require_whole_foreign_keys(ctx, step.up_revision_id)
+    applied = guards.version_applied(written)
+
+    def journaled(ctx: MigrationContext, step: MigrationInfo, **told: object) -> None:
+        guards.require_own_transaction(ctx, step.up_revision_id)
         journal: Journal = ctx.opts["journal"]
         if journal.revision is not None:
             journal.finish()
-        written.clear()
-        written.update(str(head) for head in heads)
+        applied(ctx=ctx, step=step, **told)
 
-    return applied
-
-
-def require_own_transaction(ctx: MigrationContext, revision: str | None) -> None:
-    """Refuse to write a version when the transaction is not the one that the revision began in."""
-    transaction = ctx._transaction  # noqa: SLF001 - the only place where Alembic says which it is
-    connection = ctx.connection
-    assert connection is not None  # noqa: S101 - online
-    if (
-        transaction is None
-        or not transaction.is_active
-        or connection.get_transaction() is not transaction
-    ):
-        message = (
-            f"revision {revision} has committed or rolled back the transaction it runs in; what "
-            "comes after would be lost without a word. Remove the commit or rollback, and run the "
-            "same command again: it goes on where this one ends."
-        )
-        raise MigrationUnsafe(message)
+    return journaled
 
 
 def _require_no_transaction(connection: Connection) -> None:
@@ -215,17 +150,6 @@ def _require_no_transaction(connection: Connection) -> None:
             "the connection has a transaction before Alembic is configured, which Alembic would "
             "take for somebody else's and never commit: nothing may be executed before that."
         )
-        raise MigrationUnsafe(message)
-
-
-def require_whole_foreign_keys(ctx: MigrationContext, revision: str | None) -> None:
-    """Refuse a row whose parent is gone: SQLite does not check it while tables are recreated."""
-    if ctx.dialect.name != "sqlite" or ctx.connection is None:
-        return
-    dangling = ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
-    if dangling:
-        rows = ", ".join(f"{row[0]} row {row[1]} → {row[2]}" for row in dangling)
-        message = f"revision {revision} leaves foreign keys that point nowhere: {rows}"
         raise MigrationUnsafe(message)
 
 
@@ -239,16 +163,6 @@ def _require_atomic_ddl(connection: Connection) -> None:
         oldest = ".".join(map(str, OLDEST[kind]))
         message = (
             f"{kind} {version} can leave half a statement behind; {oldest} is the oldest to use"
-        )
-        raise MigrationUnsafe(message)
-
-
-def _require_written(engine: Engine, heads: set[str]) -> None:
-    with engine.connect() as connection:
-        stored = set(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
-    if stored != heads:
-        message = (
-            f"Alembic reported version {sorted(heads)}, but the database says {sorted(stored)}"
         )
         raise MigrationUnsafe(message)
 

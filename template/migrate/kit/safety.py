@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, column, func, inspect, make_url, select, table
 
+from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
 from migrate.kit import backfill, lint
 from migrate.kit.capture import NotReadable, capture
-from migrate.kit.engine import make_engine
 from migrate.project import alembic_config
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
 from migrate.kit import backfill as backfills
 from migrate.kit import backup as backups
 from migrate.kit.backfill import Reached
 from migrate.kit.commands import command, flag, option, value
 from migrate.kit.database import look
-from migrate.kit.engine import make_engine
 from migrate.kit.locks import retrying
 from migrate.project import Run
 

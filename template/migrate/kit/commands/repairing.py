@@ -12,6 +12,7 @@ from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
+from migrate import guards
 from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.kit import recovery, runtime
 from migrate.kit.capture import FUNCTIONS, capture
@@ -23,7 +24,7 @@ from migrate.kit.entries import JOURNAL, Direction, Entry
 from migrate.kit.journal import Stop
 from migrate.kit.operations import describe, key_of
 from migrate.kit.runtime import Work
-from migrate.project import Run, alembic_config
+from migrate.project import Run
 
 OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
 
@@ -44,8 +45,8 @@ def working(run: Run) -> Iterator[tuple[Work, MigrationContext]]:
     options = options_of(run)
     engine = make_engine(run.url, options)
     with engine.connect() as connection:
-        settings = runtime.settings_of(connection)
-        context = runtime.adapted(MigrationContext.configure(connection, opts=settings))
+        settings = guards.settings_of(connection)
+        context = guards.adapted(MigrationContext.configure(connection, opts=settings))
         with runtime.exclusively(engine, connection, options) as work:
             yield work, context
 
@@ -120,8 +121,8 @@ def _undo(
         operations = Operations(context)
         for step in steps:
             operations.invoke(step)
-        runtime.require_own_transaction(context, revision)
-        runtime.require_whole_foreign_keys(context, revision)
+        guards.require_own_transaction(context, revision)
+        guards.require_whole_foreign_keys(context, revision)
         work.journal.finish()
 
 
@@ -175,7 +176,7 @@ def _adopt_split(run: Run, revision: str, entries: Sequence[Entry]) -> None:
         with context.begin_transaction(_per_migration=True):
             forget = JOURNAL.delete().where(JOURNAL.c.revision == revision)
             work.connection.execute(forget)
-            context.stamp(ScriptDirectory.from_config(alembic_config(run.url)), part.revision)
+            context.stamp(ScriptDirectory.from_config(run.config()), part.revision)
     run.report(
         "stamped", f"the database is at {part.revision}; `upgrade` goes on", revision=part.revision
     )
@@ -204,7 +205,7 @@ def resolve(run: Run) -> None:
 
 
 def _script(run: Run, revision: str) -> Script:
-    script = ScriptDirectory.from_config(alembic_config(run.url)).get_revision(revision)
+    script = ScriptDirectory.from_config(run.config()).get_revision(revision)
     if script is None:
         message = f"there is no file of revision {revision}: go to the code that has it"
         raise MigrationUnsafe(message)
@@ -213,8 +214,7 @@ def _script(run: Run, revision: str) -> Script:
 
 def _new_id(run: Run, revision: str) -> str:
     known = {
-        script.revision
-        for script in ScriptDirectory.from_config(alembic_config(run.url)).walk_revisions()
+        script.revision for script in ScriptDirectory.from_config(run.config()).walk_revisions()
     }
     numbers = (f"{revision[:28]}_p{number}" for number in range(1, 100))
     return next(candidate for candidate in numbers if candidate not in known)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from migrate import graph
 from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.graph import Revision
+from migrate.kit import ways
 from migrate.kit.backup import backup
 from migrate.kit.commands import command, flag, option, value
 from migrate.kit.database import Database, look
@@ -20,7 +21,7 @@ from migrate.kit.entries import Entry
 from migrate.kit.locks import retrying
 from migrate.kit.pause import paused
 from migrate.kit.statements import one_line
-from migrate.project import Report, Run, alembic_config
+from migrate.project import Report, Run
 
 WAITING = (
     flag("--yes", "go on where data will be lost"),
@@ -58,13 +59,13 @@ class Plan:
 def plan(database: Database, revisions: Sequence[Revision], direction: str, target: str) -> Plan:
     """Return what brings the database there; raises MigrationUnsafe where that is not one thing."""
     try:
-        goal = graph.find(revisions, target, database.versions)
+        goal = ways.find(revisions, target, database.versions)
     except ValueError as error:
         raise MigrationUnsafe(str(error)) from error
     if direction == "upgrade":
-        steps = graph.between(revisions, database.versions, goal)
+        steps = ways.between(revisions, database.versions, goal)
     else:
-        steps = graph.between(revisions, goal, database.versions)[::-1]
+        steps = ways.between(revisions, goal, database.versions)[::-1]
     if direction == "upgrade" and len(goal) > 1:
         message = f"there are {len(goal)} heads, {', '.join(goal)}: `rebase` or `merge` them first"
         raise MigrationUnsafe(message)
@@ -167,7 +168,7 @@ def execute(run: Run, planned: Plan) -> None:
         "upgrade": alembic_command.upgrade,
         "downgrade": alembic_command.downgrade,
     }
-    config = alembic_config(run.url, options_of(run))
+    config = run.config(options=options_of(run))
     try:
         retrying(
             lambda: work[planned.direction](config, planned.target),
@@ -257,5 +258,5 @@ def stamp(run: Run) -> None:
             "schema is really that, add --yes."
         )
         raise MigrationUnsafe(message)
-    alembic_command.stamp(alembic_config(run.url), goal)
+    alembic_command.stamp(run.config(), goal)
     run.report("stamped", f"{stored} → {goal}", before=stored, after=goal)

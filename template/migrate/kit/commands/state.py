@@ -9,16 +9,16 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import make_url
 
-from migrate import graph
+from migrate import branches, graph, guards
+from migrate.engine import make_engine
 from migrate.errors import Findings, MigrationFailed
 from migrate.graph import Revision
-from migrate.kit import autogenerate, backfill
+from migrate.kit import autogenerate, backfill, ways
 from migrate.kit import lint as lint_rules
-from migrate.kit.commands import branches, command, flag, value
+from migrate.kit.commands import command, flag, value
 from migrate.kit.database import Database, look
-from migrate.kit.engine import make_engine
 from migrate.kit.statements import one_line
-from migrate.project import Run, alembic_config
+from migrate.project import Run
 
 
 @command()
@@ -32,16 +32,16 @@ def status(run: Run) -> None:
     if unknown := sorted(database.versions - {revision.id for revision in revisions}):
         text = f"unknown   {', '.join(unknown)}: the database was migrated by other code than this"
         run.report("unknown", text, versions=unknown)
-    if others := autogenerate.unmanaged_tables(alembic_config(run.url)):
+    if others := autogenerate.unmanaged_tables(run.config()):
         text = f"others    {', '.join(others)}: no revision touches these tables"
         run.report("unmanaged", text, tables=others)
-    _report_pending(run, database, graph.between(revisions, database.versions, heads))
+    _report_pending(run, database, ways.between(revisions, database.versions, heads))
     _report_backfills(run)
     _report_partial(run, database)
 
 
 def _report_pending(run: Run, database: Database, pending: Sequence[Revision]) -> None:
-    scripts = ScriptDirectory.from_config(alembic_config(run.url))
+    scripts = ScriptDirectory.from_config(run.config())
     for revision in pending:
         found = sorted({one.code for one in _findings(scripts, revision, database.kind)})
         told = f" (lint: {', '.join(found)})" if found else ""
@@ -82,16 +82,17 @@ def check(run: Run) -> None:
     for fault in found:
         run.report("fault", fault)
     if found:
-        message = f"{len(found)} faults in migrate/"
+        message = f"{len(found)} fault{'s' if found[1:] else ''} in migrate/"
         raise Findings(message)
     run.report("ok", f"{len(revisions)} revisions, head {', '.join(graph.heads(revisions))}")
     if run.arguments.db:
+        guards.require_current(look(run.url).versions, graph.heads(revisions))
         _compare(run)
 
 
 def _compare(run: Run) -> None:
     try:
-        alembic_command.check(alembic_config(run.url))
+        alembic_command.check(run.config())
     except CommandError as error:
         raise Findings(str(error)) from error
 
@@ -103,7 +104,7 @@ def _compare(run: Run) -> None:
 )
 def lint(run: Run) -> None:
     """Tell what a revision does that locks, loses or surprises."""
-    scripts = ScriptDirectory.from_config(alembic_config(run.url))
+    scripts = ScriptDirectory.from_config(run.config())
     dialect = run.arguments.dialect or make_url(run.url).get_backend_name()
     number = 0
     for revision in _linted(run):
@@ -112,7 +113,8 @@ def lint(run: Run) -> None:
             text = f"{revision.path.name}:{one.line}: {one.code} {one.text}"
             run.report("finding", text, revision=revision.id, code=one.code, line=one.line)
     if number:
-        message = f"{number} findings. Waive one on its line: # migrate: allow M20 the reason"
+        found = f"{number} finding{'s' if number > 1 else ''}"
+        message = f"{found}. Waive one on its line: # migrate: allow M20 the reason"
         raise Findings(message)
     run.report("ok", "no findings")
 
@@ -129,7 +131,7 @@ def _linted(run: Run) -> list[Revision]:
     if run.arguments.since:
         known = branches.files_of(run.arguments.since)
         return [one for one in revisions if one.path.name not in known]
-    wanted = graph.find(revisions, run.arguments.revision, ())
+    wanted = ways.find(revisions, run.arguments.revision, ())
     return [one for one in revisions if one.id in wanted]
 
 
@@ -137,7 +139,7 @@ def _linted(run: Run) -> list[Revision]:
 def sql(run: Run) -> None:
     """Print the SQL instead of running it."""
     try:
-        alembic_command.upgrade(alembic_config(run.url), run.arguments.revisions, sql=True)
+        alembic_command.upgrade(run.config(), run.arguments.revisions, sql=True)
     except CommandError as error:
         message = f"{error} (a batch on SQLite, say, can only be run)"
         raise MigrationFailed(message) from error

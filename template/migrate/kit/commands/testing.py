@@ -12,10 +12,10 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from migrate import guards
+from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.kit import runtime
 from migrate.kit.commands import command, flag, option
-from migrate.kit.engine import make_engine
 from migrate.project import Run, alembic_config
 
 # The whole schema in few queries: reading it table by table would cost more with every revision.
@@ -92,8 +92,8 @@ def _goer(scripts: ScriptDirectory, connection: Connection, url: str) -> Callabl
     def go(direction: str, target: str) -> None:
         work = scripts._upgrade_revs if direction == "up" else scripts._downgrade_revs  # noqa: SLF001
         with EnvironmentContext(config, scripts, fn=lambda now, _: work(target, now)) as context:
-            context.configure(connection=connection, **runtime.settings_of(connection))
-            runtime.adapted(context.get_context())
+            context.configure(connection=connection, **guards.settings_of(connection))
+            guards.adapted(context.get_context())
             with context.begin_transaction():
                 context.run_migrations()
         connection.commit()

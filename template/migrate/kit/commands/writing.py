@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from alembic import command as alembic_command
 from alembic.autogenerate import produce_migrations, render_python_code
@@ -15,13 +14,13 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import MetaData
 
+from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
-from migrate.kit import backfill, drafting
+from migrate.kit import backfill
 from migrate.kit.commands import command, flag, value
-from migrate.kit.engine import make_engine
 from migrate.kit.renames import Choices
 from migrate.kit.statements import OWN_TABLES
-from migrate.project import Run, alembic_config
+from migrate.project import Run
 
 
 def _renames(parser: ArgumentParser) -> object:
@@ -47,15 +46,12 @@ def _data(parser: ArgumentParser) -> object:
 def revision(run: Run) -> None:
     """Write what brings the database to the models, or an empty revision."""
     arguments = run.arguments
-    config = alembic_config(run.url)
-    config.attributes["choices"] = Choices(
-        frozenset(arguments.rename), arguments.allow_drop, arguments.together
-    )
+    choices = Choices(frozenset(arguments.rename), arguments.allow_drop, arguments.together)
+    config = run.config(choices=choices)
     by_hand = arguments.empty or arguments.data
-    options: dict[str, Any] = {"autogenerate": not by_hand, "rev_id": drafting.new_id()}
     draft = _backfill(arguments.data, arguments.message) if arguments.data else None
     try:
-        result = alembic_command.revision(config, arguments.message, **options)
+        result = alembic_command.revision(config, arguments.message, autogenerate=not by_hand)
     except CommandError as error:
         message = f"{error} (`python -m migrate status` and `check` tell more)"
         raise MigrationUnsafe(message) from error
@@ -102,7 +98,7 @@ def squash(run: Run) -> None:
 
     --database must be an empty one: the old revisions build it, and the new one is what it is then.
     """
-    config = alembic_config(run.url)
+    config = run.config()
     scripts = ScriptDirectory.from_config(config)
     last = scripts.get_revision(run.arguments.revision)
     squashed = list(scripts.iterate_revisions(last.revision, "base"))
