@@ -22,6 +22,7 @@ from bootstrap.project import (
     releases,
     relock,
     rollback,
+    safe_migrations,
     skips,
     template,
     update_state,
@@ -204,8 +205,11 @@ def without_feature(project: Project, name: str) -> Target:
 def _with_features(project: Project, name: str, chosen: list[Value], title: str) -> Target:
     found = template.find(project.version)
     asked = questions.load(found.config).questions
+    switches = [each.name for each in asked if each.name == safe_migrations.QUESTION]
+    if name in switches:
+        return Target(found, {name: SourcedValue(name in chosen, "feature")}, title)
     choices = [choice for each in asked if each.name == _FEATURES for choice in each.choices]
-    offered = [str(choice.value) for choice in choices]
+    offered = [*(str(choice.value) for choice in choices), *switches]
     if name not in offered:
         near = nearest(name, offered)
         raise UsageError(
@@ -239,8 +243,8 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
         doubt = evidence.doubt(scratch, recorded.version)
         if doubt and ask and not to.trust:
             raise _doubted(doubt)
-        answers, dropped = _answers(project, to, ask=ask)
         base = rendered_base(scratch, project)
+        answers, dropped = _answers(project, to, base, ask=ask)
         answers_file.require_unedited(
             scratch,
             recorded,
@@ -333,7 +337,7 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
 
 def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """Render the project as the target would."""
-    answers, _ = _answers(project, to, ask=False)
+    answers, _ = _answers(project, to, rendered_base(scratch, project), ask=False)
     return rendered(scratch, to.template, answers)
 
 
@@ -349,11 +353,14 @@ def _origin(project: Project) -> Template:
         ) from error
 
 
-def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple[str, ...]]:
+def _answers(
+    project: Project, to: Target, base: Tree, *, ask: bool
+) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
     asked = questions.load(to.template.config)
     name = project.path.name
     stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
+    stated = safe_migrations.with_kit_answer(stated, asked, base.keys())
     resolve_provided = partial(resolve, asked, folder_name=name)
     answers = resolve_provided(stated)
     answers_file.require_accepted(answers, to.data, to.template.version)

@@ -58,6 +58,11 @@ def status(run: Run) -> None:
             run.report("pending", f"pending   {one.id}  {one.message}", revision=one.id)
 
 
+def current(run: Run) -> None:
+    """Show the version of the database as Alembic does."""
+    _alembic(run, "current")
+
+
 def upgrade(run: Run) -> None:
     """Bring the database to a revision (default: the newest)."""
     heads = graph.heads(graph.read())
@@ -89,7 +94,10 @@ def revision(run: Run) -> None:
 
 def merge(run: Run) -> None:
     """Join two heads with a revision that does nothing, where shared databases have both."""
-    _alembic(run, "merge", "heads", message=run.arguments.message)
+    if len(tips := graph.heads(graph.read())) > 1:
+        _alembic(run, "merge", "heads", message=run.arguments.message)
+    graph.write_head()
+    run.report("head", f"heads {_named(tips)}; migrate/HEAD: {(graph.read_head() or '').strip()}")
 
 
 def rebase(run: Run) -> None:
@@ -111,6 +119,7 @@ def check(run: Run) -> None:
 # Each with what it is told beside --json and --database.
 COMMANDS: dict[Any, dict[str, dict[str, Any]]] = {
     status: {},
+    current: {},
     upgrade: {"revision": {"nargs": "?", "default": "head"}},
     downgrade: {"revision": {"help": "an id, -1 or base"}},
     stamp: {"revision": {"help": "an id, head or base"}},
