@@ -10,7 +10,8 @@ from bootstrap.project.answers import ProvidedAnswers, SourcedValue
 from bootstrap.project.questions import Questionnaire
 
 QUESTION = "safe_migrations"
-_KIT = frozenset({"migrate/journal.py", "migrate/kit/journal.py"})
+# It began as one module, in 0.1.0.
+_KIT = frozenset({"migrate/runtime.py", "migrate/kit/runtime.py"})
 
 
 def with_kit_answer(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.project import releases
+from bootstrap.project import releases, template
 from bootstrap.project.codemods import (
     DATA,
     ArgumentRename,
@@ -21,11 +21,11 @@ from bootstrap.project.codemods import (
     parsed_codemods,
     transformed,
 )
-from bootstrap.project.imports import Import, Modules, Resolution
+from bootstrap.project.questions import load
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_broken_imports import ONE, TEXT, both
 from tests.lifecycle.test_every_version import new
-from tests.project.conftest import git, headstart
+from tests.project.conftest import REPOSITORY, git, headstart
 
 MAIN = str(ONE["app/main.py"])
 MOVED = ModuleRename("app.core.text", "app.web.words")
@@ -349,27 +349,23 @@ def test_the_codemods_of_the_releases_are_about_what_was_there(tmp_path: Path) -
     for version, codemods in parsed_codemods(DATA.read_text()).items():
         name = ".".join(map(str, version))
         name = name if name in versions else ""  # it will be the next release
-        old = modules_of(made(tmp_path, before[name]))
-        new = defined(made(tmp_path, name))
+        old, new = (defined(made(tmp_path, each)) for each in (before[name], name))
         for each in codemods:
             assert isinstance(each, NameRename | ModuleRename), "the only kinds so far"
-            assert find(old, each.old) is Resolution.FOUND, each
+            assert each.old in old, each
             assert each.old not in new, each
             assert each.new in new, each
 
 
 def made(folder: Path, version: str) -> Path:
     """A project of a release, or of the template as it is here."""
-    return new(folder / (version or "here"), version)
-
-
-def modules_of(shop: Path) -> Modules:
-    paths = {str(path.relative_to(shop)) for path in shop.rglob("*.py")}
-    return Modules(paths, (), lambda path: (shop / path).read_text())
+    config = template.find(version).config if version else REPOSITORY / "copier.yml"
+    kit = ("safe_migrations=true",) if "safe_migrations" in load(config).names else ()
+    return new(folder / (version or "here"), version, *kit)
 
 
 def defined(shop: Path) -> set[str]:
-    """The modules of `migrate`, and what they define themselves."""
+    """The modules of a project's `migrate`, and what they define themselves."""
     modules = {
         ".".join(path.relative_to(shop).with_suffix("").parts).removesuffix(".__init__"): path
         for path in (shop / "migrate").rglob("*.py")
@@ -388,11 +384,6 @@ def names_of(node: ast.stmt) -> list[str]:
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else []
     return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def find(tree: Modules, dotted: str) -> Resolution:
-    module, _, name = dotted.rpartition(".")
-    return tree.find(Import(module, name, 1), "mine.py")
 
 
 @pytest.mark.slow

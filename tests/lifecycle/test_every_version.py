@@ -21,6 +21,8 @@ from tests.shared import copied
 __all__ = ["checkout"]
 
 VERSIONS = [each.version for each in releases.released()]
+# Until 0.7.0 every project had it, and keeps it.
+KIT = "safe_migrations=true"
 # What a project was begun with, and what is answered when it is updated.
 ANSWERS = {
     "minimal": ((), ()),
@@ -74,7 +76,7 @@ def test_an_updated_project_is_what_a_new_one_would_be(
     shop = new(tmp_path / "old", version, *first)
     words = [word for each in later for word in ("--data", each)]
     brought(shop, "update", "--to", here, *words)
-    assert tree(shop) == tree(new(tmp_path / "new", here, *first, *later))
+    assert tree(shop) == tree(new(tmp_path / "new", here, *first, *later, KIT))
     assert brought(shop, "update", "--to", here)["applied"] is False
     assert git("status", "--porcelain", cwd=shop) == ""
 
