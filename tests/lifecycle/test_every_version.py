@@ -15,7 +15,7 @@ from bootstrap.project import questions, releases, template
 from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
-from tests.serving import publish_releases, serving
+from tests.serving import publish_releases, published_at, serving
 from tests.shared import copied
 
 __all__ = ["checkout"]
@@ -94,14 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("version", VERSIONS[:-1])
 def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str, server: str) -> None:
     """It finds the releases where they are published: here git is told that this is a server."""
-    published = {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"url.{server}.insteadOf",
-        "GIT_CONFIG_VALUE_0": SOURCE,
-        "GIT_CONFIG_KEY_1": f"url.{server}.insteadOf",
-        "GIT_CONFIG_VALUE_1": f"{SOURCE}.git",
-        "COPIER_CACHE_DIR": str(tmp_path / "cache"),
-    }
+    published = published_at(server, tmp_path / "cache")
     ours = new(tmp_path / "ours", version)
     plain = shutil.copytree(ours, tmp_path / "plain/shop")
     brought(ours, "update")
