@@ -12,13 +12,12 @@ import io
 import sys
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext, redirect_stdout
-from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from migrate import branches, graph, guards
-from migrate.engine import make_engine
+from migrate.engine import make_engine, reading
 from migrate.errors import Findings, MigrationFailed
 from migrate.project import Report, Run
 
@@ -29,17 +28,19 @@ WRITES = {"revision", "merge"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was asked for; return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    parser = _parser()
     if not words:
-        parser.print_help()
+        print(__doc__, *(f"  {run.__name__:<10} {run.__doc__}" for run in COMMANDS), sep="\n")
         return 0
-    arguments = parser.parse_args(words)
+    arguments = _parser().parse_args(words)
     run = Run(arguments, Report(arguments.json))
     try:
         arguments.run(run)
     except MigrationFailed as error:
         run.report("error", str(error), exit_code=error.exit_code)
         return error.exit_code
+    except DBAPIError as error:
+        run.report("error", f"the database cannot do it: {error.orig}", exit_code=1)
+        return 1
     return 0
 
 
@@ -66,7 +67,7 @@ def current(run: Run) -> None:
 def upgrade(run: Run) -> None:
     """Bring the database to a revision (default: the newest)."""
     heads = graph.heads(graph.read())
-    with make_engine(run.url).connect() as connection:
+    with reading(make_engine(run.url)) as connection:
         done = guards.versions(connection) == set(heads) and not guards.is_journaled(connection)
     if done and run.arguments.revision == "head":
         run.report("current", f"up to date: {_named(heads)}", versions=heads)
@@ -134,10 +135,7 @@ COMMANDS: dict[Any, dict[str, dict[str, Any]]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    shape = partial(argparse.RawDescriptionHelpFormatter, max_help_position=16, width=100)
-    parser = argparse.ArgumentParser(
-        "python -m migrate", description=__doc__, formatter_class=shape
-    )
+    parser = argparse.ArgumentParser("python -m migrate", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for run, told in COMMANDS.items():
         command = subparsers.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
@@ -168,7 +166,7 @@ def _alembic(run: Run, name: str, *words: str, **options: object) -> None:
 
 
 def _stored(run: Run) -> set[str]:
-    with make_engine(run.url).connect() as connection:
+    with reading(make_engine(run.url)) as connection:
         return guards.versions(connection)
 
 

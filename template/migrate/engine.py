@@ -6,7 +6,8 @@ Migrations use the databases' synchronous drivers, whatever the app uses, and ne
 # Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ SESSION = {
     "mysql": ("SET lock_wait_timeout={s}, innodb_lock_wait_timeout={s}",),
 }
 SESSION["mariadb"] = SESSION["mysql"]
-BEGIN = "BEGIN IMMEDIATE"
+BEGIN, AUTOCOMMIT = "BEGIN IMMEDIATE", "AUTOCOMMIT"
 
 
 def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
@@ -56,6 +57,13 @@ def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
         _make_folder(parsed)
         event.listen(engine, "begin", _begin_immediately)
     return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Connect to look: in no transaction, which would wait for who writes."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level=AUTOCOMMIT)
 
 
 def _engine(url: URL, kind: str) -> Engine:
@@ -93,7 +101,8 @@ def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, 
 
 
 def _begin_immediately(connection: Connection) -> None:
-    connection.exec_driver_sql(BEGIN)
+    if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+        connection.exec_driver_sql(BEGIN)
 
 
 def _make_folder(url: URL) -> None:

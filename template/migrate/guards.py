@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from sqlalchemy import Connection, Engine, Table, TypeDecorator, event, inspect, text
 
-from migrate.engine import BEGIN, make_engine, raw
+from migrate.engine import BEGIN, make_engine, raw, reading
 from migrate.errors import Findings, LockTimeout, MigrationUnsafe
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def require_whole_foreign_keys(context: MigrationContext, revision: str | None) 
 
 def require_written(engine: Engine, heads: set[str]) -> None:
     """Read the version again: what Alembic reported must be there."""
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         stored = versions(connection)
     if stored != heads:
         message = (

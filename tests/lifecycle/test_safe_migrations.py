@@ -116,8 +116,8 @@ def test_plain_copier_keeps_the_kit_too(
     git("update-server-info", cwd=repository)
     with serving(repository.parent) as address:
         published = published_at(f"{address}/headstart.git", tmp_path / "cache")
-        words = ("-m", "copier", command, "--defaults", "--quiet")
-        words += ("--overwrite",) if command == "recopy" else ()
+        overwrite = ("--overwrite",) if command == "recopy" else ()
+        words = ("-m", "copier", command, "--defaults", "--quiet", *overwrite)
         done = forkserver.of_headstart().run(*words, cwd=shop, env={**os.environ, **published})
     assert done.returncode == 0, done.stderr
     assert "safe_migrations: true\n" in (shop / ".copier-answers.yml").read_text()

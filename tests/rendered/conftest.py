@@ -41,6 +41,15 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def without_kit(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with Alembic's migrations and their guards alone, in the same environment."""
+    plain = [answer.replace("migrations=true", "migrations=false") for answer in EVERYTHING]
+    shop = rendered(tmp_path_factory.mktemp("plain"), *plain)
+    (shop / ".venv").symlink_to(everything / ".venv")
+    return shop
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[SqlServer]:
     """A PostgreSQL of this run's own."""
     with running_postgresql() as server:

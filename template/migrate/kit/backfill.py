@@ -40,6 +40,8 @@ from sqlalchemy import (
     update,
 )
 
+from migrate.errors import MigrationFailed
+
 SMALLEST, LARGEST = 100, 50_000
 DRAFT = '''"""MESSAGE."""
 
@@ -97,7 +99,11 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Backfill:
-    """Import a backfill; raises ModuleNotFoundError."""
+    """Import a backfill; raises MigrationFailed where there is none of that name."""
+    if name not in (known := names()):
+        there = f"there are {', '.join(known)}" if known else "there is none yet"
+        message = f"there is no backfill {name}: {there} (migrate/backfills)"
+        raise MigrationFailed(message)
     module: Any = import_module(f"migrate.backfills.{name}")
     backfill: Backfill = module
     return backfill

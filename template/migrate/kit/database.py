@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from migrate.engine import make_engine
+from migrate.engine import make_engine, reading
 from migrate.errors import MigrationFailed
 from migrate.kit.entries import Entry, entries
 
@@ -25,7 +25,7 @@ def look(url: str) -> Database:
     """Read how the database stands; raises MigrationFailed when it does not answer."""
     engine = make_engine(url)
     try:
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return Database(engine.dialect.name, frozenset(), ())
             stored = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()

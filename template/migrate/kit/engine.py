@@ -10,7 +10,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate import engine as plain
-from migrate.engine import LOCK_TIMEOUT
+from migrate.engine import AUTOCOMMIT, LOCK_TIMEOUT
 from migrate.kit.limits import limit_statements
 
 STATEMENT_TIMEOUT = {
@@ -69,4 +69,4 @@ def _limit(engine: Engine, seconds: float) -> None:
 
 def is_autocommit(connection: Connection) -> bool:
     """Say whether every statement commits itself, as inside `autocommit_block()`."""
-    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    return connection.get_execution_options().get("isolation_level") == AUTOCOMMIT

@@ -11,7 +11,6 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 
 from migrate.errors import MigrationFailed
@@ -81,11 +80,12 @@ def value(name: str, text: str, default: str | None = None) -> Declare:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that was asked for; return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    parser = _parser(words)
     if not words:
-        parser.print_help()
+        print(
+            __doc__, *(f"  {name:<10} {_first_line(_command(name))}" for name in COMMANDS), sep="\n"
+        )
         return 0
-    arguments = parser.parse_args(words)
+    arguments = _parser(words).parse_args(words)
     report = Report(arguments.json)
     try:
         arguments.run(Run(arguments, report))
@@ -95,20 +95,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _command(name: str) -> Command:
+    command: Command = getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
+    return command
+
+
+def _first_line(command: Command) -> str:
+    return (command.run.__doc__ or "").partition("\n")[0]
+
+
+def _parser(words: Sequence[str]) -> ArgumentParser:
+    parser = ArgumentParser(
         prog="python -m migrate",
         description=__doc__,
-        formatter_class=partial(
-            argparse.RawDescriptionHelpFormatter, max_help_position=16, width=110
-        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     asked = [word for word in words[:1] if word in COMMANDS]
     for name in asked or COMMANDS:
-        command: Command = getattr(import_module(f"{__name__}.{COMMANDS[name]}"), name)
-        text = command.run.__doc__ or ""
-        subparser = subparsers.add_parser(name, help=text.partition("\n")[0], description=text)
+        command = _command(name)
+        description = command.run.__doc__
+        subparser = subparsers.add_parser(name, help=_first_line(command), description=description)
         subparser.add_argument("--json", action="store_true", help="tell each event as an object")
         subparser.add_argument("--database", metavar="URL", help="default: the project's own")
         for declare in command.arguments:
