@@ -19,6 +19,7 @@ from migrate.project import Report, Run
 # Which module here has the command: only that one is imported.
 COMMANDS = {
     "status": "state",
+    "current": "state",
     "revision": "writing",
     "lint": "state",
     "upgrade": "running",

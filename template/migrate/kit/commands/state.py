@@ -1,4 +1,4 @@
-"""What only looks: status, check, lint, sql."""
+"""What only looks: status, current, check, lint, sql."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ def status(run: Run) -> None:
     _report_pending(run, database, ways.between(revisions, database.versions, heads))
     _report_backfills(run)
     _report_partial(run, database)
+
+
+@command()
+def current(run: Run) -> None:
+    """Show the version of the database as Alembic does."""
+    alembic_command.current(run.config())
 
 
 def _report_pending(run: Run, database: Database, pending: Sequence[Revision]) -> None:
