@@ -18,9 +18,9 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from app.core import outbox
-from app.core.jobs import Attempt, job
 from app.core.broker import ToWorkers, build_broker
 from app.core.database import Database
+from app.core.jobs import Attempt, job
 from app.core.relay import Relay
 from app.worker import boot as boot_worker
 

@@ -1,21 +1,45 @@
-"""Since 0.8.0 this is `app.core.jobs`; only `copier update` brings this file, until 0.9.0."""
+"""Since 0.8.0 this is `app.core.jobs`; only `copier update` brings this file."""
 
 import warnings
 
 from app.core.jobs import (
-    Attempt as Attempt,
-    CutOff as CutOff,
-    DuplicateJobKind as DuplicateActor,
-    FIRST_PAUSE as FIRST_PAUSE,
-    Function as Function,
-    JOB_KINDS as ACTORS,
-    JobKind as Actor,
-    LONGEST_PAUSE as LONGEST_PAUSE,
-    Option as Option,
-    P as P,
-    job as actor,
-    pause_after as pause_after,
-    run as run,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Attempt,
+    CutOff,
+    Function,
+    Option,
+    P,
+    pause_after,
+    run,
 )
+from app.core.jobs import (
+    JOB_KINDS as ACTORS,
+)
+from app.core.jobs import (
+    DuplicateJobKind as DuplicateActor,
+)
+from app.core.jobs import (
+    JobKind as Actor,
+)
+from app.core.jobs import (
+    job as actor,
+)
+
+__all__ = [
+    "ACTORS",
+    "FIRST_PAUSE",
+    "LONGEST_PAUSE",
+    "Actor",
+    "Attempt",
+    "CutOff",
+    "DuplicateActor",
+    "Function",
+    "Option",
+    "P",
+    "actor",
+    "pause_after",
+    "run",
+]
 
 warnings.warn("app.core.actors is app.core.jobs now", DeprecationWarning, stacklevel=2)

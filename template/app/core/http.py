@@ -1,14 +1,23 @@
-"""Since 0.8.0 this is `app.core.middleware`; only `copier update` brings this file, until 0.9.0."""
+"""Since 0.8.0 this is `app.core.middleware`; only `copier update` brings this file."""
 
 import warnings
 
 from app.core.middleware import (
-    ACCEPTED as ACCEPTED,
-    COMMITTED as COMMITTED,
-    HEADER as HEADER,
-    QUIET as QUIET,
-    RequestContext as RequestContext,
-    UNCHANGED as UNCHANGED,
+    ACCEPTED,
+    COMMITTED,
+    HEADER,
+    QUIET,
+    UNCHANGED,
+    RequestContext,
 )
+
+__all__ = [
+    "ACCEPTED",
+    "COMMITTED",
+    "HEADER",
+    "QUIET",
+    "UNCHANGED",
+    "RequestContext",
+]
 
 warnings.warn("app.core.http is app.core.middleware now", DeprecationWarning, stacklevel=2)

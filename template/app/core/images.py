@@ -1,15 +1,27 @@
-"""Since 0.8.0 this is `app.modules.profiles.images`; only `copier update` brings this file, until 0.9.0."""
+"""Since 0.8.0 this is `app.modules.profiles.images`; only `copier update` brings this file."""
 
 import warnings
 
 from app.modules.profiles.images import (
-    FORMATS as FORMATS,
-    MOST_PIXELS as MOST_PIXELS,
-    NotAnImage as NotAnImage,
-    THUMBNAIL_SIZE as THUMBNAIL_SIZE,
-    THUMBNAIL_TYPE as THUMBNAIL_TYPE,
-    media_type as media_type,
-    thumbnail as thumbnail,
+    FORMATS,
+    MOST_PIXELS,
+    THUMBNAIL_SIZE,
+    THUMBNAIL_TYPE,
+    NotAnImage,
+    media_type,
+    thumbnail,
 )
 
-warnings.warn("app.core.images is app.modules.profiles.images now", DeprecationWarning, stacklevel=2)
+__all__ = [
+    "FORMATS",
+    "MOST_PIXELS",
+    "THUMBNAIL_SIZE",
+    "THUMBNAIL_TYPE",
+    "NotAnImage",
+    "media_type",
+    "thumbnail",
+]
+
+warnings.warn(
+    "app.core.images is app.modules.profiles.images now", DeprecationWarning, stacklevel=2
+)

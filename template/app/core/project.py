@@ -1,11 +1,17 @@
-"""Since 0.8.0 this is `app.settings`; only `copier update` brings this file, until 0.9.0."""
+"""Since 0.8.0 this is `app.settings`; only `copier update` brings this file."""
 
 import warnings
 
 from app.settings import (
-    Project as Project,
-    ROOT as ROOT,
-    read_project as read_project,
+    ROOT,
+    Project,
+    read_project,
 )
+
+__all__ = [
+    "ROOT",
+    "Project",
+    "read_project",
+]
 
 warnings.warn("app.core.project is app.settings now", DeprecationWarning, stacklevel=2)

@@ -69,7 +69,7 @@ def test_a_copy_that_cannot_be_read_changes_nothing(filled: Kit) -> None:
     said = filled.program("""
         import os
         from pathlib import Path
-        from migrate.backup import restore
+        from migrate.kit.backup import restore
         from migrate.errors import MigrationUnsafe
 
         try:
