@@ -174,7 +174,7 @@ def _prose(
     listed += f", filtered by {_listed(filters, 'and')}" if filters else ""
     return {
         "raises_of_create": f"; raises {_listed(raised, 'or')}" if raised else "",
-        "raises_of_replace": _listed(["NotFound", "PreconditionFailed", *raised], "or"),
+        "also_raised": ", and what `create` does" if raised else "",
         "listed": listed,
     }
 
