@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from alembic.autogenerate.render import _repr_type
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.plugins import Plugin
 from alembic.script import ScriptDirectory
@@ -87,10 +88,10 @@ def unmanaged_tables(config: Config) -> list[str]:
     return sorted(found)
 
 
-def render_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
+def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
     """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
     if kind == "type" and isinstance(item, TypeDecorator):
-        return f"sa.{item.impl_instance!r}"
+        return _repr_type(item.impl_instance, context)  # with what it is on other databases
     return False
 
 
