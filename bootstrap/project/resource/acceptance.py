@@ -1,13 +1,12 @@
-"""Whether a resource can be part of a project: no reserved names, no clashes, references resolved."""
+"""Whether a project can have a resource: no reserved names, no clashes, references resolved."""
 
 import ast
+import builtins
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-
-import inflection
 
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project.resource.domain import MODULES, DomainFacts, MappedTable
@@ -52,7 +51,7 @@ def accept(
     names: ResourceNames, fields: Sequence[ResourceField], domain: DomainFacts, *, job: bool
 ) -> ResourcePlan:
     """Plan a resource for a project; a UsageError or Refused says why it cannot be one."""
-    _require_free_names(names, job=job)
+    _require_free_names(names)
     _require_no_clash(names, domain)
     problems: list[str] = []
     accepted = []
@@ -73,8 +72,11 @@ def accept(
         raise UsageError(
             f"Not every field can be one of {names.a_one}.",
             why=tuple(problems),
-            next=(f"give it another name, such as {names.singular}_{fields[0].name}"
-                  if len(problems) == 1 else "give them other names, and run the command again",),
+            next=(
+                f"give it another name, such as {names.singular}_{fields[0].name}"
+                if len(problems) == 1
+                else "give them other names, and run the command again",
+            ),
         )
     plan = plan_resource(names, accepted, domain, job=job)
     if there := sorted(plan.files.keys() & domain.files):
@@ -93,10 +95,10 @@ class Unfit(ValueError):
 # -- names -----------------------------------------------------------------------------------------
 
 
-def _require_free_names(names: ResourceNames, *, job: bool) -> None:
+def _require_free_names(names: ResourceNames) -> None:
     reason = ""
     for name in (names.singular, names.plural):
-        if keyword.iskeyword(name) or hasattr(__builtins__, name):
+        if keyword.iskeyword(name) or hasattr(builtins, name):
             reason = f"{name} is a word of Python"
     if names.plural in sql_words():
         reason = f"its table would be {names.plural}, which is a reserved word of SQL"
@@ -105,17 +107,19 @@ def _require_free_names(names: ResourceNames, *, job: bool) -> None:
     elif names.plural in _OF_ALEMBIC:
         reason = f"{names.plural} is Alembic's own table"
     elif not reason:
-        reason = _meaning_in_a_module(names, job=job)
+        reason = _meaning_in_a_module(names)
     if reason:
         raise UsageError(
             f"A resource cannot be called {names.one}.",
             why=(reason,),
-            next=(f"say which kind it is, as in sales-{names.path} or a word of its own;"
-                  " --plural names the table and the module",),
+            next=(
+                f"say which kind it is, as in sales-{names.path}, or choose another word",
+                "what several are called is the table and the module: --plural WORD",
+            ),
         )
 
 
-def _meaning_in_a_module(names: ResourceNames, *, job: bool) -> str:
+def _meaning_in_a_module(names: ResourceNames) -> str:
     """What one of the names means in the files of any module, and so in those of this one."""
     family = ("", "In", "Out", "Query")
     own = {names.singular, *(f"{names.class_name}{suffix}" for suffix in family)}
@@ -152,10 +156,16 @@ def _require_no_clash(names: ResourceNames, domain: DomainFacts) -> None:
     classes = {table.class_name: table for table in tables.values()}
     there = [
         *([f"{MODULES}/{names.plural}"] if names.plural in domain.modules else []),
-        *([f"the table {names.plural}, in {tables[names.plural].file}"]
-          if names.plural in tables else []),
-        *([f"the class {names.class_name}, in {classes[names.class_name].file}"]
-          if names.class_name in classes else []),
+        *(
+            [f"the table {names.plural}, in {tables[names.plural].file}"]
+            if names.plural in tables
+            else []
+        ),
+        *(
+            [f"the class {names.class_name}, in {classes[names.class_name].file}"]
+            if names.class_name in classes
+            else []
+        ),
     ]
     if there:
         raise Refused(
@@ -175,9 +185,7 @@ def sql_words() -> frozenset[str]:
 # -- fields ----------------------------------------------------------------------------------------
 
 
-def _resolved(
-    field: ResourceField, names: ResourceNames, domain: DomainFacts
-) -> ResourceField:
+def _resolved(field: ResourceField, names: ResourceNames, domain: DomainFacts) -> ResourceField:
     """A reference with its column and its table; any other field as it is."""
     if field.kind is not FieldKind.REF:
         return field

@@ -65,9 +65,7 @@ def read_domain(project: Path) -> DomainFacts:
         for table in _tables(text, path.relative_to(project).as_posix())
     }
     folders = {
-        path.stem
-        for path in (project / MODULES).glob("*")
-        if path.suffix == ".py" or path.is_dir()
+        path.stem for path in (project / MODULES).glob("*") if path.suffix == ".py" or path.is_dir()
     }
     files = {
         path.relative_to(project).as_posix()
@@ -100,6 +98,8 @@ def _table_name(node: ast.ClassDef) -> str:
 def _key_type(node: ast.ClassDef) -> str:
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "id":
-            mapped = re.fullmatch(r"(?:\w+\.)*Mapped\[(?:\w+\.)*(\w+)\]", ast.unparse(line.annotation))
+            mapped = re.fullmatch(
+                r"(?:\w+\.)*Mapped\[(?:\w+\.)*(\w+)\]", ast.unparse(line.annotation)
+            )
             return mapped[1] if mapped else ""
     return ""

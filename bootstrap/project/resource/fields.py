@@ -33,9 +33,9 @@ LONGEST_VALUE = 50
 MOST_DIGITS = 15  # what SQLite, which keeps such a number as a float, gives back unchanged
 DECIMAL_SCALE = 4
 MOST_FIELDS = 60  # MySQL has at most 64 indexes a table, and rows of 64 KiB
-_USUAL = "title:str"
 _FORM = re.compile(
-    r"(?P<name>[^:]*)(?::\s*(?P<kind>[^(?!]*)(?:\((?P<inside>.*)\))?\s*(?P<marks>[?!]*))?", re.DOTALL
+    r"(?P<name>[^:]*)(?::\s*(?P<kind>[^(?!]*)(?:\((?P<inside>.*)\))?\s*(?P<marks>[?!]*))?",
+    re.DOTALL,
 )
 # What others call these types.
 _ALIASES = {
@@ -117,7 +117,10 @@ class ResourceField:
             what = f"the `id` of a row of `{self.target}`"
         elif self.kind is FieldKind.DECIMAL:
             what = f"a number of {self.digits} digits, {self.scale} of them after the point"
-        marks = (*(("unique",) if self.unique else ()), *(("may be null",) if self.nullable else ()))
+        marks = (
+            *(("unique",) if self.unique else ()),
+            *(("may be null",) if self.nullable else ()),
+        )
         return "; ".join((what.replace("|", "\\|"), *marks))
 
 
@@ -137,9 +140,11 @@ def parse_fields(written: Sequence[str]) -> tuple[ResourceField, ...]:
         raise UsageError(
             "Not every field can be used." if len(written) > 1 else "The field cannot be used.",
             why=tuple(problems),
-            next=(f"write a field as name:type, with ? where it may be missing and ! where it is"
-                  f" unique; types: {', '.join(FieldKind)}",
-                  "quote what your shell would read: 'status:enum(draft,published)' 'email:email!'"),
+            next=(
+                "write name:type, with ? where it may be null and ! where it is unique",
+                f"types are {', '.join(FieldKind)}; enum(a,b) and ref(other) say more",
+                "quote what your shell would read: 'status:enum(draft,published)' 'email:email!'",
+            ),
         )
     return tuple(parsed)
 
@@ -235,6 +240,6 @@ def _precision(inside: str) -> tuple[int, int]:
     digits, scale = map(int, numbers.groups()) if numbers else (0, 0)
     if not (1 <= digits <= MOST_DIGITS and scale <= digits):
         raise InvalidField(
-            f"write its digits in all and after the point, as in decimal(12,2); at most {MOST_DIGITS}"
+            f"write its digits in all, at most {MOST_DIGITS}, and after the point: decimal(12,2)"
         )
     return digits, scale

@@ -109,8 +109,7 @@ def words(name: str) -> Sequence[str]:
         raise UsageError(
             f"{name!r} cannot be made a name in Python and SQL.",
             why=(why,),
-            next=("begin with a letter; letters, digits, spaces, hyphens and underscores can be"
-                  " used, as in user-address",),
+            next=("use letters, digits, spaces, hyphens and underscores: user-address",),
         )
     return found
 

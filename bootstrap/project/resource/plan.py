@@ -146,7 +146,13 @@ def _imports(
         *(("Filter",) if is_referring else ()),
         *(("equals",) if any(field.kind is FieldKind.ENUM for field in filtered) else ()),
     }
-    annotated = kinds - {FieldKind.BOOL, FieldKind.UUID, FieldKind.EMAIL, FieldKind.JSON, FieldKind.ENUM}
+    annotated = kinds - {
+        FieldKind.BOOL,
+        FieldKind.UUID,
+        FieldKind.EMAIL,
+        FieldKind.JSON,
+        FieldKind.ENUM,
+    }
     return {
         "sql_types": sorted(sql_types),
         "pydantic": sorted(pydantic),

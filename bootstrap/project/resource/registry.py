@@ -65,7 +65,9 @@ class _Listing(cst.CSTTransformer):
         strings = [each.value for each in value.elements]
         if not all(isinstance(each, cst.SimpleString) for each in strings):
             return value
-        self.found = [str(each.evaluated_value) for each in strings if isinstance(each, cst.SimpleString)]
+        self.found = [
+            str(each.evaluated_value) for each in strings if isinstance(each, cst.SimpleString)
+        ]
         self.is_done = True
         return value.with_changes(elements=_with_element(value, self.module))
 
@@ -75,7 +77,11 @@ def _with_element(value: cst.Tuple | cst.List, module: str) -> Sequence[cst.Base
     if last is None:
         comma = cst.Comma() if isinstance(value, cst.Tuple) else cst.MaybeSentinel.DEFAULT
         return [cst.Element(cst.SimpleString(f'"{module}"'), comma=comma)]
-    quote = last.value.raw_value and last.value.quote if isinstance(last.value, cst.SimpleString) else '"'
+    quote = (
+        last.value.raw_value and last.value.quote
+        if isinstance(last.value, cst.SimpleString)
+        else '"'
+    )
     new = cst.Element(cst.SimpleString(f"{quote}{module}{quote}"))
     between = before[-1].comma if before else _comma_between(value)
     trailing = last.comma
