@@ -180,7 +180,9 @@ def _prose(
     listed += f", filtered by {_listed(filters, 'and')}" if filters else ""
     return {
         "raises_of_create": f"; raises {_listed(raised, 'or')}" if raised else "",
-        "also_raised": ", and what `create` does" if raised else "",
+        "also_raised": (
+            ", PreconditionFailed, or as `create`" if raised else " or PreconditionFailed"
+        ),
         "listed": listed,
     }
 
