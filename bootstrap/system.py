@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ _LITTLE = 4 << 20  # bytes; less is left where a disk has just been too full for
 _ROOM = "make room there, then run the same command again"
 _PERMISSION = "give permission there, then run the same command again"
 _WRITABLE = "make it writable, then run the same command again"
+_LIMIT = "allow larger files: ulimit -f unlimited; then run the same command again"
 _OF_SYSTEM = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), ("A disk is full.", _ROOM)),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ("A disk is full.", _ROOM)),
+    errno.EFBIG: ("A file would be larger than this process may write.", _LIMIT),
     errno.EROFS: ("Something that has to be written is on a read-only file system.", _WRITABLE),
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM),
@@ -30,7 +33,9 @@ _AS_SAID = {
     "No space left": _ROOM,
     "Out of diskspace": _ROOM,
     "Disk quota exceeded": _ROOM,
-    "File too large": _ROOM,
+    "File too large": _LIMIT,
+    "File size limit exceeded": _LIMIT,
+    f"died of signal {signal.SIGXFSZ.value}": _LIMIT,
     "Read-only file system": _WRITABLE,
     "Permission denied": _PERMISSION,
     "insufficient permission": _PERMISSION,

@@ -75,7 +75,7 @@ def status(project: ProjectOption = None) -> Report:
     opened = _open(project)
     with update.prepare(opened, update.target(opened)) as prepared:
         kept = rollback.backups(opened.repository)
-        drifted = len(drift.difference(prepared.scratch, opened).changes)
+        drifted = len(drift.difference(prepared.scratch, prepared.base).changes)
         return views.status(prepared.update, drifted, kept, opened.repository)
 
 
@@ -307,14 +307,15 @@ def _run(
 def _preview(
     opened: "Project", to: "Target", words: tuple[str, ...], html: Path | None
 ) -> Iterator[Report]:
-    from bootstrap.project import update
+    from bootstrap.project import apply, update
     from bootstrap.show import page
     from bootstrap.show import update as views
 
     command = shlex.join(("headstart", *words))
     rest = shlex.join(("headstart", *_as_update(to, words), "--diff"))
     with update.prepare(opened, to) as prepared:
-        report = views.preview(prepared.update, opened.repository, command)
+        obstacle = apply.obstacle(opened.repository, prepared.update.proposal)
+        report = views.preview(prepared.update, opened.repository, command, obstacle)
         build = partial(page.preview, opened, prepared.update, command=command, rest=rest)
         yield report.with_page(html, lambda: build(diffs=prepared.diffs()))
 

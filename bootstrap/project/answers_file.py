@@ -85,6 +85,8 @@ def load(repository: Repository) -> AnswersFile:
                 "other answers are given to the command: headstart update --data name=value",
             ),
         )
+    if _is_marked(shown.out):
+        raise _marked(repository, name)
     return parse(shown.out)
 
 
@@ -102,18 +104,30 @@ def require_file(repository: Repository) -> None:
         )
 
 
+def _marked(repository: Repository, name: str) -> Refused:
+    """A merge was committed with its markers in the file; the commits before had none."""
+    logged = repository.git("log", "--format=%H", "HEAD", "--", name).splitlines()
+    texts = {each: git.query("show", f"{each}:{name}", cwd=repository.top) for each in logged[:10]}
+    whole = next((each for each, text in texts.items() if text and not _is_marked(text)), "")
+    back = f"git checkout {whole[:10]} -- {ANSWERS} && git commit -m 'The answers without markers'"
+    step = f"take it as it was before that: {back}" if whole else _LINK
+    return _unusable("the conflict markers of a merge were committed in it", next=step)
+
+
+def _is_marked(text: str) -> bool:
+    return any(line.startswith(_MARKERS) for line in text.splitlines())
+
+
 def _not_committed(repository: Repository, name: str) -> Refused:
-    commit = f"git add {ANSWERS} && git commit"
+    ignored = git.call("check-ignore", "--quiet", "--", name, cwd=repository.top).code == 0
+    commit = f"git add {'--force ' if ignored else ''}{ANSWERS} && git commit"
     there = (repository.top / name).is_file()
     return Refused(f"{ANSWERS} is not committed.", next=(commit if there else _LINK,))
 
 
 def parse(text: str) -> AnswersFile:
-    if any(line.startswith(_MARKERS) for line in text.splitlines()):
-        raise _unusable(
-            "a merge left its conflict markers in it",
-            next=f"take one side of it whole: git checkout --ours {ANSWERS}, then run this again",
-        )
+    if _is_marked(text):
+        raise _unusable("a merge left its conflict markers in it")
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

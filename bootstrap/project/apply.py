@@ -19,7 +19,12 @@ from bootstrap.project import (
 )
 from bootstrap.project.commits import CommitOptions, HookFailed, MadeCommit
 from bootstrap.project.merge import Proposal
-from bootstrap.project.repository import Repository, require_clean_paths
+from bootstrap.project.repository import (
+    Repository,
+    not_as_committed,
+    require_clean_index,
+    require_clean_paths,
+)
 from bootstrap.project.trees import MERGING, ScratchRepository
 from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
@@ -62,11 +67,13 @@ def apply(
             _note(repository, started, made)
     except (Exception, KeyboardInterrupt) as error:
         rollback.undo(repository, started)
-        _forget(repository, started)
+        rollback.forget(repository, started)
         if isinstance(error, HookFailed):
             _take_back_of_hooks(repository, others)
+            left = sorted(not_as_committed(repository).keys() - others)
             what = f"{error.what.removesuffix('.')}, so the update was undone."
-            raise HookFailed(what, why=error.why, next=error.next) from error
+            why = (*error.why, *((f"it left behind: {', '.join(left)}",) if left else ()))
+            raise HookFailed(what, why=why, next=error.next) from error
         if isinstance(error, git.GitError):
             raise rollback.as_it_was("git could not write the update", error) from error
         raise
@@ -75,8 +82,19 @@ def apply(
     return started, made
 
 
+def obstacle(repository: Repository, proposal: Proposal) -> Refused | None:
+    """What would refuse to apply a proposal now: changes of yours that are in its way."""
+    try:
+        require_clean_index(repository)
+        require_clean_paths(repository, proposal.touched)
+    except Refused as refused:
+        return refused
+    return None
+
+
 def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> MadeCommit:
     """Commit the resolved conflicts."""
+    rollback.forget_undone(repository)
     state = update_state.require_underway(repository)
     reached = update_state.stage(repository, state)
     if reached is Stage.DONE:  # git cherry-pick --continue, or git commit, has done it
@@ -117,7 +135,7 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
         repository.git("update-ref", "--stdin", given=lines)
     except (Exception, KeyboardInterrupt):
         update_state.clear(repository)
-        _forget(repository, started)
+        rollback.forget(repository, started)
         raise
 
 
@@ -125,16 +143,11 @@ def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
     made_commits.note(repository, state.head, repository.git("rev-parse", f"{made.id}^{{tree}}"))
 
 
-def _forget(repository: Repository, started: UpdateState) -> None:
-    """Leave no trace of an update that has not happened."""
-    update_state.clear_unverified(repository)
-    git.query("update-ref", "-d", started.backup, cwd=repository.top)
-
-
 def _commit(
     repository: Repository, started: UpdateState, message: str, options: CommitOptions
 ) -> MadeCommit:
-    repository.switch(started.head, started.merged)
+    with repository.keeping_modes(started.head, started.touched):
+        repository.switch(started.head, started.merged)
     words = ("--cleanup=whitespace", "--file=-")
     return commits.commit(repository, options, *words, message=message, expected=started.merged)
 
@@ -181,11 +194,12 @@ def _pick(scratch: ScratchRepository, proposal: Proposal, started: UpdateState) 
     repository = scratch.repository
     quiet = ("-c", "rerere.autoUpdate=false", "-c", "commit.gpgSign=false")
     options = (*MERGING, *quiet, *scratch.attributes(proposal.unmergeable))
-    try:
-        repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
-    except git.GitError:
-        if update_state.stage(repository, started) is not Stage.CONFLICTED:
-            raise
+    with repository.keeping_modes(started.head, started.touched):
+        try:
+            repository.git(*options, "cherry-pick", "--allow-empty", proposal.theirs)
+        except git.GitError:
+            if update_state.stage(repository, started) is not Stage.CONFLICTED:
+                raise
     written = repository.differing("--cached", started.head)
     noted = replace(
         started,

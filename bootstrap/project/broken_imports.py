@@ -145,6 +145,10 @@ class ImportSearch:
                     return f"{who} moved it to {moved}", "import it from there"
                 return f"{who} deleted {path}", _DELETED[who]
         path = _path_of(each, self.merge.merged)
+        hidden = f"{path.removesuffix('/__init__.py')}.py"
+        if path.endswith("/__init__.py") and hidden in self.merge.merged:
+            package = path.removesuffix("/__init__.py")
+            return f"the package {package} hides {hidden}", "rename one of them"
         if path:
             return f"{path} has no {each.name} any more", "use what it has now, or drop the import"
         return "it is in no file of the project", "drop the import, or add what it needs"
@@ -167,9 +171,18 @@ def suspects(scratch: ScratchRepository, merge: Merge) -> set[str]:
 
 
 def _changed(side: Tree, merged: Tree) -> frozenset[str]:
+    """The modules of a side that are others in the merge, or hidden by a package of their name."""
     return frozenset(
-        path for path, entry in side.items() if path.endswith(SUFFIX) and merged.get(path) != entry
+        path
+        for path, entry in side.items()
+        if path.endswith(SUFFIX)
+        and (merged.get(path) != entry or (_package_of(path) in merged.keys() - side.keys()))
     )
+
+
+def _package_of(module: str) -> str:
+    """The package that Python would import instead of a module of the same name."""
+    return f"{module.removesuffix(SUFFIX)}/__init__{SUFFIX}"
 
 
 def _names_one(scratch: ScratchRepository, files: Tree, path: str, changed: frozenset[str]) -> bool:
@@ -204,7 +217,7 @@ def _path_of(each: Import, tree: Mapping[str, object]) -> str:
     for dotted in (each.target, each.module):
         stem = dotted.replace(".", "/")
         for root in ("", "src/"):
-            for path in (f"{root}{stem}.py", f"{root}{stem}/__init__.py"):
+            for path in (f"{root}{stem}/__init__.py", f"{root}{stem}.py"):  # as Python prefers
                 if path in tree:
                     return path
     return ""

@@ -31,12 +31,16 @@ class CommitOptions:
 
 @dataclass(frozen=True)
 class MadeCommit:
-    """A commit, whether it is signed, the hooks that ran, and the files that they changed."""
+    """A commit, whether it is signed, the hooks that ran, and what they changed.
+
+    It is marked where its message has the trailer of updates.
+    """
 
     id: str
     signed: bool
     hooks: tuple[str, ...]
     changed: tuple[str, ...] = ()
+    marked: bool = True
 
     def sentence(self, options: CommitOptions) -> str:
         """What is worth knowing about how it was made, in one line; often nothing."""
@@ -47,6 +51,7 @@ class MadeCommit:
             *([] if options.sign else ["not signed (--no-sign)"]),
             *ran,
             *changed,
+            *([] if self.marked else [f"without its line {TRAILER}, which a hook took away"]),
             *([] if options.hooks else ["no hooks (--no-hooks)"]),
         ]
         return f"The commit: {', '.join(parts)}." if parts else ""
@@ -177,7 +182,8 @@ def _unsigned(said: tuple[str, ...]) -> HookFailed:
 
 def _made(repository: Repository, started: Iterable[_Child], expected: str) -> MadeCommit:
     shown = repository.git("cat-file", "--batch", given="HEAD\n")
-    new, *head = shown.partition("\n\n")[0].splitlines()
+    about, _, message = shown.partition("\n\n")
+    new, *head = about.splitlines()
     tree = head[0].removeprefix("tree ")
     changed = repository.differing(expected, tree) if tree != expected else frozenset[str]()
     ran = dict.fromkeys(each.hook for each in started if each.hook and each.code is not None)
@@ -186,4 +192,5 @@ def _made(repository: Repository, started: Iterable[_Child], expected: str) -> M
         any(line.startswith(_SIGNATURES) for line in head),
         tuple(name for name in ran if name in _HOOKS),
         tuple(sorted(map(repository.path, changed))),
+        marked=f"\n{TRAILER}:" in message,
     )

@@ -74,10 +74,10 @@ class Difference:
     formatted: tuple[str, ...]
 
 
-def difference(scratch: ScratchRepository, project: Project) -> Difference:
+def difference(scratch: ScratchRepository, rendered: Tree) -> Difference:
     """Compare the project with its render: what `drift`, `status` and `fleet` say comes from it."""
     head = scratch.tree("HEAD")
-    base = rendered_tree(scratch, rendered_base(scratch, project), head)
+    base = rendered_tree(scratch, rendered, head)
     here = scratch.work_tree()
     every = scratch.changes(scratch.write(base), scratch.write(here))
     changes, formatted = _split_formatted(scratch, every, base, here)
@@ -91,7 +91,7 @@ def measured(
     """Measure the drift, and which of it the target changes too."""
     accepted = exemptions(project.path)
     with scratch_repository(project.repository) as scratch:
-        found = difference(scratch, project)
+        found = difference(scratch, rendered_base(scratch, project))
         theirs = found.base
         if to.template.version != project.version:
             theirs = rendered_tree(scratch, rendered_target(scratch, project, to), found.head)

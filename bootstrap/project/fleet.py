@@ -231,7 +231,7 @@ def _predicted(known: ProjectStatus, prepared: PreparedUpdate, project: Project)
         known,
         ending=FleetEnding.CONFLICTS if proposal.conflicts else ending,
         behind=tuple(section.version for section in found.sections),
-        drifted=len(drift.difference(prepared.scratch, project).changes),
+        drifted=len(drift.difference(prepared.scratch, prepared.base).changes),
         counts=dict(proposal.counts),
         conflicts=tuple(path(each.path) for each in proposal.conflicts),
         new_answers={each.question.name: each.shown_value for each in found.new_answers},

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -77,8 +78,9 @@ class GitResult:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """The lines of standard error."""
-        return tuple(line for line in self.err.splitlines() if line.strip())
+        """The lines of standard error, or the signal that ended it without a word."""
+        said = tuple(line for line in self.err.splitlines() if line.strip())
+        return said or ((signal.strsignal(-self.code) or "",) if self.code < 0 else ())
 
 
 def run(

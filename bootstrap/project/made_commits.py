@@ -3,9 +3,12 @@
 A commit with an update's trailer can hold more than the update: one that was amended, or squashed.
 """
 
+from dataclasses import dataclass
+
 from bootstrap.files import text_of, write_atomically
 from bootstrap.project import git
-from bootstrap.project.repository import Repository
+from bootstrap.project.answers_file import ANSWERS
+from bootstrap.project.repository import BY_HEADSTART, Repository
 from bootstrap.project.update_state import UpdateState
 
 _FILE = "made"
@@ -28,6 +31,20 @@ def note_finished(repository: Repository, state: UpdateState) -> None:
         note(repository, parent, tree)
 
 
+def has_happened(repository: Repository, state: UpdateState) -> bool:
+    """Whether a commit since it began has the answers of the update.
+
+    If not, git has aborted it, and what was committed since is somebody's own work.
+    """
+    name = repository.prefix + ANSWERS
+    words = ("rev-parse", f"{state.head}:{name}", f"{state.merged}:{name}")
+    old, _, new = git.query(*words, cwd=repository.top).partition("\n")
+    if old == new:  # it changes no answers, or an older Headstart has begun it
+        return True
+    since = ("-1", "--format=%H", f"--find-object={new}", f"{state.head}..HEAD")
+    return bool(repository.git("log", *since))
+
+
 def trees(repository: Repository, parent: str) -> tuple[str, ...]:
     """The trees that updates have committed on top of a commit; an older Headstart noted none."""
     found = (line.partition(" ") for line in _lines(repository))
@@ -39,6 +56,33 @@ def added(repository: Repository, parent: str, tree: str) -> tuple[str, ...]:
     noted = trees(repository, parent)
     known = noted and git.call("cat-file", "-e", noted[-1], cwd=repository.top).code == 0
     return tuple(sorted(repository.differing(noted[-1], tree))) if known else ()
+
+
+@dataclass(frozen=True)
+class CommitsSince:
+    """The commits since a backup, newest first: those of updates, those that hold more, others."""
+
+    updates: list[str]
+    grown: dict[str, tuple[str, ...]]
+    others: list[str]
+
+
+def since(repository: Repository, ref: str) -> CommitsSince:
+    """Sort the commits since a backup by what they hold."""
+    shown = f"%h %s%x00%P%x00%T%x00{BY_HEADSTART}"
+    logged = repository.git("log", f"--format={shown}", f"{ref}..HEAD")
+    entries = [entry.split("\0") for entry in logged.split("\n") if entry]
+    noted = {parent: trees(repository, parent) for _, parent, _, _ in entries}
+    by_trailer = not any(noted.values())  # an older Headstart has made them
+    found = CommitsSince([], {}, [])
+    for line, parent, tree, trailer in entries:
+        if tree in noted[parent] or (by_trailer and trailer.strip()):
+            found.updates.append(line)
+        elif trailer.strip():
+            found.grown[line] = added(repository, parent, tree)
+        else:
+            found.others.append(line)
+    return found
 
 
 def _lines(repository: Repository) -> list[str]:

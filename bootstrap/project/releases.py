@@ -19,6 +19,7 @@ from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
 from bootstrap.project import git
 from bootstrap.project.objects import ObjectReader
+from bootstrap.system import system_steps
 
 if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
@@ -148,10 +149,11 @@ def _complete(folder: Path) -> Iterator[Path]:
         (draft / "files").rename(folder)
     except OSError as error:
         if not folder.is_dir():
+            why = (f"{folder.parent}: {error.strerror or error}",)
+            steps = system_steps(why, "fix that, then run the same command again")
+            steps = (*steps, "or name another folder for it: HEADSTART_STATE_DIR")
             raise HeadstartError(
-                "The template could not be unpacked.",
-                why=(error.strerror or str(error),),
-                next=(f"make room in {folder.parent}, or name another: HEADSTART_STATE_DIR",),
+                "The template could not be unpacked.", why=why, next=steps
             ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)

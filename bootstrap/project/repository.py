@@ -3,8 +3,10 @@
 import re
 import shlex
 import shutil
+import stat
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +82,28 @@ class Repository:
             paths = "".join(f"{path}\0" for path in sorted(there))
             self.git("update-index", "--assume-unchanged", "-z", "--stdin", given=paths)
 
+    @contextmanager
+    def keeping_modes(self, before: str, paths: Iterable[str]) -> Iterator[None]:
+        """Let files stay executable, or not, where git is told not to look at that.
+
+        Git writes a file with the mode that is committed (`core.fileMode`).
+        """
+        was = {path: mode for path in paths if stat.S_ISREG(mode := _mode(self.top / path))}
+        yield
+        changed = {
+            path: mode
+            for path, mode in was.items()
+            if stat.S_ISREG(now := _mode(self.top / path)) and (now ^ mode) & stat.S_IXUSR
+        }
+        if not changed:
+            return
+        here = self.git("--literal-pathspecs", "ls-files", "--stage", "-z", "--", *changed)
+        there = self.git("--literal-pathspecs", "ls-tree", "-r", "-z", before, "--", *changed)
+        staged, committed = ({*_modes_of(each)} for each in (here, there))
+        for path, mode in changed.items():
+            if any((kind, path) in staged for kind, name in committed if name == path):
+                (self.top / path).chmod(stat.S_IMODE(mode))
+
     def refresh(self) -> frozenset[str]:
         """Let git note of files that hold what it has of them how they are now.
 
@@ -97,7 +121,8 @@ class Repository:
     def _refresh_marked(self, flags: Mapping[str, str]) -> None:
         """The same for files that are marked; where git fails, they are as they were."""
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
-        copy, is_unmarked = self._unmarked_index(assumed, skipped)
+        copy = self.notes / "index"
+        is_unmarked = self._copy_unmarked_index(copy, assumed, skipped)
         self._update_index(copy, "-q", "--refresh")  # its code tells of edited files
         marked = (
             self._update_index(copy, "--skip-worktree", paths=skipped),
@@ -106,17 +131,16 @@ class Repository:
         if is_unmarked and not any(marked):
             copy.replace(self.git_dir / "index")
 
-    def _unmarked_index(
-        self, assumed: frozenset[str], skipped: frozenset[str]
-    ) -> tuple[Path, bool]:
-        """A copy of the index without these marks, and whether git has taken all of them away."""
-        copy = self.notes / "index"
+    def _copy_unmarked_index(
+        self, copy: Path, assumed: frozenset[str], skipped: frozenset[str]
+    ) -> bool:
+        """Copy the index without these marks; whether git has taken all of them away."""
         shutil.copyfile(self.git_dir / "index", copy)
         codes = (
             self._update_index(copy, "--no-assume-unchanged", paths=assumed),
             self._update_index(copy, "--no-skip-worktree", paths=skipped),
         )
-        return copy, not any(codes)
+        return not any(codes)
 
     def _update_index(self, index: Path, *words: str, paths: frozenset[str] = frozenset()) -> int:
         given = "".join(f"{path}\0" for path in sorted(paths))
@@ -131,10 +155,11 @@ class Repository:
         assumed, skipped = _assumed_unchanged(flags), self._skipped(flags)
         if not (assumed or skipped):
             return frozenset()
-        copy, _ = self._unmarked_index(assumed, skipped)
         words = ("diff", "--name-only", "--no-renames", "-z")
-        seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
-        copy.unlink()
+        with tempfile.TemporaryDirectory(prefix="headstart-index-") as folder:
+            copy = Path(folder) / "index"
+            self._copy_unmarked_index(copy, assumed, skipped)
+            seen = self.git(*words, environ={"GIT_INDEX_FILE": str(copy)})
         return git.split_paths(seen) & (assumed | skipped)
 
     def unwatched(self) -> frozenset[str]:
@@ -212,16 +237,7 @@ def require_clean_index(repository: Repository) -> None:
 
 def require_clean_paths(repository: Repository, touched: frozenset[str]) -> frozenset[str]:
     """Refuse if changes or files of yours are where an update would write; return all others."""
-    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
-    try:
-        listed = repository.git("status", *options).split("\0")
-    except git.GitError as error:  # a filter that fails, for one
-        raise Refused(
-            "git cannot tell whether your files are as they are committed.",
-            why=error.why,
-            next=("mend that, until git status succeeds; then run the same command again",),
-        ) from error
-    names = {line[3:]: line[:2] for line in listed if line}
+    names = not_as_committed(repository)
     if unseen := repository.edited_unseen(touched):
         raise _unseen(unseen)
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
@@ -232,6 +248,20 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
             next=_out_of_the_way({name: names[name] for name in blocking}),
         )
     return frozenset(names)
+
+
+def not_as_committed(repository: Repository) -> Mapping[str, str]:
+    """The paths that are changed, untracked or ignored, with what `git status` says of each."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored")
+    try:
+        listed = repository.git("status", *options).split("\0")
+    except git.GitError as error:  # a filter that fails, for one
+        raise Refused(
+            "git cannot tell whether your files are as they are committed.",
+            why=error.why,
+            next=("mend that, until git status succeeds; then run the same command again",),
+        ) from error
+    return {line[3:]: line[:2] for line in listed if line}
 
 
 def _out_of_the_way(blocking: Mapping[str, str]) -> tuple[str, ...]:
@@ -296,6 +326,20 @@ def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:
         why=errors,
         next=("git status && git fsck",),
     )
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _modes_of(listed: str) -> Iterator[tuple[str, str]]:
+    """The mode and the path of each entry that git lists."""
+    for line in listed.split("\0"):
+        about, _, path = line.partition("\t")
+        yield about.partition(" ")[0], path
 
 
 def _loose_head(repository: Repository) -> str:

@@ -13,7 +13,6 @@ from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import git, interruption, made_commits, revisions, snapshot, update_state
 from bootstrap.project.git import HEADSTART_IDENTITY, GitError
 from bootstrap.project.repository import (
-    BY_HEADSTART,
     Repository,
     require_clean_index,
     require_clean_paths,
@@ -81,9 +80,32 @@ def settle(repository: Repository) -> None:
         if not interruption.is_own_work(repository, state):
             raise _unfinished(state, stage)
         undo(repository, state)
-    if stage is Stage.DONE and not state.undoing:
+    forget_undone(repository)
+    if stage is Stage.DONE and not state.undoing and update_state.underway(repository):
         made_commits.note_finished(repository, state)
     update_state.clear(repository)
+
+
+def forget_undone(repository: Repository) -> None:
+    """Forget an update that git itself has undone: by `cherry-pick --abort`, or `reset --hard`."""
+    state = update_state.underway(repository)
+    if state is None or state.undoing:
+        return
+    stage = update_state.stage(repository, state)
+    if stage is Stage.BEGUN:
+        undone = not _is_changed(repository, state)
+    else:
+        undone = stage is Stage.DONE and not made_commits.has_happened(repository, state)
+    if undone:
+        update_state.clear(repository)
+        forget(repository, state)
+
+
+def forget(repository: Repository, state: UpdateState) -> None:
+    """Leave no trace of an update that has not happened; of an undo that has not, the backup."""
+    if not state.undoing:
+        update_state.clear_unverified(repository)
+        git.query("update-ref", "-d", state.backup, cwd=repository.top)
 
 
 def undo(repository: Repository, state: UpdateState) -> tuple[str, ...]:
@@ -117,8 +139,7 @@ def restore(repository: Repository, state: UpdateState) -> Restored:
             raise _half_undone(error) from error
         rescue = ""  # there is nothing of anybody's that would have to be kept
     aside = undo(repository, state)
-    if not state.undoing:
-        update_state.clear_unverified(repository)
+    forget(repository, state)
     return Restored(rescue, aside)
 
 
@@ -297,7 +318,8 @@ def go_back(repository: Repository) -> Returned:
     snapshot.take(repository, touched)
     update_state.save(repository, state)
     try:
-        repository.switch(left, began)
+        with repository.keeping_modes(left, touched):
+            repository.switch(left, began)
         repository.git("update-ref", _rescue_name(), left)
         repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
     except (Exception, KeyboardInterrupt) as error:
@@ -327,38 +349,12 @@ def is_alone(repository: Repository, ref: str) -> bool:
     """Whether only updates were committed since a backup, and nothing else with them."""
     if not ref:
         return False
-    since = _commits_since(repository, ref)
+    since = made_commits.since(repository, ref)
     return not (since.grown or since.others)
 
 
-@dataclass(frozen=True)
-class _Since:
-    """The commits since a backup, newest first: those of updates, those that hold more, others."""
-
-    updates: list[str]
-    grown: dict[str, tuple[str, ...]]
-    others: list[str]
-
-
-def _commits_since(repository: Repository, ref: str) -> _Since:
-    shown = f"%h %s%x00%P%x00%T%x00{BY_HEADSTART}"
-    logged = repository.git("log", f"--format={shown}", f"{ref}..HEAD")
-    entries = [entry.split("\0") for entry in logged.split("\n") if entry]
-    noted = {parent: made_commits.trees(repository, parent) for _, parent, _, _ in entries}
-    by_trailer = not any(noted.values())  # an older Headstart has made them
-    since = _Since([], {}, [])
-    for line, parent, tree, trailer in entries:
-        if tree in noted[parent] or (by_trailer and trailer.strip()):
-            since.updates.append(line)
-        elif trailer.strip():
-            since.grown[line] = made_commits.added(repository, parent, tree)
-        else:
-            since.others.append(line)
-    return since
-
-
 def _require_alone(repository: Repository, ref: str) -> None:
-    since = _commits_since(repository, ref)
+    since = made_commits.since(repository, ref)
     if since.grown:
         raise _grown(repository, since.grown, ref)
     if not since.others:

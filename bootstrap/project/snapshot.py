@@ -68,9 +68,11 @@ class Snapshot:
         """
         top = self.repository.top
         changed = self.changed()
-        for path in sorted(changed, reverse=True):
+        for path in sorted(self.held, reverse=True):
             if self.held[path] == Held():
-                _remove(top, path)
+                if path in changed:
+                    (top / path).unlink(missing_ok=True)
+                self._remove_folders(path)
         aside: list[str] = []
         for path in sorted(changed):
             if self.held[path] != Held():
@@ -82,6 +84,14 @@ class Snapshot:
                     _replace(shared, self.repository.git_dir / shared.name)
             _replace(self.folder / _INDEX, self.repository.git_dir / "index")
         return tuple(aside)
+
+    def _remove_folders(self, path: str) -> None:
+        """Remove the empty folders above a path that were not there before."""
+        for folder in map(str, Path(path).parents[:-1]):
+            if folder in self.folders or not stat.S_ISDIR(_mode(self.repository.top, folder)):
+                continue
+            with suppress(OSError):  # it is not empty
+                (self.repository.top / folder).rmdir()
 
     def _is_back(self, top: Path, was: Held, path: str) -> bool:
         now = _mode(top, path)
@@ -184,15 +194,6 @@ def _folders(top: Path, paths: Iterable[str]) -> dict[str, int]:
     above = {str(folder) for path in paths for folder in Path(path).parents[:-1]}
     modes = {folder: _mode(top, folder) for folder in above}
     return {folder: stat.S_IMODE(mode) for folder, mode in modes.items() if stat.S_ISDIR(mode)}
-
-
-def _remove(top: Path, path: str) -> None:
-    """Remove a file that the update brought, and the folders that it leaves empty."""
-    (top / path).unlink(missing_ok=True)
-    for folder in (top / path).parents:
-        if folder == top or any(folder.iterdir()):
-            return
-        folder.rmdir()
 
 
 def _clear_the_way(top: Path, path: str, folders: Mapping[str, int]) -> list[str]:

@@ -111,10 +111,11 @@ class Update:
 
 @dataclass(frozen=True)
 class PreparedUpdate:
-    """An update, with the scratch repository that holds its trees."""
+    """An update, the scratch repository that holds its trees, and the render before it."""
 
     update: Update
     scratch: ScratchRepository
+    base: Tree
 
     def diffs(self) -> Diffs:
         return diffs.update_diffs(self.scratch.git, self.update.proposal)
@@ -146,13 +147,17 @@ class AppliedUpdate:
 def open_project(path: Path, *, to_update: bool = False) -> Project:
     """Open the project at `path`, if it can be updated.
 
-    To update it, what is left of an interrupted update is undone first.
+    To update it, what is left of an interrupted update is undone first. The notes of one that git
+    has undone are removed whatever it is opened for.
     """
     repository = open_repository(path)
     if to_update and update_state.underway(repository):
         with locked(repository):
             rollback.settle(repository)
     rollback.require_finished(repository)
+    if update_state.underway(repository):
+        with locked(repository):
+            rollback.forget_undone(repository)
     try:
         return Project(path, repository, answers_file.load(repository))
     except HeadstartError:
@@ -265,7 +270,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
             proposal=proposal,
             doubt=doubt,
         )
-        yield PreparedUpdate(update, scratch)
+        yield PreparedUpdate(update, scratch, base)
 
 
 @contextmanager

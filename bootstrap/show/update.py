@@ -16,6 +16,7 @@ from bootstrap.show.verification import attention_document, attention_pairs, imp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bootstrap.errors import Refused
     from bootstrap.project.commits import CommitOptions, MadeCommit
     from bootstrap.project.evidence import Doubt
     from bootstrap.project.outcomes import FileOutcome
@@ -59,14 +60,32 @@ def status(update: Update, drifted: int, backups: Sequence[str], repository: Rep
     return Report([*lines, *map(_backup, backups)], document, code)
 
 
-def preview(update: Update, repository: Repository, command: str) -> Report:
-    """What an update would do; nothing was changed, and `command` is what does it."""
-    document = _document(update, repository) | {"applied": False}
+def preview(
+    update: Update, repository: Repository, command: str, obstacle: Refused | None
+) -> Report:
+    """What an update would do; nothing was changed, and `command` is what does it.
+
+    An `obstacle` is what that command would refuse now.
+    """
+    document = _document(update, repository) | {
+        "applied": False,
+        "obstacle": {"what": obstacle.what, "why": obstacle.why, "next": obstacle.next}
+        if obstacle
+        else None,
+    }
     if update.proposal.empty:
         return Report([_up_to_date(update)], document)
-    ending = ("", f"Nothing was changed. To do it: {command}")
+    ending = ["", *_obstacle_lines(obstacle), f"Nothing was changed. To do it: {command}"]
     items = [*_head(update), *_files(update, repository), *ending]
     return Report(items, document, _exit_code(update))
+
+
+def _obstacle_lines(obstacle: Refused | None) -> Iterator[str]:
+    if obstacle:
+        yield f"It would be refused now: {obstacle.what}"
+        yield from (f"  {each}" for each in obstacle.why)
+        yield from (f"  → {each}" for each in obstacle.next)
+        yield ""
 
 
 def updated(applied: AppliedUpdate, repository: Repository) -> Report:

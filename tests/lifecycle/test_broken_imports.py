@@ -97,6 +97,26 @@ def test_a_new_test_of_what_you_deleted_stays_away(package: Package, shop: Path)
     assert package.told("update", cwd=shop)["applied"] is False
 
 
+@pytest.mark.parametrize("main", [ONE["app/main.py"], "# mine\n" + str(ONE["app/main.py"])])
+def test_a_package_of_mine_that_hides_a_new_module_is_named(
+    package: Package, shop: Path, main: str
+) -> None:
+    headers = "class SecurityHeaders: ...\n"
+    imports = str(ONE["app/main.py"]).replace(
+        "import plain\n", "import plain\nfrom app.core.headers import SecurityHeaders\n"
+    )
+    package.release("2.0.0", {"app/core/headers.py": headers, "app/main.py": imports})
+    write(shop / "app/core/headers/__init__.py", "MINE = 1\n")
+    write(shop / "app/main.py", main)
+    commit(shop)
+    lines, _ = both(package, shop)
+    (found,) = lines
+    assert found[2:] == (
+        "app.core.headers.SecurityHeaders",
+        "the package app/core/headers hides app/core/headers.py",
+    )
+
+
 def test_a_file_of_mine_that_needs_what_the_template_deletes(package: Package, shop: Path) -> None:
     write(
         shop / "app/mine.py", "from app.sample.models import Row\nfrom app.core.text import loud\n"

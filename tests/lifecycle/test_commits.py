@@ -108,6 +108,22 @@ def test_what_a_hook_changes_is_said(package: Package, shop: Path) -> None:
     assert (shop / "a.txt").read_text() == MINE
 
 
+def test_what_a_refusing_hook_leaves_behind_is_named(package: Package, shop: Path) -> None:
+    write(shop / "mine.txt", "untracked before\n")
+    hook(shop, "pre-commit", "echo x > leftover.txt; exit 1")
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 1
+    assert "it left behind: leftover.txt" in run.stderr
+
+
+def test_a_hook_that_takes_the_trailer_away_is_named(package: Package, shop: Path) -> None:
+    hook(shop, "commit-msg", 'sed -i /^Headstart-Template/d "$1"')
+    run = package.headstart("update", "--no-verify", cwd=shop)
+    assert run.returncode == 0
+    assert "without its line Headstart-Template, which a hook took away" in run.stdout
+    package.told("update", "--rollback", cwd=shop)
+
+
 def test_hooks_run_when_conflicts_are_resolved(package: Package, torn: Path) -> None:
     package.told("update", cwd=torn, code=1)
     write(torn / "a.txt", "both\n")

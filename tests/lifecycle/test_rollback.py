@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_commits import hook
 from tests.project.conftest import git
@@ -91,3 +93,26 @@ def test_a_commit_is_known_though_hooks_change_it(package: Package, shop: Path) 
     assert "Headstart-Template" not in git("log", "-1", "--format=%B", cwd=shop)
     package.told("update", "--rollback", cwd=shop)
     assert git("rev-parse", "HEAD", cwd=shop) == old
+
+
+@pytest.mark.parametrize("way", [("cherry-pick", "--abort"), ("cherry-pick", "--skip"), ("reset",)])
+def test_what_git_has_aborted_leaves_no_trace(
+    package: Package, torn: Path, way: tuple[str, ...]
+) -> None:
+    package.told("update", cwd=torn, code=1)
+    git(*way, *(("--hard", "--quiet") if way == ("reset",) else ()), cwd=torn)
+    assert package.told("status", cwd=torn, code=2)["backups"] == []
+    assert sorted(each.name for each in (torn / ".git/headstart").iterdir()) == ["lock", "made"]
+    assert git("for-each-ref", "refs/headstart", cwd=torn) == ""
+
+
+def test_own_work_after_what_git_has_aborted_is_no_update(package: Package, torn: Path) -> None:
+    package.told("update", cwd=torn, code=1)
+    git("cherry-pick", "--abort", cwd=torn)
+    write(torn / "a.txt", "mine, of a file that the update touches\n")
+    head = commit(torn)
+    run = package.headstart("update", "--rollback", cwd=torn)
+    assert run.returncode == 4
+    assert "no update to undo" in run.stderr
+    assert git("rev-parse", "HEAD", cwd=torn) == head
+    assert package.headstart("update", "--continue", cwd=torn).returncode == 4

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,7 @@ def test_a_filter_that_fails_changes_nothing_and_later_all_goes_on(
     assert run.returncode == 1
     assert "smudge filter case failed" in run.stderr
     assert state(shop) == old
+    assert not (shop / "new").exists()
     assert notes(shop) == []
     git("config", "filter.case.smudge", "cat", cwd=shop)
     package.told("update", "--no-verify", cwd=shop)
@@ -226,12 +229,29 @@ def test_an_edit_that_git_was_told_not_to_see_is_not_overwritten(
 ) -> None:
     git("update-index", flag, "a.txt", cwd=shop)
     write(shop / "a.txt", "mine alone\n")
+    foretold = package.headstart("update", "--preview", cwd=shop)
+    assert foretold.returncode == 0
+    assert "It would be refused now" in foretold.stdout
+    assert "a.txt" in foretold.stdout.partition("It would be refused now")[2]
     run = package.headstart("update", cwd=shop)
     assert run.returncode == 4
     assert "a.txt" in run.stderr
     assert "git update-index --no-" in run.stderr
     assert (shop / "a.txt").read_text() == "mine alone\n"
     assert notes(shop) == []
+
+
+@pytest.mark.parametrize("name", ["shop", "torn"])
+def test_modes_that_git_does_not_look_at_stay(
+    package: Package, name: str, request: pytest.FixtureRequest
+) -> None:
+    project: Path = request.getfixturevalue(name)
+    git("config", "core.fileMode", "false", cwd=project)
+    (project / "a.txt").chmod(0o755)
+    package.headstart("update", "--no-verify", cwd=project)
+    assert (project / "a.txt").stat().st_mode & 0o777 == 0o755
+    package.told("update", "--abort" if name == "torn" else "--rollback", cwd=project)
+    assert (project / "a.txt").stat().st_mode & 0o777 == 0o755
 
 
 def unseen(shop: Path, *flags: str) -> tuple[str, str]:
@@ -361,6 +381,28 @@ def test_a_full_place_for_temporary_files_is_named(
 
 
 # -- in the middle of something --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_a_limit_of_file_sizes_is_named(package: Package, shop: Path, blocks: int) -> None:
+    big = "".join(f"{number}\n" for number in range(200_000))
+    package.release("3.0.0", {"big.txt": hashlib.sha256(big.encode()).hexdigest() + big})
+    package.told("status", cwd=shop, code=2)  # unpacks the template
+    old = state(shop)
+    words = ("-m", "bootstrap", "update", "--no-verify")
+    limited = f'ulimit -f {blocks}; exec "$@"'
+    run = subprocess.run(
+        ["/bin/bash", "-c", limited, "limited", sys.executable, *words],
+        cwd=shop,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(package.root)},
+    )
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "ulimit -f unlimited" in run.stderr
+    assert state(shop) == old
+    assert package.told("update", "--no-verify", cwd=shop)["commit"]
 
 
 def test_answers_in_conflict_do_not_hide_a_merge(package: Package, shop: Path) -> None:

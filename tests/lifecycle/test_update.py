@@ -297,6 +297,30 @@ def test_a_release_that_is_passed_over_is_not_offered_until_there_is_another(
     assert {"f.txt", "g.txt"} <= {path.name for path in shop.iterdir()}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "# ours\n- 1.5.0  # breaks us\n\n# the end",
+            "# ours\n- 1.5.0  # breaks us\n- 2.0.0\n\n# the end\n",
+        ),
+        ("  - 1.5.0\n", "  - 1.5.0\n  - 2.0.0\n"),
+        ("# ours\n[1.5.0]\n", "# ours\n- 1.5.0\n- 2.0.0\n"),
+        ("# ours\n[]\n", "# ours\n- 2.0.0\n"),
+        ("# ours\n", "# ours\n- 2.0.0\n"),
+    ],
+)
+def test_what_people_wrote_beside_passed_over_releases_stays(
+    package: Package, shop: Path, before: str, after: str
+) -> None:
+    write(shop / ".headstart/skip.yml", before)
+    commit(shop)
+    package.told("update", "--skip", "2.0.0", cwd=shop)
+    assert (shop / ".headstart/skip.yml").read_text() == after
+    assert package.told("status", cwd=shop)["update_available"] is False
+    assert package.headstart("update", "--skip", "2.0.0", cwd=shop).returncode == 4
+
+
 def test_only_a_newer_release_can_be_passed_over(package: Package, shop: Path) -> None:
     for version, code in (("1.0.0", 4), ("newest", 64)):
         assert package.headstart("update", "--skip", version, cwd=shop).returncode == code

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_update_killed import state
-from tests.project.conftest import git
+from tests.project.conftest import Run, git
 
 
 def test_a_split_index_is_put_back_whole(package: Package, torn: Path) -> None:
@@ -111,6 +112,42 @@ def test_an_answers_file_that_is_a_link_is_said_to_be_one(package: Package, shop
         assert run.returncode == 4
         assert "symbolic link" in run.stderr
     assert git("rev-parse", "HEAD", cwd=shop) == head
+
+
+def advised(run: Run, sign: str) -> str:
+    """The command of the advice that has this sign in it."""
+    line = next(each for each in run.stderr.splitlines() if sign in each)
+    return line[line.index("git ") :]
+
+
+def run_advice(command: str, cwd: Path) -> None:
+    environment = {**os.environ, "GIT_EDITOR": "echo Mine >"}
+    subprocess.run(["/bin/sh", "-ec", command], cwd=cwd, check=True, env=environment)
+
+
+def test_markers_committed_in_the_answers_are_taken_out_by_the_advice(
+    package: Package, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    whole = answers.read_text()
+    write(answers, f"<<<<<<< HEAD\n{whole}=======\n{whole}>>>>>>> other\n")
+    commit(shop)
+    write(shop / "mine.py", "mine\n")
+    commit(shop)
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    run_advice(advised(run, "git checkout"), shop)
+    assert package.told("update", "--no-verify", cwd=shop)["commit"]
+
+
+def test_ignored_answers_are_added_by_the_advice(package: Package, shop: Path) -> None:
+    write(shop / ".gitignore", "*.yml\n")
+    git("rm", "--quiet", "--cached", ".copier-answers.yml", cwd=shop)
+    commit(shop)
+    run = package.headstart("update", cwd=shop)
+    assert run.returncode == 4
+    run_advice(advised(run, "git add"), shop)
+    assert package.told("update", "--no-verify", cwd=shop)["commit"]
 
 
 def test_what_is_only_announced_to_git_is_named(package: Package, torn: Path) -> None:
