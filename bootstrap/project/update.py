@@ -17,6 +17,7 @@ from bootstrap.project import (
     codemods,
     diffs,
     evidence,
+    framework_tests,
     masks,
     questions,
     releases,
@@ -244,7 +245,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
         doubt = evidence.doubt(scratch, recorded.version)
         if doubt and ask and not to.trust:
             raise _doubted(doubt)
-        answers, dropped = _answers(project, to, ask=ask)
+        answers, dropped = _answers(scratch, project, to, ask=ask)
         base = rendered_base(scratch, project)
         answers_file.require_unedited(
             scratch,
@@ -338,7 +339,7 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
 
 def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """Render the project as the target would."""
-    answers, _ = _answers(project, to, ask=False)
+    answers, _ = _answers(scratch, project, to, ask=False)
     return rendered(scratch, to.template, answers)
 
 
@@ -354,11 +355,15 @@ def _origin(project: Project) -> Template:
         ) from error
 
 
-def _answers(project: Project, to: Target, *, ask: bool) -> tuple[Answers, tuple[str, ...]]:
+def _answers(
+    scratch: ScratchRepository, project: Project, to: Target, *, ask: bool
+) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
-    asked = questions.load(to.template.config)
+    recorded, asked = project.answers_file, questions.load(to.template.config)
     name = project.path.name
-    stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
+    before = questions.load(_origin(project).config)
+    kept = framework_tests.kept(recorded, before, asked, scratch.project_files("HEAD"))
+    stated, dropped = answers_file.still_asked(recorded, asked, {**kept, **to.data}, name)
     resolve_provided = partial(resolve, asked, folder_name=name)
     answers = resolve_provided(stated)
     answers_file.require_accepted(answers, to.data, to.template.version)

@@ -39,11 +39,13 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|(commands.|_)clients\.py|token_(issuer|audience)",
+    "framework_tests": r"tests.core\b",
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
+    ("operations", "framework_tests"): r"\btests.gate\b",
 }
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.

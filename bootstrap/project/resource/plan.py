@@ -75,13 +75,14 @@ def plan_resource(
         f"{folder}/service.py": "service.py",
         f"{folder}/endpoints.py": "endpoints.py",
         **({f"{folder}/tasks.py": "tasks.py"} if job else {}),
+        f"{_TESTS}/{names.plural}/__init__.py": "tests.py",
         str(values["test_file"]): "test_module.py",
         f"docs/modules/{names.plural}.md": "page.md",
     }
     files = {path: render(template, values) for path, template in wanted.items()}
     if any(field.target != names.plural for field in values["references"]):
         files.setdefault(ROWS, render("rows.py", values))
-    files.setdefault(f"{_TESTS}/__init__.py", '"""Tests of the modules, by their names."""\n')
+    files.setdefault(f"{_TESTS}/__init__.py", '"""Tests of `app.modules`."""\n')
     shared = {ROWS, f"{_TESTS}/__init__.py"} & domain.files
     return ResourcePlan(
         names, tuple(fields), {path: each for path, each in files.items() if path not in shared}
@@ -110,7 +111,7 @@ def _values(
         "date_is_shadowed": any(field.name == "date" for field in fields),
         "invalid": _INVALID,
         "precisions": sorted({(f.digits, f.scale) for f in fields if f.kind is FieldKind.DECIMAL}),
-        "test_file": f"{_TESTS}/test_{names.plural}.py",
+        "test_file": f"{_TESTS}/{names.plural}/test_{names.plural}.py",
         **_imports(kinds, job=job, unique=bool(taken_once), filtered=filtered_by),
         **_prose(references, taken_once, sorted_by, filtered_by),
     }

@@ -13,6 +13,7 @@ import pytest
 from app import __main__
 from app.features.security.keys import ClientKey
 from tests.databases import emptied_after
+from tests.things import listed
 
 
 class Shown(NamedTuple):
@@ -43,7 +44,8 @@ def run(
 
     def run(*arguments: str) -> Shown:
         monkeypatch.setattr("sys.argv", ["app", "clients", *arguments])
-        __main__.main()
+        with listed():
+            __main__.main()
         return Shown(*capsys.readouterr())
 
     yield run
@@ -51,13 +53,13 @@ def run(
 
 
 def register(run: Run, name: str = "billing") -> ClientKey:
-    key = ClientKey.read(run("register", name, "--scope", "profiles:read").out.strip())
+    key = ClientKey.read(run("register", name, "--scope", "things:read").out.strip())
     assert key is not None
     return key
 
 
 def test_a_key_stands_alone_on_standard_output_and_is_never_shown_again(run: Run) -> None:
-    shown = run("register", "billing", "--scope", "profiles:read", "--scope", "profiles:write")
+    shown = run("register", "billing", "--scope", "things:read", "--scope", "things:write")
     key = ClientKey.read(shown.out.removesuffix("\n"))
     assert key is not None
     assert key.secret not in shown.err
@@ -65,7 +67,7 @@ def test_a_key_stands_alone_on_standard_output_and_is_never_shown_again(run: Run
     for arguments in (["list"], ["show", number], ["list", "--json"], ["show", number, "--json"]):
         again = run(*arguments)
         assert "billing" in again.out
-        assert "profiles:read" in again.out
+        assert "things:read" in again.out
         assert key.secret not in again.out + again.err
 
 
@@ -94,7 +96,7 @@ def test_a_client_is_revoked_for_good(run: Run) -> None:
 
 
 def test_a_client_can_be_registered_for_some_days(run: Run) -> None:
-    run("register", "visitor", "--scope", "profiles:read", "--days", "30")
+    run("register", "visitor", "--scope", "things:read", "--days", "30")
     assert "active until" in run("list").out
 
 
@@ -118,8 +120,8 @@ def test_a_name_is_taken_once(run: Run) -> None:
 
 
 def test_a_scope_that_no_endpoint_asks_for_is_a_slip_of_the_pen(run: Run) -> None:
-    with pytest.raises(SystemExit, match=r"profiles:raed.*profiles:read, profiles:write"):
-        run("register", "billing", "--scope", "profiles:raed")
+    with pytest.raises(SystemExit, match=r"things:raed.*things:read, things:write"):
+        run("register", "billing", "--scope", "things:raed")
 
 
 @pytest.mark.parametrize(
@@ -127,4 +129,4 @@ def test_a_scope_that_no_endpoint_asks_for_is_a_slip_of_the_pen(run: Run) -> Non
 )
 def test_days_are_a_number(run: Run, arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
-        run("register", "billing", "--scope", "profiles:read", *arguments)
+        run("register", "billing", "--scope", "things:read", *arguments)

@@ -29,10 +29,10 @@ def clerk(database: Database) -> Recognition:
 
 
 async def test_a_client_is_known_by_its_key(clerk: Recognition, database: Database) -> None:
-    key = await register(database, "profiles:read")
+    key = await register(database, "things:read")
     caller = await clerk.caller_of(key.written())
     assert caller.id == f"client:{key.number}"
-    assert caller.scopes == {"profiles:read"}
+    assert caller.scopes == {"things:read"}
     await clerk.close()
 
 

@@ -24,6 +24,7 @@ from app.features.telemetry import scrape
 from app.settings import Settings
 from tests.conftest import connect, serve
 from tests.features.redis import free_port
+from tests.things import URL
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -71,15 +72,15 @@ async def test_requests_are_counted_under_the_template_of_their_route(
 ) -> None:
     before = await scraped(client)
     for number in range(3):
-        await client.get(f"/v1/profiles/00000000-0000-0000-0000-00000000000{number}")
-    await client.request("BREW", "/v1/profiles")
+        await client.get(f"{URL}/00000000-0000-0000-0000-00000000000{number}")
+    await client.request("BREW", URL)
     for path in ("/nowhere", "/else?where=1"):
         await client.get(path)
     after = await scraped(client)
     grown, name = Grown(before, after), "http_request_duration_seconds_count"
-    assert grown(name, method="GET", route="/v1/profiles/{profile_id}", status="404") == 3
+    assert grown(name, method="GET", route=URL + "/{thing_id}", status="404") == 3
     assert grown(name, method="GET", route="unknown", status="404") == 2
-    assert grown(name, method="unknown", route="/v1/profiles", status="405") == 1
+    assert grown(name, method="unknown", route=URL, status="405") == 1
     assert not any("nowhere" in route or "0000" in route for route in grown.routes())
 
 

@@ -9,20 +9,14 @@ from uuid import uuid4
 import httpx
 import pytest
 from PIL import Image
+from sqlalchemy import Table
 
 from app.core.images import THUMBNAIL_SIZE
+from app.modules.profiles import service
+from app.modules.profiles.models import Profile
+from app.modules.profiles.schemas import ProfileQuery
 from app.settings import Settings
-
-URL = "/v1/profiles"
-
-
-def draft(number: int = 1, **fields: str) -> dict[str, str]:
-    return {
-        "employee_number": f"E-{number:03}",
-        "full_name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "department": "Engines",
-    } | fields
+from tests.modules.profiles import URL, draft
 
 
 async def create(client: httpx.AsyncClient, number: int = 1) -> str:
@@ -188,3 +182,19 @@ async def test_a_picture_that_is_too_large_is_refused(
 async def test_a_headshot_needs_its_profile(client: httpx.AsyncClient, picture: bytes) -> None:
     answer = await client.put(f"{URL}/{uuid4()}/headshot", files={"image": picture})
     assert answer.status_code == 404
+
+
+def test_every_sort_and_filter_that_can_be_asked_for_is_answered() -> None:
+    listing = service.LISTING
+    offered = ProfileQuery.model_json_schema()["properties"]
+    forwards = [name for name in offered["sort"]["enum"] if not name.startswith("-")]
+    assert forwards == list(listing.sorts)
+    assert offered["sort"]["enum"] == [each for name in forwards for each in (name, f"-{name}")]
+    assert offered.keys() - {"sort", "limit", "cursor", "page", "total"} == listing.filters.keys()
+
+
+def test_every_sort_has_an_index_that_ends_in_the_id() -> None:
+    table = Profile.__table__
+    assert isinstance(table, Table)
+    indexes = {tuple(index.columns.keys()) for index in table.indexes}
+    assert {(column.key, "id") for column in service.LISTING.sorts.values()} <= indexes
