@@ -57,7 +57,9 @@ class ResourceNames:
 
     @property
     def a_one(self) -> str:
-        """The same with its article."""
+        """The same with its article; what cannot be counted has none."""
+        if self.singular == self.plural:
+            return f"one of the {self.many}"
         return f"{'an' if _VOWELS.match(self.one) else 'a'} {self.one}"
 
     @property
