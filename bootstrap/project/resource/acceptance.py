@@ -129,14 +129,14 @@ def _meaning_in_a_module(names: ResourceNames) -> str:
 
 @cache
 def identifiers() -> frozenset[str]:
-    """The names that the files of a resource use whatever it is called."""
+    """The names that the files of a module use whatever it is called."""
     names = ResourceNames("zzz", "zzzs")
     kinds = [f"zzz_{kind}:{kind}" for kind in FieldKind if kind not in {"enum", "ref"}]
     fields = parse_fields([*kinds, "zzz_enum:enum(a)", "zzz_ref:ref(zzz_table)", "zzz_one:str!"])
     plan = plan_resource(names, fields, DomainFacts(frozenset(), {}), job=True)
     found: set[str] = set()
     for path, text in plan.files.items():
-        if path.endswith(".py"):
+        if path.startswith(MODULES):
             for node in ast.walk(ast.parse(text)):
                 found |= _named(node)
     return frozenset(name for name in found if "zzz" not in name.lower())

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import libcst as cst
-from libcst import matchers as m
 
 _LIST = "MODULES"
+_Names = cst.Tuple | cst.List
 
 
 def with_module(text: str, module: str) -> str | None:
@@ -48,19 +48,19 @@ class _Listing(cst.CSTTransformer):
     def leave_Assign(  # noqa: N802
         self, original_node: cst.Assign, updated_node: cst.Assign
     ) -> cst.Assign:
-        if m.matches(original_node, m.Assign([m.AssignTarget(m.Name(_LIST))])):
+        if len(original_node.targets) == 1 and _is_list(original_node.targets[0].target):
             return updated_node.with_changes(value=self._longer(updated_node.value))
         return updated_node
 
     def leave_AnnAssign(  # noqa: N802
         self, original_node: cst.AnnAssign, updated_node: cst.AnnAssign
     ) -> cst.AnnAssign:
-        if m.matches(original_node.target, m.Name(_LIST)) and updated_node.value:
+        if _is_list(original_node.target) and updated_node.value:
             return updated_node.with_changes(value=self._longer(updated_node.value))
         return updated_node
 
     def _longer(self, value: cst.BaseExpression) -> cst.BaseExpression:
-        if not isinstance(value, cst.Tuple | cst.List):
+        if not isinstance(value, _Names):
             return value
         strings = [each.value for each in value.elements]
         if not all(isinstance(each, cst.SimpleString) for each in strings):
@@ -69,39 +69,52 @@ class _Listing(cst.CSTTransformer):
             str(each.evaluated_value) for each in strings if isinstance(each, cst.SimpleString)
         ]
         self.is_done = True
-        return value.with_changes(elements=_with_element(value, self.module))
+        return _with_element(value, self.module)
 
 
-def _with_element(value: cst.Tuple | cst.List, module: str) -> Sequence[cst.BaseElement]:
-    *before, last = value.elements or (None,)
-    if last is None:
+def _is_list(target: cst.BaseExpression) -> bool:
+    return isinstance(target, cst.Name) and target.value == _LIST
+
+
+def _with_element(value: _Names, module: str) -> _Names:
+    if not value.elements:
         comma = cst.Comma() if isinstance(value, cst.Tuple) else cst.MaybeSentinel.DEFAULT
-        return [cst.Element(cst.SimpleString(f'"{module}"'), comma=comma)]
-    quote = (
-        last.value.raw_value and last.value.quote
-        if isinstance(last.value, cst.SimpleString)
-        else '"'
-    )
-    new = cst.Element(cst.SimpleString(f"{quote}{module}{quote}"))
-    between = before[-1].comma if before else _comma_between(value)
-    trailing = last.comma
-    if len(value.elements) == 1 and not _is_split(value):
-        trailing = cst.MaybeSentinel.DEFAULT  # the comma that makes one string a tuple
-    return [*before, last.with_changes(comma=between), new.with_changes(comma=trailing)]
+        return value.with_changes(elements=[_element(f'"{module}"', comma)])
+    *before, last = value.elements
+    quote = last.value.quote if isinstance(last.value, cst.SimpleString) else '"'
+    new = _element(f"{quote}{module}{quote}", last.comma)
+    opening, closing = _brackets(value)
+    if not isinstance(opening, cst.ParenthesizedWhitespace):  # all on one line
+        space = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+        if not before:  # then the comma is what makes it a tuple
+            new = new.with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        return value.with_changes(elements=[*before, last.with_changes(comma=space), new])
+    plain = cst.TrailingWhitespace()
+    next_line = opening.with_changes(first_line=plain, empty_lines=[])
+    if isinstance(closing, cst.ParenthesizedWhitespace):  # a comment stays where it stands
+        next_line = next_line.with_changes(first_line=closing.first_line)
+        value = _closed_by(value, closing.with_changes(first_line=plain))
+    last = last.with_changes(comma=cst.Comma(whitespace_after=next_line))
+    return value.with_changes(elements=[*before, last, new])
 
 
-def _comma_between(value: cst.Tuple | cst.List) -> cst.Comma:
-    """The comma between the first two: on a line of its own each, where the first one is."""
-    if not _is_split(value):
-        return cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    bracket = value.lpar[-1] if isinstance(value, cst.Tuple) else value.lbracket
-    return cst.Comma(whitespace_after=bracket.whitespace_after)
+def _element(literal: str, comma: cst.Comma | cst.MaybeSentinel) -> cst.Element:
+    return cst.Element(cst.SimpleString(literal), comma=comma)
 
 
-def _is_split(value: cst.Tuple | cst.List) -> bool:
-    """Whether the first of them stands on a line of its own."""
-    if isinstance(value, cst.Tuple):
-        return bool(value.lpar) and isinstance(
-            value.lpar[-1].whitespace_after, cst.ParenthesizedWhitespace
-        )
-    return isinstance(value.lbracket.whitespace_after, cst.ParenthesizedWhitespace)
+def _brackets(
+    value: _Names,
+) -> tuple[cst.BaseParenthesizableWhitespace, cst.BaseParenthesizableWhitespace]:
+    """The space after the opening and before the closing bracket."""
+    if isinstance(value, cst.List):
+        return value.lbracket.whitespace_after, value.rbracket.whitespace_before
+    if not value.lpar:
+        return cst.SimpleWhitespace(""), cst.SimpleWhitespace("")
+    return value.lpar[-1].whitespace_after, value.rpar[-1].whitespace_before
+
+
+def _closed_by(value: _Names, space: cst.ParenthesizedWhitespace) -> _Names:
+    if isinstance(value, cst.List):
+        return value.with_changes(rbracket=value.rbracket.with_changes(whitespace_before=space))
+    last = value.rpar[-1].with_changes(whitespace_before=space)
+    return value.with_changes(rpar=[*value.rpar[:-1], last])
