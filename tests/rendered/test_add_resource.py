@@ -1,4 +1,4 @@
-"""What `headstart add resource` adds passes every gate of a project; it comes whole or not at all."""
+"""What `headstart add resource` adds passes all gates of a project, and comes whole or not at all."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_it_works_without_the_sample_without_git_and_from_a_folder_below(
     text = revision.read_text("utf-8")
     revision.write_text(text.replace('"profiles"', '"people"').replace("profiles.id", "people.id"))
     run(["rm", "-r", ".git"], shop)
-    told = headstart(shop / "app/core", "add", "resource", "user-address", "street:str")
+    told = headstart(shop / "docs", "add", "resource", "user-address", "street:str")
     assert "git does not keep this project" in told
     assert (shop / "app/modules/user_addresses/models.py").is_file()
     assert '"user_addresses",)' in registry.read_text("utf-8")
