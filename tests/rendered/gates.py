@@ -159,7 +159,7 @@ def settings_missing(shop: Path) -> list[str]:
 
 def documents_mistaken(shop: Path) -> set[str]:
     """Documents that the README names and that are not there, and the other way round."""
-    named = set(re.findall(r"docs/\w+\.md", (shop / "README.md").read_text("utf-8")))
+    named = set(re.findall(r"docs/[\w-]+\.md", (shop / "README.md").read_text("utf-8")))
     return named ^ {f"docs/{path.name}" for path in (shop / "docs").iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""What `headstart add resource` adds passes all gates of a project, and comes whole or not at all."""
+"""What `add resource` adds passes every gate of a project, and comes whole or not at all."""
 
 from __future__ import annotations
 
