@@ -17,7 +17,8 @@ from tests.conftest import ROOT, rendered, said
 from tests.rendered.conftest import on_every_database
 from tests.rendered.gates import MIGRATED, PYTEST, run
 from tests.rendered.matrix import features
-from tests.rendered.processes import of_render
+from tests.rendered.processes import Backend, of_render
+from tests.rendered.test_postman import Runner, newman, serve  # noqa: F401 - newman is a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +113,34 @@ def test_a_small_resource_in_a_small_project_passes_every_gate(
     assert told["changed"] == ["app/modules/__init__.py", "migrate/HEAD"]
     assert len(told["revisions"]) == 1
     pass_gates(shop, database_url, "tests/modules", "tests/test_migrations.py")
+
+
+def test_newman_finds_what_resources_refer_to(
+    tmp_path: Path,
+    everything: Path,
+    newman: Path,  # noqa: F811
+) -> None:
+    """The collection makes what has to be there first, and deletes it at last."""
+    shop = with_tools(rendered(tmp_path, "features=postman"), everything)
+    headstart(shop, "add", "resource", "customer", "email:email!", "profile:ref(profiles)")
+    commit(shop)
+    references = ("customer:ref(customers)", "seller:ref(profiles)", "previous:ref(self)?")
+    headstart(shop, "add", "resource", "sales-order", "number:str!", *references, "--job")
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    environment = os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
+    environment.pop("REDIS_URL", None)
+    backend = Backend(shop, url, environment)
+    backend.run("-m", "migrate", "upgrade")
+    runner = Runner(newman, backend)
+    try:
+        serve(runner)
+        report = runner.run()
+    finally:
+        backend.stop_all()
+    assert report.failed == set()
+    assert report.proves_something
+    for table in ("profiles", "customers", "sales_orders"):
+        assert backend.count(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
 
 
 def test_a_second_time_is_refused_and_so_are_changes_that_are_not_committed(shop: Path) -> None:

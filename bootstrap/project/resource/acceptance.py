@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import inflection
+
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project.resource.domain import MODULES, DomainFacts, MappedTable
 from bootstrap.project.resource.fields import FieldKind, ResourceField, parse_fields
@@ -195,7 +197,8 @@ def _resolved(field: ResourceField, names: ResourceNames, domain: DomainFacts) -
     if target.key not in _KEYS:
         raise Unfit(f"a reference needs an `id` of type UUID, and {target.name} has none")
     column = field.name if field.name.endswith("_id") else f"{field.name}_id"
-    return replace(field, name=column, target=target.name)
+    one = str(inflection.underscore(target.class_name))
+    return replace(field, name=column, target=target.name, target_one=one)
 
 
 def _target(field: ResourceField, names: ResourceNames, domain: DomainFacts) -> MappedTable:

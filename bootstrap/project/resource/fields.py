@@ -85,7 +85,7 @@ class EnumValue:
 
 @dataclass(frozen=True)
 class ResourceField:
-    """One field; `target` is the table that a reference leads to."""
+    """One field; `target` is the table that a reference leads to, `target_one` a row of it."""
 
     name: str
     kind: FieldKind
@@ -93,6 +93,7 @@ class ResourceField:
     unique: bool = False
     values: tuple[EnumValue, ...] = ()
     target: str = ""
+    target_one: str = ""
     digits: int = MOST_DIGITS
     scale: int = DECIMAL_SCALE
 
