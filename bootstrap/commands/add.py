@@ -9,7 +9,7 @@ from bootstrap.commands import ProjectOption, ReportCommand
 from bootstrap.show.report import Report
 
 app = typer.Typer()
-add = typer.Typer(help="Add to the project here.", rich_markup_mode=None)
+add = typer.Typer(help="Add a resource to the project here.", rich_markup_mode=None)
 app.add_typer(add, name="add")
 
 _RESOURCE_HELP = """Add a module to the project: table, schemas, service, endpoints, tests, page.

@@ -21,7 +21,7 @@ def added(files: ResourceFiles, notes: tuple[str, ...]) -> Report:
     """The resource is there; what to do with it."""
     names = files.plan.names
     title = f"Added {bold(names.many)}: {_total(files)}."
-    commit = shlex.quote(f"{names.title}: a new module")
+    commit = shlex.quote(f"Add {names.many}")
     next_ = ("make migrate && make test", f"git add --all && git commit -m {commit}")
     document = {"event": "added", **_document(files), "next": list(next_)}
     lines = [title, "", *_tree(files), "", *_said(files)]

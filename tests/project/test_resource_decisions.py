@@ -25,6 +25,7 @@ from bootstrap.project.resource.fields import (
 from bootstrap.project.resource.names import LONGEST, ResourceNames, resource_names, words
 from bootstrap.project.resource.plan import plan_resource
 from bootstrap.project.resource.registry import listed_modules, with_module
+from bootstrap.project.resource.revision import without_needless_drops
 from tests.conftest import ROOT
 
 PROFILES = MappedTable("profiles", "Profile", "app/modules/profiles/models.py", "UUID")
@@ -398,3 +399,38 @@ def test_domain_is_read_without_running_it(tmp_path: Path) -> None:
         "orders": "UUID",
         "lines": "",
     }
+
+
+# -- the revision ----------------------------------------------------------------------------------
+
+REVISION = """
+def upgrade() -> None:
+    op.create_table("things")
+    with op.batch_alter_table("things", schema=None) as batch_op:
+        batch_op.create_index("ix_a", ["a"])
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("{}", schema=None) as batch_op:
+        batch_op.drop_index("ix_a")
+        batch_op.{}
+
+    op.drop_index("ix_b", table_name="{}")
+    op.drop_table("things")
+"""
+
+
+def test_a_downgrade_drops_the_table_with_its_indexes() -> None:
+    """MySQL would refuse to drop an index that a foreign key needs."""
+    text = without_needless_drops(REVISION.format("things", "drop_index('b')", "things"), "things")
+    assert "create_index" in text
+    assert "drop_index" not in text
+    assert text.endswith('def downgrade() -> None:\n\n    op.drop_table("things")\n')
+
+
+@pytest.mark.parametrize(
+    "details", [("others", "drop_index('b')", "others"), ("things", "drop_column('b')", "others")]
+)
+def test_what_else_a_downgrade_does_stays(details: tuple[str, str, str]) -> None:
+    text = REVISION.format(*details)
+    assert without_needless_drops(text, "things") == text

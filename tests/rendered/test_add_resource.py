@@ -190,6 +190,17 @@ def test_where_the_projects_tools_fail_nothing_stays(
     assert not (shop / "app/modules/articles").exists()
 
 
+def test_what_cannot_be_written_to_its_end_is_taken_away(shop: Path) -> None:
+    """A file that git ignores is in the way: it is met when half of the rest is there."""
+    (shop / "tests/modules/articles").write_text("mine")
+    with (shop / ".git/info/exclude").open("a") as exclude:
+        exclude.write("tests/modules/articles\n")
+    headstart(shop, "add", "resource", "article", code=1)
+    assert changes(shop) == []
+    assert not (shop / "app/modules/articles").exists()
+    assert (shop / "tests/modules/articles").read_text() == "mine"
+
+
 def test_models_that_no_revision_has_yet_come_first(shop: Path) -> None:
     model = shop / "app/modules/profiles/models.py"
     column = "    nickname: Mapped[str | None] = mapped_column(String(50))\n    created_at"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,11 +134,12 @@ def _taken_back(
     try:
         yield
     except BaseException:
+        for path, content in before.items():
+            (project / path).write_bytes(content)
         for path in new.keys() - there:
-            (project / path).unlink(missing_ok=True)
+            with suppress(NotADirectoryError):  # a file is in the way of its folder
+                (project / path).unlink(missing_ok=True)
         for folder in made:
             if (project / folder).is_dir():
                 (project / folder).rmdir()
-        for path, content in before.items():
-            (project / path).write_bytes(content)
         raise
