@@ -163,7 +163,7 @@ async def emptied_after(url: str) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def failing_commits() -> Iterator[None]:
+def lost_in_commit() -> Iterator[None]:
     """Let every commit fail before the database has answered."""
 
     def fail(_: Session) -> None:

@@ -22,7 +22,7 @@ from app.core.outbox import Job, OutboxRow
 from app.core.queues import Queue
 from app.core.transactions import Writes
 from app.settings import Settings
-from tests.databases import failing_commits
+from tests.databases import lost_in_commit
 from tests.things import URL, draft, service
 from tests.things.models import Thing
 from tests.things.service import ThingIn
@@ -62,7 +62,7 @@ async def test_a_commit_that_fails_is_an_error_and_leaves_nothing(
     app: FastAPI, client: httpx.AsyncClient, database: Database
 ) -> None:
     with_its_job(app)
-    with failing_commits():
+    with lost_in_commit():
         answer = await client.post("/with-its-job")
     assert_problem(answer, 500)
     assert await count(database, Thing) == await count(database, OutboxRow) == 0
@@ -112,7 +112,7 @@ async def test_an_attempt_that_fails_leaves_no_effect_and_its_job_is_tried_again
 ) -> None:
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
-    with failing_commits():
+    with lost_in_commit():
         await asyncio.gather(actors.run(database, job, lease=MINUTE), return_exceptions=True)
     assert (await service.get(database.reads, thing_id)).weighings == 0
     assert await count(database, OutboxRow) == 1

@@ -43,8 +43,8 @@ class WakingBroker(RedisBroker):
     """A Redis broker whose idle consumers are woken by a message, where Dramatiq's poll for it.
 
     A list beside each queue carries tokens; a consumer that finds its queue empty blocks on that
-    list. It uses what Dramatiq keeps private: `tests/core/test_broker.py` fails first when that
-    changes.
+    list. It uses what Dramatiq keeps private, so `pyproject.toml` holds Dramatiq to one minor
+    version.
     """
 
     @property

@@ -15,7 +15,7 @@ from app.core.outages import DatabaseAway
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.conftest import connect, serve
-from tests.databases import failing_commits
+from tests.databases import lost_in_commit
 from tests.things import URL, draft
 
 SOON = timedelta(milliseconds=100)
@@ -57,7 +57,7 @@ async def may_write(database: Database, stack: AsyncExitStack) -> bool:
 
 
 async def test_a_commit_without_an_answer_is_told_as_one(client: httpx.AsyncClient) -> None:
-    with failing_commits():
+    with lost_in_commit():
         answer = await client.post(URL, json=draft())
     assert answer.status_code == 500
     assert "not known whether" in answer.json()["detail"]

@@ -20,7 +20,7 @@ from app.features.idempotency.answers import AnswerRow
 from app.features.idempotency.creations import REPLAYED, idempotent
 from app.settings import Settings
 from tests.conftest import COUNTED, connect, serve
-from tests.databases import failing_commits
+from tests.databases import lost_in_commit
 from tests.things import URL, draft
 from tests.things.models import Thing
 
@@ -87,7 +87,7 @@ async def test_a_creation_under_a_key_costs_two_statements_more(
 async def test_who_has_a_key_is_told_to_repeat_what_nobody_knows_the_end_of(
     committed_client: httpx.AsyncClient,
 ) -> None:
-    with failing_commits():
+    with lost_in_commit():
         answer = await committed_client.post(URL, json=draft(), headers=KEY)
     assert answer.status_code == 500
     assert "the same Idempotency-Key" in answer.json()["detail"]
