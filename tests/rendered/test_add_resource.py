@@ -18,6 +18,7 @@ from tests.rendered.conftest import on_every_database
 from tests.rendered.gates import MIGRATED, PYTEST, run
 from tests.rendered.matrix import features
 from tests.rendered.processes import Backend, of_render
+from tests.rendered.servers import engine_of
 from tests.rendered.test_postman import Runner, newman, serve  # noqa: F401 - newman is a fixture
 
 pytestmark = pytest.mark.slow
@@ -39,6 +40,9 @@ ALL = (
     "parent:ref(self)?",
     "backup:ref(profiles)?!",
 )
+
+
+ALL_OPTIONAL = tuple(f"some_{kind}:{kind}?" for kind in KINDS)
 
 
 def headstart(shop: Path, *arguments: str, code: int = 0) -> str:
@@ -81,6 +85,15 @@ def pass_gates(shop: Path, url: str, *tests: str) -> None:
         assert done.returncode == 0, done.stdout
 
 
+def backend_of(shop: Path, url: str) -> Backend:
+    """The project's processes, on a database at its newest revision."""
+    environment = os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
+    environment.pop("REDIS_URL", None)
+    backend = Backend(shop, url, environment)
+    backend.run("-m", "migrate", "upgrade")
+    return backend
+
+
 @on_every_database
 def test_two_resources_of_all_kinds_pass_every_gate(
     tmp_path: Path, everything: Path, database_url: str
@@ -115,6 +128,32 @@ def test_a_small_resource_in_a_small_project_passes_every_gate(
     pass_gates(shop, database_url, "tests/modules", "tests/test_migrations.py")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+def test_no_input_breaks_a_resource_and_no_name_is_too_long(
+    tmp_path: Path, everything: Path, database_url: str
+) -> None:
+    """Schemathesis sends what the schemas allow, and what they do not."""
+    if database_url.startswith("mysql"):  # MariaDB without its defaults has latin1
+        with engine_of(database_url).connect() as connection:
+            connection.exec_driver_sql("ALTER DATABASE CHARACTER SET utf8mb4")
+    shop = with_tools(rendered(tmp_path, "features=[]"), everything)
+    name = "a_thing_of_the_longest_name_so"
+    long = (f"{name}:str!", f"b{name[1:]}:ref(self)?", f"c{name[1:]}:enum(a,b)", "d:email!")
+    headstart(shop, "add", "resource", name, *long, *ALL_OPTIONAL, "--plural", name, "--job")
+    pass_gates(shop, database_url, "tests/modules", "tests/test_migrations.py")
+    backend = backend_of(shop, database_url)
+    try:
+        _, client = backend.start_api()
+        document = str(client.base_url.join("/openapi.json"))
+        told = ["--checks", "not_a_server_error,response_schema_conformance", "--no-color"]
+        told += ["--include-path-regex", "^/v1/a-thing", "--continue-on-failure", "--seed", "1"]
+        command = [sys.executable, "-m", "schemathesis.cli", "run", document, *told]
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.rendered.formats"}
+        said([*command, "--max-examples", "40"], ROOT, environment)
+    finally:
+        backend.stop_all()
+
+
 def test_newman_finds_what_resources_refer_to(
     tmp_path: Path,
     everything: Path,
@@ -126,11 +165,7 @@ def test_newman_finds_what_resources_refer_to(
     commit(shop)
     references = ("customer:ref(customers)", "seller:ref(profiles)", "previous:ref(self)?")
     headstart(shop, "add", "resource", "sales-order", "number:str!", *references, "--job")
-    url = f"sqlite:///{tmp_path / 'app.db'}"
-    environment = os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
-    environment.pop("REDIS_URL", None)
-    backend = Backend(shop, url, environment)
-    backend.run("-m", "migrate", "upgrade")
+    backend = backend_of(shop, f"sqlite:///{tmp_path / 'app.db'}")
     runner = Runner(newman, backend)
     try:
         serve(runner)
