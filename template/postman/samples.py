@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from postman.openapi import Document
+from postman.openapi import REFERS, Document
 
 OPEN, CLOSE = "{" * 2, "}" * 2
 # Stands for the number of the run while rules are tried: seconds since 1970 have ten digits.
@@ -31,6 +31,8 @@ RUN = variable("run")
 
 def sample(schema: Document, name: str) -> Any:  # noqa: ANN401 - JSON
     """Return a value for `schema`; raises Unknown, with `name`, where none is found."""
+    if REFERS in schema:
+        return variable(schema[REFERS])
     for given in _given(schema):
         return given
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
