@@ -99,7 +99,7 @@ def test_the_kit_goes_and_comes_back_as_a_feature(tmp_path: Path, here: str) -> 
 def test_an_update_leaves_the_kit_behind_where_that_is_said(tmp_path: Path, here: str) -> None:
     shop = new(tmp_path / "old", WITH_THE_KIT_UNASKED[-1])
     brought(shop, "update", "--to", here, "--data", "safe_migrations=false")
-    assert tree(shop) == tree(new(tmp_path / "new", here))
+    assert tree(shop) == tree(new(tmp_path / "new", here, "features=[framework_tests]"))
 
 
 @pytest.mark.slow

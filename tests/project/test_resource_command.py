@@ -137,13 +137,11 @@ def test_another_layout_is_refused(shop: Path, path: str, text: str | None, miss
     assert "headstart update" in found["next"][0]
 
 
-def test_an_older_template_wants_a_job_of_each_module(tmp_path: Path) -> None:
+def test_an_older_template_is_updated_first(tmp_path: Path) -> None:
     made("shop", "--version", "0.7.0", cwd=tmp_path)
     found = refused(headstart(*ADD, "Article", "--preview", "--json", cwd=tmp_path / "shop"), 4)
     assert "it was generated from template 0.7.0" in found["why"]
     assert "headstart update" in found["next"][0]
-    with_job = headstart(*ADD, "Article", "--job", "--preview", "--json", cwd=tmp_path / "shop")
-    assert document(with_job)["table"] == "articles"
 
 
 def test_a_list_that_is_formatted_otherwise_is_kept_so(shop: Path) -> None:
