@@ -144,6 +144,14 @@ def test_no_input_breaks_a_resource_and_no_name_is_too_long(
     backend = backend_of(shop, database_url)
     try:
         _, client = backend.start_api()
+        # Half a character, a number that is none, and one that no float can be.
+        usual = f'"{name}": "a", "c{name[1:]}": "a", "d": "a@example.com"'
+        for value in (r'"\ud800"', "NaN", "1e999"):
+            body = f'{{{usual}, "some_json": {{"it": {value}}}}}'
+            sent = {"content": body, "headers": {"Content-Type": "application/json"}}
+            answer = client.post(f"/v1/{name.replace('_', '-')}", **sent)  # type: ignore[arg-type]
+            assert answer.status_code == 422, answer.text
+            assert ".some_json" in answer.text
         document = str(client.base_url.join("/openapi.json"))
         told = ["--checks", "not_a_server_error,response_schema_conformance", "--no-color"]
         told += ["--include-path-regex", "^/v1/a-thing", "--continue-on-failure", "--seed", "1"]

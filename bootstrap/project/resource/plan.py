@@ -29,7 +29,7 @@ _PYDANTIC = {
     FieldKind.DECIMAL: ("AfterValidator",),
     FieldKind.DATETIME: ("AfterValidator", "AwareDatetime"),
     FieldKind.EMAIL: ("EmailStr",),
-    FieldKind.JSON: ("JsonValue",),
+    FieldKind.JSON: ("AfterValidator", "JsonValue"),
 }
 # What a test sends to see it refused, as Python writes it.
 _INVALID = {
@@ -153,7 +153,6 @@ def _imports(
         FieldKind.BOOL,
         FieldKind.UUID,
         FieldKind.EMAIL,
-        FieldKind.JSON,
         FieldKind.ENUM,
     }
     return {
