@@ -44,7 +44,7 @@ def test_the_gates_of_an_updated_project_pass(
     env, journal = shop / "migrate/env.py", shop / "migrate/journal.py"
     env.write_text(env.read_text().replace("annotations\n", "annotations  # ours\n", 1))
     if journal.exists():
-        journal.write_text(f"{journal.read_text()}# ours\n")
+        journal.write_text(f"{journal.read_text()}\n\n# ours\n")
     run(["git", "add", "--all"], shop)
     run(["git", *SOMEBODY, "commit", "-qm", "ours"], shop)
     headstart("update", "--no-verify", "--to", "HEAD", cwd=shop, state=tmp_path / "state")
