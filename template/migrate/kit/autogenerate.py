@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import (
     Boolean,
+    Connection,
     DefaultClause,
     Float,
     Integer,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from migrate import guards
 from migrate.kit import drafting, enums
 from migrate.kit.statements import OWN_TABLES
 
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
 PLUGIN = "migrate.truth"
 
 
-def settings_of() -> dict[str, Any]:
-    """Return how a context compares the models with the database, beside what every one does."""
-    return {
+def settings_of(connection: Connection) -> dict[str, Any]:
+    """Return how a context runs revisions, and compares the models with the database."""
+    return guards.settings_of(connection) | {
         "compare_type": True,
         "compare_server_default": True,
         "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],

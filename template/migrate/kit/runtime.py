@@ -53,7 +53,7 @@ def online(url: str, models: Models) -> None:
     with engine.connect() as connection:
         _require_no_transaction(connection)
         written: set[str] = set()
-        settings = guards.settings_of(connection) | autogenerate.settings_of()
+        settings = autogenerate.settings_of(connection)
         context.configure(connection, on_version_apply=_version_applied(written), **settings)
         ctx = guards.adapted(context.get_context())
         if guards.work_of(ctx, models) in guards.READS:
