@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from app.core.etag import entity_tag
 from app.core.listing import PageQuery
+from app.modules.profiles.models import HeadshotState
 
 Line = Annotated[
     str,
@@ -19,14 +19,6 @@ Line = Annotated[
     ),
 ]
 EmployeeNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
-
-
-class HeadshotState(StrEnum):
-    """How far a headshot has come."""
-
-    NONE = "none"
-    PROCESSING = "processing"
-    READY = "ready"
 
 
 class ProfileIn(BaseModel):

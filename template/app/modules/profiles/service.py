@@ -1,58 +1,51 @@
-"""What can be done with profiles. Statements are built once; the caller owns the transaction."""
+"""What can be done with profiles. The caller owns the transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core import outbox
 from app.core.database import ReadConnection, WriteSession
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.etag import ExpectedVersions, require_change
+from app.core.etag import ExpectedVersions
 from app.core.listing import Cursors, Listing, Page, begins, equals, sort_key
 from app.core.logging import log_func_args
 from app.modules.profiles import images
-from app.modules.profiles.models import Headshot, Profile
-from app.modules.profiles.schemas import HeadshotState, ProfileIn, ProfileOut, ProfileQuery
+from app.modules.profiles.models import Headshot, HeadshotState, Profile
+from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 MAKE_THUMBNAIL = "profiles.make_thumbnail"
 
-_PROFILE, _HEADSHOT = cast("Table", Profile.__table__), cast("Table", Headshot.__table__)
-_UPLOADED = case(
-    (_HEADSHOT.c.thumbnail.is_(None), HeadshotState.PROCESSING.value),
-    else_=HeadshotState.READY.value,
-)
-# Looked up for each row that is returned: for a join, MySQL would read and sort the whole table.
-_FOUND = select(_UPLOADED).where(_HEADSHOT.c.profile_id == _PROFILE.c.id).scalar_subquery()
-_SELECT = select(*_PROFILE.c, func.coalesce(_FOUND, HeadshotState.NONE.value).label("headshot"))
-_BY_ID = _SELECT.where(_PROFILE.c.id == bindparam("profile_id"))
-# On the tables, and not the mapped classes: the ORM's unit of work costs twice the CPU.
-_INSERT = insert(_PROFILE)
-_AS_SEEN = _PROFILE.c.id == bindparam("profile_id"), _PROFILE.c.version == bindparam("seen")
-_UPDATE = update(_PROFILE).where(*_AS_SEEN)
-_DELETE = delete(_PROFILE).where(*_AS_SEEN)
+# Reads return rows and not objects: nothing will change them, and for a list the ORM costs twice
+# the CPU. Each statement is built once.
+_TABLE = Profile.__table__
+_SELECT = select(*_TABLE.c, Profile.headshot.label("headshot"))
+_BY_ID = _SELECT.where(_TABLE.c.id == bindparam("profile_id"))
 LISTING = Listing(
     Page[ProfileOut],
     _SELECT,
-    _PROFILE.c.id,
+    _TABLE.c.id,
     sorts={
-        "created_at": _PROFILE.c.created_at,
-        "full_name": _PROFILE.c.name_key,
-        "employee_number": _PROFILE.c.employee_number,
+        "created_at": _TABLE.c.created_at,
+        "full_name": _TABLE.c.name_key,
+        "employee_number": _TABLE.c.employee_number,
     },
-    filters={"department": equals(_PROFILE.c.department), "q": begins(_PROFILE.c.name_key)},
+    filters={"department": equals(_TABLE.c.department), "q": begins(_TABLE.c.name_key)},
 )
 
 
 async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
     """Return a profile; raises NotFound."""
-    return await _find(reads, profile_id)
+    row = (await reads.execute(_BY_ID, {"profile_id": profile_id})).one_or_none()
+    if row is None:
+        raise _not_found(profile_id)
+    return ProfileOut.model_validate(row)
 
 
 async def list_page(
@@ -66,37 +59,47 @@ async def list_page(
 async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
     """Create a profile; raises Conflict when its employee number is taken."""
     now = datetime.now(UTC)
-    row = _columns(draft) | {"id": uuid4(), "created_at": now, "updated_at": now, "version": 1}
+    profile = Profile(
+        id=uuid4(),
+        created_at=now,
+        updated_at=now,
+        headshot=HeadshotState.NONE,
+        **_columns(draft),
+    )
+    session.add(profile)
     with _taken(draft):
-        await session.execute(_INSERT, row)
-    return ProfileOut.model_validate(row | {"headshot": HeadshotState.NONE})
+        await session.flush()
+    return ProfileOut.model_validate(profile)
 
 
 @log_func_args
 async def replace(
-    session: WriteSession, profile_id: UUID, draft: ProfileIn, seen: ExpectedVersions
+    session: WriteSession, profile_id: UUID, draft: ProfileIn, expected: ExpectedVersions
 ) -> ProfileOut:
     """Replace what a client may write; raises NotFound, PreconditionFailed or Conflict."""
-    profile = await _find(session, profile_id)
-    seen.require(profile.version)
-    row = _columns(draft) | {"updated_at": datetime.now(UTC), "version": profile.version + 1}
+    profile = await _locked(session, profile_id)
+    expected.require(profile.version)
+    for name, value in _columns(draft).items():
+        setattr(profile, name, value)
+    profile.updated_at = datetime.now(UTC)
     with _taken(draft):
-        require_change(await session.execute(_UPDATE, row | _version_of(profile)))
-    return ProfileOut.model_validate(dict(profile) | row)
+        await session.flush()
+    return ProfileOut.model_validate(profile)
 
 
 @log_func_args
-async def remove(session: WriteSession, profile_id: UUID, seen: ExpectedVersions) -> None:
+async def remove(session: WriteSession, profile_id: UUID, expected: ExpectedVersions) -> None:
     """Delete a profile and its headshot; raises NotFound or PreconditionFailed."""
-    profile = await _find(session, profile_id)
-    seen.require(profile.version)
-    require_change(await session.execute(_DELETE, _version_of(profile)))
+    profile = await _locked(session, profile_id)
+    expected.require(profile.version)
+    await session.delete(profile)
+    await session.flush()
 
 
 @log_func_args
 async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes) -> ProfileOut:
     """Store a picture and ask for its thumbnail; raises NotFound or InvalidInput."""
-    profile = await _find(session, profile_id)
+    profile = await _locked(session, profile_id)
     try:
         media_type = images.media_type(image)
     except images.NotAnImage as error:
@@ -114,14 +117,13 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
     )
     await session.flush()
     await outbox.enqueue(session, MAKE_THUMBNAIL, profile_id=profile_id, version=version)
-    return profile.model_copy(update={"headshot": HeadshotState.PROCESSING})
+    stored = ProfileOut.model_validate(profile)
+    return stored.model_copy(update={"headshot": HeadshotState.PROCESSING})
 
 
 async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
     """Return a profile's thumbnail; raises NotFound while there is none."""
-    found = await reads.execute(
-        select(_HEADSHOT.c.thumbnail).where(_HEADSHOT.c.profile_id == profile_id)
-    )
+    found = await reads.execute(select(Headshot.thumbnail).where(Headshot.profile_id == profile_id))
     data = found.scalar_one_or_none()
     if data is None:
         message = f"profile {profile_id} has no thumbnail yet"
@@ -132,9 +134,7 @@ async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
 async def uploaded_image(reads: ReadConnection, profile_id: UUID, version: UUID) -> bytes | None:
     """Return the picture of that very upload, or None when it was replaced or deleted since."""
     found = await reads.execute(
-        select(_HEADSHOT.c.image).where(
-            _HEADSHOT.c.profile_id == profile_id, _HEADSHOT.c.version == version
-        )
+        select(Headshot.image).where(Headshot.profile_id == profile_id, Headshot.version == version)
     )
     return found.scalar_one_or_none()
 
@@ -154,8 +154,16 @@ def _columns(draft: ProfileIn) -> dict[str, object]:
     return {**draft.model_dump(), "name_key": sort_key(draft.full_name)}
 
 
-def _version_of(profile: ProfileOut) -> dict[str, object]:
-    return {"profile_id": profile.id, "seen": profile.version}
+async def _locked(session: WriteSession, profile_id: UUID) -> Profile:
+    """Return the profile, which nobody else changes before this transaction ends."""
+    profile = await session.get(Profile, profile_id, with_for_update=True)
+    if profile is None:
+        raise _not_found(profile_id)
+    return profile
+
+
+def _not_found(profile_id: UUID) -> NotFound:
+    return NotFound(f"there is no profile {profile_id}")
 
 
 @contextmanager
@@ -165,11 +173,3 @@ def _taken(draft: ProfileIn) -> Iterator[None]:
     except IntegrityError as error:
         message = f"employee number {draft.employee_number} is taken"
         raise Conflict(message) from error
-
-
-async def _find(connection: ReadConnection | WriteSession, profile_id: UUID) -> ProfileOut:
-    row = (await connection.execute(_BY_ID, {"profile_id": profile_id})).one_or_none()
-    if row is None:
-        message = f"there is no profile {profile_id}"
-        raise NotFound(message)
-    return ProfileOut.model_validate(row)
