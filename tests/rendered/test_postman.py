@@ -149,7 +149,7 @@ def test_an_api_that_breaks_its_word_is_told_and_a_run_that_tests_nothing_is_non
     shop = runner.backend.project
     change(shop / "app/modules/profiles/schemas.py", "int = Field(", "int = Field(exclude=True, ")
     service = shop / "app/modules/profiles/service.py"
-    change(service, "require_change(await session.execute(_DELETE", "str((_DELETE")
+    change(service, "await session.delete(profile)", "str(profile)")
     broken = subprocess.run(
         [runner.backend.python, "-m", "postman", "--check"],
         cwd=shop,
