@@ -235,7 +235,7 @@ async def test_a_worker_in_a_process_of_its_own_continues_the_trace_and_counts_i
             assert f'actor="{WEIGH}",outcome="done"'.encode() in answer.read()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 300) == 0
-    request = collector.named(f"POST {URL}/{{thing_id}}/weighings")
+    request = collector.named(f"POST {URL}" + "/{thing_id}/weighings")
     job = collector.named(f"job {WEIGH}")
     assert (job.trace, job.parent) == (request.trace, request.id)
 
