@@ -282,6 +282,14 @@ def test_a_field_that_means_something_else_is_refused(field: str, why: str) -> N
     assert caught.value.why[0].startswith(field.partition(":")[0])
 
 
+def test_a_reserved_field_is_given_a_free_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        planned("thing", "order:int", "title:str")
+    assert caught.value.why == (
+        "order: it is a reserved word of SQL; thing_order, for one, is free",
+    )
+
+
 def test_what_is_there_already_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         planned("profile", "title:str")
