@@ -54,6 +54,7 @@ KINDS = [kind for kind in FieldKind if kind not in {FieldKind.ENUM, FieldKind.RE
         ("canvas", "canvas", "canvases"),
         ("gases", "gas", "gases"),
         ("bus", "bus", "buses"),
+        ("s", "s", "s"),
     ],
 )
 def test_any_spelling_gives_singular_and_plural(written: str, singular: str, plural: str) -> None:
