@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from bootstrap.project import releases
+from bootstrap.publisher import SOURCE
 from tests.conftest import ROOT
 from tests.project.conftest import git
 
@@ -41,3 +42,15 @@ def publish_releases(repository: Path) -> None:
     git("update-ref", "refs/heads/main", releases.released()[-1].commit, cwd=repository)
     git("symbolic-ref", "HEAD", "refs/heads/main", cwd=repository)
     git("update-server-info", cwd=repository)
+
+
+def published_at(address: str, cache: Path) -> dict[str, str]:
+    """The environment in which git and Copier take the server for where templates are published."""
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf",
+        "GIT_CONFIG_VALUE_0": SOURCE,
+        "GIT_CONFIG_KEY_1": f"url.{address}.insteadOf",
+        "GIT_CONFIG_VALUE_1": f"{SOURCE}.git",
+        "COPIER_CACHE_DIR": str(cache),
+    }

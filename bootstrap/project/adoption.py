@@ -223,8 +223,8 @@ class _Search:
         """Change one choice after the other, wherever a render becomes more like the project."""
         found, best = dict(provided), self._score(provided)
         for question in self.asked.questions:
-            for choice in question.choices if question.name not in given else ():
-                value = self._changed(question, choice.value, found)
+            for choice in _values(question) if question.name not in given else ():
+                value = self._changed(question, choice, found)
                 tried = {**found, question.name: SourcedValue(value, FOUND)}
                 if (score := self._score(tried)) > best:
                     found, best = tried, score
@@ -238,6 +238,13 @@ class _Search:
         chosen = now[question.name]
         held = chosen if isinstance(chosen, list) else []
         return [each for each in held if each != value] if value in held else [*held, value]
+
+
+def _values(question: Question) -> tuple[Value, ...]:
+    """What can be chosen; what follows from other answers cannot."""
+    if question.type == "bool" and question.when is not False:
+        return (True, False)
+    return tuple(choice.value for choice in question.choices)
 
 
 def read_back(made: str, here: str, marks: Mapping[str, str]) -> Iterator[tuple[str, str]]:

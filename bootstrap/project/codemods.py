@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -130,19 +131,33 @@ def transformed(path: str, text: str, codemods: Sequence[Codemod]) -> str:
 
 def applied(path: str, text: str, codemods: Sequence[Codemod]) -> tuple[str, frozenset[Codemod]]:
     """The same, and those of the codemods that had something to do."""
-    wanted = [each for each in codemods if _may_concern(each, text)]
-    if not wanted:
-        return text, frozenset()
-    # libCST takes 0.2 s.
-    from bootstrap.project import module_transformer, rename_transformer  # noqa: PLC0415
+    package, used = package_of(path), set[Codemod]()
+    for of_modules, group in groupby(codemods, lambda each: isinstance(each, ModuleRename)):
+        # In the order of the releases: a name that moved may be of a module that moved later.
+        wanted = [each for each in group if _may_concern(each, text)]
+        if wanted:
+            text, done = (_modules_renamed if of_modules else _names_renamed)(text, wanted, package)
+            used |= done
+    return text, frozenset(used)
 
-    package = package_of(path)
-    modules = [each for each in wanted if isinstance(each, ModuleRename)]
+
+def _modules_renamed(
+    text: str, codemods: Sequence[Codemod], package: tuple[str, ...]
+) -> tuple[str, frozenset[Codemod]]:
+    """All at once: a package that was renamed is as many renames as it has modules."""
+    from bootstrap.project import module_transformer  # noqa: PLC0415 - libCST takes 0.2 s
+
+    renames = [each for each in codemods if isinstance(each, ModuleRename)]
+    return module_transformer.rename_modules(text, renames, package)
+
+
+def _names_renamed(
+    text: str, codemods: Sequence[Codemod], package: tuple[str, ...]
+) -> tuple[str, frozenset[Codemod]]:
+    from bootstrap.project import rename_transformer  # noqa: PLC0415
+
     used: set[Codemod] = set()
-    if modules:  # all at once: a package that was renamed is as many renames as it has modules
-        text, done = module_transformer.rename_modules(text, modules, package)
-        used |= done
-    for each in wanted:
+    for each in codemods:
         if not isinstance(each, ModuleRename):
             before, text = text, rename_transformer.rename(text, each, package)
             used |= {each} if text != before else set()

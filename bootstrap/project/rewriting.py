@@ -58,8 +58,9 @@ def rewrites(
     looked = search(scratch, merge)
     found = {}
     for path in sorted((paths | mine) - set(conflicts)):
-        due = list(_followed(looked, path, moves)) if path in paths else []
-        due += [_Due(each, each.words) for each in codemods] if path in mine else []
+        # A release knows which names stayed behind where it moved a module; git does not.
+        due = [_Due(each, each.words) for each in codemods] if path in mine else []
+        due += _followed(looked, path, moves) if path in paths else []
         if path in paths and (needed := _needed_by_test(looked, path)):
             found[path] = Rewrite(None, (f"it needs {needed}, which you deleted",))
             continue

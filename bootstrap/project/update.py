@@ -17,7 +17,7 @@ from bootstrap.project import (
     codemods,
     diffs,
     evidence,
-    framework_tests,
+    kept_answers,
     masks,
     questions,
     releases,
@@ -51,8 +51,6 @@ from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.project.values import nearest
 from bootstrap.terminals import can_ask
-
-_FEATURES = "features"
 
 
 @dataclass(frozen=True)
@@ -210,8 +208,13 @@ def without_feature(project: Project, name: str) -> Target:
 def _with_features(project: Project, name: str, chosen: list[Value], title: str) -> Target:
     found = template.find(project.version)
     asked = questions.load(found.config).questions
-    choices = [choice for each in asked if each.name == _FEATURES for choice in each.choices]
-    offered = [str(choice.value) for choice in choices]
+    switches = [each.name for each in asked if each.name == kept_answers.SAFE_MIGRATIONS]
+    if name in switches:
+        return Target(found, {name: SourcedValue(name in chosen, "feature")}, title)
+    choices = [
+        choice for each in asked if each.name == kept_answers.FEATURES for choice in each.choices
+    ]
+    offered = [*(str(choice.value) for choice in choices), *switches]
     if name not in offered:
         near = nearest(name, offered)
         raise UsageError(
@@ -222,11 +225,11 @@ def _with_features(project: Project, name: str, chosen: list[Value], title: str)
             ),
             next=("a newer template may have it: headstart update",),
         )
-    return Target(found, {_FEATURES: SourcedValue(chosen, "feature")}, title)
+    return Target(found, {kept_answers.FEATURES: SourcedValue(chosen, "feature")}, title)
 
 
 def _chosen(project: Project) -> list[Value]:
-    chosen = project.answers_file.answers.get(_FEATURES)
+    chosen = project.answers_file.answers.get(kept_answers.FEATURES)
     return chosen if isinstance(chosen, list) else []
 
 
@@ -245,8 +248,8 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
         doubt = evidence.doubt(scratch, recorded.version)
         if doubt and ask and not to.trust:
             raise _doubted(doubt)
-        answers, dropped = _answers(scratch, project, to, ask=ask)
         base = rendered_base(scratch, project)
+        answers, dropped = _answers(project, to, base, ask=ask)
         answers_file.require_unedited(
             scratch,
             recorded,
@@ -339,7 +342,7 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
 
 def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """Render the project as the target would."""
-    answers, _ = _answers(scratch, project, to, ask=False)
+    answers, _ = _answers(project, to, rendered_base(scratch, project), ask=False)
     return rendered(scratch, to.template, answers)
 
 
@@ -356,14 +359,14 @@ def _origin(project: Project) -> Template:
 
 
 def _answers(
-    scratch: ScratchRepository, project: Project, to: Target, *, ask: bool
+    project: Project, to: Target, base: Tree, *, ask: bool
 ) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
     recorded, asked = project.answers_file, questions.load(to.template.config)
     name = project.path.name
     before = questions.load(_origin(project).config)
-    kept = framework_tests.kept(recorded, before, asked, scratch.project_files("HEAD"))
-    stated, dropped = answers_file.still_asked(recorded, asked, {**kept, **to.data}, name)
+    stated, dropped = answers_file.still_asked(recorded, asked, to.data, name)
+    stated = kept_answers.with_kept(stated, before, asked, base.keys())
     resolve_provided = partial(resolve, asked, folder_name=name)
     answers = resolve_provided(stated)
     answers_file.require_accepted(answers, to.data, to.template.version)

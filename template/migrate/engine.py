@@ -6,8 +6,8 @@ Migrations use the databases' synchronous drivers, whatever the app uses, and ne
 # Managed by the template: your own are env.py and versions/, and an update merges any other change.
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate.errors import MigrationFailed
-from migrate.limits import limit_statements
-from migrate.statements import BEGIN, MYSQL
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -25,66 +23,55 @@ DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+# A migration that waits for a lock makes everybody behind it wait too: it gives up first.
+LOCK_TIMEOUT = 5.0
+SESSION = {
+    # A batch recreates its table: with foreign keys on, every row that refers to it would go.
+    "sqlite": ("PRAGMA foreign_keys=OFF", "PRAGMA busy_timeout={ms}"),
+    "postgresql": ("SET lock_timeout={ms}", "SET application_name='migrate'"),
+    "mysql": ("SET lock_wait_timeout={s}, innodb_lock_wait_timeout={s}",),
+}
+SESSION["mariadb"] = SESSION["mysql"]
+BEGIN, AUTOCOMMIT = "BEGIN IMMEDIATE", "AUTOCOMMIT"
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What has become of one statement of a revision: run, skipped, probed, failed."""
-
-    revision: str
-    number: int
-    action: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run waits, and whom it tells. Seconds; a statement timeout of 0 is none."""
-
-    # A migration that waits for a lock makes everybody behind it wait too: it gives up first.
-    lock_timeout: float = 5
-    statement_timeout: float = 0
-    # How long to wait for another migration of the same database.
-    lock_wait: float = 600
-    # On MySQL: refuse to change a table in any way that its readers and writers would wait for.
-    online_only: bool = False
-    tell: Callable[[Progress], None] = lambda _: None
-
-
-def make_engine(url: str, options: Options | None = None) -> Engine:
+def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
     """Return an engine on which every revision runs in a transaction that begins where we say."""
     parsed = make_url(url)
-    name = parsed.get_backend_name()
-    if name == "sqlite":
-        _make_folder(parsed)
-    engine = _engine(parsed, name)
-    settings = settings_of(name, options or Options())
+    kind = parsed.get_backend_name()
+    engine = _engine(parsed, kind)
+    times = {"ms": int(lock_timeout * 1000), "s": max(1, int(lock_timeout))}
 
     @event.listens_for(engine, "connect")
     def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         # On the driver's own connection: nothing here may begin a transaction of SQLAlchemy's.
-        if name == "sqlite":
-            # Our own BEGIN, not the driver's guess: only then is DDL transactional.
-            connection.isolation_level = None
+        if kind == "sqlite":
+            connection.isolation_level = None  # our own BEGIN: only then is DDL transactional
         cursor = connection.cursor()
-        for statement in settings:
-            cursor.execute(statement)
+        for statement in SESSION[kind]:
+            cursor.execute(statement.format(**times))
         cursor.close()
         connection.commit()
 
-    if name == "sqlite":
+    if kind == "sqlite":
+        _make_folder(parsed)
         event.listen(engine, "begin", _begin_immediately)
-    if name in MYSQL and options is not None and options.statement_timeout:
-        limit_statements(engine, options.statement_timeout)
     return engine
 
 
-def _engine(url: URL, name: str) -> Engine:
-    if name not in DRIVERS:
-        message = f"DATABASE_URL starts with {name!r}; known are: {', '.join(DRIVERS)}"
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Connect to look: in no transaction, which would wait for who writes."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level=AUTOCOMMIT)
+
+
+def _engine(url: URL, kind: str) -> Engine:
+    if kind not in DRIVERS:
+        message = f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}"
         raise MigrationFailed(message)
     try:
-        engine = create_engine(url.set(drivername=DRIVERS[name]), poolclass=NullPool)
+        engine = create_engine(url.set(drivername=DRIVERS[kind]), poolclass=NullPool)
     except ModuleNotFoundError as error:
         message = f"this project has no {error.name}: add it to the dependencies in pyproject.toml"
         raise MigrationFailed(message) from error
@@ -102,32 +89,6 @@ def _engine(url: URL, name: str) -> Engine:
     return engine
 
 
-def settings_of(name: str, options: Options) -> tuple[str, ...]:
-    """Return what each session of that kind of database is told first."""
-    milliseconds = int(options.lock_timeout * 1000)
-    if name == "sqlite":
-        # A batch operation recreates its table: with foreign keys on, every child row would go.
-        return (f"PRAGMA busy_timeout={milliseconds}", "PRAGMA foreign_keys=OFF")
-    if name == "postgresql":
-        return (
-            f"SET lock_timeout={milliseconds}",
-            f"SET statement_timeout={int(options.statement_timeout * 1000)}",
-            "SET application_name='migrate'",
-        )
-    assert name in MYSQL, name  # noqa: S101 - DRIVERS knows no other
-    whole = max(1, int(options.lock_timeout))
-    waits = [f"SET SESSION {variable}_wait_timeout={whole}" for variable in ("lock", "innodb_lock")]
-    # To MySQL, which does not know the variable, it is a comment: `limit_statements` does it there.
-    own = f"/*M! , SESSION max_statement_time={options.statement_timeout} */"
-    limit = f"SET @migrating=1 {own}"
-    return (*waits, limit) if options.statement_timeout else tuple(waits)
-
-
-def is_autocommit(connection: Connection) -> bool:
-    """Say whether every statement commits itself, as inside `autocommit_block()`."""
-    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
-
-
 def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, ...]:
     """Run a statement beside SQLAlchemy's transactions; return the first row, or nothing."""
     cursor = connection.connection.cursor()
@@ -140,7 +101,8 @@ def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, 
 
 
 def _begin_immediately(connection: Connection) -> None:
-    connection.exec_driver_sql(BEGIN)
+    if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+        connection.exec_driver_sql(BEGIN)
 
 
 def _make_folder(url: URL) -> None:

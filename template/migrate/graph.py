@@ -8,6 +8,7 @@ line, so that git stops at it. Alembic writes it after every new revision, by `a
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def faults(revisions: Sequence[Revision], head: str | None) -> list[str]:
         for parent in revision.parents
         if parent not in known
     ]
-    if cycle := known - set(_sorted(revisions)):
+    if cycle := known - set(in_order(revisions)):
         found.append(f"these revisions build on each other in a circle: {', '.join(sorted(cycle))}")
     found += _faults_of_heads(heads(revisions), head)
     return found
@@ -118,16 +119,6 @@ def _faults_of_heads(tips: Sequence[str], head: str | None) -> Iterable[str]:
         yield f"migrate/HEAD says {head.strip() or 'nothing'}, but the head is {tips[0]}"
 
 
-def _sorted(revisions: Collection[Revision]) -> Mapping[str, Revision]:
-    """Return the revisions with parents before children; those in a circle are left out."""
-    done: dict[str, Revision] = {}
-    left = {revision.id: revision for revision in revisions}
-    while ready := [r for r in left.values() if not set(r.parents) & left.keys()]:
-        for revision in ready:
-            done[revision.id] = left.pop(revision.id)
-    return done
-
-
 def below(revisions: Collection[Revision], tips: Iterable[str]) -> set[str]:
     """Return the tips and everything that they build on."""
     by_id = {revision.id: revision for revision in revisions}
@@ -141,51 +132,14 @@ def below(revisions: Collection[Revision], tips: Iterable[str]) -> set[str]:
     return found
 
 
-def between(
-    revisions: Collection[Revision], stored: Iterable[str], target: Iterable[str]
-) -> list[Revision]:
-    """Return what brings a database with the stored versions to the target, in order."""
-    wanted = below(revisions, target) - below(revisions, stored)
-    return [revision for revision in _sorted(revisions).values() if revision.id in wanted]
-
-
-def find(revisions: Collection[Revision], name: str, stored: Iterable[str]) -> list[str]:
-    """Return the revisions that `name` means: head, base, -1, +1, an id or the begin of one.
-
-    Raises ValueError when it means none, or more than one.
-    """
-    if name in ("head", "heads"):
-        return heads(revisions)
-    if name == "base":
-        return []
-    if name[:1] == "-" and name[1:].isdigit():
-        return _down(revisions, list(stored), int(name[1:]))
-    if name[:1] == "+" and name[1:].isdigit():
-        return _up(revisions, stored, int(name[1:]))
-    exact = [revision.id for revision in revisions if revision.id == name]
-    found = exact or [revision.id for revision in revisions if revision.id.startswith(name)]
-    if len(found) != 1:
-        message = f"{name!r} is {'no revision' if not found else 'one of: ' + ', '.join(found)}"
-        raise ValueError(message)
-    return found
-
-
-def _down(revisions: Collection[Revision], tips: list[str], steps: int) -> list[str]:
-    by_id = {revision.id: revision for revision in revisions}
-    for _ in range(steps):
-        if not tips:
-            message = f"there are fewer than {steps} revisions below"
-            raise ValueError(message)
-        tips = [parent for tip in tips if tip in by_id for parent in by_id[tip].parents]
-    return tips
-
-
-def _up(revisions: Collection[Revision], stored: Iterable[str], steps: int) -> list[str]:
-    pending = between(revisions, stored, heads(revisions))
-    if not 0 < steps <= len(pending):
-        message = f"{steps} steps up, and pending are {len(pending)}"
-        raise ValueError(message)
-    return [pending[steps - 1].id]
+def in_order(revisions: Collection[Revision]) -> Mapping[str, Revision]:
+    """Return the revisions with parents before children; those in a circle are left out."""
+    done: dict[str, Revision] = {}
+    left = {revision.id: revision for revision in revisions}
+    while ready := [r for r in left.values() if not set(r.parents) & left.keys()]:
+        for revision in ready:
+            done[revision.id] = left.pop(revision.id)
+    return done
 
 
 def read_head() -> str | None:
@@ -197,6 +151,13 @@ def write_head() -> None:
     """Let the file HEAD name the head, if there is one."""
     if len(tips := heads(read())) == 1:
         HEAD.write_text(f"{tips[0]}\n", "utf-8")
+
+
+def with_parent(source: str, parent: str) -> str:
+    """Return a revision's source that builds on another parent."""
+    pattern = r"(?m)^(down_revision\b[^=\n]*=\s*)(\([^)]*\)|[^\n]*)"
+    source = re.sub(pattern, lambda found: f'{found[1]}"{parent}"', source, count=1)
+    return re.sub(r"^Revises:.*$", f"Revises: {parent}", source, count=1, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

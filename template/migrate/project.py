@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from migrate.engine import Options
-
 ROOT = Path(__file__).parents[1]
 
 Plain = str | int | float | bool | Sequence["Plain"] | dict[str, "Plain"] | None
@@ -31,11 +29,11 @@ def database_url() -> str:
     return Settings().database_url
 
 
-def alembic_config(url: str, options: Options | None = None) -> Config:
+def alembic_config(url: str, **attributes: object) -> Config:
     """Return Alembic's own configuration of this project, for that database."""
     from alembic.config import Config  # noqa: PLC0415 - a database that is up to date needs none
 
-    config = Config(ROOT / "alembic.ini", attributes={"url": url, "options": options})
+    config = Config(ROOT / "alembic.ini", attributes={"url": url, **attributes})
     config.set_main_option("script_location", str(ROOT / "migrate"))
     return config
 
@@ -63,3 +61,10 @@ class Run:
     def url(self) -> str:
         """The database that is meant."""
         return str(self.arguments.database or database_url())
+
+    def config(self, **attributes: object) -> Config:
+        """Return Alembic's configuration for it, which tells where the command does."""
+        return alembic_config(self.url, say=self._say, **attributes)
+
+    def _say(self, text: str) -> None:
+        self.report("revision", text)

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from app.core.project import Project
+from app.settings import Project
 from postman import scripts
 from postman.openapi import Document, Operation
 from postman.samples import sample, variable

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
 from app.core.engines import writing_engine
-from app.core.project import ROOT
+from app.settings import ROOT
 from migrate.engine import DRIVERS
 from tests.things.models import OfTests
 

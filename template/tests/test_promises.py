@@ -15,18 +15,17 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from app.core import actors, outbox
+from app.core import jobs, outbox
 from app.core.database import Database
 from app.core.errors import MEDIA_TYPE
-from app.core.outbox import Job, OutboxRow
-from app.core.queues import Queue
+from app.core.outbox import Job, OutboxRow, Queue
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.databases import lost_in_commit
 from tests.things import URL, draft, service
+from tests.things.jobs import WEIGH
 from tests.things.models import Thing
 from tests.things.service import ThingIn
-from tests.things.tasks import WEIGH
 
 MINUTE = timedelta(minutes=1)
 
@@ -101,8 +100,8 @@ async def test_a_job_that_is_asked_for_is_done(client: httpx.AsyncClient) -> Non
 async def test_a_job_takes_effect_once_however_often_it_is_delivered(database: Database) -> None:
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
-    await asyncio.gather(*(actors.run(database, job, lease=MINUTE) for _ in range(4)))
-    await actors.run(database, job, lease=MINUTE)
+    await asyncio.gather(*(jobs.run(database, job, lease=MINUTE) for _ in range(4)))
+    await jobs.run(database, job, lease=MINUTE)
     assert (await service.get(database.reads, thing_id)).weighings == 1
     assert await count(database, OutboxRow) == 0
 
@@ -113,15 +112,15 @@ async def test_an_attempt_that_fails_leaves_no_effect_and_its_job_is_tried_again
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
     with lost_in_commit():
-        await asyncio.gather(actors.run(database, job, lease=MINUTE), return_exceptions=True)
+        await asyncio.gather(jobs.run(database, job, lease=MINUTE), return_exceptions=True)
     assert (await service.get(database.reads, thing_id)).weighings == 0
     assert await count(database, OutboxRow) == 1
-    await actors.run(database, job, lease=MINUTE)
+    await jobs.run(database, job, lease=MINUTE)
     assert (await service.get(database.reads, thing_id)).weighings == 1
 
 
 async def test_a_job_that_cannot_be_done_is_kept_with_its_error(database: Database) -> None:
-    await actors.run(database, await taken(database, thing_id="no id"), lease=MINUTE)
+    await jobs.run(database, await taken(database, thing_id="no id"), lease=MINUTE)
     kept = (await database.reads.execute(select(OutboxRow.error, OutboxRow.attempts))).one()
     assert "ValidationError" in str(kept.error)
     assert kept.attempts == 1

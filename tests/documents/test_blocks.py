@@ -23,7 +23,7 @@ READERS = {
     "docs/updating.md": "tests/documents/test_guides.py",
     "template/README.md.jinja": "tests/documents/test_render.py",
     "template/docs/first-module.md": "tests/documents/test_first_module.py",
-    "template/docs/migrations.md": "tests/rendered/migrate/test_story.py",
+    "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
     "template/docs/operations.md": "tests/documents/test_render.py",
     "template/docs/postman.md": "tests/documents/test_render.py",
     "template/docs/security.md": "tests/documents/test_render.py",

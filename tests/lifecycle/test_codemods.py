@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.project import releases
+from bootstrap.project import releases, template
 from bootstrap.project.codemods import (
     DATA,
     ArgumentRename,
@@ -21,11 +21,11 @@ from bootstrap.project.codemods import (
     parsed_codemods,
     transformed,
 )
-from bootstrap.project.imports import Import, Modules, Resolution
+from bootstrap.project.questions import load
 from tests.lifecycle.conftest import Package, commit, write
 from tests.lifecycle.test_broken_imports import ONE, TEXT, both
 from tests.lifecycle.test_every_version import new
-from tests.project.conftest import git, headstart
+from tests.project.conftest import REPOSITORY, git, headstart
 
 MAIN = str(ONE["app/main.py"])
 MOVED = ModuleRename("app.core.text", "app.web.words")
@@ -52,6 +52,7 @@ ARGUMENT = ArgumentRename("app.core.text.plain", "limit", "size")
             "from app.core import clock  # both\nfrom app.web import words as text\n",
         ),
         (NEAR, "from app.core import clock, text\n", "from app.core import clock, words as text\n"),
+        (NEAR, "from app.core import text, words\n", "from app.core import words as text, words\n"),
         (NEAR, "from .text import plain\r\nx = 1\r\n", "from .words import plain\r\nx = 1\r\n"),
         (MOVED, "from .text import plain\n", "from app.web.words import plain\n"),
         (NEAR, "from . import text as t\n", "from . import words as t\n"),
@@ -344,40 +345,46 @@ def test_a_rename_is_followed_beside_conflicts_and_in_a_moved_file(
 @pytest.mark.slow
 def test_the_codemods_of_the_releases_are_about_what_was_there(tmp_path: Path) -> None:
     """What is renamed was in the release before, and is in this one by its new name alone."""
-    versions = [each.version for each in releases.released()]
+    versions = [*(each.version for each in releases.released()), ""]
     before = dict(zip(versions[1:], versions, strict=False))
     for version, codemods in parsed_codemods(DATA.read_text()).items():
         name = ".".join(map(str, version))
-        old, _ = (modules_of(made(tmp_path, each)) for each in (before[name], name))
+        name = name if name in versions else ""  # it will be the next release
+        old, new = (defined(made(tmp_path, each)) for each in (before[name], name))
         for each in codemods:
-            assert isinstance(each, NameRename), "the only kind so far"
-            assert find(old, each.old) is Resolution.FOUND, each
-            assert each.old not in defined(tmp_path / name / "shop"), each
-            assert each.new in defined(tmp_path / name / "shop"), each
+            assert isinstance(each, NameRename | ModuleRename), "the only kinds so far"
+            assert each.old in old, each
+            assert each.old not in new, each
+            assert each.new in new, each
 
 
 def made(folder: Path, version: str) -> Path:
-    return new(folder / version, version)
-
-
-def modules_of(shop: Path) -> Modules:
-    paths = {str(path.relative_to(shop)) for path in shop.rglob("*.py")}
-    return Modules(paths, (), lambda path: (shop / path).read_text())
+    """A project of a release, or of the template as it is here."""
+    config = template.find(version).config if version else REPOSITORY / "copier.yml"
+    kit = ("safe_migrations=true",) if "safe_migrations" in load(config).names else ()
+    return new(folder / (version or "here"), version, *kit)
 
 
 def defined(shop: Path) -> set[str]:
-    """What the modules of `migrate` define themselves."""
-    return {
-        f"migrate.{path.stem}.{node.name}"
-        for path in (shop / "migrate").glob("*.py")
+    """The modules of a project's `migrate`, and what they define themselves."""
+    modules = {
+        ".".join(path.relative_to(shop).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (shop / "migrate").rglob("*.py")
+    }
+    return {*modules} | {
+        f"{module}.{name}"
+        for module, path in modules.items()
         for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        for name in names_of(node)
     }
 
 
-def find(tree: Modules, dotted: str) -> Resolution:
-    module, _, name = dotted.rpartition(".")
-    return tree.find(Import(module, name, 1), "mine.py")
+def names_of(node: ast.stmt) -> list[str]:
+    """What a statement of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 @pytest.mark.slow

@@ -15,12 +15,14 @@ from bootstrap.project import questions, releases, template
 from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
-from tests.serving import publish_releases, serving
+from tests.serving import publish_releases, published_at, serving
 from tests.shared import copied
 
 __all__ = ["checkout"]
 
 VERSIONS = [each.version for each in releases.released()]
+# Until 0.7.0 every project had it, and keeps it.
+KIT = "safe_migrations=true"
 # What a project was begun with, and what is answered when it is updated.
 ANSWERS = {
     "minimal": ((), ()),
@@ -46,11 +48,12 @@ def here(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def new(folder: Path, version: str, *data: str) -> Path:
-    """A new project; the same one is made once."""
+    """A new project, of the template as it is here where no version is said; made once."""
 
     def make(at: Path) -> None:
         words = [word for each in data for word in ("--data", each)]
-        run = headstart("new", "shop", "--defaults", "--version", version, *words, cwd=at)
+        words += ["--version", version] if version else []
+        run = headstart("new", "shop", "--defaults", *words, cwd=at)
         assert run.returncode == 0, run.stderr
 
     return copied(("new", version, data), make, folder) / "shop"
@@ -80,7 +83,9 @@ def test_an_updated_project_is_what_a_new_one_would_be(
     shop = new(tmp_path / "old", version, *first)
     words = [word for each in later for word in ("--data", each)]
     brought(shop, "update", "--to", here, *words)
-    assert tree(shop) == tree(new(tmp_path / "new", here, *first, *later, *kept(version, later)))
+    assert tree(shop) == tree(
+        new(tmp_path / "new", here, *first, *later, KIT, *kept(version, later))
+    )
     assert brought(shop, "update", "--to", here)["applied"] is False
     assert git("status", "--porcelain", cwd=shop) == ""
 
@@ -98,14 +103,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("version", VERSIONS[:-1])
 def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str, server: str) -> None:
     """It finds the releases where they are published: here git is told that this is a server."""
-    published = {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"url.{server}.insteadOf",
-        "GIT_CONFIG_VALUE_0": SOURCE,
-        "GIT_CONFIG_KEY_1": f"url.{server}.insteadOf",
-        "GIT_CONFIG_VALUE_1": f"{SOURCE}.git",
-        "COPIER_CACHE_DIR": str(tmp_path / "cache"),
-    }
+    published = published_at(server, tmp_path / "cache")
     ours = new(tmp_path / "ours", version)
     plain = shutil.copytree(ours, tmp_path / "plain/shop")
     brought(ours, "update")

@@ -42,7 +42,7 @@ def test_a_preview_shows_every_file_and_writes_none(shop: Path) -> None:
     for name in (
         "articles/",
         "models.py",
-        "tasks.py",
+        "jobs.py",
         "test_articles.py",
         "articles.md",
         "rows.py",
@@ -66,7 +66,7 @@ def test_programs_get_the_files_with_their_lines(shop: Path) -> None:
     assert found["changed"] == ["app/modules/__init__.py"]
     lines = {each["path"]: each["lines"] for each in found["files"]}
     assert lines["app/modules/articles/models.py"] > 20
-    assert "app/modules/articles/tasks.py" not in lines
+    assert "app/modules/articles/jobs.py" not in lines
 
 
 def test_a_folder_below_will_do_and_so_will_no_fields(shop: Path) -> None:
@@ -122,7 +122,7 @@ def test_every_field_that_is_wrong_is_named_at_once(shop: Path) -> None:
     ("path", "text", "missing"),
     [
         ("app/modules/__init__.py", "MODULES = names()\n", "app/modules/__init__.py has no list"),
-        ("app/core/etag.py", "Seen = 1\n", "app.core.etag.entity_tag is not there"),
+        ("app/core/etag.py", "ExpectedVersions = 1\n", "app.core.etag.entity_tag is not there"),
         ("app/core/listing.py", None, "app.core.listing.Listing is not there"),
         ("tests/conftest.py", None, "tests/conftest.py is not there"),
     ],
@@ -137,13 +137,11 @@ def test_another_layout_is_refused(shop: Path, path: str, text: str | None, miss
     assert "headstart update" in found["next"][0]
 
 
-def test_an_older_template_wants_a_job_of_each_module(tmp_path: Path) -> None:
+def test_an_older_template_is_updated_first(tmp_path: Path) -> None:
     made("shop", "--version", "0.7.0", cwd=tmp_path)
     found = refused(headstart(*ADD, "Article", "--preview", "--json", cwd=tmp_path / "shop"), 4)
     assert "it was generated from template 0.7.0" in found["why"]
     assert "headstart update" in found["next"][0]
-    with_job = headstart(*ADD, "Article", "--job", "--preview", "--json", cwd=tmp_path / "shop")
-    assert document(with_job)["table"] == "articles"
 
 
 def test_a_list_that_is_formatted_otherwise_is_kept_so(shop: Path) -> None:

@@ -339,7 +339,7 @@ def test_every_file_is_python_that_imports_what_it_uses(fields: list[str], job: 
 
 def test_a_resource_without_jobs_has_no_trace_of_them() -> None:
     files = planned("thing", "title:str")
-    assert not any(path.endswith("tasks.py") for path in files)
+    assert not any(path.endswith("jobs.py") for path in files)
     assert not any(re.search(r"outbox|processed|\bjob", text) for text in files.values())
 
 

@@ -22,7 +22,12 @@ on_every_server = pytest.mark.parametrize(
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
-EVERYTHING = ("preset=custom", "database=postgresql", f"features=[{', '.join(features())}]")
+EVERYTHING = (
+    "preset=custom",
+    "database=postgresql",
+    "safe_migrations=true",
+    f"features=[{', '.join(features())}]",
+)
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
 
@@ -32,6 +37,15 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A render with everything, in an environment with the drivers of every database."""
     shop = rendered(tmp_path_factory.mktemp("everything"), *EVERYTHING)
     install(shop, ROOT / "template/requirements-dev.lock")
+    return shop
+
+
+@pytest.fixture(scope="session")
+def without_kit(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with Alembic's migrations and their guards alone, in the same environment."""
+    plain = [answer.replace("migrations=true", "migrations=false") for answer in EVERYTHING]
+    shop = rendered(tmp_path_factory.mktemp("plain"), *plain)
+    (shop / ".venv").symlink_to(everything / ".venv")
     return shop
 
 

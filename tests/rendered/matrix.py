@@ -194,6 +194,24 @@ def chosen(row: Row) -> tuple[str, ...]:
     return tuple(name for name in features() if row[f"{FEATURE}{name}"])
 
 
+def slices() -> tuple[str, ...]:
+    """Everything that a project may have or not: features, and what has a question of its own."""
+    asked = (each for each in ours().questionnaire.questions if each.when is not False)
+    return (*features(), *(each.name for each in asked if each.type == "bool"))
+
+
+def chosen_slices(row: Row) -> tuple[str, ...]:
+    """Those that a row has."""
+    return tuple(name for name in slices() if row.get(f"{FEATURE}{name}") or row.get(name))
+
+
+def only(*wanted: str) -> tuple[str, ...]:
+    """The answers of a project that has these slices and no other."""
+    listed = ", ".join(name for name in features() if name in wanted)
+    switches = [name for name in slices() if name not in features()]
+    return (f"features=[{listed}]", *(f"{name}={name in wanted}".lower() for name in switches))
+
+
 def data(row: Row) -> tuple[str, ...]:
     """The row as `headstart new --data` takes it: the answers to questions that are asked."""
     plain = {name: answer for name, answer in row.items() if not name.startswith(FEATURE)}

@@ -26,7 +26,7 @@ class Shop:
 
     def __init__(self, folder: Path, everything: Path, url: str, *features: str) -> None:
         chosen = f"features=[{', '.join(features)}]"
-        self.at = rendered(folder, "preset=custom", chosen)
+        self.at = rendered(folder, "preset=custom", chosen, "safe_migrations=true")
         (self.at / ".venv").symlink_to(everything / ".venv")
         (self.at / ".env").write_text(f"DATABASE_URL={url}\n")
         self.database = Backend(self.at, url, dict(os.environ))

@@ -21,13 +21,13 @@ from tests.rendered.gates import (
     traces,
     untraceable,
 )
-from tests.rendered.matrix import features
+from tests.rendered.matrix import only, slices
 from tests.rendered.processes import of_render
 
 pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
-OWN_TESTS = ("tests/features", "tests/postman", "tests/core")
+OWN_TESTS = ("tests/features", "tests/migrate", "tests/postman", "tests/core")
 NONE = "features=[]"
 UNTESTED = {"github", "pycharm", "vscode"}
 
@@ -55,7 +55,7 @@ def test_every_document_is_named_in_the_readme_and_there(everything: Path) -> No
 
 
 def test_a_setting_or_a_document_that_is_left_over_is_found(tmp_path: Path) -> None:
-    shop = rendered(tmp_path, NONE)
+    shop = rendered(tmp_path, *only())
     assert (settings_missing(shop), documents_mistaken(shop)) == ([], set())
     for name, more in ((".env.example", "# METRICS=true\n"), ("README.md", "docs/security.md\n")):
         with (shop / name).open("a", encoding="utf-8") as file:
@@ -68,7 +68,7 @@ def test_what_documents_show_of_the_project_exists(everything: Path) -> None:
     """Paths, make's targets and settings: each that is named is there."""
     makefile = (everything / "Makefile").read_text("utf-8")
     settings = "".join(path.read_text("utf-8") for path in everything.glob("app/**/settings.py"))
-    kit = "".join(path.read_text("utf-8") for path in everything.glob("migrate/*.py"))
+    kit = "".join(path.read_text("utf-8") for path in everything.glob("migrate/**/*.py"))
     for document in (everything / "docs").iterdir():
         text = document.read_text("utf-8")
         for path in re.findall(r"\b(?:app|docs|tests)/[\w/]+\.\w+", text):
@@ -105,17 +105,17 @@ def test_the_minimal_project_has_no_trace_of_what_it_did_not_choose(project: Pat
         "__init__.py"
     ]
     assert not (project / "tests/features").exists()
-    assert traces(project, *features()) == []
+    assert traces(project, *slices()) == []
 
 
-@pytest.mark.parametrize("feature", features())
+@pytest.mark.parametrize("feature", slices())
 def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
     tmp_path: Path, feature: str
 ) -> None:
     for folder in ("none", "one"):
         (tmp_path / folder).mkdir()
-    minimal = rendered(tmp_path / "none", NONE)
-    shop = rendered(tmp_path / "one", f"features={feature}")
+    minimal = rendered(tmp_path / "none", *only())
+    shop = rendered(tmp_path / "one", *only(feature))
     together = {each for group in TRACES_OF_ANY if feature in group for each in group} | {feature}
     assert untraceable(minimal, shop, *together) == []
     told = {line.partition(":")[0] for line in traces(shop, *together)}
@@ -123,12 +123,12 @@ def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
     assert brought <= told
 
 
-@pytest.mark.parametrize("feature", features())
+@pytest.mark.parametrize("feature", slices())
 def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_tests(
     tmp_path: Path, everything: Path, feature: str
 ) -> None:
-    shop = rendered(tmp_path, f"features={feature}")
-    assert traces(shop, *(other for other in features() if other != feature)) == []
+    shop = rendered(tmp_path, *only(feature))
+    assert traces(shop, *(other for other in slices() if other != feature)) == []
     own = [folder for folder in OWN_TESTS if (shop / folder).is_dir()]
     run([str(everything / ".venv/bin/lint-imports"), "--no-logo"], shop)
     tested = [str(path) for folder in own for path in (shop / folder).rglob("test_*.py")]

@@ -46,7 +46,7 @@ def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
         if answer is not matrix.NOT_ASKED
     }
     assert answers == offered
-    assert set(matrix.features()) == TRACES.keys(), "a feature is not searched for"
+    assert set(matrix.slices()) == TRACES.keys(), "a feature is not searched for"
 
 
 def test_what_a_row_has_passed_is_asked_again_after_any_change_of_files(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_row_passes_the_cheap_gates(
     judged = (of_files(shop, files(shop)), of_files(ROOT, judges()), sys.version, repr(row))
     content = passed / digest(*(each.encode() for each in judged))
     if not content.exists():
-        others = [name for name in matrix.features() if name not in matrix.chosen(row)]
+        others = [name for name in matrix.slices() if name not in matrix.chosen_slices(row)]
         assert traces(shop, *others) == []
         pass_cheap_gates(shop, everything)
     content.touch()

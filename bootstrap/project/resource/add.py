@@ -109,8 +109,7 @@ def add(
 
 def _made(space: Workspace, plan: ResourcePlan, version: str) -> ResourceFiles:
     """The files as the project's formatter leaves them, and the longer list of modules."""
-    job = any(path.endswith("/tasks.py") for path in plan.files)
-    registry = changed_registry(space.folder, plan.names.plural, version=version, job=job)
+    registry = changed_registry(space.folder, plan.names.plural, version)
     require_layout(space.folder, plan.files, version)
     was_formatted = space.is_formatted(REGISTRY)
     space.write({**plan.files, REGISTRY: registry})

@@ -12,18 +12,14 @@ from bootstrap.project.resource.registry import with_module
 _OWN = ("app", "tests")
 # Without this file there are no revisions to add one to, and no tests to add some to.
 _NEEDED = ("migrate/env.py", "migrate/versions", "tests/conftest.py")
-# What the list of modules does with one that has no file of jobs.
-_OPTIONAL_JOBS = "find_spec"
 
 
-def changed_registry(project: Path, module: str, *, version: str, job: bool) -> str:
+def changed_registry(project: Path, module: str, version: str) -> str:
     """The text of the project's list of modules with one more; Refused where that is not known."""
     text = text_of(project / REGISTRY)
     changed = with_module(text, module) if text else None
     if changed is None:
         raise _unknown([f"{REGISTRY} has no list MODULES of plain names"], version)
-    if not job and _OPTIONAL_JOBS not in text:
-        raise _unknown([f"{REGISTRY} wants jobs of every module"], version, job="--job")
     return changed
 
 
@@ -81,12 +77,9 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield from (alias.asname or alias.name.partition(".")[0] for alias in names)
 
 
-def _unknown(why: list[str], version: str, job: str = "") -> Refused:
+def _unknown(why: list[str], version: str) -> Refused:
     return Refused(
         "This project is laid out in a way that this headstart does not know.",
         why=(*why[:8], f"it was generated from template {version}"),
-        next=(
-            "bring it to the newest template first: headstart update",
-            *((f"or give the module a job: headstart add resource … {job}",) if job else ()),
-        ),
+        next=("bring it to the newest template first: headstart update",),
     )

@@ -74,7 +74,7 @@ def plan_resource(
         f"{folder}/schemas.py": "schemas.py",
         f"{folder}/service.py": "service.py",
         f"{folder}/endpoints.py": "endpoints.py",
-        **({f"{folder}/tasks.py": "tasks.py"} if job else {}),
+        **({f"{folder}/jobs.py": "jobs.py"} if job else {}),
         f"{_TESTS}/{names.plural}/__init__.py": "tests.py",
         str(values["test_file"]): "test_module.py",
         f"docs/modules/{names.plural}.md": "page.md",
@@ -143,7 +143,9 @@ def _imports(
         *(("InvalidInput",) if is_referring else ()),
     }
     listing = {
+        "Cursors",
         "Listing",
+        "Page",
         *(("Filter",) if is_referring else ()),
         *(("equals",) if any(field.kind is FieldKind.ENUM for field in filtered) else ()),
     }

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from app.core.engines import CommitOutcomeUnknown, DatabaseUnavailable
 from app.core.logging import correlation_id
-from app.core.outages import DatabaseAway, Unconfirmed
 
 logger = structlog.get_logger(__name__)
 
@@ -200,8 +200,8 @@ def _is_unsupported(request: Request, body: object) -> bool:
 def install_errors(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
     app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(DatabaseAway, _on_database_away)
-    app.add_exception_handler(Unconfirmed, _on_unconfirmed)
+    app.add_exception_handler(DatabaseUnavailable, _on_database_away)
+    app.add_exception_handler(CommitOutcomeUnknown, _on_unconfirmed)
     app.add_exception_handler(IntegrityError, _on_integrity_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)

@@ -25,9 +25,10 @@ def load_models() -> None:
     tuple(_files("models"))
 
 
-def load_tasks() -> None:
-    """Register every module's actors."""
-    tuple(_files("tasks"))
+def load_jobs() -> None:
+    """Register every module's jobs."""
+    for file in ("jobs", "tasks"):  # what they were called before 0.8.0
+        tuple(_files(file))
 
 
 def routers() -> dict[str, APIRouter]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gate import Gate, closed_gate
+from tests.blocking_jobs import Gate, closed_gate
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlalchemy.orm import ORMExecuteState
 from app.core.database import Database, WriteSession
 from app.core.envelope import SuccessModel
 from app.core.errors import PreconditionFailed
-from app.core.etag import IfMatch, Seen, require_change
+from app.core.etag import ExpectedVersions, IfMatch, require_change
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.conftest import connect, serve
@@ -23,7 +23,9 @@ from tests.things.models import Thing
 from tests.things.service import ThingIn, ThingOut
 
 
-async def replace(session: WriteSession, thing_id: UUID, draft: ThingIn, seen: Seen) -> ThingOut:
+async def replace(
+    session: WriteSession, thing_id: UUID, draft: ThingIn, seen: ExpectedVersions
+) -> ThingOut:
     """Replace a thing that was seen, as a module's service does."""
     thing = await service.get(session, thing_id)
     seen.require(thing.version)
@@ -152,5 +154,5 @@ async def test_a_change_between_reading_and_writing_is_noticed(database: Databas
         thing = await service.create(session, asked)
         event.listen(session.sync_session, "do_orm_execute", change_before_an_update)
         with pytest.raises(PreconditionFailed):
-            await replace(session, thing.id, asked, Seen(None))
+            await replace(session, thing.id, asked, ExpectedVersions(None))
         await session.rollback()

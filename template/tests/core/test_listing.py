@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from app.core.database import Database
-from app.core.listing import Listing, sort_key
-from app.core.pagination import Cursors, Page
+from app.core.listing import Cursors, Listing, Page, sort_key
 from tests.things import URL, draft, service
 from tests.things.service import COLUMNS, ThingIn, ThingOut, ThingQuery
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app.core import outbox
 from app.core.database import Database
-from app.core.outages import DatabaseAway
+from app.core.engines import DatabaseUnavailable
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.conftest import connect, serve
@@ -51,7 +51,7 @@ async def may_write(database: Database, stack: AsyncExitStack) -> bool:
     """Begin one more transaction; say whether there was a connection for it."""
     try:
         await stack.enter_async_context(database.writes())
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return False
     return True
 

@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from packaging.version import Version
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from app.core.project import ROOT
-from migrate import runtime
+from app.settings import ROOT
+from migrate import guards
 
 
 def test_the_version_is_one_that_was_tried() -> None:
@@ -29,9 +29,9 @@ def test_the_version_is_one_that_was_tried() -> None:
 
 def test_work_is_known_by_its_name() -> None:
     source = inspect.getsource(command)
-    for name in runtime.READS | {"upgrade", "downgrade", "do_stamp", "do_ensure_version"}:
+    for name in guards.READS | {"upgrade", "downgrade", "do_stamp", "do_ensure_version"}:
         assert f"def {name}(" in source, name
-    assert f"def {runtime.COMPARES}(" in inspect.getsource(command.check)
+    assert f"def {guards.COMPARES}(" in inspect.getsource(command.check)
 
 
 def test_a_context_tells_its_work_and_its_transaction() -> None:

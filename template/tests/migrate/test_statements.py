@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.statements import Kind, concurrent_index, kind_of, target_of
+from migrate.kit.statements import Kind, concurrent_index, kind_of, target_of
 
 APART, CONTROL, READ, TOGETHER = Kind.APART, Kind.CONTROL, Kind.READ, Kind.TOGETHER
 

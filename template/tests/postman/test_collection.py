@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.project import Project, read_project
+from app.settings import Project, read_project
 from postman.__main__ import FOLDER, describe
 from postman.files import Folder, Unreadable
 from postman.openapi import METHODS, Document, operations

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query, Request, Response, status
 from app.core import outbox
 from app.core.envelope import SuccessModel
 from app.core.etag import IfNoneMatch
-from app.core.pagination import Page
+from app.core.listing import Page
 from app.core.transactions import Reads, Writes
 from tests.things import URL, service
+from tests.things.jobs import WEIGH
 from tests.things.service import ThingIn, ThingOut, ThingQuery
-from tests.things.tasks import WEIGH
 
 router = APIRouter(prefix=URL, tags=["things"])
 

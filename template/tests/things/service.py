@@ -13,8 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.core.database import ReadConnection, WriteSession
 from app.core.errors import Conflict, NotFound
 from app.core.etag import entity_tag
-from app.core.listing import Listing, begins, equals, sort_key
-from app.core.pagination import Page, PageQuery
+from app.core.listing import Listing, Page, PageQuery, begins, equals, sort_key
 from tests.things.models import Thing
 
 Number = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,20}$")]

@@ -15,3 +15,9 @@ where_ddl_stays = pytest.mark.parametrize("database_url", ["mariadb", "mysql"], 
 @pytest.fixture
 def kit(everything: Path, tmp_path: Path, database_url: str) -> Kit:
     return copy_of(everything, tmp_path / "kit", database_url)
+
+
+@pytest.fixture
+def plain(without_kit: Path, tmp_path: Path, database_url: str) -> Kit:
+    """The same without the kit: Alembic and its guards."""
+    return copy_of(without_kit, tmp_path / "plain", database_url)

@@ -22,11 +22,11 @@ import alembic.command
 import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
-from migrate import runtime, safety
 from migrate.__main__ import main
-from migrate.commands import running
-from migrate.engine import make_engine
-from migrate.statements import MYSQL
+from migrate.kit import runtime, safety
+from migrate.kit.commands import running
+from migrate.kit.engine import make_engine
+from migrate.kit.statements import MYSQL
 
 URL = sa.make_url(os.environ["DATABASE_URL"])
 COPY = f"{URL.database}_copy"

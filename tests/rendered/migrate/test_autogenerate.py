@@ -31,10 +31,10 @@ COMPARE = """
     from app.core.database import NAMING_CONVENTION
     from alembic.autogenerate import produce_migrations
     from alembic.migration import MigrationContext
-    from migrate import autogenerate
-    from migrate.drafting import flat
-    from migrate.engine import make_engine
-    from migrate.operations import describe
+    from migrate.kit import autogenerate
+    from migrate.kit.drafting import flat
+    from migrate.kit.engine import make_engine
+    from migrate.kit.operations import describe
 
     def compared(changed):
         metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)

@@ -69,7 +69,7 @@ def test_a_copy_that_cannot_be_read_changes_nothing(filled: Kit) -> None:
     said = filled.program("""
         import os
         from pathlib import Path
-        from migrate.backup import restore
+        from migrate.kit.backup import restore
         from migrate.errors import MigrationUnsafe
 
         try:
@@ -121,12 +121,15 @@ def test_an_own_command_makes_the_backup(filled: Kit) -> None:
 
 
 def test_a_revision_that_changes_rows_comes_with_its_backfill(filled: Kit) -> None:
+    assert "there is none yet" in filled.migrate("backfill", "numbers", code=1)
     words = filled.migrate("revision", "-m", "number the users", "--data", "numbers")
     assert "written: backfills/numbers.py" in words
     path = filled.folder / "migrate/backfills/numbers.py"
     compile(path.read_text(), "numbers.py", "exec")
     path.write_text(BACKFILL)
     assert "numbers" in filled.migrate("upgrade", code=3)
+    mistyped = filled.migrate("backfill", "number", code=1)
+    assert mistyped == "there is no backfill number: there are numbers (migrate/backfills)\n"
     filled.migrate("backfill", "numbers")
     filled.migrate("upgrade")
     assert filled.value("select count(*) from users where n = 1") == 1000

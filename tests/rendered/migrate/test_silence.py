@@ -91,7 +91,7 @@ def test_what_another_connection_leaves_open_is_named_and_waited_for_a_while(kit
     kit.write("0002", "0001", 'op.add_column("a", sa.Column("x", sa.Integer))')
     idle = """
         import os, sys, sqlalchemy as sa
-        from migrate.engine import make_engine
+        from migrate.kit.engine import make_engine
         from migrate.__main__ import main
 
         with make_engine(os.environ["DATABASE_URL"]).connect() as connection:

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
 
-from app.core import images
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
 from app.core.etag import IfMatch, IfNoneMatch
-from app.core.pagination import Cursors, Page
+from app.core.listing import Cursors, Page
 from app.core.transactions import Reads, Writes
-from app.modules.profiles import service
+from app.modules.profiles import images, service
 from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from app.core.etag import entity_tag
-from app.core.pagination import PageQuery
+from app.core.listing import PageQuery
 
 Line = Annotated[
     str,

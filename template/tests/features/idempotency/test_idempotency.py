@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from app.core.database import Database
 from app.core.envelope import SuccessModel
 from app.core.transactions import Writes
-from app.features.idempotency import answers
-from app.features.idempotency.answers import AnswerRow
-from app.features.idempotency.creations import REPLAYED, idempotent
+from app.features.idempotency import response_store
+from app.features.idempotency.dependency import REPLAYED, idempotent
+from app.features.idempotency.response_store import AnswerRow
 from app.settings import Settings
 from tests.conftest import COUNTED, connect, serve
 from tests.databases import lost_in_commit
@@ -161,7 +161,7 @@ async def test_what_has_expired_is_forgotten(
         assert (await client.post(URL, json=draft(1), headers=KEY)).status_code == 201
         assert (await client.post(URL, json=draft(2), headers=KEY)).status_code == 201
     assert await count(database, AnswerRow) == 1
-    assert await answers.delete_expired(database) == 1
+    assert await response_store.delete_expired(database) == 1
     assert await count(database, AnswerRow) == 0
 
 
@@ -220,9 +220,9 @@ async def test_a_claim_that_cannot_be_waited_for_says_when_to_come_again(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def contended(*_: object) -> None:
-        raise answers.Contended
+        raise response_store.Contended
 
-    monkeypatch.setattr(answers, "claim", contended)
+    monkeypatch.setattr(response_store, "claim", contended)
     answer = await client.post(URL, json=draft(), headers=KEY)
     assert answer.status_code == 409
     assert int(answer.headers["retry-after"]) > 0

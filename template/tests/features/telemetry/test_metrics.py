@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
 from app import features
-from app.core import actors, observers, outbox
-from app.core.actors import ACTORS, Attempt, actor
+from app.core import job_hooks, jobs, outbox
 from app.core.database import Database
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.outbox import OutboxRow
 from app.features.telemetry import scrape
 from app.settings import Settings
@@ -34,7 +34,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Metrics on, and the state of the outbox never older than the scrape."""
     monkeypatch.setenv("METRICS", "true")
     monkeypatch.setattr(scrape, "OUTBOX_FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(observers, "_observers", {})
+    monkeypatch.setattr(job_hooks, "_hooks", {})
     return settings
 
 
@@ -101,12 +101,12 @@ async def test_a_request_that_fails_is_a_500_and_none_stays_in_flight(
 
 @pytest.fixture
 async def failing() -> AsyncIterator[None]:
-    @actor("test.fails", max_attempts=1)
+    @job("test.fails", max_attempts=1)
     async def fails(_: Attempt) -> None:
         raise RuntimeError("no")
 
     yield
-    del ACTORS["test.fails"]
+    del JOB_KINDS["test.fails"]
 
 
 @pytest.mark.usefixtures("failing")
@@ -185,7 +185,7 @@ async def test_a_worker_serves_its_metrics_on_a_port_of_its_own(
         async with database.writes() as session:
             await outbox.enqueue(session, "test.nobody_knows")
             (job,) = outbox.asked_for(session)
-        await actors.run(database, job, lease=timedelta(seconds=5))
+        await jobs.run(database, job, lease=timedelta(seconds=5))
         grown = Grown(before, await fetched(port))
     finally:
         worker.stop()

@@ -24,17 +24,16 @@ from sqlalchemy import text
 from app import worker
 from app.commands.worker import command_line
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.project import ROOT
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.transactions import Writes
 from app.features.telemetry import tracing
 from app.features.telemetry.tracing import TracedRequests
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from tests.conftest import connect, serve
 from tests.features.redis import RedisServer, free_port
 from tests.things import URL, draft, listed
-from tests.things.tasks import WEIGH
+from tests.things.jobs import WEIGH
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = CALLER[:-2] + "00"
@@ -118,18 +117,18 @@ def finished() -> Iterator[asyncio.Event]:
     """The end of a chain of two jobs, of which the second fails at first."""
     finished, failures = asyncio.Event(), [RuntimeError("not today")]
 
-    @actor("test.first")
+    @job("test.first")
     async def first(attempt: Attempt) -> None:
         async with attempt.finishes() as session:
             await outbox.enqueue(session, "test.second")
 
-    @actor("test.second", max_attempts=1)
+    @job("test.second", max_attempts=1)
     async def second(_: Attempt) -> None:
         finished.set()
         raise failures.pop()
 
     yield finished
-    del ACTORS["test.first"], ACTORS["test.second"]
+    del JOB_KINDS["test.first"], JOB_KINDS["test.second"]
 
 
 async def trace_chain(

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import Table
 
-from app.core.images import THUMBNAIL_SIZE
 from app.modules.profiles import service
+from app.modules.profiles.images import THUMBNAIL_SIZE
 from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileQuery
 from app.settings import Settings

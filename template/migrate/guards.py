@@ -1,0 +1,270 @@
+"""Guards around Alembic: one migrator at a time, and what it reports is really there.
+
+Alembic can exit 0 with nothing saved, when a revision ends the transaction that it runs in. Here
+that fails, the version is read back on a new connection, and tables of others are left alone.
+"""
+
+# Managed by the template: your own are env.py and versions/, and an update merges any other change.
+from __future__ import annotations
+
+import fcntl
+import re
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from sqlalchemy import Connection, Engine, Table, TypeDecorator, event, inspect, text
+
+from migrate.engine import BEGIN, make_engine, raw, reading
+from migrate.errors import Findings, LockTimeout, MigrationUnsafe
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+    from alembic.runtime.migration import MigrationContext, MigrationInfo
+    from sqlalchemy import MetaData
+    from sqlalchemy.schema import SchemaItem
+
+ACQUIRE = {
+    "postgresql": "SELECT pg_try_advisory_lock(hashtext('migrate'), hashtext(current_database()))",
+    "mysql": "SELECT GET_LOCK(LEFT(CONCAT(DATABASE(), '.migrate'), 64), 0)",
+}
+ACQUIRE["mariadb"] = ACQUIRE["mysql"]
+ENDS = re.compile(r"\s*(commit|rollback(?!\s+to)|begin|start\s+transaction)\b", re.IGNORECASE)
+# Alembic's own names for its work: what compares the models, and what else only reads.
+COMPARES = "retrieve_migrations"
+READS = frozenset({COMPARES, "display_version", "show_current", "_display_current_history"})
+
+
+def online(url: str, models: Callable[[], MetaData]) -> None:
+    """Run what Alembic was asked to run, each revision in a transaction of its own."""
+    from alembic import context  # noqa: PLC0415 - a database that is up to date needs none
+
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        written: set[str] = set()
+        applied = version_applied(written)
+        context.configure(connection, on_version_apply=applied, **settings_of(connection))
+        work = work_of(adapted(context.get_context()), models)
+        with nullcontext() if work in READS else _alone(connection), context.begin_transaction():
+            context.run_migrations()
+        connection.commit()  # revisions have committed themselves, and what runs none has not
+    if written:
+        require_written(engine, written)
+
+
+def offline(url: str) -> None:
+    """Write the SQL instead of running it (`alembic upgrade head --sql`)."""
+    from alembic import context  # noqa: PLC0415
+
+    style = {"paramstyle": "named"}
+    context.configure(
+        url=url, literal_binds=True, transaction_per_migration=True, dialect_opts=style
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def settings_of(connection: Connection) -> dict[str, Any]:
+    """Return how a context runs revisions, and what autogenerate compares and writes."""
+    return {
+        "transaction_per_migration": True,
+        "transactional_ddl": connection.dialect.name in ("sqlite", "postgresql"),
+        "render_as_batch": connection.dialect.name == "sqlite",
+        "include_object": is_managed,
+        "render_item": render_type,
+    }
+
+
+def adapted(context: MigrationContext) -> MigrationContext:
+    """Let a revision be one transaction on SQLite, blocks of autocommit included.
+
+    Nothing needs them there, and a batch builds on what it finds.
+    """
+    if context.dialect.name == "sqlite":
+        context.autocommit_block = nullcontext  # type: ignore[method-assign,assignment]
+    return context
+
+
+def work_of(context: MigrationContext, models: Callable[[], MetaData]) -> str:
+    """Return Alembic's name for what it was asked; only what compares the models pays for them."""
+    work: str = getattr(context._migrations_fn, "__name__", "")  # noqa: SLF001 - the only place
+    if work == COMPARES:
+        context.opts["target_metadata"] = models()
+    return work
+
+
+# -- one migrator ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    with run_lock(connection):
+        drop_journal(connection)
+        event.listen(connection, "before_cursor_execute", _refuse_to_end)
+        yield
+
+
+@contextmanager
+def run_lock(
+    connection: Connection, wait: float = 600, say: Callable[[str], object] = print
+) -> Iterator[None]:
+    """Be the only migration of this database; raises LockTimeout."""
+    end, path = time.monotonic() + wait, connection.engine.url.database
+    is_file = connection.dialect.name == "sqlite" and path not in (None, "", ":memory:")
+    with Path(f"{path}.migrate.lock").open("w") if is_file else nullcontext() as file:
+        waiting = False
+        # Polled: who waits inside PostgreSQL deadlocks with CREATE INDEX CONCURRENTLY.
+        while not _acquired(connection, file):
+            if time.monotonic() > end:
+                message = (
+                    f"another migration of this database has been running for {wait:g} s. Nothing "
+                    "was changed here: wait for its end, then run the same command again."
+                )
+                raise LockTimeout(message)
+            if not waiting:
+                say("another migration of this database is running; waiting for its end")
+            waiting = True
+            time.sleep(0.2)
+        yield
+
+
+def _acquired(connection: Connection, file: TextIO | None) -> bool:
+    if acquire := ACQUIRE.get(connection.dialect.name):
+        # On the migration's own session: while the server still runs its ALTER, the lock stays.
+        got = raw(connection, acquire)[0]
+        connection.connection.commit()
+        return got in (True, 1)
+    try:
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# -- nothing lost ----------------------------------------------------------------------------------
+
+
+def _refuse_to_end(*arguments: object) -> None:
+    statement = str(arguments[2])
+    if statement != BEGIN and ENDS.match(statement):
+        message = f"{statement!r} would end the transaction that the revision runs in: remove it"
+        raise MigrationUnsafe(message)
+
+
+def version_applied(written: set[str]) -> Callable[..., None]:
+    """Return what Alembic calls before it commits a revision: guards it, tells it, notes it."""
+
+    def applied(ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: object) -> None:
+        require_own_transaction(ctx, step.up_revision_id)
+        require_whole_foreign_keys(ctx, step.up_revision_id)
+        tell_applied(ctx, step)
+        written.clear()
+        written.update(heads)
+
+    return applied
+
+
+def tell_applied(context: MigrationContext, step: MigrationInfo) -> None:
+    """Say in one line what became of a revision."""
+    if (config := context.config) is not None:
+        what = "upgraded to" if step.is_upgrade else "downgraded from"
+        title = getattr(step.up_revision, "doc", "")
+        say = config.attributes.get("say", config.print_stdout)
+        say(f"{'stamped' if step.is_stamp else what} {step.up_revision_id}  {title}")
+
+
+def require_own_transaction(context: MigrationContext, revision: str | None) -> None:
+    """Refuse to write a version in another transaction than the revision began in."""
+    own, connection = context._transaction, context.connection  # noqa: SLF001 - the only place
+    if own is None or not own.is_active or not connection or connection.get_transaction() != own:
+        message = (
+            f"revision {revision} has committed or rolled back the transaction it runs in; what "
+            "comes after would be lost without a word. Remove the commit or rollback, and run the "
+            "same command again."
+        )
+        raise MigrationUnsafe(message)
+
+
+def require_whole_foreign_keys(context: MigrationContext, revision: str | None) -> None:
+    """Refuse a row whose parent is gone: SQLite does not check it while tables are recreated."""
+    if context.dialect.name != "sqlite" or context.connection is None:
+        return
+    dangling = context.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
+    if dangling:
+        rows = ", ".join(f"{row[0]} row {row[1]} → {row[2]}" for row in dangling)
+        message = f"revision {revision} leaves foreign keys that point nowhere: {rows}"
+        raise MigrationUnsafe(message)
+
+
+def require_written(engine: Engine, heads: set[str]) -> None:
+    """Read the version again: what Alembic reported must be there."""
+    with reading(engine) as connection:
+        stored = versions(connection)
+    if stored != heads:
+        message = (
+            f"Alembic reported version {sorted(heads)}, but the database says {sorted(stored)}"
+        )
+        raise MigrationUnsafe(message)
+
+
+def require_current(stored: Collection[str], heads: Collection[str]) -> None:
+    """Refuse to compare a database with the models when revisions are pending."""
+    if set(stored) != set(heads):
+        at = f"at {', '.join(sorted(stored))}" if stored else "empty"
+        message = f"the database is {at}, the code is at {', '.join(sorted(heads))}"
+        raise Findings(f"{message}: python -m migrate upgrade")
+
+
+def versions(connection: Connection) -> set[str]:
+    """Return the versions that the database says it has."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
+
+
+def is_journaled(connection: Connection) -> bool:
+    """Say whether a migration kit has left its journal here."""
+    return inspect(connection).has_table("alembic_journal")
+
+
+def drop_journal(connection: Connection) -> None:
+    """Drop the empty journal of a migration kit that is gone; refuse one with a revision in it."""
+    if not is_journaled(connection):
+        return
+    if begun := connection.scalar(text("SELECT max(revision) FROM alembic_journal")):
+        message = (
+            f"revision {begun} is partly applied, by the migration kit that this project had "
+            "before. Nothing was changed; finish that with the kit: headstart feature add "
+            "safe_migrations, python -m migrate resume (or undo), and then remove it again"
+        )
+        raise MigrationUnsafe(message)
+    connection.execute(text("DROP TABLE alembic_journal"))
+    connection.commit()
+
+
+# -- tables of others ------------------------------------------------------------------------------
+
+
+def is_managed(
+    item: SchemaItem, _: str | None, kind: str, reflected: bool, compared_to: SchemaItem | None
+) -> bool:
+    """Say whether autogenerate may touch `item`: never a table of others (`app/outer_models.py`).
+
+    A table that exists and is mapped nowhere belongs to somebody else too, and is never dropped.
+    """
+    table = item if isinstance(item, Table) else getattr(item, "table", None)
+    if table is not None and table.info.get("managed") is False:
+        return False
+    return not (kind == "table" and reflected and compared_to is None)
+
+
+def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
+    """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        from alembic.autogenerate.render import _repr_type  # noqa: PLC0415 - only a draft needs it
+
+        return _repr_type(item.impl_instance, context)  # with what it is on other databases
+    return False

@@ -1,0 +1,1 @@
+"""What makes migrations safe, managed by the template: an update changes it."""
