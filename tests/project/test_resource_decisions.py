@@ -54,6 +54,7 @@ KINDS = [kind for kind in FieldKind if kind not in {FieldKind.ENUM, FieldKind.RE
         ("canvas", "canvas", "canvases"),
         ("gases", "gas", "gases"),
         ("bus", "bus", "buses"),
+        ("s", "s", "s"),
     ],
 )
 def test_any_spelling_gives_singular_and_plural(written: str, singular: str, plural: str) -> None:
@@ -280,6 +281,14 @@ def test_a_field_that_means_something_else_is_refused(field: str, why: str) -> N
         planned("thing", field, job=True)
     assert why in caught.value.why[0]
     assert caught.value.why[0].startswith(field.partition(":")[0])
+
+
+def test_a_reserved_field_is_given_a_free_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        planned("thing", "order:int", "title:str")
+    assert caught.value.why == (
+        "order: it is a reserved word of SQL; thing_order, for one, is free",
+    )
 
 
 def test_what_is_there_already_is_refused() -> None:

@@ -13,7 +13,7 @@ import inflection
 from bootstrap.errors import Refused, UsageError
 from bootstrap.project.resource.domain import MODULES, DomainFacts, MappedTable
 from bootstrap.project.resource.fields import FieldKind, ResourceField, parse_fields
-from bootstrap.project.resource.names import LONGEST, ResourceNames
+from bootstrap.project.resource.names import ResourceNames
 from bootstrap.project.resource.plan import ResourcePlan, plan_resource
 
 # What a field may not be called, besides the words of Python and SQL, and why.
@@ -60,7 +60,7 @@ def accept(
     for field in fields:
         try:
             resolved = _resolved(field, names, domain)
-            _require_free_field(resolved, job=job)
+            _require_free_field(resolved, names, job=job)
             accepted.append(resolved)
         except Unfit as error:
             problems.append(f"{field.name}: {error}")
@@ -74,11 +74,7 @@ def accept(
         raise UsageError(
             f"Not every field can be one of {names.a_one}.",
             why=tuple(problems),
-            next=(
-                f"give it another name, such as {names.singular}_{fields[0].name}"
-                if len(problems) == 1
-                else "give them other names, and run the command again",
-            ),
+            next=("change that, and run the command again",),
         )
     plan = plan_resource(names, accepted, domain, job=job)
     if there := sorted(plan.files.keys() & domain.files):
@@ -213,7 +209,7 @@ def _target(field: ResourceField, names: ResourceNames, domain: DomainFacts) -> 
     raise Unfit(f"there is no table {field.target}: {hint}")
 
 
-def _require_free_field(field: ResourceField, *, job: bool) -> None:
+def _require_free_field(field: ResourceField, names: ResourceNames, *, job: bool) -> None:
     name = field.name
     reason = _TAKEN.get(name)
     if keyword.iskeyword(name):
@@ -226,7 +222,5 @@ def _require_free_field(field: ResourceField, *, job: bool) -> None:
         reason = "the job has a column of this name"
     elif name in _OF_LISTS and field.kind is FieldKind.ENUM:
         reason = "every list has a parameter of this name"
-    elif len(name) > LONGEST + len("_id"):
-        reason = "it is too long"
     if reason:
-        raise Unfit(reason)
+        raise Unfit(f"{reason}; {names.singular}_{name}, for one, is free")

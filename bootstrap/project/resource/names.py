@@ -124,7 +124,7 @@ def _singular(word: str) -> str:
     known = {plural: singular for singular, plural in _IRREGULAR.items()}
     if word in _IRREGULAR or word in known:
         return known.get(word, word)
-    return str(inflection.singularize(word))
+    return str(inflection.singularize(word)) or word
 
 
 def _plural(word: str) -> str:
