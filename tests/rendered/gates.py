@@ -36,7 +36,7 @@ TRACES = {
     "github": r"\.github/|workflows|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
-    "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers",
+    "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features.|docs.|\()security|(commands.|_)clients\.py|token_(issuer|audience)",
