@@ -273,7 +273,8 @@ def test_interrupted_at_any_moment_nothing_stays(shop: Path) -> None:
         told, _ = process.communicate(timeout=60)
         if process.returncode == 0:
             break
-        assert process.returncode == 130, told
+        # Met inside an `exec`, CPython ends by the signal itself: to a shell that is 130 too.
+        assert process.returncode in {130, -signal.SIGINT}, told
         assert changes(shop) == []
 
 
