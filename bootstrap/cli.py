@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bootstrap import __version__
-from bootstrap.commands import fleet, link, machine, project, update
+from bootstrap.commands import add, fleet, link, machine, project, update
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 from bootstrap.show import output
 
@@ -16,6 +16,7 @@ Every day:
   headstart new shop      create a new project
   headstart plan          show what this machine lacks for the project here
   headstart up            set it up; interrupted or failed, the same command continues
+  headstart add resource  add a module to it: table, endpoints, revision, tests
   headstart doctor        check thoroughly: is everything really as pinned?
   headstart status        is there a newer template, and what would an update do?
   headstart update        update to it; your changes are never lost
@@ -47,6 +48,7 @@ def headstart(
 
 
 app.add_typer(project.app)
+app.add_typer(add.app)
 app.add_typer(update.app)
 app.add_typer(link.app)
 app.add_typer(fleet.app)

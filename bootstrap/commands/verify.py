@@ -83,7 +83,7 @@ def applied_revisions(project: Path) -> frozenset[str] | None:
 
     if _is_database_missing(project):
         return frozenset()
-    tools = _tools(project)
+    tools = project_tools(project)
     if tools is None or not tools.there:
         return None
     argv = [str(tools.venv / "bin/python"), "-m", "migrate", "status", "--json"]
@@ -124,7 +124,7 @@ def _steps(
     repository = scratch.repository
     project = repository.top / repository.prefix
     log = _log(repository)
-    tools = _tools(project)
+    tools = project_tools(project)
     yield "files", lambda: verification.files(scratch, since, theirs)
     yield "revisions", lambda: verification.heads(scratch)
     full = tools is not None and _is_full(mode)
@@ -151,7 +151,7 @@ def _steps(
         yield f"make {target}", run_it
 
 
-def _tools(project: Path) -> "ProjectTools | None":
+def project_tools(project: Path) -> "ProjectTools | None":
     """The project's tools; None where no pins say which they are."""
     from bootstrap.machine import pins, runner
     from bootstrap.project.relock import ProjectTools

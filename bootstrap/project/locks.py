@@ -98,6 +98,20 @@ def dependencies_edited(template: str, project: str) -> bool:
         return True
 
 
+def only_plain_added(before: str, after: str) -> bool:
+    """Whether nothing but requirements without extras, markers and addresses has come.
+
+    A lock that has them is whole then, whatever it was made for: they bring nothing along.
+    """
+    old, new = (_dependencies(tomllib.loads(text)) for text in (before, after))
+    asked, asks = (document.pop("dependencies") or [] for document in (old, new))
+    if old != new or not isinstance(asked, list) or not isinstance(asks, list):
+        return False
+    added = [Requirement(each) for each in asks if each not in asked]
+    plain = not any(each.extras or each.marker or each.url for each in added)
+    return plain and set(asked) <= set(asks)
+
+
 def _dependencies(document: Mapping[str, object]) -> dict[str, object]:
     """All that decides which packages are locked."""
     project, tool = _table(document, "project"), _table(document, "tool")

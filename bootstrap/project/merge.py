@@ -14,10 +14,18 @@ from typing import NamedTuple
 from bootstrap.project import git, locks, masks, revisions, rewriting, syntax
 from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.broken_imports import BrokenImport, Merge, breaks
-from bootstrap.project.codemods import Codemod
+from bootstrap.project.codemods import Codemod, ModuleRename
+from bootstrap.project.imports import SUFFIX
 from bootstrap.project.labels import written_name
 from bootstrap.project.masks import MaskedSides, Masks
-from bootstrap.project.outcomes import FileOutcome, Outcome, Sides, outcomes, with_notes
+from bootstrap.project.outcomes import (
+    FileOutcome,
+    Outcome,
+    Sides,
+    outcomes,
+    with_notes,
+    with_places,
+)
 from bootstrap.project.renamed import as_renamed
 from bootstrap.project.rewriting import Rewrite
 from bootstrap.project.trees import Change, Merged, ScratchRepository, Tree, TreeEntry
@@ -108,7 +116,8 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
     changed = {path for change in sides.result for path in (change.old, change.new)}
     written = partial(written_name, scratch, ours=made.ours.id, theirs=made.theirs.id)
     notes = {path: each for path, each in named.notes.items() if path in changed}
-    files = _with_rewrites(outcomes(sides), notes, rewrites)
+    found = with_places(outcomes(sides), _places(renders.codemods, scratch.repository.prefix))
+    files = _with_rewrites(found, notes, rewrites)
     return Proposal(
         head=head,
         before=scratch.write(before),
@@ -120,6 +129,15 @@ def propose(scratch: ScratchRepository, renders: Renders, message: str) -> Propo
         unmergeable=tuple(made.complaints),
         broken_imports=breaks(scratch, _of_project(scratch, made, template, yours)).new,
     )
+
+
+def _places(codemods: Iterable[Codemod], prefix: str) -> dict[str, str]:
+    """The files of modules that are elsewhere now, by where they were."""
+    return {
+        f"{prefix}{each.old.replace('.', '/')}{SUFFIX}": f"{each.new.replace('.', '/')}{SUFFIX}"
+        for each in codemods
+        if isinstance(each, ModuleRename)
+    }
 
 
 def _newest(scratch: ScratchRepository, made: _Merged) -> tuple[str, ...]:

@@ -79,7 +79,8 @@ class _Modules(Renaming):
         module, names = self.module_of(original_node), updated_node.names
         if not isinstance(names, cst.ImportStar):
             dotted = {f"{module}.{alias.evaluated_name}" for alias in names}
-            if any(each.new in dotted for each in self.renames):  # it is done
+            below = (each.new for each in self.renames if each.new.startswith(f"{each.old}."))
+            if any(new in dotted for new in below):  # it is done
                 return updated_node
         if new := self.renamed(module):
             return self.from_module(updated_node, new)

@@ -89,6 +89,16 @@ def with_notes(
     return tuple(sorted(noted, key=lambda each: each.path))
 
 
+def with_places(files: Sequence[FileOutcome], places: Mapping[str, str]) -> tuple[FileOutcome, ...]:
+    """The outcomes; a file that is deleted, and you changed, with what has its content now."""
+    return tuple(
+        replace(each, reason=f"{_MERGED_INTO}{places[each.path]}, and you changed it")
+        if each.reason == _DELETED_BY_TEMPLATE and each.path in places
+        else each
+        for each in files
+    )
+
+
 def advice(each: FileOutcome, path: str) -> tuple[tuple[str, str], ...]:
     """How to resolve a conflict, in one line: words, and the command after them.
 
@@ -97,12 +107,16 @@ def advice(each: FileOutcome, path: str) -> tuple[tuple[str, str], ...]:
     name = shlex.quote(path)
     if each.reason in {_DELETED_BY_TEMPLATE, _DISPLACED, _DISTINCT}:
         return ("keep yours: ", f"git add {name}"), (" · let it go: ", f"git rm {name}")
+    if each.reason.startswith(_MERGED_INTO):
+        new = each.reason.removeprefix(_MERGED_INTO).partition(",")[0]
+        return (
+            (f"make your change in {new}, then ", f"git add {shlex.quote(new)} && git rm {name}"),
+        )
     if each.reason == _MOVED_APART:
         return (("choose one name, git rm the others, then ", f"git add {name}"),)
-    if each.reason.startswith(_HEADS):
-        return (("", "python -m migrate merge && git add migrate"),)
     if path.endswith("migrate/HEAD"):
-        return (("", "python -m migrate rebase CHERRY_PICK_HEAD && git add migrate"),)
+        command = "merge" if each.reason.startswith(_HEADS) else "rebase CHERRY_PICK_HEAD"
+        return (("", f"python -m migrate {command} && git add migrate"),)
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
         checked_out = ("", f"git checkout --ours {name}")
         return checked_out, (" (or --theirs), fix it, then ", f"git add {name}")
@@ -113,6 +127,7 @@ _BINARY = "both changed it, and it cannot be merged line by line"
 _SAME_LINES = "both changed the same lines"
 _BOTH_ADDED = "both added it"
 _DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
+_MERGED_INTO = "the template merges it into "
 _DISPLACED = "a file of one side is where the other has a folder, so git renamed the file"
 _DISTINCT = "a file on one side and a link on the other, so git renamed one of them"
 _FORMATTED = "only your formatting differed"

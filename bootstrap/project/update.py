@@ -17,12 +17,12 @@ from bootstrap.project import (
     codemods,
     diffs,
     evidence,
+    kept_answers,
     masks,
     questions,
     releases,
     relock,
     rollback,
-    safe_migrations,
     skips,
     template,
     update_state,
@@ -51,8 +51,6 @@ from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 from bootstrap.project.values import nearest
 from bootstrap.terminals import can_ask
-
-_FEATURES = "features"
 
 
 @dataclass(frozen=True)
@@ -210,10 +208,12 @@ def without_feature(project: Project, name: str) -> Target:
 def _with_features(project: Project, name: str, chosen: list[Value], title: str) -> Target:
     found = template.find(project.version)
     asked = questions.load(found.config).questions
-    switches = [each.name for each in asked if each.name == safe_migrations.QUESTION]
+    switches = [each.name for each in asked if each.name == kept_answers.SAFE_MIGRATIONS]
     if name in switches:
         return Target(found, {name: SourcedValue(name in chosen, "feature")}, title)
-    choices = [choice for each in asked if each.name == _FEATURES for choice in each.choices]
+    choices = [
+        choice for each in asked if each.name == kept_answers.FEATURES for choice in each.choices
+    ]
     offered = [*(str(choice.value) for choice in choices), *switches]
     if name not in offered:
         near = nearest(name, offered)
@@ -225,11 +225,11 @@ def _with_features(project: Project, name: str, chosen: list[Value], title: str)
             ),
             next=("a newer template may have it: headstart update",),
         )
-    return Target(found, {_FEATURES: SourcedValue(chosen, "feature")}, title)
+    return Target(found, {kept_answers.FEATURES: SourcedValue(chosen, "feature")}, title)
 
 
 def _chosen(project: Project) -> list[Value]:
-    chosen = project.answers_file.answers.get(_FEATURES)
+    chosen = project.answers_file.answers.get(kept_answers.FEATURES)
     return chosen if isinstance(chosen, list) else []
 
 
@@ -362,10 +362,11 @@ def _answers(
     project: Project, to: Target, base: Tree, *, ask: bool
 ) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
-    asked = questions.load(to.template.config)
+    recorded, asked = project.answers_file, questions.load(to.template.config)
     name = project.path.name
-    stated, dropped = answers_file.still_asked(project.answers_file, asked, to.data, name)
-    stated = safe_migrations.with_kit_answer(stated, asked, base.keys())
+    before = questions.load(_origin(project).config)
+    stated, dropped = answers_file.still_asked(recorded, asked, to.data, name)
+    stated = kept_answers.with_kept(stated, before, asked, base.keys())
     resolve_provided = partial(resolve, asked, folder_name=name)
     answers = resolve_provided(stated)
     answers_file.require_accepted(answers, to.data, to.template.version)

@@ -234,7 +234,7 @@ def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str])
 
     A lock does not say for which extras, markers or Python it was made.
     """
-    if not locks.dependencies_edited(asked, asks):
+    if not locks.dependencies_edited(asked, asks) or locks.only_plain_added(asked, asks):
         return ()
     stayed = [name for name in texts if were.get(name) == texts[name]]
     return tuple(f"{name} was made for other dependencies" for name in stayed)

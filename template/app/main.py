@@ -14,16 +14,13 @@ from app.core import health
 from app.core.database import Database
 from app.core.docs import install_docs
 from app.core.errors import install_errors
-from app.core.headers import SecurityHeaders
-from app.core.http import RequestContext
-from app.core.limits import BodyLimit
+from app.core.listing import Cursors
 from app.core.logging import configure_logging
-from app.core.pagination import Cursors
-from app.core.process import JobProcess, make_relay
-from app.core.project import read_project
-from app.core.relay import InProcess, Relay
+from app.core.middleware import BodyLimit, RequestContext, SecurityHeaders
+from app.core.relay import Relay
 from app.core.revisions import read_revisions, require_current
-from app.settings import Environment, Settings
+from app.core.runner import InProcess, JobProcess, make_relay
+from app.settings import Environment, Settings, read_project
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -31,7 +28,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     settings = settings or Settings()
     configure_logging(settings.log_level, settings.log_format)
     modules.load_models()
-    modules.load_tasks()
+    modules.load_jobs()
     about = read_project()
     app = FastAPI(
         title=about.name,
@@ -51,7 +48,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.add_middleware(SecurityHeaders)
     install_errors(app)
     install_docs(app)
-    for router in (health.router, *modules.routers()):
+    for router in (health.router, *modules.routers().values()):
         app.include_router(router)
     if settings.environment is Environment.DEVELOPMENT:
         app.add_route("/", lambda _: RedirectResponse("docs"))

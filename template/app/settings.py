@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ROOT = Path(__file__).parents[1]
 SHIPPED_SECRET = "change-me"  # noqa: S105 - the placeholder of `.env.example`, refused in production
 SHORTEST_SECRET = 32
 
@@ -69,3 +73,18 @@ class Settings(BaseSettings):
             message = f"SECRET_KEY must be a secret of {SHORTEST_SECRET} characters in production"
             raise ValueError(message)
         return self
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project's own words."""
+
+    name: str
+    version: str
+    description: str
+
+
+def read_project() -> Project:
+    """Read them."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return Project(table["name"], table["version"], table["description"])

@@ -20,8 +20,8 @@ from app.core.broker import ToWorkers, WakingBroker, build_broker, serve_actors
 from app.core.database import Database
 from app.core.logging import configure_logging
 from app.core.outbox import Job
-from app.core.process import JobProcess
 from app.core.revisions import DatabaseBehind, read_revisions, require_current
+from app.core.runner import JobProcess
 from app.settings import Settings
 
 CLOSE_SECONDS = 5
@@ -72,7 +72,7 @@ def boot() -> None:
     except DatabaseBehind as error:
         sys.exit(str(error))
     modules.load_models()
-    modules.load_tasks()
+    modules.load_jobs()
     process = Process(settings)
     broker = build_broker(settings.redis_url, process)
     serve_actors(broker, process.run)

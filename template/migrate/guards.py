@@ -261,8 +261,10 @@ def is_managed(
     return not (kind == "table" and reflected and compared_to is None)
 
 
-def render_type(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:
+def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
     """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
     if kind == "type" and isinstance(item, TypeDecorator):
-        return f"sa.{item.impl_instance!r}"
+        from alembic.autogenerate.render import _repr_type  # noqa: PLC0415 - only a draft needs it
+
+        return _repr_type(item.impl_instance, context)  # with what it is on other databases
     return False

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 
-from app.core.project import ROOT, read_project
 from app.main import create_app
-from app.settings import Environment, Settings
+from app.settings import ROOT, Environment, Settings, read_project
 from postman.files import Folder, Unreadable
 from postman.openapi import Document
 from postman.samples import Unknown

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from app.core.project import Project
+from app.settings import Project
 from postman import scripts
 from postman.openapi import Document, Operation
 from postman.samples import sample, variable
@@ -24,7 +24,7 @@ def collection(about: Project, steps: Sequence[Step], files: Path) -> Document:
     """Return the collection; what is uploaded comes from `files`."""
     folders = [
         {"id": _id(about, tag), "name": tag, "item": [_item(about, step, files) for step in own]}
-        for tag, own in groupby(steps, lambda step: step.operation.tag)
+        for tag, own in groupby(steps, lambda step: step.folder)
     ]
     made = {
         "info": {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.core.project import Project
+from app.settings import Project
 from postman.collection import collection, file_parts, is_guarded, part_file
 from postman.environments import LOCAL, PLACES, completed, environment
 from postman.http_file import http_file

@@ -10,6 +10,8 @@ from typing import Any
 Document = dict[str, Any]
 
 METHODS = ("post", "put", "patch", "get", "delete")
+# What the schema of a field says that holds the id of something else: the parameter of its path.
+REFERS = "x-refers-to"
 # What a schema says to people, and what no answer is held to.
 _WORDS = frozenset({"title", "description", "examples", "example", "default", "deprecated"})
 

@@ -1,6 +1,7 @@
 """Values to send: the example that a schema gives, else one that obeys its rules.
 
 A text is another one in each run, wherever its rules leave room for that: what has to be unique is.
+Of an example, the number at its end is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from postman.openapi import Document
+from postman.openapi import REFERS, Document
 
 OPEN, CLOSE = "{" * 2, "}" * 2
 # Stands for the number of the run while rules are tried: seconds since 1970 have ten digits.
@@ -30,6 +31,8 @@ RUN = variable("run")
 
 def sample(schema: Document, name: str) -> Any:  # noqa: ANN401 - JSON
     """Return a value for `schema`; raises Unknown, with `name`, where none is found."""
+    if REFERS in schema:
+        return variable(schema[REFERS])
     for given in _given(schema):
         return given
     for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
@@ -42,7 +45,12 @@ def sample(schema: Document, name: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _given(schema: Document) -> Iterator[Any]:
-    yield from schema.get("examples", ())
+    for example in schema.get("examples", ()):
+        if isinstance(example, str) and "format" not in schema:
+            renumbered = re.sub(r"\d+$", RUN, example)
+            yield renumbered if _fits(renumbered.replace(RUN, _A_RUN), schema) else example
+        else:
+            yield example
     yield from (schema[key] for key in ("example", "const") if key in schema)
     yield from schema.get("enum", ())
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from postman import scripts
-from postman.openapi import METHODS, Document, Operation, operations
+from postman.openapi import METHODS, REFERS, Document, Operation, operations
 from postman.samples import RUN, sample, variable
 
 STALE = '"0"'
@@ -22,10 +22,14 @@ _DELETE = "delete"
 
 @dataclass(frozen=True)
 class Step:
-    """One request, and what Postman runs before and after it; `but` says what is special."""
+    """One request, and what Postman runs before and after it; `but` says what is special.
+
+    It is in the `folder` of what is tested, though it may be about something else.
+    """
 
     operation: Operation
     status: int
+    folder: str
     but: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
@@ -67,11 +71,13 @@ class Api:
         is_deleting = operation.method == _DELETE
         usual = self._usual(operation)
         if not is_deleting:
+            yield from self._targets_made(operation)
             yield usual
         yield from self._refused(operation, usual)
         if is_deleting:
             yield usual
             yield from self._gone(operation)
+            yield from self._targets_deleted(operation)
 
     def _usual(self, operation: Operation) -> Step:
         after = [*scripts.answers(operation.success)]
@@ -89,6 +95,7 @@ class Api:
         return Step(
             operation,
             operation.success,
+            operation.tag,
             headers=_headers(operation),
             path={name: variable(name) for name in _parameters(operation.path)},
             body=_body(operation),
@@ -112,6 +119,38 @@ class Api:
         for operation in self.operations:
             if operation.path == deleted.path and operation.method == "get":
                 yield _variant(self._usual(operation), 404, "which is gone", {})
+
+    def _targets_made(self, operation: Operation) -> Iterator[Step]:
+        """Yield the creations of what a new one has to refer to."""
+        for target in self._targets(operation):
+            usual = self._usual(target)
+            yield replace(usual, folder=operation.tag, but=f"for {operation.tag}")
+
+    def _targets_deleted(self, deleted: Operation) -> Iterator[Step]:
+        for made in self._below(deleted):
+            for target in reversed(self._targets(made)):
+                for operation in self.operations:
+                    if operation.method == _DELETE and target in self._below(operation):
+                        usual = self._usual(operation)
+                        headers = {"If-Match": "*"} if "If-Match" in usual.headers else {}
+                        step = _variant(usual, usual.status, f"for {deleted.tag}", headers)
+                        yield replace(step, folder=deleted.tag)
+
+    def _targets(self, operation: Operation) -> list[Operation]:
+        """Return the creations that come first, each after those that it needs itself."""
+        makers = {self._made_by(each): each for each in self.operations}
+        schema = operation.body.schema or {}
+        rules = [schema.get("properties", {}).get(name, {}) for name in schema.get("required", ())]
+        found: list[Operation] = []
+        for name in [rule[REFERS] for rule in rules if REFERS in rule]:
+            if self._made_by(operation) and name in makers:
+                found += [*self._targets(makers[name]), makers[name]]
+        return [each for place, each in enumerate(found) if each not in found[:place]]
+
+    def _below(self, operation: Operation) -> list[Operation]:
+        """Return the creation of what an operation is about."""
+        collection = operation.path.rpartition("/{")[0]
+        return [each for each in self.operations if each.path == collection and self._made_by(each)]
 
     def _made_by(self, operation: Operation) -> str | None:
         """Return the variable that names what a creation makes, in the paths below its own."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from PIL import Image
 from sqlalchemy import Engine, event
 
 from app.core.database import Database
 from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
+from tests import things
 from tests.databases import emptied_after, migrated_database, rolled_back, unreachable
-from tests.gate import Gate, closed_gate
 
 # The id of requests whose statements are counted.
 COUNTED = "counted"
@@ -74,8 +72,9 @@ async def away(tmp_path: Path) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def serve(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
-    """Start the api around `database`."""
-    app = create_app(settings, database)
+    """Start the api around `database`: the project's, with `tests.things` in it."""
+    with things.listed():
+        app = create_app(settings, database)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -115,18 +114,3 @@ def statements() -> Iterator[list[str]]:
     event.listen(Engine, "before_cursor_execute", record)
     yield found
     event.remove(Engine, "before_cursor_execute", record)
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A gate that jobs wait at."""
-    with closed_gate() as gate:
-        yield gate
-
-
-@pytest.fixture
-def picture() -> bytes:
-    """A picture as a camera makes it: larger than a thumbnail and not square."""
-    target = BytesIO()
-    Image.new("RGB", (800, 600), "steelblue").save(target, "PNG")
-    return target.getvalue()

@@ -19,18 +19,22 @@ from alembic.config import Config
 from sqlalchemy import (
     URL,
     CursorResult,
+    Engine,
     Executable,
     create_engine,
     delete,
+    event,
     make_url,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
 
 from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
 from app.core.engines import writing_engine
-from app.core.project import ROOT
+from app.settings import ROOT
 from migrate.engine import DRIVERS
+from tests.things.models import OfTests
 
 
 def alembic_config(url: str) -> Config:
@@ -57,17 +61,29 @@ def empty_database(folder: Path) -> Iterator[str]:
 
 
 def _on_server(url: URL, statement: str) -> None:
+    with _engine(url) as engine:
+        connecting = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connecting as connection:
+            connection.execute(text(statement))
+
+
+@contextmanager
+def _engine(url: URL) -> Iterator[Engine]:
     engine = create_engine(url.set(drivername=DRIVERS[url.get_backend_name()]))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(statement))
+    yield engine
     engine.dispose()
 
 
 @contextmanager
 def migrated_database(folder: Path) -> Iterator[str]:
-    """Make a database, build it by the migrations, yield its URL, and drop it."""
+    """Make a database, build it by the migrations, yield its URL, and drop it.
+
+    It has the table of `tests.things` too.
+    """
     with empty_database(folder) as url:
         command.upgrade(alembic_config(url), "head")
+        with _engine(make_url(url)) as engine:
+            OfTests.metadata.create_all(engine)
         yield url
 
 
@@ -140,6 +156,19 @@ async def emptied_after(url: str) -> AsyncIterator[Database]:
     database = Database(url)
     yield database
     async with database.writes() as session:
-        for table in reversed(Base.metadata.sorted_tables):
-            await session.execute(delete(table))
+        for metadata in (OfTests.metadata, Base.metadata):
+            for table in reversed(metadata.sorted_tables):
+                await session.execute(delete(table))
     await database.close()
+
+
+@contextmanager
+def lost_in_commit() -> Iterator[None]:
+    """Let every commit fail before the database has answered."""
+
+    def fail(_: Session) -> None:
+        raise OSError("the network is down")
+
+    event.listen(Session, "before_commit", fail)
+    yield
+    event.remove(Session, "before_commit", fail)

@@ -20,10 +20,9 @@ import asyncpg
 import uvicorn
 from app.commands.api import make
 from app.core import outbox
-from app.core.actors import Attempt, actor
+from app.core.jobs import Attempt, job
 from app.core.envelope import SuccessModel
-from app.core.listing import sort_key
-from app.core.pagination import Cursors, Page, Position
+from app.core.listing import Cursors, Page, Position, sort_key
 from app.core.transactions import Writes
 from app.modules.profiles import service
 from app.modules.profiles.models import Headshot, Profile
@@ -129,7 +128,7 @@ def on_the_orm(url: str) -> FastAPI:
 
 
 def the_project(_: str) -> FastAPI:
-    @actor("bench.nothing")
+    @job("bench.nothing")
     async def nothing(_: Attempt) -> None:
         """Nothing."""
 

@@ -18,9 +18,9 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from app.core import outbox
-from app.core.actors import Attempt, actor
 from app.core.broker import ToWorkers, build_broker
 from app.core.database import Database
+from app.core.jobs import Attempt, job
 from app.core.relay import Relay
 from app.worker import boot as boot_worker
 
@@ -29,20 +29,20 @@ DATABASE = os.environ["DATABASE_URL"]
 client = redis.Redis.from_url(URL)
 
 
-@actor("bench.nothing")
+@job("bench.nothing")
 async def nothing(_: Attempt) -> None:
     """Count one job."""
     client.incr("bench:done")
 
 
-@actor("bench.ten_ms")
+@job("bench.ten_ms")
 async def ten_ms(_: Attempt) -> None:
     """Wait as for somebody else's answer, and count one job."""
     await asyncio.sleep(0.01)
     client.incr("bench:done")
 
 
-@actor("bench.started")
+@job("bench.started")
 async def started(_: Attempt) -> None:
     """Say when the job began."""
     client.rpush("bench:started", time.time())

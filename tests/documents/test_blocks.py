@@ -22,6 +22,7 @@ READERS = {
     "docs/tour.md": "tests/documents/test_guides.py",
     "docs/updating.md": "tests/documents/test_guides.py",
     "template/README.md.jinja": "tests/documents/test_render.py",
+    "template/docs/first-module.md": "tests/documents/test_first_module.py",
     "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
     "template/docs/operations.md": "tests/documents/test_render.py",
     "template/docs/postman.md": "tests/documents/test_render.py",

@@ -52,6 +52,7 @@ ARGUMENT = ArgumentRename("app.core.text.plain", "limit", "size")
             "from app.core import clock  # both\nfrom app.web import words as text\n",
         ),
         (NEAR, "from app.core import clock, text\n", "from app.core import clock, words as text\n"),
+        (NEAR, "from app.core import text, words\n", "from app.core import words as text, words\n"),
         (NEAR, "from .text import plain\r\nx = 1\r\n", "from .words import plain\r\nx = 1\r\n"),
         (MOVED, "from .text import plain\n", "from app.web.words import plain\n"),
         (NEAR, "from . import text as t\n", "from . import words as t\n"),

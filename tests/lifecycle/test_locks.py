@@ -103,6 +103,14 @@ def test_an_extra_that_a_lock_cannot_tell_of_makes_one_that_stayed_outdated() ->
     assert not outdated(project("alpha"), asks, {"requirements.lock": ""}, texts)
 
 
+def test_a_lock_that_has_what_has_come_is_whole() -> None:
+    texts = {"requirements.lock": LOCK}
+    assert not outdated(project(), project("alpha"), texts, texts)
+    assert outdated(project("alpha"), project(), texts, texts), "it may lock too much"
+    assert outdated(project(), project("alpha", dev="['omega']"), texts, texts)
+    assert outdated(project(), project("alpha; python_version > '3.11'"), texts, texts)
+
+
 # -- revisions -------------------------------------------------------------------------------------
 
 

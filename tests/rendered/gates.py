@@ -28,23 +28,25 @@ TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
-    "operations": r"(features|docs).operations|\bcron|worker_health|job_runners|app jobs|"
+    "operations": r"(features.|docs.|\()operations|\bcron|worker_health|job_runners|app jobs|"
     r"the worker answers /livez",
     "idempotency": r"idempoten",
     "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
-    "cache": r"(features|docs).cache|cache_(entries|timeout|pause)",
+    "cache": r"(features.|docs.|\()cache|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
-    r"(features|docs).security|(commands.|_)clients\.py|token_(issuer|audience)",
+    r"(features.|docs.|\()security|(commands.|_)clients\.py|token_(issuer|audience)",
+    "framework_tests": r"tests.core\b",
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
+    ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
 }
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.
@@ -160,7 +162,7 @@ def settings_missing(shop: Path) -> list[str]:
 
 def documents_mistaken(shop: Path) -> set[str]:
     """Documents that the README names and that are not there, and the other way round."""
-    named = set(re.findall(r"docs/\w+\.md", (shop / "README.md").read_text("utf-8")))
+    named = set(re.findall(r"docs/[\w-]+\.md", (shop / "README.md").read_text("utf-8")))
     return named ^ {f"docs/{path.name}" for path in (shop / "docs").iterdir()}
 
 

@@ -27,7 +27,8 @@ from tests.rendered.processes import of_render
 pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
-OWN_TESTS = ("tests/features", "tests/migrate", "tests/postman")
+OWN_TESTS = ("tests/features", "tests/migrate", "tests/postman", "tests/core")
+NONE = "features=[]"
 UNTESTED = {"github", "pycharm", "vscode"}
 
 
@@ -40,7 +41,7 @@ def test_a_render_with_everything_does_its_jobs(everything: Path, tmp_path: Path
     settings = {"DATABASE_URL": url, "METRICS": "true", "LOG_LEVEL": "WARNING"}
     command = ["env", *(f"{name}={value}" for name, value in settings.items()), "make"]
     run([*command, "migrate"], everything)
-    assert "worker made its thumbnail" in run([*command, "smoke"], everything)
+    assert "its job is done" in run([*command, "smoke"], everything)
 
 
 def test_every_setting_that_the_example_shows_exists(everything: Path) -> None:

@@ -28,14 +28,14 @@ TICKS = "SELECT count(*) FROM outbox WHERE actor = 'trial.tick'"
 LONG_LEASE = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S"}
 TRIAL = """
 import asyncio
-from app.core.actors import Attempt, actor
+from app.core.jobs import Attempt, job
 from app.features.operations import Cron
 
-@actor("trial.tick", Cron("* * * * * *"))
+@job("trial.tick", Cron("* * * * * *"))
 async def tick(_: Attempt) -> None:
     await asyncio.sleep(0)
 
-@actor("trial.sleep")
+@job("trial.sleep")
 async def sleep(_: Attempt, seconds: float) -> None:
     await asyncio.sleep(seconds)
 
@@ -45,7 +45,7 @@ async def sleep(_: Attempt, seconds: float) -> None:
 @pytest.fixture
 def trial(backend: Backend) -> Iterator[Backend]:
     """The project with actors of the test's own."""
-    tasks = backend.project / "app/modules/profiles/tasks.py"
+    tasks = backend.project / "app/modules/profiles/jobs.py"
     before = tasks.read_text("utf-8")
     trial = backend.project / "app/trial.py"
     trial.write_text(TRIAL, "utf-8")
@@ -71,7 +71,7 @@ def enqueue(backend: Backend, actor: str, *each: dict[str, object]) -> None:
         from app.settings import Settings
 
         async def main():
-            modules.load_tasks()
+            modules.load_jobs()
             database = Database(Settings().database_url)
             async with database.writes() as session:
                 for arguments in json.loads({json.dumps(json.dumps(each))}):

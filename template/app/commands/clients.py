@@ -41,10 +41,10 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Do it; every error ends with code 1."""
-    from app.features.security import desk  # noqa: PLC0415 - only this command needs the endpoints
+    from app.features.security import client_admin  # noqa: PLC0415 - only this command needs the endpoints
     from app.settings import Settings  # noqa: PLC0415
 
-    asyncio.run(desk.serve(arguments, Settings()))
+    asyncio.run(client_admin.serve(arguments, Settings()))
 
 
 def _name(text: str) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app.core.database import Database, WriteSession
-from app.core.queues import Queue
+from app.core.outbox import Queue
 from app.features.operations import jobs, leases, pause
 from app.features.operations.jobs import Filter, JobRecord, State
 from app.features.operations.schedule import LEADER

@@ -1,8 +1,8 @@
 """Prove the whole way of one request, from its answer to its job.
 
-api and worker run as real processes, and one profile goes all the way through them. The database is
-left as it was found. Without a URL it starts its own api (and worker, where there is a REDIS_URL)
-on a free port, and stops them again.
+api and worker run as real processes. Whatever the api lets clients create is created by the example
+of its OpenAPI document, and deleted again: the database is left as it was found. Without a URL it
+starts its own api (and worker, where there is a REDIS_URL) on a free port, and stops them again.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
-from uuid import uuid4
 
 import httpx
-from PIL import Image
 
 from app import features
+from app.creatable import Call, Resource, resources
 from app.settings import Settings
 
 PATIENCE_SECONDS = 30
 STOP_SECONDS = 15
+NOTHING = "no resource has an example for every required field and can be deleted: none is created"
+NO_JOB = "no endpoint below it answers 202: there is no job to wait for"
 
 
 class SmokeError(Exception):
@@ -49,27 +49,36 @@ def run(arguments: Namespace) -> None:
             )
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
-            _tell_profile(client)
+            _tell("docs are served", lambda: _accepted(client.get("/docs")).url.path)
+            found = resources(_accepted(client.get("/openapi.json")).json())
+            for resource in found[:1]:
+                _tell_resource(client, resource)
+            if not found:
+                print(f"- {NOTHING}", flush=True)
     except (SmokeError, httpx.HTTPError) as error:
         print(f"✗ {error}", flush=True)
         sys.exit(1)
 
 
-def _tell_profile(client: httpx.Client) -> None:
-    profile = _tell("profile created", lambda: _create_profile(client))
-    path = f"/v1/profiles/{profile}"
+def _tell_resource(client: httpx.Client, resource: Resource) -> None:
+    """Create one, let its job be done, and delete it."""
+    created = _tell(_name(resource.creation), lambda: _create(client, resource.creation))
+    path = f"{resource.creation.path}/{created}"
     try:
-        _tell("headshot uploaded", lambda: _upload(client, path))
-        _tell("worker made its thumbnail", lambda: _wait_for_thumbnail(client, path))
+        if resource.job is None:
+            print(f"- {NO_JOB}", flush=True)
+            return
+        job = resource.job
+        _tell(_name(job), lambda: _have_done(client, resource, job, path))
     finally:
-        _tell("profile deleted", lambda: _delete(client, path))
+        _tell(f"DELETE {resource.path}", lambda: _delete(client, path))
 
 
 def _tell(what: str, act: Callable[[], object]) -> str:
     started = time.perf_counter()
     result = str(act())
     milliseconds = (time.perf_counter() - started) * 1000
-    print(f"✓ {what:<28} {result:<38} {milliseconds:7.0f} ms", flush=True)
+    print(f"✓ {what:<38} {result:<38} {milliseconds:7.0f} ms", flush=True)
     return result
 
 
@@ -84,44 +93,46 @@ def _wait_until_ready(client: httpx.Client) -> str:
     return str(client.base_url)
 
 
-def _create_profile(client: httpx.Client) -> object:
-    draft = {
-        "employee_number": f"smoke-{uuid4().hex[:8]}",
-        "full_name": "Smoke Test",
-        "email": "smoke.test@example.com",
-        "department": "Operations",
-    }
-    return _data(client.post("/v1/profiles", json=draft))["id"]
+def _name(call: Call) -> str:
+    return f"{call.method} {call.path}"
 
 
-def _upload(client: httpx.Client, path: str) -> object:
-    picture = BytesIO()
-    Image.new("RGB", (640, 480), "steelblue").save(picture, "PNG")
-    files = {"image": ("headshot.png", picture.getvalue(), "image/png")}
-    return _data(client.put(f"{path}/headshot", files=files))["headshot"]
+def _create(client: httpx.Client, creation: Call) -> str:
+    return str(_send(client, creation, creation.path).json()["data"]["id"])
 
 
-def _wait_for_thumbnail(client: httpx.Client, path: str) -> str:
-    def ready() -> bool:
-        return _data(client.get(path))["headshot"] == "ready"
+def _send(client: httpx.Client, call: Call, path: str) -> httpx.Response:
+    if call.files:
+        return _accepted(client.request(call.method, path, data=call.body, files=call.files))
+    return _accepted(client.request(call.method, path, json=call.body))
 
-    _wait_for(ready, "the job was not done")
-    answer = client.get(f"{path}/headshot").raise_for_status()
-    return f"{answer.headers['content-type']}, {len(answer.content)} bytes"
+
+def _have_done(client: httpx.Client, resource: Resource, job: Call, item: str) -> str:
+    """Ask for the job, and wait until its outcome is there: not what was told when it was asked."""
+    at = item + job.path.removeprefix(resource.path)
+    told = _send(client, job, at).text
+    outcome = at if job.is_readable else item
+
+    def is_done() -> bool:
+        answer = client.get(outcome)
+        return answer.is_success and answer.text != told
+
+    _wait_for(is_done, "the job was not done")
+    answer = client.get(outcome)
+    kind = answer.headers["content-type"]
+    return f"its job is done: {kind}, {len(answer.content)} bytes"
 
 
 def _delete(client: httpx.Client, path: str) -> int:
     return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
 
 
-def _data(answer: httpx.Response) -> dict[str, object]:
+def _accepted(answer: httpx.Response) -> httpx.Response:
     if answer.is_error:
-        message = (
-            f"{answer.request.method} {answer.url} answered {answer.status_code}: {answer.text}"
-        )
+        request = answer.request
+        message = f"{request.method} {request.url} answered {answer.status_code}: {answer.text}"
         raise SmokeError(message)
-    data: dict[str, object] = answer.json()["data"]
-    return data
+    return answer
 
 
 def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:

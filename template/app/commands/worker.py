@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
-from app.core.queues import Queue
+from app.core.outbox import Queue
 from app.settings import Settings
 
 COMMAND = [sys.executable, "-m", "dramatiq", "app.worker:boot", "--processes=1", "--skip-logging"]

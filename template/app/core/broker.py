@@ -22,9 +22,8 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AsyncIO, Middleware
 from pydantic import JsonValue, TypeAdapter
 
-from app.core.actors import ACTORS, Actor
-from app.core.outbox import Job
-from app.core.queues import Queue
+from app.core.jobs import JOB_KINDS, JobKind
+from app.core.outbox import Job, Queue
 from app.core.relay import Transport
 
 logger = structlog.get_logger(__name__)
@@ -43,8 +42,8 @@ class WakingBroker(RedisBroker):
     """A Redis broker whose idle consumers are woken by a message, where Dramatiq's poll for it.
 
     A list beside each queue carries tokens; a consumer that finds its queue empty blocks on that
-    list. It uses what Dramatiq keeps private: `tests/core/test_broker.py` fails first when that
-    changes.
+    list. It uses what Dramatiq keeps private, so `pyproject.toml` holds Dramatiq to one minor
+    version.
     """
 
     @property
@@ -132,7 +131,7 @@ def serve_actors(broker: WakingBroker, run: Callable[[Job], Awaitable[None]]) ->
     async def run_message(**fields: JsonValue) -> None:
         await run(_JOB.validate_python(fields))
 
-    for actor in ACTORS.values():
+    for actor in JOB_KINDS.values():
         declare = dramatiq.actor(
             actor_name=actor.name,
             queue_name=actor.queue.label,
@@ -164,19 +163,19 @@ class ToWorkers(Transport):
 
     async def send(self, jobs: Sequence[Job]) -> None:
         """Enqueue every job."""
-        messages = [_message(ACTORS[job.actor], job) for job in jobs if _is_known(job)]
+        messages = [_message(JOB_KINDS[job.actor], job) for job in jobs if _is_known(job)]
         if messages:
             self._waiting |= await asyncio.to_thread(self._broker.enqueue_all, messages)
 
 
 def _is_known(job: Job) -> bool:
-    if job.actor not in ACTORS:
+    if job.actor not in JOB_KINDS:
         # Written by newer code: due again after the resend time, for a newer relay.
         logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))
-    return job.actor in ACTORS
+    return job.actor in JOB_KINDS
 
 
-def _message(actor: Actor, job: Job) -> dramatiq.Message[None]:
+def _message(actor: JobKind, job: Job) -> dramatiq.Message[None]:
     return dramatiq.Message(
         queue_name=actor.queue.label,
         actor_name=actor.name,

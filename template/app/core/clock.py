@@ -1,15 +1,13 @@
-"""Waiting, without anything being cut off."""
+"""Since 0.8.0 this is `app.core.jobs`; only `copier update` brings this file."""
 
-from __future__ import annotations
+import warnings
 
-import asyncio
-from datetime import timedelta
+from app.core.jobs import (
+    wait_for_event as happens,
+)
 
+__all__ = [
+    "happens",
+]
 
-async def happens(event: asyncio.Event, *, within: timedelta) -> bool:
-    """Wait for `event`; say whether it came in time."""
-    try:
-        await asyncio.wait_for(event.wait(), within.total_seconds())
-    except TimeoutError:
-        return False
-    return True
+warnings.warn("app.core.clock is app.core.jobs now", DeprecationWarning, stacklevel=2)

@@ -26,8 +26,14 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
-from app.core.engines import LONGEST_WAIT, reading_engine, turns_of, writing_engine
-from app.core.outages import before_commit, during_commit
+from app.core.engines import (
+    LONGEST_WAIT,
+    before_commit,
+    during_commit,
+    fair_semaphore,
+    reading_engine,
+    writing_engine,
+)
 
 WriteSession = NewType("WriteSession", AsyncSession)
 Values = Mapping[str, object]
@@ -106,7 +112,7 @@ class ReadConnection:
     async def execute(
         self, statement: Executable, values: Values | None = None
     ) -> CursorResult[*AnyRow]:
-        """Run a statement; its rows are here when this returns. Raises DatabaseAway."""
+        """Run a statement; its rows are here when this returns. Raises DatabaseUnavailable."""
         async with self._turns:
             # One step into SQLAlchemy instead of three: connect, execute, give back.
             return await greenlet_spawn(self._run, statement, values)
@@ -123,16 +129,16 @@ class Database:
         """Prepare the pools; nothing is connected yet. A connection is waited for up to `wait`."""
         self._reader = reading_engine(url, wait)
         self._writer = writing_engine(url, wait)
-        self.reads = ReadConnection(self._reader, turns_of(self._reader, wait))
+        self.reads = ReadConnection(self._reader, fair_semaphore(self._reader, wait))
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
-        self._writing = turns_of(self._writer, wait)
+        self._writing = fair_semaphore(self._writer, wait)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
         """Yield the session of one transaction: committed at the end, rolled back on any error.
 
-        Raises DatabaseAway when nothing was stored for want of a connection, and Unconfirmed when
-        that is not known.
+        Raises DatabaseUnavailable when nothing was stored for want of a connection, and
+        CommitOutcomeUnknown when that is not known.
         """
         session = self._sessions()
         async with self._writing:

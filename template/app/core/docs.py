@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from app.core.headers import CONTENT_POLICY
+from app.core.middleware import CONTENT_POLICY
 
 PATH = "/docs"
 ASSETS = "docs/assets"

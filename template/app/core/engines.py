@@ -7,7 +7,8 @@ may take of a server's connections.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
@@ -15,11 +16,10 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
-
-from app.core.outages import DatabaseAway
 
 Options = dict[str, Any]
 
@@ -37,6 +37,14 @@ SQLITE_PRAGMAS = (
     "synchronous=NORMAL",
     "foreign_keys=ON",
 )
+
+
+class DatabaseUnavailable(SQLAlchemyError):
+    """No connection is to be had, or it was lost before the commit: nothing was changed."""
+
+
+class CommitOutcomeUnknown(SQLAlchemyError):
+    """A commit has ended without an answer: what it was to store may be stored, or not."""
 
 
 class UnsupportedDatabase(ValueError):
@@ -120,10 +128,10 @@ def _connect_within(engine: AsyncEngine, wait: timedelta) -> None:
             return await_only(asyncio.wait_for(connecting, wait.total_seconds()))
         except Exception as error:  # each driver has other ones, and asyncpg the system's
             message = f"no connection: {error}"
-            raise DatabaseAway(message) from error
+            raise DatabaseUnavailable(message) from error
 
 
-class Turns:
+class FairSemaphore:
     """Whose turn it is to have a connection of a pool: first come, first served.
 
     A pool lets a newcomer overtake those who wait, so that under load some wait until they fail.
@@ -135,7 +143,7 @@ class Turns:
         self._wait = wait.total_seconds()
 
     async def __aenter__(self) -> None:
-        """Wait for a turn; raises DatabaseAway when none comes."""
+        """Wait for a turn; raises DatabaseUnavailable when none comes."""
         if not self._free.locked():
             await self._free.acquire()
             return
@@ -144,7 +152,7 @@ class Turns:
                 await self._free.acquire()
         except TimeoutError:
             message = "every connection is in use, and none has become free"
-            raise DatabaseAway(message) from None
+            raise DatabaseUnavailable(message) from None
 
     async def __aexit__(
         self,
@@ -156,10 +164,10 @@ class Turns:
         self._free.release()
 
 
-def turns_of(engine: AsyncEngine, wait: timedelta) -> Turns:
+def fair_semaphore(engine: AsyncEngine, wait: timedelta) -> FairSemaphore:
     """Return as many turns as the engine's pool has connections."""
     assert isinstance(engine.pool, QueuePool)  # noqa: S101 - every kind has one; for the type checker
-    return Turns(engine.pool.size(), wait)
+    return FairSemaphore(engine.pool.size(), wait)
 
 
 def _kind_of(url: str) -> tuple[URL, Kind]:
@@ -187,3 +195,30 @@ def _begin_immediately(engine: AsyncEngine) -> None:
     def _begin(connection: Connection) -> None:
         # A deferred BEGIN fails when its first write meets another writer; this one waits instead.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def before_commit() -> Iterator[None]:
+    """Tell a lost connection from a statement that has failed."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        message = "the connection was lost"
+        raise DatabaseUnavailable(message) from error
+
+
+@contextmanager
+def during_commit() -> Iterator[None]:
+    """Tell a commit that the database has refused from one of which nobody knows."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        message = "the connection was lost during the commit"
+        raise CommitOutcomeUnknown(message) from error
+    except Exception as error:
+        message = f"the commit was interrupted: {error}"
+        raise CommitOutcomeUnknown(message) from error

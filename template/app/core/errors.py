@@ -11,11 +11,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import IntegrityError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from app.core.engines import CommitOutcomeUnknown, DatabaseUnavailable
 from app.core.logging import correlation_id
-from app.core.outages import DatabaseAway, Unconfirmed
 
 logger = structlog.get_logger(__name__)
 
@@ -141,6 +142,13 @@ async def _on_database_away(request: Request, error: Exception) -> Response:
     return respond(document, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+async def _on_integrity_error(request: Request, error: Exception) -> Response:
+    """Answer what no service has caught: a value that is taken, a row that others refer to."""
+    logger.warning("database.refused", exc_info=error)
+    detail = "it contradicts what is stored: a value is taken, or something else refers to it"
+    return respond(problem(request, HTTPStatus.CONFLICT, detail))
+
+
 async def _on_unconfirmed(request: Request, error: Exception) -> Response:
     logger.error("database.unconfirmed", exc_info=error)
     detail = "the database was lost during the commit: it is not known whether anything was changed"
@@ -192,8 +200,9 @@ def _is_unsupported(request: Request, body: object) -> bool:
 def install_errors(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
     app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(DatabaseAway, _on_database_away)
-    app.add_exception_handler(Unconfirmed, _on_unconfirmed)
+    app.add_exception_handler(DatabaseUnavailable, _on_database_away)
+    app.add_exception_handler(CommitOutcomeUnknown, _on_unconfirmed)
+    app.add_exception_handler(IntegrityError, _on_integrity_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -29,7 +29,7 @@ def entity_tag(version: int, state: str) -> str:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExpectedVersions:
     """The versions that a client would change; None stands for any that exists."""
 
     versions: frozenset[int] | None
@@ -46,20 +46,20 @@ def require_change(result: Result[Any]) -> None:
         raise PreconditionFailed(CHANGED)
 
 
-async def _seen(
+async def _expected_versions(
     if_match: Annotated[
         str | None, Header(max_length=1000, description="Required: the `ETag` you have seen.")
     ] = None,
-) -> Seen:
+) -> ExpectedVersions:
     if if_match is None:
         message = "say which state you change: send If-Match with the ETag you have read, or *"
         raise PreconditionRequired(message)
     if if_match.strip() == ANY:
-        return Seen(None)
-    return Seen(frozenset(map(int, _VERSION.findall(if_match))))
+        return ExpectedVersions(None)
+    return ExpectedVersions(frozenset(map(int, _VERSION.findall(if_match))))
 
 
-class Tagging:
+class ConditionalGet:
     """Tags one answer, and ends it early where the client has it already."""
 
     def __init__(self, response: Response, if_none_match: str) -> None:
@@ -79,14 +79,14 @@ def _without_weakness(tags: str) -> list[str]:
     return [tag.removeprefix("W/") for tag in _TAG.findall(tags)]
 
 
-async def _tagging(
+async def _conditional_get(
     response: Response,
     if_none_match: Annotated[
         str, Header(max_length=1000, description="The `ETag` you have: 304 if nothing changed.")
     ] = "",
-) -> Tagging:
-    return Tagging(response, if_none_match)
+) -> ConditionalGet:
+    return ConditionalGet(response, if_none_match)
 
 
-IfMatch = Annotated[Seen, Depends(_seen)]
-IfNoneMatch = Annotated[Tagging, Depends(_tagging)]
+IfMatch = Annotated[ExpectedVersions, Depends(_expected_versions)]
+IfNoneMatch = Annotated[ConditionalGet, Depends(_conditional_get)]

@@ -45,9 +45,9 @@ SENSITIVE_TEXT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # Without one of these, which most lines have not, nothing of it can be there: 2 µs instead of 50.
-SIGNS = ("bearer", "basic", "eyj", "://", "=")
+QUICK_MARKERS = ("bearer", "basic", "eyj", "://", "=")
 # More of it, each behind its own sign; who makes secrets of another shape appends them.
-TELLTALES = [("@", re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"))]
+EXTRA_PATTERNS = [("@", re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"))]
 PLAIN = (str, bytes, bytearray, int, float, NoneType)
 LONGEST_VALUE = 200
 TIME = {
@@ -58,7 +58,7 @@ TIME = {
 SHORT_ID = 8
 ACCESS = "{method} {path} {status} in {ms} ms"
 # At DEBUG these write down what is stored and what is answered, word for word.
-TALKATIVE = ("aiosqlite", "httpcore")
+QUIETED_LOGGERS = ("aiosqlite", "httpcore")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,7 +92,7 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for library in TALKATIVE:
+    for library in QUIETED_LOGGERS:
         logging.getLogger(library).setLevel(logging.INFO)
 
 
@@ -132,9 +132,9 @@ def redact(_: object, __: str, event: EventDict) -> EventDict:
 def scrub(line: str) -> str:
     """Blank what gives itself away in the finished line, tracebacks and libraries' texts too."""
     lowered = line.lower()
-    if any(sign in lowered for sign in SIGNS):
+    if any(sign in lowered for sign in QUICK_MARKERS):
         line = SENSITIVE_TEXT.sub(REDACTED, line)
-    for sign, telltale in TELLTALES:
+    for sign, telltale in EXTRA_PATTERNS:
         if sign in line:
             line = telltale.sub(REDACTED, line)
     return line

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import cast
 from uuid import UUID, uuid4
 
@@ -39,12 +40,36 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core import observers
+from app.core import job_hooks
 from app.core.database import Base, ReadConnection, WriteSession
 from app.core.logging import correlation_id
-from app.core.queues import Queue, queue_of
 
 LONGEST_ERROR = 4000
+# Which queue a kind of job waits in; `job` tells it.
+QUEUES: dict[str, Queue] = {}
+
+
+class Queue(IntEnum):
+    """How urgent a job is; the smaller the number, the sooner."""
+
+    HIGH = 0
+    DEFAULT = 1
+    LOW = 2
+
+    @property
+    def label(self) -> str:
+        """The queue's name for people and for brokers."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, label: str) -> Queue:
+        """Return the queue of that label."""
+        return cls[label.upper()]
+
+
+def queue_of(actor: str) -> Queue:
+    """Return the queue of an actor's jobs; the default one for an actor that only others know."""
+    return QUEUES.get(actor, Queue.DEFAULT)
 
 
 class OutboxRow(Base):
@@ -70,7 +95,7 @@ class OutboxRow(Base):
 class Job:
     """What a broker carries: enough to run one attempt. `attempts` are those begun before it.
 
-    `headers` are what observers of the enqueuing sent along with it.
+    `headers` are what hooks sent along with it.
     """
 
     id: UUID
@@ -133,7 +158,7 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
     """
     now = datetime.now(UTC)
     stored: dict[str, JsonValue] = to_jsonable_python(arguments)
-    job = Job(uuid4(), actor, stored, correlation_id(), observers.headers(), attempts=0)
+    job = Job(uuid4(), actor, stored, correlation_id(), job_hooks.headers(), attempts=0)
     await session.execute(
         _INSERT,
         {**vars(job), "queue": int(queue_of(actor)), "created_at": now, "due_at": now},

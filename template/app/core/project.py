@@ -1,24 +1,17 @@
-"""What the project says of itself: name, version and description, kept in `pyproject.toml`."""
+"""Since 0.8.0 this is `app.settings`; only `copier update` brings this file."""
 
-from __future__ import annotations
+import warnings
 
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
+from app.settings import (
+    ROOT,
+    Project,
+    read_project,
+)
 
-ROOT = Path(__file__).parents[2]
+__all__ = [
+    "ROOT",
+    "Project",
+    "read_project",
+]
 
-
-@dataclass(frozen=True)
-class Project:
-    """The project's own words."""
-
-    name: str
-    version: str
-    description: str
-
-
-def read_project() -> Project:
-    """Read them."""
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return Project(table["name"], table["version"], table["description"])
+warnings.warn("app.core.project is app.settings now", DeprecationWarning, stacklevel=2)

@@ -10,12 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.core import observers, outbox
-from app.core.clock import happens
+from app.core import job_hooks, outbox
 from app.core.database import Database
-from app.core.outbox import Job
-from app.core.queues import Queue
-from app.core.runner import Runner
+from app.core.jobs import wait_for_event
+from app.core.outbox import Job, Queue
 
 logger = structlog.get_logger(__name__)
 
@@ -121,43 +119,11 @@ class Relay:
         except Exception:
             async with self._database.writes() as session:
                 await outbox.give_back(session, jobs)
-            observers.count("relay_jobs", "given_back", len(jobs))
+            job_hooks.count("relay_jobs", "given_back", len(jobs))
             raise
-        observers.count("relay_batches", "sent")
-        observers.count("relay_jobs", "sent", len(jobs))
+        job_hooks.count("relay_batches", "sent")
+        job_hooks.count("relay_jobs", "sent", len(jobs))
 
     async def _rest(self, longest: timedelta) -> None:
         if not self._stopping:
-            await happens(self._woken, within=longest)
-
-
-class InProcess(Transport):
-    """A transport that runs jobs right here: no broker needed, and durable all the same."""
-
-    def __init__(self, runner: Runner, *, concurrency: int) -> None:
-        """Run at most `concurrency` jobs at a time."""
-        self._runner = runner
-        self._concurrency = concurrency
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def room(self) -> Mapping[Queue, int]:
-        """Return how many more jobs may run now, of whatever queue."""
-        return dict.fromkeys(Queue, self._concurrency - len(self._tasks))
-
-    async def send(self, jobs: Sequence[Job]) -> None:
-        """Start each job as a task of this event loop."""
-        for job in jobs:
-            task = asyncio.create_task(self._runner.run(job))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-
-    async def ended(self) -> None:
-        """Wait for every job that was sent: also for one that the runner has not seen yet."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("job.crashed", exc_info=task.exception())
-        self.on_room()
+            await wait_for_event(self._woken, within=longest)

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.core.database import Database
-from app.core.outages import DatabaseAway
-from app.core.project import ROOT
+from app.core.engines import DatabaseUnavailable
+from app.settings import ROOT
 
 logger = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ async def require_current(database: Database, revisions: Revisions) -> None:
     """
     try:
         stored = await _stored(database)
-    except (DatabaseAway, DBAPIError):
+    except (DatabaseUnavailable, DBAPIError):
         logger.warning("database.away", exc_info=True)
         return
     standing = revisions.standing(stored)

@@ -1,14 +1,21 @@
-"""The runner: runs jobs in this process, to their end where there is time for it."""
+"""Running jobs in this process: the runner, and the relay that is started and ended with it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 
-from app.core import actors, outbox
+import structlog
+
+from app.core import jobs, outbox
 from app.core.database import Database
-from app.core.outbox import Job
+from app.core.outbox import Job, Queue
+from app.core.relay import Relay, Transport
+from app.settings import Settings
+
+logger = structlog.get_logger(__name__)
 
 
 async def always() -> bool:
@@ -45,7 +52,7 @@ class Runner:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._tasks.add(task)
         try:
-            await actors.run(self._database, job, lease=self._lease)
+            await jobs.run(self._database, job, lease=self._lease)
         except asyncio.CancelledError:
             if not self._ended:
                 raise
@@ -63,3 +70,80 @@ class Runner:
             task.cancel()
         if late:
             await asyncio.wait(late)
+
+
+class InProcess(Transport):
+    """A transport that runs jobs right here: no broker needed, and durable all the same."""
+
+    def __init__(self, runner: Runner, *, concurrency: int) -> None:
+        """Run at most `concurrency` jobs at a time."""
+        self._runner = runner
+        self._concurrency = concurrency
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def room(self) -> Mapping[Queue, int]:
+        """Return how many more jobs may run now, of whatever queue."""
+        return dict.fromkeys(Queue, self._concurrency - len(self._tasks))
+
+    async def send(self, jobs: Sequence[Job]) -> None:
+        """Start each job as a task of this event loop."""
+        for job in jobs:
+            task = asyncio.create_task(self._runner.run(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    async def ended(self) -> None:
+        """Wait for every job that was sent: also for one that the runner has not seen yet."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("job.crashed", exc_info=task.exception())
+        self.on_room()
+
+
+class JobProcess:
+    """A relay and a runner, started together and ended in order."""
+
+    def __init__(
+        self, settings: Settings, database: Database, transport: Callable[[Runner], Transport]
+    ) -> None:
+        """Prepare; jobs are sent by the transport that `transport` returns for the runner."""
+        self.settings = settings
+        self.database = database
+        self.runner = Runner(database, lease=settings.job_lease)
+        self._transport = transport(self.runner)
+        self.relay = make_relay(settings, database, self._transport)
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Begin, on the event loop that this runs on."""
+        for surrounding in _surroundings:
+            await self._stack.enter_async_context(surrounding(self))
+        # After the relay's end, which may have sent one more.
+        self._stack.push_async_callback(self._transport.ended)
+        relaying = asyncio.create_task(self.relay.run())
+        self._stack.push_async_callback(lambda: relaying)
+
+    async def end(self) -> None:
+        """Take no more jobs, and let those that run end within the grace."""
+        self.relay.stop()
+        await self.runner.end(self.settings.job_grace)
+        await self._stack.aclose()
+
+
+Surrounding = Callable[[JobProcess], AbstractAsyncContextManager[None]]
+_surroundings: list[Surrounding] = []
+
+
+def surround(surrounding: Surrounding) -> Surrounding:
+    """Let every process that runs jobs do so inside `surrounding`."""
+    _surroundings.append(surrounding)
+    return surrounding
+
+
+def make_relay(settings: Settings, database: Database, transport: Transport) -> Relay:
+    """Return the relay to `transport`."""
+    return Relay(database, transport, poll=settings.job_poll, resend=settings.job_resend)

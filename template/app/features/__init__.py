@@ -3,7 +3,7 @@
 A feature installs itself into the api with `install` and into a worker's process with
 `install_worker`. Nothing else knows it, so that removing its files removes it. What it opens it
 closes: at the end of the api by `app.state.at_end`, of a worker by a middleware of its broker.
-Tables are mapped, and what surrounds jobs is named (`core/process.py`), when it is imported. One
+Tables are mapped, and what surrounds jobs is named (`core/runner.py`), when it is imported. One
 that knows who calls says so in `request.state.caller`, a text. Two context managers are optional:
 `request_headers(settings)` yields what an operator's request must carry, and in
 `paused_jobs(url, seconds, say)` no job runs anywhere.

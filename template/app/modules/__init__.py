@@ -1,26 +1,63 @@
-"""The modules of the domain. A new one is complete when its name stands in MODULES."""
+"""The modules of the domain, a folder each. Those in MODULES are part of the service."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 
 from fastapi import APIRouter
 
 MODULES = ("profiles",)
 
+_THIS_FILE = "app/modules/__init__.py"
+
+
+class UnlistedModule(Exception):
+    """The folders of this package and MODULES do not agree."""
+
 
 def load_models() -> None:
-    """Map every module's tables."""
-    for name in MODULES:
-        import_module(f"{__name__}.{name}.models")
+    """Map every module's tables; raises UnlistedModule."""
+    _require_listed(Path(__file__).parent)
+    tuple(_files("models"))
 
 
-def load_tasks() -> None:
-    """Register every module's actors."""
-    for name in MODULES:
-        import_module(f"{__name__}.{name}.tasks")
+def load_jobs() -> None:
+    """Register every module's jobs."""
+    for file in ("jobs", "tasks"):  # what they were called before 0.8.0
+        tuple(_files(file))
 
 
-def routers() -> list[APIRouter]:
-    """Return every module's endpoints."""
-    return [import_module(f"{__name__}.{name}.endpoints").router for name in MODULES]
+def routers() -> dict[str, APIRouter]:
+    """Return the endpoints of every module that has some."""
+    return {name: file.router for name, file in _files("endpoints")}
+
+
+def _files(file: str) -> Iterator[tuple[str, ModuleType]]:
+    """Yield the name of each module that has this file, and the file; each file is optional.
+
+    A module that lies elsewhere is listed by its whole path, as in `shared.audit`.
+    """
+    for listed in _listed():
+        package = listed if "." in listed else f"{__name__}.{listed}"
+        if find_spec(f"{package}.{file}") is not None:
+            yield package.rpartition(".")[2], import_module(f"{package}.{file}")
+
+
+def _listed() -> Sequence[str]:
+    return MODULES
+
+
+def _require_listed(here: Path) -> None:
+    folders = {path.parent.name for path in here.glob("*/*.py")}
+    listed = {name for name in _listed() if "." not in name}
+    for name in sorted(folders - listed):
+        message = f"app/modules/{name} is not listed: add {name!r} to MODULES in {_THIS_FILE}"
+        raise UnlistedModule(message)
+    for name in sorted(listed):
+        if not (here / name / "__init__.py").is_file():
+            message = f"{_THIS_FILE} lists {name!r}, and there is no app/modules/{name}/__init__.py"
+            raise UnlistedModule(message)

@@ -12,10 +12,9 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import _RedisConsumer, _scripts
 
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.broker import MOST_WAITING, ToWorkers, WakingBroker, build_broker
-from app.core.outbox import Job
-from app.core.queues import Queue
+from app.core.jobs import JOB_KINDS, Attempt, job
+from app.core.outbox import Job, Queue
 
 
 class Redis:
@@ -130,11 +129,11 @@ def test_a_consumer_holds_no_more_than_it_may(
 def known() -> Iterator[Job]:
     """A job of an actor that exists."""
 
-    @actor("test.low", queue=Queue.LOW)
+    @job("test.low", queue=Queue.LOW)
     async def low(_: Attempt) -> None: ...
 
     yield Job(uuid4(), "test.low", {}, "c", {}, 0)
-    del ACTORS["test.low"]
+    del JOB_KINDS["test.low"]
 
 
 async def test_a_full_queue_leaves_room_in_the_others(

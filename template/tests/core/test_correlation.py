@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.logging import configure_logging
 from app.core.transactions import Writes
 from app.settings import Settings
@@ -22,18 +22,18 @@ def finished() -> Iterator[asyncio.Event]:
     """The end of a chain of two jobs: the first asks for the second."""
     finished = asyncio.Event()
 
-    @actor("test.first")
+    @job("test.first")
     async def first(attempt: Attempt) -> None:
         async with attempt.finishes() as session:
             await outbox.enqueue(session, "test.second")
 
-    @actor("test.second")
+    @job("test.second")
     async def second(attempt: Attempt) -> None:
         async with attempt.finishes():
             finished.set()
 
     yield finished
-    del ACTORS["test.first"], ACTORS["test.second"]
+    del JOB_KINDS["test.first"], JOB_KINDS["test.second"]
 
 
 async def test_every_line_of_the_whole_chain_has_the_id_of_the_request(

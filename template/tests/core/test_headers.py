@@ -10,12 +10,7 @@ import pytest
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-ADA = {
-    "employee_number": "E-1",
-    "full_name": "Ada Lovelace",
-    "email": "ada@example.com",
-    "department": "Engines",
-}
+from tests.things import URL, draft
 
 
 @asynccontextmanager
@@ -29,7 +24,7 @@ async def behind_proxy(
         yield client
 
 
-@pytest.mark.parametrize("path", ["/livez", "/v1/profiles", "/nowhere", "/docs", "/broken"])
+@pytest.mark.parametrize("path", ["/livez", URL, "/nowhere", "/docs", "/broken"])
 async def test_every_answer_carries_them(
     app: FastAPI, client: httpx.AsyncClient, path: str
 ) -> None:
@@ -57,8 +52,8 @@ async def test_https_is_remembered_where_a_trusted_proxy_says_so(app: FastAPI) -
 
 async def test_addresses_begin_with_the_path_that_it_is_published_at(app: FastAPI) -> None:
     async with behind_proxy(app, root_path="/staff") as client:
-        created = await client.post("/staff/v1/profiles", json=ADA)
-        assert created.headers["location"].startswith("/staff/v1/profiles/")
+        created = await client.post(f"/staff{URL}", json=draft())
+        assert created.headers["location"].startswith(f"/staff{URL}/")
         assert (await client.get(created.headers["location"])).status_code == 200
         schema = (await client.get("/staff/openapi.json")).json()
         assert schema["servers"] == [{"url": "/staff"}]

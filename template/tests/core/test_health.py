@@ -12,12 +12,23 @@ from sqlalchemy import text
 
 from app.core.database import Database
 from app.settings import Settings
+from tests.conftest import COUNTED
 
 
 async def test_a_process_with_its_database_is_live_and_ready(client: httpx.AsyncClient) -> None:
     assert (await client.get("/livez")).json() == {"status": "ok"}
     answer = await client.get("/readyz")
     assert answer.json() == {"status": "ok", "checks": {"database": {"status": "ok"}}}
+
+
+async def test_liveness_costs_no_statement_and_readiness_one(
+    client: httpx.AsyncClient, statements: list[str]
+) -> None:
+    client.headers["X-Request-ID"] = COUNTED
+    await client.get("/livez")
+    assert statements == []
+    await client.get("/readyz")
+    assert len(statements) == 1, statements
 
 
 async def test_without_its_database_it_is_live_but_not_ready(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, File, Request, UploadFile
 
 from app.core.database import Database
 from app.settings import Settings
 from tests.conftest import connect, serve
-from tests.core.test_errors import assert_problem
+from tests.test_promises import assert_problem
+from tests.things import URL
 
 MOST = 2000
 
@@ -32,21 +34,25 @@ async def test_a_body_that_declares_too_much_is_not_read(client: httpx.AsyncClie
         pytest.fail("it was read")
         yield b""
 
-    answer = await client.post(
-        "/v1/profiles", content=body(), headers={"Content-Length": str(MOST + 1)}
-    )
+    answer = await client.post(URL, content=body(), headers={"Content-Length": str(MOST + 1)})
     assert_problem(answer, 413)
     assert str(MOST) in answer.json()["detail"]
 
 
 async def test_json_in_chunks_ends_at_the_limit(client: httpx.AsyncClient) -> None:
     answer = await client.post(
-        "/v1/profiles", content=chunks(10_000), headers={"Content-Type": "application/json"}
+        URL, content=chunks(10_000), headers={"Content-Type": "application/json"}
     )
     assert_problem(answer, 413)
 
 
-async def test_an_upload_in_chunks_ends_at_the_limit(client: httpx.AsyncClient) -> None:
+async def test_an_upload_in_chunks_ends_at_the_limit(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    @app.put("/upload")
+    async def upload(image: Annotated[UploadFile, File()]) -> int:
+        return len(await image.read())
+
     async def body() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
         async for chunk in chunks(10_000):
@@ -54,7 +60,7 @@ async def test_an_upload_in_chunks_ends_at_the_limit(client: httpx.AsyncClient) 
         yield b"\r\n--b--\r\n"
 
     answer = await client.put(
-        "/v1/profiles/00000000-0000-0000-0000-000000000000/headshot",
+        "/upload",
         content=body(),
         headers={"Content-Type": "multipart/form-data; boundary=b"},
     )

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from app.core import outbox
 from app.core.database import Database
-from app.core.outages import DatabaseAway
+from app.core.engines import DatabaseUnavailable
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.conftest import connect, serve
+from tests.databases import lost_in_commit
+from tests.things import URL, draft
 
-URL = "/v1/profiles"
-ADA = {
-    "employee_number": "E-1",
-    "full_name": "Ada Lovelace",
-    "email": "ada@example.com",
-    "department": "Engines",
-}
 SOON = timedelta(milliseconds=100)
 
 
@@ -33,18 +25,6 @@ SOON = timedelta(milliseconds=100)
 def database(committing: Database) -> Database:
     """Real commits: they are what fails here."""
     return committing
-
-
-@contextmanager
-def lost_in_commit() -> Iterator[None]:
-    """Interrupt every commit, by no refusal of the database."""
-
-    def interrupt(_: Session) -> None:
-        raise OSError("the network is down")
-
-    event.listen(Session, "before_commit", interrupt)
-    yield
-    event.remove(Session, "before_commit", interrupt)
 
 
 def assert_unavailable(answer: httpx.Response) -> None:
@@ -62,7 +42,7 @@ async def test_who_waits_too_long_for_a_connection_is_told_to_come_again(
         async with AsyncExitStack() as all_in_use:
             while await may_write(database, all_in_use):
                 pass
-            assert_unavailable(await client.post(URL, json=ADA))
+            assert_unavailable(await client.post(URL, json=draft()))
             assert (await client.get(URL)).status_code == 200
         assert (await client.post(URL, json={})).status_code == 422
 
@@ -71,14 +51,14 @@ async def may_write(database: Database, stack: AsyncExitStack) -> bool:
     """Begin one more transaction; say whether there was a connection for it."""
     try:
         await stack.enter_async_context(database.writes())
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return False
     return True
 
 
 async def test_a_commit_without_an_answer_is_told_as_one(client: httpx.AsyncClient) -> None:
     with lost_in_commit():
-        answer = await client.post(URL, json=ADA)
+        answer = await client.post(URL, json=draft())
     assert answer.status_code == 500
     assert "not known whether" in answer.json()["detail"]
 

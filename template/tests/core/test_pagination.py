@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.errors import InvalidInput
-from app.core.pagination import Cursors, PageQuery, Position
+from app.core.listing import Cursors, PageQuery, Position
 
 POSITION = Position(
     {"sort": "-created_at", "q": "Ö"}, datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), uuid4()

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.core import outbox, queues
+from app.core import outbox
+from app.core import outbox as queues
 from app.core import relay as relay_module
 from app.core.database import Database
-from app.core.outbox import Job
-from app.core.queues import Queue
+from app.core.outbox import Job, Queue
 from app.core.relay import Relay, Transport
 
 

@@ -12,13 +12,10 @@ from sqlalchemy import select
 
 from app.core import outbox
 from app.core.database import Database
-from app.core.outbox import OutboxRow
-from app.core.process import JobProcess
-from app.core.queues import Queue
-from app.core.relay import InProcess
-from app.core.runner import Runner
+from app.core.outbox import OutboxRow, Queue
+from app.core.runner import InProcess, JobProcess, Runner
 from app.settings import Settings
-from tests.gate import Gate, taken
+from tests.blocking_jobs import Gate, taken
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from packaging.version import Version
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from app.core.project import ROOT
+from app.settings import ROOT
 from migrate import guards
 
 

@@ -71,10 +71,10 @@ def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
 
 def shorten_pause(kit: Kit) -> None:
     """Let the pause of whoever dies last four seconds, not a minute."""
-    draining = kit.folder / "app/features/operations/draining.py"
-    text = draining.read_text("utf-8")
+    drain = kit.folder / "app/features/operations/drain.py"
+    text = drain.read_text("utf-8")
     assert "LASTING = timedelta(seconds=60)" in text
-    draining.write_text(text.replace("(seconds=60)", "(seconds=4)"), "utf-8")
+    drain.write_text(text.replace("(seconds=60)", "(seconds=4)"), "utf-8")
 
 
 def test_jobs_that_do_not_end_keep_the_migration_from_beginning(backend: Backend, kit: Kit) -> None:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.features import read_settings
-from app.features.cache import current
-from app.features.cache.drops import drop
+from app.features.cache import default_store
+from app.features.cache.decorator import cached
+from app.features.cache.invalidation import drop
 from app.features.cache.memory import MemoryStore
-from app.features.cache.reading import cached
 from app.features.cache.settings import CacheSettings
 from app.features.cache.store import Store
 from app.settings import Settings
@@ -31,13 +31,13 @@ __all__ = ["cached", "drop", "install", "install_worker"]
 def install(app: FastAPI) -> None:
     """Give the api a cache."""
     store = _store(app.state.settings)
-    current.use(store)
+    default_store.use(store)
     app.state.at_end.push_async_callback(store.close)
 
 
 def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001 - it ends with the process
     """Give a worker's process the cache of the api: its jobs change what is kept there."""
-    current.use(_store(settings))
+    default_store.use(_store(settings))
 
 
 def _store(settings: Settings) -> Store:

@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from app.core import observers
+from app.core import job_hooks
 from app.features.cache.memory import Turns
 from app.features.cache.settings import CacheSettings
 from app.features.cache.store import LONGEST, Found
@@ -106,14 +106,14 @@ class RedisStore:
         """Ask Redis; None where it is away, and then it is not asked again for a while."""
         async with self._slots:
             if self._is_away():
-                observers.count("cache_redis", "skipped")
+                job_hooks.count("cache_redis", "skipped")
                 return None
             try:
                 await self._settle()
                 return await question()
             except (RedisError, OSError) as error:
                 self._away_until = time.monotonic() + self._pause
-                observers.count("cache_redis", "failed")
+                job_hooks.count("cache_redis", "failed")
                 logger.warning("cache.redis_away", error=str(error), pause_seconds=self._pause)
                 return None
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from app.features import read_settings
-from app.features.idempotency import answers
+from app.features.idempotency import response_store
 from app.features.idempotency.settings import IdempotencySettings
 from app.settings import Settings
 
@@ -24,15 +24,15 @@ __all__ = ["answers", "install", "install_worker"]
 
 def install(app: FastAPI) -> None:
     """Let the creations of every module honour the key, and forget old answers meanwhile."""
-    from app.features.idempotency import creations  # noqa: PLC0415 - only an api pays for it
+    from app.features.idempotency import dependency  # noqa: PLC0415 - only an api pays for it
 
     app.state.idempotency = own = read_settings(IdempotencySettings, app.state.settings)
-    creations.make_idempotent()
+    dependency.make_idempotent()
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cleaning = answers.cleaned(app.state.database, own.idempotency_cleaning)
+        cleaning = response_store.cleaned(app.state.database, own.idempotency_cleaning)
         async with inner(app), cleaning:
             yield
 

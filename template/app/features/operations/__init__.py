@@ -1,6 +1,6 @@
 """Operations: cron, dead letters, pause and drain, and the worker's health.
 
-    @actor("reports.nightly", Cron("0 3 * * *"))
+    @job("reports.nightly", Cron("0 3 * * *"))
     async def nightly(attempt: Attempt) -> None: ...
 
 Every process that runs jobs has a scheduler, obeys pauses, and says in the database what it does.
@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from app.core import outbox
-from app.core.process import JobProcess, surround
+from app.core.runner import JobProcess, surround
 from app.features import read_settings
 from app.features.operations import pause
-from app.features.operations.draining import paused_jobs
-from app.features.operations.probe import Probe, database_answers, redis_answers
+from app.features.operations.drain import paused_jobs
+from app.features.operations.health_server import Probe, database_answers, redis_answers
+from app.features.operations.heartbeat import Watch
 from app.features.operations.schedule import Cron, Scheduler
 from app.features.operations.settings import OperationsSettings
-from app.features.operations.watch import Watch
 from app.settings import Settings
 
 if TYPE_CHECKING:

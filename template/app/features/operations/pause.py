@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, select, update
 
 from app.core.database import Database, ReadConnection
 from app.features.operations import leases
+from app.features.operations.heartbeat import FORGOTTEN_AFTER, RunnerRow, State
 from app.features.operations.leases import PAUSE, Lease, LeaseRow
-from app.features.operations.watch import FORGOTTEN_AFTER, RunnerRow, State
 
 _LOOK_AGAIN_SECONDS = 0.2
 _RUNNER = RunnerRow.__table__

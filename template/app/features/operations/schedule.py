@@ -21,11 +21,11 @@ from sqlalchemy import CursorResult, String, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import outbox
-from app.core.clock import happens
 from app.core.database import Base, Database, WriteSession
+from app.core.jobs import wait_for_event
 from app.features.operations import leases
+from app.features.operations.heartbeat import process_name
 from app.features.operations.leases import Lease
-from app.features.operations.watch import process_name
 
 logger = structlog.get_logger(__name__)
 
@@ -126,7 +126,7 @@ class Scheduler:
                 logger.warning("schedule.superseded", scheduler=self._name)
             except Exception:
                 logger.exception("schedule.failed")
-            await happens(self._stopped, within=self._poll)
+            await wait_for_event(self._stopped, within=self._poll)
         await self._resign()
 
     async def look(self, now: datetime) -> None:

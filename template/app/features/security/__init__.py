@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import dramatiq
     from fastapi import FastAPI
 
-    from app.features.security.gate import Gate
+    from app.features.security.middleware import Gatekeeper
 
 __all__ = ["clients", "install", "install_worker", "request_headers"]
 
@@ -27,13 +27,13 @@ __all__ = ["clients", "install", "install_worker", "request_headers"]
 def install(app: FastAPI) -> None:
     """Put a gate before the endpoints of the api, and say in its OpenAPI what they ask for."""
     from app.features.security import openapi  # noqa: PLC0415 - only an api pays for it
-    from app.features.security.gate import Gate, Gated  # noqa: PLC0415
+    from app.features.security.middleware import Gatekeeper, SecurityMiddleware  # noqa: PLC0415
     from app.features.security.scopes import declare_scopes  # noqa: PLC0415
 
     declare_scopes()
-    gate = Gate(read(app.state.settings), app.state.settings, app.state.database)
+    gate = Gatekeeper(read(app.state.settings), app.state.settings, app.state.database)
     # Innermost: refusals are logged, correlated and measured like every other answer.
-    app.user_middleware.append(Middleware(Gated, gate=gate))
+    app.user_middleware.append(Middleware(SecurityMiddleware, gate=gate))
     _open_and_close(gate, app)
     openapi.install(app)
 
@@ -48,15 +48,15 @@ def request_headers(settings: Settings) -> Iterator[dict[str, str]]:
     if not read(settings).auth_required:
         yield {}
         return
+    from app.features.security.ephemeral_client import temporary_client  # noqa: PLC0415
     from app.features.security.scopes import SCOPES, declare_scopes  # noqa: PLC0415 - as above
-    from app.features.security.temporary import temporary_client  # noqa: PLC0415
 
     declare_scopes()
     with temporary_client(settings.database_url, SCOPES) as key:
         yield {"Authorization": f"Bearer {key}"}
 
 
-def _open_and_close(gate: Gate, app: FastAPI) -> None:
+def _open_and_close(gate: Gatekeeper, app: FastAPI) -> None:
     """Open the gate before anything else starts; close it while its database still answers."""
     inner = app.router.lifespan_context
 

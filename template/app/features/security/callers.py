@@ -61,7 +61,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Recognized(Caller):
+class Authenticated(Caller):
     """A caller who has shown who it is: `token:ada` or `client:7`."""
 
     def refusal(self, scope: str) -> ProblemError:
@@ -73,7 +73,7 @@ class Recognized(Caller):
 
 
 @dataclass(frozen=True)
-class Stranger(Caller):
+class Anonymous(Caller):
     """A caller who has not said who it is."""
 
     def refusal(self, scope: str) -> ProblemError:  # noqa: ARG002 - whichever it is
@@ -81,4 +81,4 @@ class Stranger(Caller):
         return Unauthenticated("this needs an access token or the key of a registered client")
 
 
-STRANGER = Stranger("anonymous", frozenset())
+STRANGER = Anonymous("anonymous", frozenset())

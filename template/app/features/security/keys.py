@@ -12,14 +12,14 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Self
 
-from app.core.logging import TELLTALES
+from app.core.logging import EXTRA_PATTERNS
 
 MARK = "hs_"
 SECRET_BYTES = 32
 PREFIX_LENGTH = 6
 
 _WRITTEN = re.compile(rf"{MARK}([1-9][0-9]{{0,8}})_([A-Za-z0-9_-]{{43}})")
-TELLTALES.append((MARK, re.compile(rf"{MARK}[0-9]+_[\w-]+")))
+EXTRA_PATTERNS.append((MARK, re.compile(rf"{MARK}[0-9]+_[\w-]+")))
 
 
 @dataclass(frozen=True)

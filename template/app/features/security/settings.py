@@ -44,19 +44,19 @@ class SecuritySettings(BaseSettings):
         return self
 
 
-class OpenDoors(ValueError):
+class InsecureSettings(ValueError):
     """The settings would let anybody in, which production must not."""
 
 
 def read(settings: Settings) -> SecuritySettings:
-    """Read what belongs to `settings`; raises OpenDoors in production."""
+    """Read what belongs to `settings`; raises InsecureSettings in production."""
     own = read_settings(SecuritySettings, settings)
     if settings.environment is not Environment.PRODUCTION:
         return own
     if not own.auth_required:
         message = "AUTH_REQUIRED must be true in production"
-        raise OpenDoors(message)
+        raise InsecureSettings(message)
     if own.jwks_url and not own.jwks_url.startswith("https://"):
         message = "JWKS_URL must be https in production: who can change the keys can be anybody"
-        raise OpenDoors(message)
+        raise InsecureSettings(message)
     return own

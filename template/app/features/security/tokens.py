@@ -11,7 +11,7 @@ import structlog
 from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 
-from app.features.security.callers import Recognized, Unavailable, Untrusted
+from app.features.security.callers import Authenticated, Unavailable, Untrusted
 from app.features.security.jwks import Jwks, KeysUnavailable, PublicKey, UnknownKey
 
 logger = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class Tokens:
             exp={"essential": True},
         )
 
-    async def caller_of(self, token: str) -> Recognized:
+    async def caller_of(self, token: str) -> Authenticated:
         """Return whom `token` stands for; raises Untrusted or Unavailable."""
         try:
             key = await self._key_of(token)
@@ -69,12 +69,12 @@ class Tokens:
         return await self._jwks.key(key_id)
 
 
-def _caller(claims: Mapping[str, object]) -> Recognized:
+def _caller(claims: Mapping[str, object]) -> Authenticated:
     subject = str(claims["sub"])
     if len(subject) > LONGEST_SUBJECT:
         message = "the access token names too long a subject"
         raise Untrusted(message)
-    return Recognized(f"token:{subject}", frozenset(_scopes(claims)))
+    return Authenticated(f"token:{subject}", frozenset(_scopes(claims)))
 
 
 def _scopes(claims: Mapping[str, object]) -> Iterator[str]:

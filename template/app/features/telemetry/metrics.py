@@ -21,8 +21,8 @@ from prometheus_client import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.actors import ACTORS
-from app.core.observers import Observer
+from app.core.job_hooks import JobHook
+from app.core.jobs import JOB_KINDS
 from app.core.outbox import Job, Superseded
 
 REGISTRY = CollectorRegistry()
@@ -88,7 +88,7 @@ class MeasuredRequests:
         return self._children[key]
 
 
-class Metrics(Observer):
+class Metrics(JobHook):
     """Measures attempts of jobs, and counts whatever is counted."""
 
     @contextmanager
@@ -102,7 +102,7 @@ class Metrics(Observer):
             outcome = "superseded"
             raise
         finally:
-            actor = job.actor if job.actor in ACTORS else UNKNOWN
+            actor = job.actor if job.actor in JOB_KINDS else UNKNOWN
             JOBS.labels(actor, outcome).observe(time.perf_counter() - started)
 
     def count(self, what: str, outcome: str, number: int) -> None:

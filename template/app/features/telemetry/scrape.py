@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest, start_http_server
 from sqlalchemy import case, func, select
 
-from app.core import observers
+from app.core import job_hooks
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.features.telemetry.metrics import REGISTRY, MeasuredRequests, Metrics
@@ -75,7 +75,7 @@ def install(app: FastAPI) -> None:
     app.state.outbox_state = OutboxState(app.state.database)
     app.add_middleware(MeasuredRequests)
     app.include_router(router)
-    observers.observe(Metrics())
+    job_hooks.register(Metrics())
 
 
 class MetricsServer(Middleware):
@@ -104,4 +104,4 @@ class MetricsServer(Middleware):
 def install_worker(broker: dramatiq.Broker, host: str, port: int) -> None:
     """Measure the jobs of a worker, and serve what was measured."""
     broker.add_middleware(MetricsServer(host, port))
-    observers.observe(Metrics())
+    job_hooks.register(Metrics())

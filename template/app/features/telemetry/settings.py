@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.project import read_project
+from app.settings import read_project
 
 
 class TelemetrySettings(BaseSettings):

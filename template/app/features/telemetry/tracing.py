@@ -26,12 +26,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from app.core import observers
-from app.core.observers import Observer
+from app.core import job_hooks
+from app.core.job_hooks import JobHook
 from app.core.outbox import Job
-from app.core.project import read_project
 from app.features.telemetry.settings import TelemetrySettings
 from app.features.telemetry.statements import Statements
+from app.settings import read_project
 
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
 # A collector that is away must not hold up the end of a process.
@@ -87,7 +87,7 @@ def _answered(span: Span, scope: Scope, status: int) -> None:
         span.set_status(StatusCode.ERROR)
 
 
-class Tracing(Observer):
+class Tracing(JobHook):
     """Carries the trace of an enqueuing to the job's attempts, and spans each of them."""
 
     def __init__(self, tracer: Tracer) -> None:
@@ -147,14 +147,14 @@ class Traces:
         )
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self.tracer = self._provider.get_tracer("app")
-        self._observer = Tracing(self.tracer)
+        self._hook = Tracing(self.tracer)
         self._statements = Statements(self.tracer)
-        observers.observe(self._observer)
+        job_hooks.register(self._hook)
         self._statements.listen()
 
     def close(self) -> None:
         """Send what has not been sent, and make no more spans."""
-        observers.ignore(self._observer)
+        job_hooks.unregister(self._hook)
         self._statements.leave()
         self._provider.shutdown()
 

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
 
-from app.core import images
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
 from app.core.etag import IfMatch, IfNoneMatch
-from app.core.pagination import Cursors, Page
+from app.core.listing import Cursors, Page
 from app.core.transactions import Reads, Writes
-from app.modules.profiles import service
+from app.modules.profiles import images, service
 from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
@@ -24,6 +23,10 @@ NOT_MODIFIED: Responses = {304: {"description": "You have it already"}}
 CONFLICT: Responses = {409: {}}
 PRECONDITION: Responses = {412: {}, 428: {}}
 TOO_LARGE: Responses = {413: {}}
+# The smallest PNG, in Base64: an example for those who try the api out, and for the smoke test.
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+)
 THUMBNAIL: Responses = {200: {"content": {images.THUMBNAIL_TYPE: {}}}}
 
 
@@ -83,7 +86,10 @@ async def delete_profile(profile_id: UUID, writes: Writes, seen: IfMatch) -> Non
     responses=NOT_FOUND | TOO_LARGE,
 )
 async def upload_headshot(
-    profile_id: UUID, image: Annotated[UploadFile, File()], writes: Writes, request: Request
+    profile_id: UUID,
+    image: Annotated[UploadFile, File(examples=[PIXEL])],
+    writes: Writes,
+    request: Request,
 ) -> SuccessModel[ProfileOut]:
     """Upload a picture (JPEG, PNG or WebP); a job makes the thumbnail."""
     most = request.app.state.settings.max_upload_bytes

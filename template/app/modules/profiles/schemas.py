@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from app.core.etag import entity_tag
-from app.core.pagination import PageQuery
+from app.core.listing import PageQuery
 
 Line = Annotated[
     str,
@@ -34,10 +34,10 @@ class ProfileIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    employee_number: EmployeeNumber
-    full_name: Line
-    email: EmailStr
-    department: Line
+    employee_number: EmployeeNumber = Field(examples=["E-18151210"])
+    full_name: Line = Field(examples=["Ada Lovelace"])
+    email: EmailStr = Field(examples=["ada@example.com"])
+    department: Line = Field(examples=["Engines"])
 
 
 class ProfileQuery(PageQuery):

@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import Table, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.core import images, outbox
+from app.core import outbox
 from app.core.database import ReadConnection, WriteSession
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.etag import Seen, require_change
-from app.core.listing import Listing, begins, equals, sort_key
+from app.core.etag import ExpectedVersions, require_change
+from app.core.listing import Cursors, Listing, Page, begins, equals, sort_key
 from app.core.logging import log_func_args
-from app.core.pagination import Cursors, Page
+from app.modules.profiles import images
 from app.modules.profiles.models import Headshot, Profile
 from app.modules.profiles.schemas import HeadshotState, ProfileIn, ProfileOut, ProfileQuery
 
@@ -74,7 +74,7 @@ async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
 
 @log_func_args
 async def replace(
-    session: WriteSession, profile_id: UUID, draft: ProfileIn, seen: Seen
+    session: WriteSession, profile_id: UUID, draft: ProfileIn, seen: ExpectedVersions
 ) -> ProfileOut:
     """Replace what a client may write; raises NotFound, PreconditionFailed or Conflict."""
     profile = await _find(session, profile_id)
@@ -86,7 +86,7 @@ async def replace(
 
 
 @log_func_args
-async def remove(session: WriteSession, profile_id: UUID, seen: Seen) -> None:
+async def remove(session: WriteSession, profile_id: UUID, seen: ExpectedVersions) -> None:
     """Delete a profile and its headshot; raises NotFound or PreconditionFailed."""
     profile = await _find(session, profile_id)
     seen.require(profile.version)

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.core import observers
+from app.core import job_hooks
 from app.core.database import Database, ReadConnection
+from app.core.job_hooks import JobHook
 from app.core.logging import configure_logging
-from app.core.observers import Observer
-from app.features.cache import cached, current, drop
+from app.features.cache import cached, default_store, drop
 from app.features.cache.memory import MemoryStore
 from app.features.cache.redis import RedisStore
 from app.features.cache.settings import CacheSettings
@@ -55,7 +55,7 @@ class Source:
         return Team(name=name, heads=heads)
 
 
-class Counts(Observer):
+class Counts(JobHook):
     """How often what came to which end."""
 
     def __init__(self) -> None:
@@ -90,9 +90,9 @@ def cached_team(source: Source, lifetime: timedelta) -> Read:
 @pytest.fixture
 def counts() -> Iterator[Counts]:
     counts = Counts()
-    observers.observe(counts)
+    job_hooks.register(counts)
     yield counts
-    observers.ignore(counts)
+    job_hooks.unregister(counts)
 
 
 @pytest.fixture
@@ -105,12 +105,12 @@ async def reads(tmp_path: Path) -> AsyncIterator[ReadConnection]:
 
 @asynccontextmanager
 async def using(store: Store) -> AsyncIterator[Store]:
-    before = current.store()
-    current.use(store)
+    before = default_store.store()
+    default_store.use(store)
     try:
         yield store
     finally:
-        current.use(before)
+        default_store.use(before)
         await store.close()
 
 
@@ -336,10 +336,10 @@ async def test_the_api_uses_redis_where_it_has_one_and_its_memory_where_not(
     settings: Settings, database: Database, server: RedisServer
 ) -> None:
     async with serve(settings, database):
-        assert isinstance(current.store(), MemoryStore)
+        assert isinstance(default_store.store(), MemoryStore)
     shared = settings.model_copy(update={"redis_url": server.url})
     async with serve(shared, database) as app, connect(app) as client:
-        assert isinstance(current.store(), RedisStore)
+        assert isinstance(default_store.store(), RedisStore)
         assert (await client.get("/livez")).is_success
 
 

@@ -15,28 +15,19 @@ from starlette.types import Receive, Scope, Send
 from app.core.database import Database
 from app.core.envelope import SuccessModel
 from app.core.transactions import Writes
-from app.features.idempotency import answers
-from app.features.idempotency.answers import AnswerRow
-from app.features.idempotency.creations import REPLAYED, idempotent
-from app.modules.profiles.models import Profile
+from app.features.idempotency import response_store
+from app.features.idempotency.dependency import REPLAYED, idempotent
+from app.features.idempotency.response_store import AnswerRow
 from app.settings import Settings
 from tests.conftest import COUNTED, connect, serve
-from tests.core.test_outages import lost_in_commit
+from tests.databases import lost_in_commit
+from tests.things import URL, draft
+from tests.things.models import Thing
 
-URL = "/v1/profiles"
 KEY = {"Idempotency-Key": "order-1"}
 
 
-def draft(number: int = 1) -> dict[str, str]:
-    return {
-        "employee_number": f"E-{number}",
-        "full_name": "Ada Lovelace",
-        "email": "ada@example.com",
-        "department": "Engines",
-    }
-
-
-async def count(database: Database, table: type[Profile | AnswerRow]) -> int:
+async def count(database: Database, table: type[Thing | AnswerRow]) -> int:
     return (await database.reads.execute(select(func.count()).select_from(table))).scalar_one()
 
 
@@ -51,7 +42,7 @@ async def test_the_same_request_gets_the_same_answer_and_has_one_effect(
     assert again.headers["etag"] == first.headers["etag"]
     assert again.headers[REPLAYED] == "true"
     assert REPLAYED not in first.headers
-    assert await count(database, Profile) == 1
+    assert await count(database, Thing) == 1
 
 
 async def test_an_answer_under_a_key_is_like_one_without(client: httpx.AsyncClient) -> None:
@@ -67,8 +58,8 @@ async def test_the_openapi_knows_the_key_and_the_endpoint_behind_it(
 ) -> None:
     operation = (await client.get("/openapi.json")).json()["paths"][URL]["post"]
     assert [each["name"] for each in operation["parameters"]] == ["idempotency-key"]
-    assert "ProfileIn" in str(operation["requestBody"])
-    assert "ProfileOut" in str(operation["responses"]["201"])
+    assert "ThingIn" in str(operation["requestBody"])
+    assert "ThingOut" in str(operation["responses"]["201"])
 
 
 async def test_what_creates_nothing_knows_no_key(client: httpx.AsyncClient) -> None:
@@ -77,7 +68,7 @@ async def test_what_creates_nothing_knows_no_key(client: httpx.AsyncClient) -> N
         (path, method)
         for path, operations in paths.items()
         for method, operation in operations.items()
-        if "idempotency-key" in str(operation.get("parameters"))
+        if path.startswith(URL) and "idempotency-key" in str(operation.get("parameters"))
     }
     assert named == {(URL, "post")}
 
@@ -109,7 +100,7 @@ async def test_another_request_under_the_same_key_is_refused(
     other = await client.post(URL, json=draft(2), headers=KEY)
     assert other.status_code == 422
     assert other.json()["errors"][0]["location"] == "header.Idempotency-Key"
-    assert await count(database, Profile) == 1
+    assert await count(database, Thing) == 1
 
 
 async def test_how_the_body_is_written_does_not_make_it_another(client: httpx.AsyncClient) -> None:
@@ -159,7 +150,7 @@ async def test_a_key_counts_for_one_endpoint_and_one_caller(
         grace = KEY | {"X-Caller": "grace"}
         assert (await callers.post(URL, json=draft(2), headers=grace)).status_code == 201
         assert REPLAYED in (await callers.post(URL, json=draft(2), headers=grace)).headers
-    assert await count(database, Profile) == 2
+    assert await count(database, Thing) == 2
 
 
 async def test_what_has_expired_is_forgotten(
@@ -170,7 +161,7 @@ async def test_what_has_expired_is_forgotten(
         assert (await client.post(URL, json=draft(1), headers=KEY)).status_code == 201
         assert (await client.post(URL, json=draft(2), headers=KEY)).status_code == 201
     assert await count(database, AnswerRow) == 1
-    assert await answers.delete_expired(database) == 1
+    assert await response_store.delete_expired(database) == 1
     assert await count(database, AnswerRow) == 0
 
 
@@ -209,7 +200,7 @@ async def test_duplicates_at_the_same_time_have_one_effect(
     assert {answer.status_code for answer in found} == {201}
     assert len({answer.content for answer in found}) == 1
     assert sum(REPLAYED in answer.headers for answer in found) == 15
-    assert await count(committing, Profile) == 1
+    assert await count(committing, Thing) == 1
 
 
 async def test_duplicates_of_a_failure_all_fail_and_leave_nothing(
@@ -229,9 +220,9 @@ async def test_a_claim_that_cannot_be_waited_for_says_when_to_come_again(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def contended(*_: object) -> None:
-        raise answers.Contended
+        raise response_store.Contended
 
-    monkeypatch.setattr(answers, "claim", contended)
+    monkeypatch.setattr(response_store, "claim", contended)
     answer = await client.post(URL, json=draft(), headers=KEY)
     assert answer.status_code == 409
     assert int(answer.headers["retry-after"]) > 0

@@ -14,10 +14,10 @@ from app.core import outbox
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.core.runner import Runner
-from app.features.operations import pause, watch
+from app.features.operations import heartbeat, pause
+from app.features.operations.heartbeat import State, Watch
 from app.features.operations.pause import PausedByOther
-from app.features.operations.watch import State, Watch
-from tests.gate import Gate, taken
+from tests.blocking_jobs import Gate, taken
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
@@ -107,4 +107,4 @@ async def test_a_dead_runner_is_not_waited_for(
     assert len(await pause.drained(database, SHORT)) == 1
     monkeypatch.setattr(pause, "FORGOTTEN_AFTER", SHORT)
     assert await pause.drained(database, MINUTE) == []
-    assert watch.BEAT < watch.FORGOTTEN_AFTER
+    assert heartbeat.BEAT < heartbeat.FORGOTTEN_AFTER

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.outbox import OutboxRow
 from app.features.operations import leases, schedule
 from app.features.operations.schedule import (
@@ -34,11 +34,11 @@ def hourly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(CRONS)
     CRONS.clear()
 
-    @actor("test.hourly", Cron("0 * * * *"))
+    @job("test.hourly", Cron("0 * * * *"))
     async def hourly(_: Attempt) -> None: ...
 
     yield
-    del ACTORS["test.hourly"]
+    del JOB_KINDS["test.hourly"]
     CRONS.clear()
     CRONS.update(before)
 

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
 
 NAME = "https://issuer.example"
-AUDIENCE = "profiles-api"
+AUDIENCE = "things-api"
 
 
 class Issuer:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.core.logging import scrub
-from app.features.security.settings import OpenDoors, SecuritySettings, read
+from app.features.security.settings import InsecureSettings, SecuritySettings, read
 from app.settings import Environment, Settings
 
 TOKENS = {"JWKS_URL": "https://issuer", "TOKEN_ISSUER": "issuer", "TOKEN_AUDIENCE": "api"}
@@ -30,10 +30,10 @@ def test_production_refuses_open_doors(
     production: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JWKS_URL", "http://issuer")
-    with pytest.raises(OpenDoors, match="https"):
+    with pytest.raises(InsecureSettings, match="https"):
         read(production)
     monkeypatch.setenv("AUTH_REQUIRED", "false")
-    with pytest.raises(OpenDoors, match="AUTH_REQUIRED"):
+    with pytest.raises(InsecureSettings, match="AUTH_REQUIRED"):
         read(production)
 
 

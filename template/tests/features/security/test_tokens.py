@@ -26,9 +26,9 @@ def payload_of(token: str) -> str:
 
 
 async def test_a_right_token_names_its_caller(tokens: Tokens, issuer: Issuer) -> None:
-    caller = await tokens.caller_of(issuer.token(scope="profiles:read profiles:write"))
+    caller = await tokens.caller_of(issuer.token(scope="things:read things:write"))
     assert caller.id == "token:ada"
-    assert caller.scopes == {"profiles:read", "profiles:write"}
+    assert caller.scopes == {"things:read", "things:write"}
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
 from app import features
-from app.core import actors, observers, outbox
-from app.core.actors import ACTORS, Attempt, actor
+from app.core import job_hooks, jobs, outbox
 from app.core.database import Database
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.outbox import OutboxRow
 from app.features.telemetry import scrape
 from app.settings import Settings
 from tests.conftest import connect, serve
 from tests.features.redis import free_port
+from tests.things import URL
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -33,7 +34,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Metrics on, and the state of the outbox never older than the scrape."""
     monkeypatch.setenv("METRICS", "true")
     monkeypatch.setattr(scrape, "OUTBOX_FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(observers, "_observers", {})
+    monkeypatch.setattr(job_hooks, "_hooks", {})
     return settings
 
 
@@ -71,15 +72,15 @@ async def test_requests_are_counted_under_the_template_of_their_route(
 ) -> None:
     before = await scraped(client)
     for number in range(3):
-        await client.get(f"/v1/profiles/00000000-0000-0000-0000-00000000000{number}")
-    await client.request("BREW", "/v1/profiles")
+        await client.get(f"{URL}/00000000-0000-0000-0000-00000000000{number}")
+    await client.request("BREW", URL)
     for path in ("/nowhere", "/else?where=1"):
         await client.get(path)
     after = await scraped(client)
     grown, name = Grown(before, after), "http_request_duration_seconds_count"
-    assert grown(name, method="GET", route="/v1/profiles/{profile_id}", status="404") == 3
+    assert grown(name, method="GET", route=URL + "/{thing_id}", status="404") == 3
     assert grown(name, method="GET", route="unknown", status="404") == 2
-    assert grown(name, method="unknown", route="/v1/profiles", status="405") == 1
+    assert grown(name, method="unknown", route=URL, status="405") == 1
     assert not any("nowhere" in route or "0000" in route for route in grown.routes())
 
 
@@ -100,12 +101,12 @@ async def test_a_request_that_fails_is_a_500_and_none_stays_in_flight(
 
 @pytest.fixture
 async def failing() -> AsyncIterator[None]:
-    @actor("test.fails", max_attempts=1)
+    @job("test.fails", max_attempts=1)
     async def fails(_: Attempt) -> None:
         raise RuntimeError("no")
 
     yield
-    del ACTORS["test.fails"]
+    del JOB_KINDS["test.fails"]
 
 
 @pytest.mark.usefixtures("failing")
@@ -184,7 +185,7 @@ async def test_a_worker_serves_its_metrics_on_a_port_of_its_own(
         async with database.writes() as session:
             await outbox.enqueue(session, "test.nobody_knows")
             (job,) = outbox.asked_for(session)
-        await actors.run(database, job, lease=timedelta(seconds=5))
+        await jobs.run(database, job, lease=timedelta(seconds=5))
         grown = Grown(before, await fetched(port))
     finally:
         worker.stop()

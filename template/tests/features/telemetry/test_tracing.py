@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,23 +21,20 @@ from fastapi import FastAPI
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from sqlalchemy import text
 
+from app import worker
+from app.commands.worker import command_line
 from app.core import outbox
-from app.core.actors import ACTORS, Attempt, actor
 from app.core.database import Database
-from app.core.project import ROOT
+from app.core.jobs import JOB_KINDS, Attempt, job
 from app.core.transactions import Writes
 from app.features.telemetry import tracing
 from app.features.telemetry.tracing import TracedRequests
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from tests.conftest import connect, serve
 from tests.features.redis import RedisServer, free_port
+from tests.things import URL, draft, listed
+from tests.things.jobs import WEIGH
 
-ADA = {
-    "employee_number": "E-1",
-    "full_name": "Ada Lovelace",
-    "email": "ada@example.com",
-    "department": "Engines",
-}
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_SAMPLED = CALLER[:-2] + "00"
 
@@ -121,18 +117,18 @@ def finished() -> Iterator[asyncio.Event]:
     """The end of a chain of two jobs, of which the second fails at first."""
     finished, failures = asyncio.Event(), [RuntimeError("not today")]
 
-    @actor("test.first")
+    @job("test.first")
     async def first(attempt: Attempt) -> None:
         async with attempt.finishes() as session:
             await outbox.enqueue(session, "test.second")
 
-    @actor("test.second", max_attempts=1)
+    @job("test.second", max_attempts=1)
     async def second(_: Attempt) -> None:
         finished.set()
         raise failures.pop()
 
     yield finished
-    del ACTORS["test.first"], ACTORS["test.second"]
+    del JOB_KINDS["test.first"], JOB_KINDS["test.second"]
 
 
 async def trace_chain(
@@ -225,32 +221,37 @@ async def test_a_worker_in_a_process_of_its_own_continues_the_trace_and_counts_i
     settings: Settings,
     committing: Database,
     server: RedisServer,
-    picture: bytes,
 ) -> None:
     port = free_port()
     shared = settings.model_copy(update={"redis_url": server.url})
-    with working(shared, METRICS="true", METRICS_PORT=str(port)) as worker:
+    with working(shared, METRICS="true", METRICS_PORT=str(port)) as process:
         async with serve(shared, committing) as app, connect(app) as client:
-            created = await client.post("/v1/profiles", json=ADA)
-            path = f"{created.headers['location']}/headshot"
-            await client.put(path, files={"image": picture})
+            path = (await client.post(URL, json=draft())).headers["location"]
+            await client.post(f"{path}/weighings")
             async with asyncio.timeout(300):
-                while not (await client.get(path)).is_success:  # noqa: ASYNC110 - as clients do
+                while not (await client.get(path)).json()["data"]["weighings"]:  # noqa: ASYNC110 - as clients do
                     await asyncio.sleep(0.05)
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as answer:  # noqa: ASYNC210 - our own
-            assert b'actor="profiles.make_thumbnail",outcome="done"' in answer.read()
-        worker.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(worker.wait, 300) == 0
-    request = collector.named("PUT /v1/profiles/{profile_id}/headshot")
-    job = collector.named("job profiles.make_thumbnail")
+            assert f'actor="{WEIGH}",outcome="done"'.encode() in answer.read()
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 300) == 0
+    request = collector.named(f"POST {URL}/{{thing_id}}/weighings")
+    job = collector.named(f"job {WEIGH}")
     assert (job.trace, job.parent) == (request.trace, request.id)
+
+
+def boot() -> None:
+    """Make this process a worker that knows the job of things too."""
+    with listed():
+        worker.boot()
 
 
 @contextmanager
 def working(settings: Settings, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker on the database and the Redis of `settings`."""
     places = {"DATABASE_URL": settings.database_url, "REDIS_URL": str(settings.redis_url)}
-    command = [sys.executable, "-m", "app", "worker"]
+    theirs = "app.worker:boot"
+    command = [f"{__name__}:boot" if each == theirs else each for each in command_line(settings)]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | places | more)
     try:
         yield process

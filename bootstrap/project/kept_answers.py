@@ -1,0 +1,42 @@
+"""Answers that a project keeps though none is recorded: what every render had, and is a choice now.
+
+Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
+is read from the files of the render that the project came from; both renders are made with them.
+"""
+
+from collections.abc import Collection
+
+from bootstrap.project.answers import ProvidedAnswers, SourcedValue
+from bootstrap.project.questions import Questionnaire
+
+FEATURES = "features"
+SAFE_MIGRATIONS = "safe_migrations"
+_FRAMEWORK_TESTS = "framework_tests"
+_CORE_TESTS = "tests/core/"
+# It began as one module, in 0.1.0.
+_KIT = frozenset({"migrate/runtime.py", "migrate/kit/runtime.py"})
+_SOURCE = "the files"
+
+
+def with_kept(
+    provided: ProvidedAnswers, before: Questionnaire, asked: Questionnaire, former: Collection[str]
+) -> ProvidedAnswers:
+    """The provided answers, with those of what the project has and nobody could choose `before`.
+
+    `former` are the files of the render that the project came from.
+    """
+    kept: dict[str, SourcedValue] = {}
+    if SAFE_MIGRATIONS in asked.names and SAFE_MIGRATIONS not in provided:
+        kept[SAFE_MIGRATIONS] = SourcedValue(not _KIT.isdisjoint(former), _SOURCE)
+    features = provided.get(FEATURES)
+    recorded = features is None or features.source == "recorded"
+    came = _offers_framework_tests(asked) and not _offers_framework_tests(before)
+    if came and recorded and any(path.startswith(_CORE_TESTS) for path in former):
+        chosen = features.value if features and isinstance(features.value, list) else []
+        kept[FEATURES] = SourcedValue([*chosen, _FRAMEWORK_TESTS], _SOURCE)
+    return {**provided, **kept}
+
+
+def _offers_framework_tests(questionnaire: Questionnaire) -> bool:
+    asked = (each for each in questionnaire.questions if each.name == FEATURES)
+    return any(choice.value == _FRAMEWORK_TESTS for each in asked for choice in each.choices)

@@ -1,0 +1,102 @@
+"""What `headstart add resource` has added, or would: a tree of files with their lines."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from bootstrap.show.report import Report
+from bootstrap.show.text import bold, count, dim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bootstrap.project.resource.add import ResourceFiles
+
+_REVISION = "migrate/versions/"
+_HEAD = "migrate/HEAD"
+
+
+def added(files: ResourceFiles, notes: tuple[str, ...]) -> Report:
+    """The resource is there; what to do with it."""
+    names = files.plan.names
+    title = f"Added {bold(names.many)}: {_total(files)}."
+    commit = shlex.quote(f"Add {names.many}")
+    next_ = ("make migrate && make test", f"git add --all && git commit -m {commit}")
+    document = {"event": "added", **_document(files), "next": list(next_)}
+    lines = [title, "", *_tree(files), "", *_said(files)]
+    lines += [f"Next: {bold(next_[0])}", f"      {bold(next_[1])}"]
+    return Report(lines, document, notes=[f"Note: {note}." for note in notes])
+
+
+def previewed(files: ResourceFiles, notes: tuple[str, ...]) -> Report:
+    """What would be added; nothing was."""
+    title = f"Would add {bold(files.plan.names.many)}: {_total(files)}, and a revision."
+    lines = [title, "", *_tree(files), "", *_said(files), "Nothing was written."]
+    document = {"event": "preview", **_document(files)}
+    return Report(lines, document, notes=[f"Note: {note}." for note in notes])
+
+
+def _document(files: ResourceFiles) -> dict[str, object]:
+    names = files.plan.names
+    return {
+        "resource": names.singular,
+        "module": f"app/modules/{names.plural}",
+        "table": names.plural,
+        "path": f"/v1/{names.path}",
+        "fields": [field.name for field in files.plan.fields],
+        "files": [{"path": path, "lines": _lines(text)} for path, text in files.new.items()],
+        "changed": list(files.changed),
+        "revisions": list(files.revisions),
+    }
+
+
+def _said(files: ResourceFiles) -> Iterator[str]:
+    names = files.plan.names
+    yield f"It is served at {bold(f'/v1/{names.path}')}, from the table {names.plural}."
+
+
+def _total(files: ResourceFiles) -> str:
+    lines = sum(map(_lines, files.new.values()))
+    return f"{count(len(files.new), 'file')}, {count(lines, 'line')}"
+
+
+def _tree(files: ResourceFiles) -> Iterator[str]:
+    said = {path: count(_lines(text), "line") for path, text in files.new.items()}
+    said |= {path: "one more in its list" for path in files.changed if path != _HEAD}
+    said |= {path: "names the new revision" for path in files.changed if path == _HEAD}
+    if not files.revisions:
+        said |= {f"{_REVISION}…": "the revision, by the project's own autogenerate"}
+    width = max(len(line) for line, _ in _branches(_nested(said)))
+    for line, text in _branches(_nested(said)):
+        yield f"{line:{width}}  {dim(text)}".rstrip() if text else line
+
+
+def _nested(said: Mapping[str, str]) -> dict[str, object]:
+    """The paths as folders within folders."""
+    root: dict[str, object] = {}
+    for path, text in sorted(said.items()):
+        *folders, name = path.split("/")
+        at = root
+        for folder in folders:
+            below = at.setdefault(f"{folder}/", {})
+            assert isinstance(below, dict)  # noqa: S101 - a file's name ends with no slash
+            at = below
+        at[name] = text
+    return root
+
+
+def _branches(tree: Mapping[str, object], indent: str = "") -> Iterator[tuple[str, str]]:
+    """Each line of the tree, and what is said of it."""
+    for number, (name, below) in enumerate(tree.items(), start=1):
+        is_last = number == len(tree)
+        arm, stem = ("└── ", "    ") if is_last else ("├── ", "│   ")
+        if isinstance(below, dict):
+            yield f"{indent}{arm}{name}", ""
+            yield from _branches(below, indent + stem)
+        else:
+            yield f"{indent}{arm}{name}", str(below)
+
+
+def _lines(text: str) -> int:
+    return len(text.splitlines())
