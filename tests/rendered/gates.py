@@ -28,8 +28,8 @@ TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
-    "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|app jobs|"
-    r"the worker answers /livez",
+    "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"
+    r"app jobs|the worker answers /livez",
     "idempotency": r"idempoten",
     "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
     "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
