@@ -28,18 +28,18 @@ TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
-    "operations": r"(features.|docs.|\((?=\w+\.md))operations|\bcron|worker_health|job_runners|"
+    "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"
     r"app jobs|the worker answers /livez",
     "idempotency": r"idempoten",
     "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
-    "cache": r"(features.|docs.|\((?=\w+\.md))cache|cache_(entries|timeout|pause)",
+    "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
-    r"(features.|docs.|\((?=\w+\.md))security|(commands.|_)clients\.py|token_(issuer|audience)",
+    r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
     "framework_tests": r"tests.core\b",
 }
 # What several bring, each of them, and none of the others.
