@@ -14,7 +14,7 @@ SAFE_MIGRATIONS = "safe_migrations"
 _FRAMEWORK_TESTS = "framework_tests"
 _CORE_TESTS = "tests/core/"
 # It began as one module, in 0.1.0.
-_KIT = frozenset({"migrate/runtime.py", "migrate/kit/runtime.py"})
+_KIT = frozenset({"migrate/runtime.py", "migrate/kit/runner.py"})
 _SOURCE = "the files"
 
 

@@ -40,7 +40,7 @@ ASKED = parse(
     ("files", "answer"),
     [
         ({"migrate/runtime.py"}, True),
-        ({"migrate/kit/runtime.py"}, True),
+        ({"migrate/kit/runner.py"}, True),
         ({"migrate/guards.py"}, False),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_project_keeps_the_kit_and_its_own_work_in_it(
     assert told["broken_imports"] == []
     now = (shop / "migrate/env.py").read_text()
     assert LINE + EDIT in now
-    assert "from migrate.kit import runtime\n" in now
+    assert "from migrate.kit.runner import offline, online\n" in now
     assert (shop / "tests/test_mine.py").read_text() == MINE_NOW
     assert "safe_migrations: true\n" in (shop / ".copier-answers.yml").read_text()
     assert (shop / "migrate/kit/journal.py").read_text().endswith(EDIT) == had

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from migrate import guards
-from migrate.kit import drafting, enums
+from migrate.kit import enums, revision_draft
 from migrate.kit.statements import OWN_TABLES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def settings_of(connection: Connection) -> dict[str, Any]:
         "compare_type": True,
         "compare_server_default": True,
         "autogenerate_plugins": ["alembic.autogenerate.*", PLUGIN],
-        "process_revision_directives": drafting.process,
+        "process_revision_directives": revision_draft.process,
     }
 
 
@@ -57,7 +57,7 @@ def unmanaged_tables(config: Config) -> list[str]:
         found.update(set(inspect(context.connection).get_table_names()) - ours - set(OWN_TABLES))
         return []
 
-    # By this name `runtime.online` knows that the models are asked for, as by Alembic's commands.
+    # By this name `runner.online` knows that the models are asked for, as by Alembic's commands.
     scripts = ScriptDirectory.from_config(config)
     with EnvironmentContext(config, scripts, fn=retrieve_migrations):
         scripts.run_env()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from migrate.engine import make_engine, reading
 from migrate.errors import MigrationFailed
-from migrate.kit.entries import Entry, entries
+from migrate.kit.journal_table import Entry, entries
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from migrate.engine import raw
 from migrate.errors import MigrationUnsafe
 from migrate.kit import statements
 from migrate.kit.engine import Options, Progress, is_autocommit
-from migrate.kit.entries import JOURNAL, Direction, Entry, entries, is_entry
+from migrate.kit.journal_table import JOURNAL, Direction, Entry, entries, is_entry
 from migrate.kit.operations import describe
 from migrate.kit.statements import MYSQL, Kind
 

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from alembic.operations import ops
 
-from migrate.kit.capture import FUNCTIONS, NotReadable, Step, capture
+from migrate.kit.dry_run import FUNCTIONS, NotReadable, Step, capture
 from migrate.kit.operations import describe, key_of
 from migrate.kit.statements import MYSQL, Kind, kind_of
 

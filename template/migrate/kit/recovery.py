@@ -12,8 +12,8 @@ from alembic.operations.ops import MigrateOperation
 
 from migrate import graph
 from migrate.errors import MigrationUnsafe
-from migrate.kit.capture import Step
-from migrate.kit.entries import Entry
+from migrate.kit.dry_run import Step
+from migrate.kit.journal_table import Entry
 from migrate.kit.operations import Key, describe, key_of
 from migrate.kit.statements import one_line
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, column, func, inspect, make_url, select, tabl
 from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
 from migrate.kit import backfill, lint
-from migrate.kit.capture import NotReadable, capture
+from migrate.kit.dry_run import NotReadable, capture
 from migrate.project import alembic_config
 
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 
 from migrate.__main__ import main
-from migrate.kit import runtime, safety
+from migrate.kit import runner, safety
 from migrate.kit.commands import running
 from migrate.kit.engine import make_engine
 from migrate.kit.statements import MYSQL
@@ -34,7 +34,7 @@ NEVER = 10**9
 READS = {"select", "show", "describe", "pragma"}
 SEEN = Path("seen")
 
-assert all((alembic.command, runtime, running, safety)), "imported once, before the forks"
+assert all((alembic.command, runner, running, safety)), "imported once, before the forks"
 
 State = dict[str, list[list[str]]]
 

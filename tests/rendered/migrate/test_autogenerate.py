@@ -32,7 +32,7 @@ COMPARE = """
     from alembic.autogenerate import produce_migrations
     from alembic.migration import MigrationContext
     from migrate.kit import autogenerate
-    from migrate.kit.drafting import flat
+    from migrate.kit.revision_draft import flat
     from migrate.kit.engine import make_engine
     from migrate.kit.operations import describe
 

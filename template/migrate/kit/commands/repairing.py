@@ -14,16 +14,16 @@ from alembic.script import Script, ScriptDirectory
 
 from migrate import guards
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.kit import recovery, runtime
-from migrate.kit.capture import FUNCTIONS, capture
+from migrate.kit import recovery, runner
 from migrate.kit.commands import command, flag, value
 from migrate.kit.commands.running import options_of
 from migrate.kit.database import Database, look
+from migrate.kit.dry_run import FUNCTIONS, capture
 from migrate.kit.engine import make_engine
-from migrate.kit.entries import JOURNAL, Direction, Entry
 from migrate.kit.journal import Stop
+from migrate.kit.journal_table import JOURNAL, Direction, Entry
 from migrate.kit.operations import describe, key_of
-from migrate.kit.runtime import Work
+from migrate.kit.runner import Work
 from migrate.project import Run
 
 OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
@@ -47,7 +47,7 @@ def working(run: Run) -> Iterator[tuple[Work, MigrationContext]]:
     with engine.connect() as connection:
         settings = guards.settings_of(connection)
         context = guards.adapted(MigrationContext.configure(connection, opts=settings))
-        with runtime.exclusively(engine, connection, options) as work:
+        with runner.exclusively(engine, connection, options) as work:
             yield work, context
 
 

@@ -17,7 +17,7 @@ from migrate.kit.backup import backup
 from migrate.kit.commands import command, flag, option, value
 from migrate.kit.database import Database, look
 from migrate.kit.engine import Options, Progress
-from migrate.kit.entries import Entry
+from migrate.kit.journal_table import Entry
 from migrate.kit.locks import retrying
 from migrate.kit.pause import paused
 from migrate.kit.statements import one_line

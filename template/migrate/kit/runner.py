@@ -19,8 +19,8 @@ from migrate import guards
 from migrate.errors import MigrationUnsafe
 from migrate.kit import autogenerate
 from migrate.kit.engine import Options, make_engine
-from migrate.kit.entries import Direction, Entry, entries
 from migrate.kit.journal import Journal
+from migrate.kit.journal_table import Direction, Entry, entries
 from migrate.kit.operations import watched
 from migrate.kit.statements import MYSQL
 
