@@ -1,7 +1,7 @@
 """Answers that a project keeps though none is recorded: what every render had, and is a choice now.
 
 Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
-is read from the files of the render that the project came from; both renders are made with them.
+is read from the files; both renders are made with them.
 """
 
 from collections.abc import Collection
@@ -19,11 +19,16 @@ _SOURCE = "the files"
 
 
 def with_kept(
-    provided: ProvidedAnswers, before: Questionnaire, asked: Questionnaire, former: Collection[str]
+    provided: ProvidedAnswers,
+    before: Questionnaire,
+    asked: Questionnaire,
+    former: Collection[str],
+    here: Collection[str],
 ) -> ProvidedAnswers:
     """The provided answers, with those of what the project has and nobody could choose `before`.
 
-    `former` are the files of the render that the project came from.
+    `former` are the files of the render that the project came from, and `here` its own now: tests
+    that somebody has deleted are not kept.
     """
     kept: dict[str, SourcedValue] = {}
     if SAFE_MIGRATIONS in asked.names and SAFE_MIGRATIONS not in provided:
@@ -31,7 +36,7 @@ def with_kept(
     features = provided.get(FEATURES)
     recorded = features is None or features.source == "recorded"
     came = _offers_framework_tests(asked) and not _offers_framework_tests(before)
-    if came and recorded and any(path.startswith(_CORE_TESTS) for path in former):
+    if came and recorded and any(path.startswith(_CORE_TESTS) for path in here):
         chosen = features.value if features and isinstance(features.value, list) else []
         kept[FEATURES] = SourcedValue([*chosen, _FRAMEWORK_TESTS], _SOURCE)
     return {**provided, **kept}

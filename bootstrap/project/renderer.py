@@ -6,7 +6,7 @@ with Copier's options, filters and context. `unknown` says what a template needs
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -56,6 +56,8 @@ _OF_COPIER = frozenset(
         *("_src_path", "_commit", "_folder_name", "now", "make_secret", "pathjoin"),
     }
 )
+# What Copier says to rules of exclusion, and only to them.
+_OPERATION = {"_copier_operation": "copy"}
 _NAMING = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _LINES = re.compile(r"\r\n|\r|\n")
 
@@ -100,16 +102,23 @@ class Renderer:
             for path in self._below:
                 if path.endswith(self._suffix):
                     yield from self._unknown_in(self._text(path), frozenset({path}))
-            for text in (*names, *self._rules):
+            for text in names:
                 yield from self._unknown_in(self._environment.parse(text), frozenset())
+            for text in self._rules:
+                rule = self._environment.parse(text)
+                yield from self._unknown_in(rule, frozenset(), _OPERATION.keys())
         except (TemplateSyntaxError, TemplateNotFound, UnicodeDecodeError) as error:
             yield f"it has a mistake: {error}"
 
-    def _unknown_in(self, text: nodes.Template, above: frozenset[str]) -> Iterator[str]:
+    def _unknown_in(
+        self, text: nodes.Template, above: frozenset[str], said: Collection[str] = ()
+    ) -> Iterator[str]:
+        """What of a text is not known here, but for what is `said` where it stands."""
+        of_copier = _OF_COPIER.difference(said)
         asked = [each for each in text.find_all(nodes.Getattr) if each.attr == "answers_file"]
         known = {id(each.node) for each in asked}
         for name in text.find_all(nodes.Name):
-            if name.name in _OF_COPIER or (name.name == "_copier_conf" and id(name) not in known):
+            if name.name in of_copier or (name.name == "_copier_conf" and id(name) not in known):
                 yield f"{name.name} is Copier's"
         if any(each.name == "to_json" for each in text.find_all(nodes.Filter)):
             yield "to_json is Copier's"
@@ -161,7 +170,8 @@ class Renderer:
     def _excluded(self, context: Mapping[str, object]) -> Callable[[str], bool]:
         from pathspec import PathSpec  # noqa: PLC0415  (only where something is rendered)
 
-        rules = (self._environment.from_string(rule).render(context) for rule in self._rules)
+        said = {**context, **_OPERATION}
+        rules = (self._environment.from_string(rule).render(said) for rule in self._rules)
         lines = (line for rule in rules for line in _LINES.split(rule))
         spec = PathSpec.from_lines("gitignore", (normalize("NFD", line) for line in lines))
         return spec.match_file

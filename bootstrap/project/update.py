@@ -249,7 +249,7 @@ def prepare(project: Project, to: Target, *, ask: bool = False) -> Iterator[Prep
         if doubt and ask and not to.trust:
             raise _doubted(doubt)
         base = rendered_base(scratch, project)
-        answers, dropped = _answers(project, to, base, ask=ask)
+        answers, dropped = _answers(scratch, project, to, base, ask=ask)
         answers_file.require_unedited(
             scratch,
             recorded,
@@ -342,7 +342,8 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
 
 def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
     """Render the project as the target would."""
-    answers, _ = _answers(project, to, rendered_base(scratch, project), ask=False)
+    base = rendered_base(scratch, project)
+    answers, _ = _answers(scratch, project, to, base, ask=False)
     return rendered(scratch, to.template, answers)
 
 
@@ -359,14 +360,15 @@ def _origin(project: Project) -> Template:
 
 
 def _answers(
-    project: Project, to: Target, base: Tree, *, ask: bool
+    scratch: ScratchRepository, project: Project, to: Target, base: Tree, *, ask: bool
 ) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
     recorded, asked = project.answers_file, questions.load(to.template.config)
     name = project.path.name
     before = questions.load(_origin(project).config)
     stated, dropped = answers_file.still_asked(recorded, asked, to.data, name)
-    stated = kept_answers.with_kept(stated, before, asked, base.keys())
+    here = scratch.project_files("HEAD").keys()
+    stated = kept_answers.with_kept(stated, before, asked, base.keys(), here)
     resolve_provided = partial(resolve, asked, folder_name=name)
     answers = resolve_provided(stated)
     answers_file.require_accepted(answers, to.data, to.template.version)

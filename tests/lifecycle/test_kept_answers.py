@@ -45,14 +45,14 @@ ASKED = parse(
     ],
 )
 def test_the_former_render_answers(files: set[str], answer: bool) -> None:
-    stated = kept_answers.with_kept({}, ASKED, ASKED, files)
+    stated = kept_answers.with_kept({}, ASKED, ASKED, files, ())
     assert stated["safe_migrations"].value is answer
 
 
 def test_what_somebody_has_answered_stays_and_what_is_not_asked_is_not_answered() -> None:
     stated = {"safe_migrations": SourcedValue(value=False, source="--data")}
-    assert kept_answers.with_kept(stated, ASKED, ASKED, {"migrate/runtime.py"}) == stated
-    assert kept_answers.with_kept({}, parse({}), parse({}), {"migrate/runtime.py"}) == {}
+    assert kept_answers.with_kept(stated, ASKED, ASKED, {"migrate/runtime.py"}, ()) == stated
+    assert kept_answers.with_kept({}, parse({}), parse({}), {"migrate/runtime.py"}, ()) == {}
 
 
 @pytest.mark.slow

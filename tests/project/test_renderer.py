@@ -143,7 +143,7 @@ def test_files_that_are_left_to_copier(files: Mapping[str, str]) -> None:
         {"_envops": {"undefined": "copier.Undefined"}},
         {"_envops": {"block_start_string": "[%"}},
         {"_exclude": "*.pyc"},
-        {"_exclude": ["{% if _copier_operation == 'copy' %}a{% endif %}"]},
+        {"_exclude": ["{% if _copier_phase == 'render' %}a{% endif %}"]},
     ],
 )
 def test_settings_that_are_left_to_copier(settings: dict[str, Value]) -> None:
@@ -155,7 +155,7 @@ def test_settings_that_change_no_render() -> None:
         "_tasks": [],
         "_skip_if_exists": ["a.txt"],
         "_message_after_copy": "Done.",
-        "_exclude": ["*.pyc", "{% if name %}\n/a\n{% endif %}"],
+        "_exclude": ["*.pyc", "{% if name and _copier_operation == 'copy' %}\n/a\n{% endif %}"],
     }
     assert unknown({"a.txt": ""}, **settings) == ""
 

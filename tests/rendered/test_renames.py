@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from bootstrap.project import releases
-from bootstrap.project.codemods import DATA, ModuleRename, NameRename, parsed_codemods
 from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.conftest import ROOT, headstart
@@ -167,48 +166,6 @@ def test_own_code_and_edits_follow_the_renames(tmp_path: Path, project: Path, ve
     run([".venv/bin/ruff", "format", "app", "tests"], shop)
     run(["make", "check"], shop)
     assert "passed" in run([".venv/bin/python", "-m", "pytest", "-q", "tests/modules"], shop)
-
-
-def test_the_renames_of_this_release_are_about_what_was_there(tmp_path: Path) -> None:
-    """Each is of a module or name of the release before, and leads to one that is here."""
-    before = tmp_path / "before"
-    before.mkdir()
-    everything = (
-        "--data",
-        "features=[operations, idempotency, telemetry, cache, security]",
-    )
-    for folder, version in ((before, VERSIONS[-1]), (tmp_path, None)):
-        words = ("--version", version) if version else ()
-        chosen = ("--data", "preset=custom", *everything)
-        headstart(
-            *("new", "shop", "--defaults", *chosen, *words), cwd=folder, state=tmp_path / "state"
-        )
-    old, new = before / "shop", tmp_path / "shop"
-    renames = parsed_codemods(DATA.read_text("utf-8"))[(0, 8, 0)]
-    modules = {each.old: each.new for each in renames if isinstance(each, ModuleRename)}
-    for each in renames:
-        if isinstance(each, ModuleRename):
-            assert file_of(old, each.old).is_file(), each
-            assert file_of(new, each.new).is_file(), each
-            assert not file_of(new, each.old).exists(), each
-        elif isinstance(each, NameRename):
-            module, _, name = each.new.rpartition(".")
-            former, _, was = each.old.rpartition(".")
-            assert defines(file_of(new, module), name), each
-            places = {former, *(gone for gone, now in modules.items() if now == former)}
-            assert any(defines(file_of(old, place), was) for place in places), each
-
-
-def file_of(shop: Path, module: str) -> Path:
-    path = shop / module.replace(".", "/")
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def defines(path: Path, name: str) -> bool:
-    if not path.is_file():
-        return False
-    text = path.read_text("utf-8")
-    return any(f"{word} {name}" in text for word in ("def", "class")) or f"\n{name}" in text
 
 
 def test_plain_copier_brings_the_old_paths(tmp_path: Path, project: Path) -> None:
