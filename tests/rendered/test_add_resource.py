@@ -128,7 +128,11 @@ def test_a_small_resource_in_a_small_project_passes_every_gate(
     pass_gates(shop, database_url, "tests/modules", "tests/test_migrations.py")
 
 
-@pytest.mark.parametrize("database_url", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    "database_url",
+    ["postgresql", pytest.param("mariadb", marks=pytest.mark.nightly)],
+    indirect=True,
+)
 def test_no_input_breaks_a_resource_and_no_name_is_too_long(
     tmp_path: Path, everything: Path, database_url: str
 ) -> None:

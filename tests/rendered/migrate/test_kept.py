@@ -30,7 +30,15 @@ LATER = ["migrate.autogenerate import is_managed", "migrate.journal import Journ
 SOMEBODY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 
 
-@pytest.mark.parametrize("version", IMPORTS)
+@pytest.mark.parametrize(
+    "version",
+    [
+        "0.1.0",
+        pytest.param("0.2.0", marks=pytest.mark.nightly),
+        pytest.param("0.3.0", marks=pytest.mark.nightly),
+        "0.4.0",
+    ],
+)
 def test_the_gates_of_an_updated_project_pass(
     tmp_path: Path, everything: Path, version: str
 ) -> None:
