@@ -215,6 +215,13 @@ def is_inside_work_tree(folder: Path) -> bool:
     return query("rev-parse", "--is-inside-work-tree", cwd=folder) == "true"
 
 
+def keeps(folder: Path) -> bool:
+    """Whether `folder` is in a work tree whose repository does not ignore it."""
+    if not (available() and is_inside_work_tree(folder)):
+        return False
+    return call("check-ignore", "--quiet", "--", str(folder), cwd=folder).code != 0
+
+
 def commit_id(name: str, cwd: Path) -> str:
     """The id of the commit with that name; empty if there is none."""
     return query("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", cwd=cwd)

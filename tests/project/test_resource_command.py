@@ -79,6 +79,16 @@ def test_a_project_elsewhere_is_named(shop: Path, tmp_path: Path) -> None:
     assert document(run)["table"] == "news"
 
 
+def test_a_project_that_its_repository_ignores_is_one_without_git(tmp_path: Path) -> None:
+    git("init", "--quiet", cwd=tmp_path)
+    (tmp_path / ".gitignore").write_text("/shop/\n")
+    made("shop", cwd=tmp_path)
+    assert not (tmp_path / "shop/.git").exists()
+    run = headstart(*ADD, "Article", "--preview", cwd=tmp_path / "shop")
+    assert run.returncode == 0, run.stderr
+    assert "git does not keep this project" in run.stderr
+
+
 def test_without_git_a_preview_says_that_nothing_was_compared(shop: Path) -> None:
     shutil.rmtree(shop / ".git")
     run = headstart(*ADD, "Article", "title:str", "--preview", cwd=shop)

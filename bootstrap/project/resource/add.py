@@ -40,9 +40,7 @@ class ResourceFiles:
 
 def repository_of(project: Path) -> Repository | None:
     """The project's repository; None where git does not keep it."""
-    if not git.available() or not git.is_inside_work_tree(project):
-        return None
-    return open_repository(project)
+    return open_repository(project) if git.keeps(project) else None
 
 
 def recorded_version(project: Path) -> str:

@@ -62,7 +62,7 @@ def workspace(project: Path, tools: ProjectTools | None) -> Iterator[Workspace]:
 
 
 def _copy(project: Path, copy: Path) -> None:
-    if not (git.available() and git.is_inside_work_tree(project)):
+    if not git.keeps(project):
         shutil.copytree(project, copy, symlinks=True, ignore=_NOT_COPIED)
         return
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
