@@ -146,8 +146,7 @@ def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
 def _commit(
     repository: Repository, started: UpdateState, message: str, options: CommitOptions
 ) -> MadeCommit:
-    with repository.keeping_modes(started.head, started.touched):
-        repository.switch(started.head, started.merged)
+    repository.switch(started.head, started.merged, started.touched)
     words = ("--cleanup=whitespace", "--file=-")
     return commits.commit(repository, options, *words, message=message, expected=started.merged)
 

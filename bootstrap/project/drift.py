@@ -91,10 +91,12 @@ def measured(
     """Measure the drift, and which of it the target changes too."""
     accepted = exemptions(project.path)
     with scratch_repository(project.repository) as scratch:
-        found = difference(scratch, rendered_base(scratch, project))
+        rendered = rendered_base(scratch, project)
+        found = difference(scratch, rendered)
         theirs = found.base
         if to.template.version != project.version:
-            theirs = rendered_tree(scratch, rendered_target(scratch, project, to), found.head)
+            target = rendered_target(scratch, project, to, rendered)
+            theirs = rendered_tree(scratch, target, found.head)
         before, now = scratch.write(found.base), scratch.write(found.here)
         moving = {change.old for change in scratch.changes(before, scratch.write(theirs))}
         files = tuple(

@@ -69,13 +69,15 @@ class Repository:
         loose = len(list(place.iterdir())) if place.is_dir() else int(place.is_file())
         return loose + text_of(common / "packed-refs").count(f" {name}")
 
-    def switch(self, before: str, after: str) -> None:
+    def switch(self, before: str, after: str, paths: Iterable[str]) -> None:
         """Let index and files follow from one tree to another; if anything is in the way, neither.
 
         It is git's own two-tree merge: sparse patterns, filters and line ends are as configured.
+        `paths` are those that differ.
         """
         unwatched = self.refresh()
-        self.git("read-tree", "-m", "-u", before, after)
+        with self.keeping_modes(before, paths):
+            self.git("read-tree", "-m", "-u", before, after)
         # Git forgets this flag of the files that it writes.
         if lost := unwatched and unwatched - _assumed_unchanged(self._flags()):
             there = lost & git.split_paths(self.git("ls-files", "-z"))

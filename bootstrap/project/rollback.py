@@ -318,8 +318,7 @@ def go_back(repository: Repository) -> Returned:
     snapshot.take(repository, touched)
     update_state.save(repository, state)
     try:
-        with repository.keeping_modes(left, touched):
-            repository.switch(left, began)
+        repository.switch(left, began, touched)
         repository.git("update-ref", _rescue_name(), left)
         repository.git("update-ref", "-m", "headstart: rollback", "HEAD", began)
     except (Exception, KeyboardInterrupt) as error:

@@ -340,9 +340,8 @@ def rendered_base(scratch: ScratchRepository, project: Project) -> Tree:
     return rendered(scratch, origin, answers)
 
 
-def rendered_target(scratch: ScratchRepository, project: Project, to: Target) -> Tree:
-    """Render the project as the target would."""
-    base = rendered_base(scratch, project)
+def rendered_target(scratch: ScratchRepository, project: Project, to: Target, base: Tree) -> Tree:
+    """Render the project as the target would; `base` is how it was rendered."""
     answers, _ = _answers(scratch, project, to, base, ask=False)
     return rendered(scratch, to.template, answers)
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap.project import releases
-from bootstrap.publisher import SOURCE
 from tests import forkserver
 from tests.conftest import ROOT, headstart
 from tests.lifecycle.conftest import commit, write
 from tests.project.conftest import git
 from tests.rendered.gates import run
+from tests.serving import published_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("project")]
 
@@ -180,14 +180,7 @@ def test_plain_copier_brings_the_old_paths(tmp_path: Path, project: Path) -> Non
     write(service, service.read_text().replace("ANY = Seen(None)\n", ""))
     commit(shop)
     source = published(tmp_path / "template")
-    environment = os.environ | {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"url.{source}.insteadOf",
-        "GIT_CONFIG_VALUE_0": SOURCE,
-        "GIT_CONFIG_KEY_1": f"url.{source}.insteadOf",
-        "GIT_CONFIG_VALUE_1": f"{SOURCE}.git",
-        "COPIER_CACHE_DIR": str(tmp_path / "cache"),
-    }
+    environment = os.environ | published_at(str(source), tmp_path / "cache")
     command = ("-m", "copier", "update", "--defaults", "--quiet")
     done = forkserver.of_headstart().run(*command, cwd=shop, env=environment)
     assert done.returncode == 0, done.stderr
