@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     UPDATE_AVAILABLE = 2
     DRIFT = 3
     REFUSED = 4
+    UNKNOWN = 5
     USAGE = 64
     INTERRUPTED = 130
 

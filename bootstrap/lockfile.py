@@ -1,20 +1,30 @@
-"""Read a lock, pip's or Poetry's: which packages it has, and which of them a Python needs."""
+"""Read a list of requirements: which packages it names, and which of them a Python needs.
+
+What a list says in another way than `name==version` (a range, an address, a folder) has no answer
+here: only pip can tell whether an environment has it.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from packaging.requirements import Requirement
 
 PackageName = NewType("PackageName", str)
+
+METADATA = ("pyproject.toml", "setup.cfg", "setup.py")
+_INCLUDE = re.compile(r"(?:-r|--requirement)[ =]?\s*(\S+)")
+_CONSTRAINT = re.compile(r"(?:-c|--constraint)[ =]?\s*(\S+)")
+_EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S+)")
+_LOCAL = re.compile(r"(?:file:|\.{1,2}(?:/|\[|$)|/|~/)\S*|\S+\.(?:whl|tar\.gz|zip)\b\S*")
 
 
 @dataclass(frozen=True)
@@ -26,24 +36,58 @@ class LockEntry:
     marker: str = ""
 
 
+class Line(NamedTuple):
+    """What a line of a list of requirements is, and what it says, without comment and hashes."""
+
+    kind: Literal["requirement", "editable", "local", "include", "constraint", "option", "other"]
+    says: str
+
+
 def normalize(name: str) -> PackageName:
     """PEP 503, as file names of installed distributions and locks spell names differently."""
     return PackageName(re.sub(r"[-_.]+", "-", name).lower())
 
 
-def requirements(text: str) -> Iterator[Requirement]:
-    """The requirements in a file of pip's, without comments, options and hashes."""
+def lines(text: str) -> Iterator[Line]:
+    """Every line of a list of requirements that says something."""
+    for line in re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text).splitlines():
+        said = re.split(r"(?:^|\s)#", line.strip().removeprefix("\ufeff"), maxsplit=1)[0].strip()
+        if said:
+            yield _line(said)
+
+
+def _line(said: str) -> Line:
+    for kind, pattern in (("include", _INCLUDE), ("constraint", _CONSTRAINT)):
+        if match := pattern.match(said):
+            return Line("include" if kind == "include" else "constraint", match[1].strip("'\""))
+    if match := _EDITABLE.match(said):
+        return Line("editable", match[1].strip("'\""))
+    if said.startswith("-"):
+        return Line("option", said)
+    stated = re.split(r"\s--", said, maxsplit=1)[0].strip()
+    if _LOCAL.fullmatch(stated):
+        return Line("local", stated)
+    return Line("requirement" if parsed(stated) else "other", stated)
+
+
+def parsed(stated: str) -> Requirement | None:
+    """A requirement of PEP 508; None where it is none."""
     from packaging.requirements import (  # noqa: PLC0415 - 40 ms, where the quick check does without
         InvalidRequirement,
         Requirement,
     )
 
-    for line in re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text).splitlines():
-        stated = re.split(r"(?:^|\s)#|\s--", line.strip(), maxsplit=1)[0]
-        try:
-            yield Requirement(stated)
-        except InvalidRequirement:  # an option, or a line for people
-            continue
+    try:
+        return Requirement(stated)
+    except InvalidRequirement:
+        return None
+
+
+def requirements(text: str) -> Iterator[Requirement]:
+    """The requirements in a file of pip's, without comments, options and hashes."""
+    for line in lines(text):
+        if line.kind == "requirement" and (requirement := parsed(line.says)):
+            yield requirement
 
 
 def pip_entries(text: str) -> tuple[LockEntry, ...]:
@@ -55,35 +99,68 @@ def pip_entries(text: str) -> tuple[LockEntry, ...]:
     )
 
 
-def poetry_entries(text: str) -> tuple[LockEntry, ...]:
-    """What `poetry install` brings by default, as far as the lock says for whom a package is.
+def is_exact(texts: Iterable[str]) -> bool:
+    """Whether every package is named with its one version, so that a list says it all."""
+    return all(_is_exact_line(line) for text in texts for line in lines(text))
 
-    Locks of Poetry 1 do not say it, so nothing of them is known to be wanted everywhere.
-    """
-    import tomllib  # noqa: PLC0415 - only Poetry's projects pay for it
 
-    packages = tomllib.loads(text).get("package", [])
-    return tuple(
-        LockEntry(normalize(each["name"]), each["version"], _poetry_marker(each.get("markers", "")))
-        for each in packages
-        if "groups" in each and not each.get("optional")
-    )
+def _is_exact_line(line: Line) -> bool:
+    if line.kind != "requirement":
+        return line.kind in {"include", "constraint", "option"}
+    requirement = parsed(line.says)
+    return requirement is not None and bool(_exact(requirement))
+
+
+def names(texts: Iterable[str]) -> frozenset[PackageName]:
+    """The packages that a list names itself, whichever versions it allows."""
+    return frozenset(normalize(each.name) for text in texts for each in requirements(text))
 
 
 def entries(path: Path) -> tuple[LockEntry, ...]:
-    """The packages of a lock: of Poetry's where it has that name, else of requirements."""
-    if path.name == "poetry.lock":
-        return poetry_entries(path.read_text(encoding="utf-8"))
-    texts = (file.read_text(encoding="utf-8") for file in files(path))
-    return tuple(entry for text in texts for entry in pip_entries(text))
+    """The packages at exact versions of a list of requirements, and of those it includes."""
+    return tuple(entry for text in texts_of(path) for entry in pip_entries(text))
+
+
+def texts_of(path: Path) -> tuple[str, ...]:
+    """A list of requirements, and those it includes."""
+    return tuple(_text(file) for file in files(path))
 
 
 def files(path: Path) -> tuple[Path, ...]:
-    """A requirements file, and those it includes."""
-    text = path.read_text(encoding="utf-8")
-    names = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", text, re.MULTILINE)
-    included = [path.parent / name for name in names if (path.parent / name).is_file()]
-    return (path, *(file for each in included if each != path for file in files(each)))
+    """A requirements file, and those it includes; a constraint installs nothing, and is none."""
+    return tuple(_closure(path, {"include"}))
+
+
+def inputs(path: Path) -> tuple[Path, ...]:
+    """All that the result of installing it depends on: also constraints, and folders' metadata."""
+    found = list(_closure(path, {"include", "constraint"}))
+    for file in tuple(found):
+        for line in lines(_text(file)):
+            if line.kind in {"editable", "local"}:
+                found += metadata_files(file.parent / re.split(r"[\[;#]", line.says)[0].strip())
+    return tuple(dict.fromkeys(found))
+
+
+def metadata_files(folder: Path) -> tuple[Path, ...]:
+    """Where a package in a folder says what it needs."""
+    return tuple(folder / name for name in METADATA if (folder / name).is_file())
+
+
+def _closure(path: Path, kinds: set[str]) -> dict[Path, None]:
+    found: dict[Path, None] = {path: None}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        said = (line.says for line in lines(_text(file)) if line.kind in kinds)
+        included = [file.parent / name for name in said]
+        fresh = [at for at in included if at not in found and at.is_file()]
+        found |= dict.fromkeys(fresh)
+        waiting += fresh
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]:
@@ -105,11 +182,5 @@ def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]
 
 def _exact(requirement: Requirement) -> str:
     versions = [each.version for each in requirement.specifier if each.operator == "=="]
-    return versions[0] if len(versions) == 1 and not versions[0].endswith(".*") else ""
-
-
-def _poetry_marker(written: str | dict[str, str]) -> str:
-    """One marker for all groups, or one for each: then it is wanted where any of them holds."""
-    if isinstance(written, str):
-        return written
-    return " or ".join(f"({marker})" for marker in written.values())
+    single = len(requirement.specifier) == len(versions) == 1 and requirement.url is None
+    return versions[0] if single and not versions[0].endswith(".*") else ""

@@ -86,19 +86,22 @@ def doctor(
 ) -> Iterator[Report]:
     """Check thoroughly that everything is as pinned; each finding names its repair.
 
-    Runs the interpreter, pip and `pip check` instead of trusting files. Changes nothing without
-    --fix, which runs the steps again that have something broken, and verifies them. Exits with 1 if
-    any finding remains.
+    Runs the interpreter, pip, `pip check` and the installer's own report of what it would still do
+    instead of trusting files; what it finds to be right, `check` knows from then on. Changes
+    nothing else without --fix, which runs the steps again that have something broken, and verifies
+    them. Exits with 1 if any finding remains.
     """
-    from bootstrap.machine import apply
+    from bootstrap.machine import apply, check
     from bootstrap.show import machine as views
     from bootstrap.show.progress import observer
 
     folder = root(project)
+    digest = check.digest_of(folder)
     pins, findings = apply.examine(folder)
     if fix and any(finding.level == "broken" for finding in findings):
         yield views.outcome(apply.repair(folder, findings, observer()))
         pins, findings = apply.examine(folder)
+    check.remember(pins, findings, digest)
     yield views.findings(pins, findings)
 
 
@@ -157,7 +160,10 @@ def capture(
 
 @app.command(cls=ReportCommand, short_help="Fast check against the pins, for hooks.")
 def check(project: ProjectOption = None) -> Report:
-    """Check fast whether Python, venv, pip and packages are still as pinned: 0 yes, 1 no.
+    """Check fast if Python, venv, pip and packages are still as pinned: 0 yes, 1 no, 5 unknown.
+
+    Unknown is what only an installer can tell, after a list of ranges or its lock has changed: run
+    `headstart doctor`, which asks it.
 
     Leaves a shell script in the virtual environment, bin/headstart-check, that gives the same
     answer in milliseconds to hooks, IDEs and direnv. It says yes only while nothing that the answer
@@ -169,7 +175,7 @@ def check(project: ProjectOption = None) -> Report:
     from bootstrap.machine.check import still_as_pinned
     from bootstrap.show import machine as views
 
-    return views.findings(*still_as_pinned(root(project)))
+    return views.checked(still_as_pinned(root(project)))
 
 
 @app.command(cls=ReportCommand, name="journal", short_help="List the runs of `up` here.")

@@ -119,7 +119,7 @@ def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
     findings: list[Finding] = []
     for step in all_steps():
         reason = step.needed(pinned, facts)
-        if reason and not step.deferrable:
+        if reason and not step.deferrable and not step.undecided(facts):
             findings.append(Finding(step.name, "broken", reason, "headstart up"))
             continue
         findings += step.verify(pinned, facts)

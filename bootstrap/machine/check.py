@@ -1,7 +1,9 @@
 """Still as pinned? A shell stub answers in milliseconds: it knows what all of it looked like.
 
 The stub says yes only while every file and folder the answer depends on is the very same: device,
-inode, size, mode, time of change. Anything else is "not sure", and a close look decides.
+inode, size, mode, time of change. Anything else is "not sure", and a close look decides. Whether a
+venv has what a list of ranges or another tool's lock asks for, only that tool can tell: then there
+is no answer here, and `doctor` asks it.
 """
 
 from __future__ import annotations
@@ -10,16 +12,20 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.files import write_atomically
+from bootstrap.lockfile import METADATA
 from bootstrap.machine import pins
 from bootstrap.processes import probe
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Finding
 
@@ -38,22 +44,68 @@ _TEXT = """\
 """
 
 
-def still_as_pinned(project: Path) -> tuple[Pins, tuple[Finding, ...]]:
+@dataclass(frozen=True)
+class Answer:
+    """`broken` is what is not as pinned; `unknown` is what only an installer can tell."""
+
+    pins: Pins
+    broken: tuple[Finding, ...] = ()
+    unknown: str = ""
+
+
+def still_as_pinned(project: Path) -> Answer:
     """What is not as pinned: at once when the stub says yes, else by looking closely."""
     pinned = pins.read(project)
     if ask_stub(pinned):
-        return pinned, ()
-    from bootstrap.machine.apply import examine  # noqa: PLC0415 - a yes has no use for it
-
+        return Answer(pinned)
     seen = _snapshot(pinned)
-    _, findings = examine(project)
-    broken = tuple(
-        each for each in findings if each.level == "broken" and each.step in _PINNED_STEPS
-    )
+    answer = _look(pinned)
     # What was looked at must be what was seen before and after the look.
-    if not broken and seen and seen == _snapshot(pinned):
+    if answer == Answer(pinned) and seen and seen == _snapshot(pinned):
         write_atomically(stub_path(pinned), _stub(pinned, seen), mode=0o755)
-    return pinned, broken
+    return answer
+
+
+def remember(pinned: Pins, findings: Sequence[Finding], digest: str) -> None:
+    """What `doctor` has found to be as asked for, `check` may say; `digest` is from before it."""
+    from bootstrap.machine.facts import gather  # noqa: PLC0415 - as below
+    from bootstrap.machine.steps.packages import note  # noqa: PLC0415
+
+    if any(each.step in _PINNED_STEPS for each in findings):
+        return
+    packages = gather(pinned).packages
+    if packages.why and not packages.sure and packages.lock == digest:
+        note(pinned, digest)
+
+
+def digest_of(project: Path) -> str:
+    """What stands for everything that decides what is installed."""
+    from bootstrap.machine import installers  # noqa: PLC0415 - as below
+    from bootstrap.machine.installers.installer import digest  # noqa: PLC0415
+
+    pinned = pins.read(project)
+    return digest(installers.of(pinned), pinned)
+
+
+def _look(pinned: Pins) -> Answer:
+    """First at files alone; only what they leave open and can be asked quickly is asked."""
+    from bootstrap.machine.facts import gather  # noqa: PLC0415 - a yes has no use for it
+    from bootstrap.machine.steps import all_steps  # noqa: PLC0415
+    from bootstrap.machine.steps.step import Finding  # noqa: PLC0415
+
+    facts = gather(pinned, closely=True)
+    steps = [step for step in all_steps() if step.name in _PINNED_STEPS]
+    needed = {step: step.needed(pinned, facts) for step in steps}
+    if broken := tuple(
+        Finding(step.name, "broken", reason, "headstart up")
+        for step, reason in needed.items()
+        if reason and not step.undecided(facts)
+    ):
+        return Answer(pinned, broken)
+    if unknown := next((reason for reason in needed.values() if reason), ""):
+        return Answer(pinned, unknown=unknown)
+    found = [each for step in steps for each in step.verify(pinned, facts)]
+    return Answer(pinned, tuple(each for each in found if each.level == "broken"))
 
 
 def stub_path(pinned: Pins) -> Path:
@@ -72,9 +124,23 @@ def watched(pinned: Pins) -> tuple[Path, ...]:
     site = pinned.site_packages
     return (
         *(pinned.root / name for name in (pins.TOOLCHAIN, pins.PYTHON_VERSION)),
-        *(pinned.lock, pinned.venv / "pyvenv.cfg", pinned.venv_python, base),
+        *(*_inputs(pinned), pinned.venv / "pyvenv.cfg", pinned.venv_python, base),
         *(library, library / "lib-dynload", site),
         *sorted(site.glob("*.dist-info")),
+    )
+
+
+def _inputs(pinned: Pins) -> tuple[Path, ...]:
+    from bootstrap.machine import installers  # noqa: PLC0415 - what the stub knows needs none
+
+    return installers.of(pinned).inputs(pinned)
+
+
+def _unborn(pinned: Pins) -> tuple[Path, ...]:
+    """Files that are not there, and would say what a package needs if they were."""
+    folders = {path.parent for path in _inputs(pinned) if path.name in METADATA}
+    return tuple(
+        path for folder in folders for name in METADATA if not (path := folder / name).exists()
     )
 
 
@@ -92,7 +158,7 @@ def _stub(pinned: Pins, seen: str) -> str:
     from bootstrap.machine.facts.venv import MARKER  # noqa: PLC0415 - nor for all facts
 
     base = Path(os.path.realpath(pinned.venv_python))
-    absent = (pinned.venv / MARKER, pyenv.marker(base.parents[1]))
+    absent = (pinned.venv / MARKER, pyenv.marker(base.parents[1]), *_unborn(pinned))
     return _TEXT.format(
         project=pinned.project,
         absent="".join(f"[ ! -e {shlex.quote(str(path))} ] && " for path in absent),

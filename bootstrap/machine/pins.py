@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, cast
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
 from bootstrap.files import text_of, write_atomically
+from bootstrap.machine.installers import LOCKS
 from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
-    from bootstrap.machine.toolchain import InstallerName, Provider, Toolchain
+    from bootstrap.machine.toolchain import InstallerName, PackagesTable, Provider, Toolchain
 
 Argv = tuple[str, ...]
 
@@ -45,7 +46,10 @@ class HttpClientPin:
 
 @dataclass(frozen=True)
 class Pins:
-    """All paths are absolute; commands name the venv's own interpreter."""
+    """All paths are absolute; commands name the venv's own interpreter.
+
+    `groups` are the only ones that are wanted; None leaves it to the installer.
+    """
 
     root: Path
     project: str
@@ -59,6 +63,10 @@ class Pins:
     provider: Provider = "pyenv"
     installer: InstallerName = "pip"
     hashed: bool = True
+    installer_version: str = ""
+    editable: bool = False
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
     services: tuple[str, ...] = ()
     ide: tuple[str, ...] = ()
     http_client: HttpClientPin | None = None
@@ -106,6 +114,8 @@ def read(root: Path) -> Pins:
         problems += _pip_problems(document["pip"], python)
     if document and not (root / document["packages"]["lock"]).is_file():
         problems += (f"{TOOLCHAIN}: the lock {document['packages']['lock']} does not exist",)
+    if document:
+        problems += _installer_problems(document["packages"])
     if problems or document is None:
         raise UsageError(
             "The pins of this project cannot be used.",
@@ -154,6 +164,10 @@ def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
         if client
         else None,
         hashed=packages.get("hashes", "required") == "required",
+        installer_version=packages.get("version", ""),
+        editable="project" in packages,
+        extras=tuple(packages.get("extras", ())),
+        groups=tuple(packages["groups"]) if "groups" in packages else None,
     )
 
 
@@ -224,6 +238,28 @@ def _text_of(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
+
+
+def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
+    """A lock of one tool is nothing to another, and not every key has a meaning to each."""
+    installer, lock = packages["installer"], packages["lock"].rpartition("/")[2]
+    owner = LOCKS.get(lock, "")
+    requirements = not owner and installer in {"pip", "uv"}
+    problems = []
+    if owner != installer and not requirements:
+        whose = f"a lock of {owner}" if owner else "no lock of its own"
+        problems.append(f"packages.lock: to {installer}, {packages['lock']} is {whose}")
+    if owner and "/" in packages["lock"]:
+        problems.append(f"packages.lock: {lock} must be beside {TOOLCHAIN}, for {owner} runs there")
+    if "version" in packages and installer == "pip":
+        problems.append("packages.version: the exact pip is what `pip:` says")
+    if requirements and "groups" in packages:
+        problems.append("packages.groups has no meaning with a list of requirements")
+    if not requirements and "project" in packages:
+        problems.append(f"packages.project: {installer} installs the project by its own rules")
+    if requirements and "extras" in packages and "project" not in packages:
+        problems.append('packages.extras needs "project: editable": they are the project\'s')
+    return tuple(f"{TOOLCHAIN}: {each}" for each in problems)
 
 
 def _pip_problems(pip: str, python: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from bootstrap.machine import rules
 from bootstrap.machine.rules import Condition, InvalidError, PinProblem, Schema, Table, Text
 
 Provider = Literal["pyenv", "uv", "system"]
-InstallerName = Literal["pip", "uv", "poetry"]
+InstallerName = Literal["pip", "uv", "poetry", "pdm", "pipenv"]
 
 # -- what a text may be ----------------------------------------------------------------------------
 
@@ -28,6 +28,10 @@ ExactVersion = Annotated[
         # The largest is there for infinity, which no schema can name.
         number={"not": {"type": "integer"}, "minimum": 0, "maximum": 9999},
     ),
+]
+GroupName = Annotated[
+    str,
+    Text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of a group", "names of groups"),
 ]
 Variable = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable", "variables")]
 Folder = Annotated[str, Text(r"(~/|/)[^\x00]+", "a folder that starts with ~/ or /")]
@@ -76,10 +80,27 @@ class VenvTable(TypedDict):
 
 class PackagesTable(TypedDict):
     installer: Annotated[InstallerName, "Who installs the packages into the virtual environment."]
-    lock: Annotated[Inside, "The lock that is installed: requirements with hashes, or poetry.lock."]
+    lock: Annotated[
+        Inside,
+        "The list that is installed: requirements, poetry.lock, uv.lock, pdm.lock, Pipfile.lock.",
+    ]
     hashes: NotRequired[
         Annotated[
             Literal["required", "none"], "none: the lock has no hashes, and no download is checked."
+        ]
+    ]
+    version: NotRequired[
+        Annotated[ExactVersion, "The exact uv, Poetry, PDM or Pipenv; without it, that on PATH."]
+    ]
+    project: NotRequired[
+        Annotated[Literal["editable"], "editable: the project itself is installed by pip or uv."]
+    ]
+    extras: NotRequired[
+        Annotated[list[GroupName], "The optional dependencies that are installed besides."]
+    ]
+    groups: NotRequired[
+        Annotated[
+            list[GroupName], "Only these groups, and the project's own; without it, the usual ones."
         ]
     ]
 

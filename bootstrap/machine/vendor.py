@@ -19,8 +19,9 @@ from bootstrap.machine import pins
 from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.facts.venv import VenvState
+from bootstrap.machine.installers import LOCKS
+from bootstrap.machine.installers.pip import strictness
 from bootstrap.machine.runner import probe_project
-from bootstrap.machine.steps.packages import strictness
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -45,8 +46,9 @@ def fill(project: Path, folder: Path | None) -> Vendored:
     pinned = pins.read(project)
     if gather(pinned).venv.state is not VenvState.READY:
         raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
-    if pinned.installer == "poetry":
-        raise Refused("Poetry installs from its own cache; it has no folder to install from.")
+    if pinned.lock.name in LOCKS:
+        tool = pinned.installer
+        raise Refused(f"What {tool} installs by {pinned.lock.name} cannot come from a folder.")
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)

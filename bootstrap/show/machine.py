@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.apply import RunOutcome
     from bootstrap.machine.capture import Captured
+    from bootstrap.machine.check import Answer
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
     from bootstrap.machine.edits import Reversal
     from bootstrap.machine.pins import Pins
@@ -81,6 +82,21 @@ def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
     titles = {step.name: step.title for step in all_steps()}
     lines = [line for each in findings for line in _finding(each, titles[each.step])]
     return Report([*_head(pins), *lines], document, ExitCode.FAILED)
+
+
+def checked(answer: Answer) -> Report:
+    """What is not as pinned, or not known."""
+    if not answer.unknown:
+        return findings(answer.pins, answer.broken)
+    document: dict[str, object] = {
+        "project": answer.pins.project,
+        "directory": str(answer.pins.root),
+        "healthy": None,
+        "unknown": answer.unknown,
+        "findings": [],
+    }
+    lines = [f"  ? {answer.unknown}", f"    {dim('→ unknown: run')} headstart doctor"]
+    return Report([*_head(answer.pins), *lines], document, ExitCode.UNKNOWN)
 
 
 def _finding(finding: Finding, title: str) -> Iterator[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.lockfile import poetry_entries, wanted
 from tests.conftest import package_index
 from tests.machine.conftest import PYTHON, Shop, newest, other_python
 
@@ -81,6 +80,8 @@ def test_what_does_not_fit_together_is_noticed(shop: Shop, installer: str) -> No
 
 def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> None:
     shop.edit("toolchain.yml", "installer: pip", "installer: poetry")
+    shop.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
+    (shop.root / "poetry.lock").touch()
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("sh", "uname"):
@@ -102,7 +103,10 @@ def test_pip_brings_what_poetry_brings(shop: Shop, poetry: Path) -> None:
     by_poetry = contents(shop)
     assert by_poetry.keys() == {"pip", "iniconfig", "pluggy"}
     assert by_poetry["pip"] == "26.3"
-    assert shop.findings() == []
+    told = shop.headstart("doctor", PATH=path_with(poetry.parent))
+    assert told.returncode == 0, told.stdout
+    # Only Poetry can tell, and is not here.
+    assert "it is not on PATH" in shop.findings()[0]["problem"]
     shutil.rmtree(shop.root / ".venv")
     shop.edit("toolchain.yml", "installer: poetry", "installer: pip")
     shop.edit("toolchain.yml", "lock: poetry.lock", "lock: requirements-dev.lock")
@@ -119,30 +123,6 @@ def hashed(lock: Path) -> str:
         hashes = " ".join(f"--hash={file['hash']}" for file in each["files"])
         lines.append(f"{each['name']}=={each['version']} {hashes}")
     return "\n".join(lines)
-
-
-def test_the_lock_of_poetry_is_read_by_group_and_marker() -> None:
-    lock = """
-[[package]]
-name = "Everywhere_Here"
-version = "1.0"
-optional = false
-groups = ["main"]
-
-[[package]]
-name = "windows-only"
-version = "2.0"
-optional = false
-groups = ["main", "dev"]
-markers = "sys_platform == 'win32'"
-
-[[package]]
-name = "extra"
-version = "3.0"
-optional = true
-groups = ["main"]
-"""
-    assert wanted(poetry_entries(lock), "3.12.1") == {"everywhere-here": "1.0"}
 
 
 def test_the_python_of_the_system_is_taken_when_it_is_the_exact_one(

@@ -147,7 +147,7 @@ def test_a_pip_that_cannot_work_on_the_python_is_refused(shop: Shop) -> None:
             "installer: pip",
             "installer: conda",
             7,
-            'packages.installer must be pip or uv or poetry, not "conda"',
+            'packages.installer must be pip or uv or poetry or pdm or pipenv, not "conda"',
         ),
         ("lock: requirements-dev.lock", "lock: ../../other.lock", 8, "a path inside the project"),
         ("  lock:", "  look:", 8, 'unknown key "packages.look"; did you mean "lock"?'),

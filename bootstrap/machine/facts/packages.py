@@ -1,17 +1,21 @@
-"""Does the virtual environment hold what the lock says, and which pip does it have?"""
+"""Does the virtual environment hold what the project asks for, and which pip does it have?
+
+A lock that names every package at one version is compared with what is installed. Of all others it
+is only known here what their own tool said last, and whether anything has changed since.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from bootstrap import lockfile
+from bootstrap.machine import installers
 from bootstrap.machine.facts.venv import VenvFact, VenvState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bootstrap.lockfile import PackageName
@@ -23,8 +27,8 @@ STAMP = "headstart-packages.json"
 class Stamp(TypedDict):
     """Left in the venv by the packages step.
 
-    `lock` is the digest of the lock that is fully installed (empty while one is being installed),
-    `folders` the dist-info folders that prove it, `ours` the packages that locks of ours brought.
+    `lock` is the digest of all that decides what is installed (empty while it is being installed),
+    `folders` the dist-info folders that prove it, `ours` the packages that lists of ours named.
     """
 
     lock: str
@@ -50,10 +54,14 @@ class Distribution:
 
 @dataclass(frozen=True)
 class PackagesFact:
-    """`why` says in what the venv differs from the lock; None when it does not."""
+    """`why` says in what the venv differs from what is asked for; None when it does not.
+
+    What is not `sure` only the installer can tell: then `why` says what has changed since it did.
+    """
 
     lock: str
     why: str | None
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,17 +72,43 @@ class PipFact:
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
-    contents = (file.read_bytes() for file in lockfile.files(pins.lock))
-    digest = hashlib.sha256(b"".join(contents)).hexdigest()
+    from bootstrap.machine.installers.installer import digest as digest_of  # noqa: PLC0415
+
+    installer = installers.of(pins)
+    digest = digest_of(installer, pins)
     if venv.state is not VenvState.READY:
         return PackagesFact(digest, "there is no venv to hold them yet")
     stamp = stamp_in(pins)
-    present = {at.name for at in pins.site_packages.iterdir()}
-    if stamp and stamp["lock"] == digest and present.issuperset(stamp["folders"]):
-        return PackagesFact(digest, None)
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
-    return PackagesFact(digest, difference(pins))
+    changed = _changed(pins, stamp, digest)
+    if changed is None:
+        return PackagesFact(digest, None)
+    wanted = installer.exact(pins)
+    if wanted is None or pins.editable:
+        # Without what the list names in so many words nothing can be right.
+        missing = difference(pins, wanted or installer.pinned(pins), ours=())
+        return PackagesFact(digest, missing or changed, sure=missing is not None)
+    return PackagesFact(digest, difference(pins, wanted))
+
+
+def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
+    """What is not as the installer left it; None where all of it is."""
+    lock = pins.shown(pins.lock)
+    if stamp is None and {each.name for each in distributions(pins)} <= {"pip", "setuptools"}:
+        return f"{lock} is not installed yet"
+    if stamp is None:
+        return f"whether {lock} is installed is not known: Headstart has not installed it here"
+    if stamp["lock"] != digest:
+        return f"{lock}, or what belongs to it, has changed since it was installed"
+    there = distributions(pins)
+    present = {each.folder.name for each in there}
+    if gone := sorted(set(stamp["folders"]) - present):
+        first = gone[0].removesuffix(".dist-info").replace("-", " ")
+        return f"{len(gone)} of what was installed is no longer there ({first})"
+    names = [each.name for each in there]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return f"{twice[0]} is there in two versions" if twice else None
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:
@@ -101,19 +135,28 @@ def distributions(pins: Pins) -> tuple[Distribution, ...]:
     )
 
 
-def locked(pins: Pins) -> dict[PackageName, str]:
-    """The packages that the lock has for this Python, and their versions."""
-    return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+def works_on(folder: Path, root: Path) -> bool:
+    """Whether a package is installed so that its files are those in `root` (PEP 610)."""
+    try:
+        source = json.loads((folder / "direct_url.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    is_ours = str(source.get("url", "")).rstrip("/") == root.as_uri()
+    return is_ours and bool(source.get("dir_info", {}).get("editable"))
 
 
-def difference(pins: Pins) -> str | None:
-    """In what the venv differs from the lock, in a few words; None where it does not.
+def difference(
+    pins: Pins, wanted: Mapping[PackageName, str], ours: Sequence[PackageName] | None = None
+) -> str | None:
+    """In what the venv differs from these versions, in a few words; None where it does not.
 
-    Only what an earlier lock brought is no longer locked: what a person installed is theirs.
+    Only what an earlier lock brought is no longer locked: what a person installed is theirs. `ours`
+    are the packages that it brought, by the stamp unless they are given.
     """
-    wanted, installed = locked(pins), {each.name: each for each in distributions(pins)}
+    if ours is None:
+        ours = (stamp_in(pins) or {"ours": []})["ours"]
+    installed = {each.name: each for each in distributions(pins)}
     there = [name for name in wanted if name in installed]
-    ours = (stamp_in(pins) or {"ours": []})["ours"]
     differences: dict[str, Sequence[str]] = {
         "missing": [f"{name} {wanted[name]}" for name in wanted if name not in installed],
         "different": [
@@ -133,12 +176,19 @@ def _in_short(what: str, names: Sequence[str]) -> str:
 
 
 def same_version(one: str, other: str) -> bool:
-    """Folder names spell 1.0 and 1.0.0 as the wheel did; locks as the index did."""
+    """Folder names spell 1.0 and 1.0.0 as the wheel did; locks as the index did.
+
+    What a builder added behind a plus sign is no other version, if the lock names none (PEP 440).
+    """
     if one == other:
         return True
-    from packaging.version import InvalidVersion, Version  # noqa: PLC0415 - rarely needed, 40 ms
+    from packaging.specifiers import (  # noqa: PLC0415 - rarely needed, 40 ms
+        InvalidSpecifier,
+        SpecifierSet,
+    )
+    from packaging.version import InvalidVersion  # noqa: PLC0415
 
     try:
-        return Version(one.replace("_", "-")) == Version(other)
-    except InvalidVersion:
+        return SpecifierSet(f"=={other}").contains(one.replace("_", "-"), prereleases=True)
+    except (InvalidVersion, InvalidSpecifier):
         return False

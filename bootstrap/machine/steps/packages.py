@@ -1,4 +1,4 @@
-"""The packages in the venv: pip itself, and those of the lock with every hash checked."""
+"""The packages in the venv: pip itself, and what the project asks for, by the tool it is for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
+from bootstrap.machine import installers
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -18,9 +20,11 @@ from bootstrap.machine.facts.packages import (
     Stamp,
     difference,
     distributions,
-    locked,
     stamp_in,
+    works_on,
 )
+from bootstrap.machine.installers import tools, uv
+from bootstrap.machine.installers.installer import Verdict
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
+    from bootstrap.machine.installers.installer import Installer
     from bootstrap.machine.pins import Argv, Pins
     from bootstrap.machine.steps.step import StepContext
 
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
 _GET = {
     "uv": "curl -LsSf https://astral.sh/uv/install.sh | sh   # or: brew install uv",
     "poetry": "pipx install poetry   # or: brew install poetry",
+    "pdm": "pipx install pdm   # or: brew install pdm",
+    "pipenv": "pipx install pipenv   # or: brew install pipenv",
 }
 
 
@@ -86,7 +93,7 @@ class PipStep(Step):
 
 
 class PackagesStep(Step):
-    """The packages of the lock, by the pinned installer."""
+    """What the project asks for, by the tool whose format its list has."""
 
     name = StepName("packages")
     title = "Packages"
@@ -94,41 +101,46 @@ class PackagesStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         return facts.packages.why
 
+    def undecided(self, facts: Facts) -> bool:
+        return not facts.packages.sure
+
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join(_install(pins)),)
+        commands = (*_tool_commands(pins), *installers.of(pins).commands(pins))
+        return tuple(map(shlex.join, commands))
 
     def run(self, context: StepContext) -> str:
         """Install between two stamps: the first says it is underway, the last that it is done."""
-        pins = context.pins
-        _require_installer(pins)
-        wanted = locked(pins)
+        pins, installer = context.pins, installers.of(context.pins)
+        _provide_tool(context)
+        wanted = installer.exact(pins)
+        named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
-        _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | wanted.keys())))
+        _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | named)))
         _sweep(pins)
-        gone = [each.name for each in distributions(pins) if each.name in ours - wanted.keys()]
+        # What is still needed, though it is no longer named, the installer brings back.
+        gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
             context.run(_uninstall(pins, gone))
-        context.run(_install(pins))
-        if left := difference(pins):
+        for command in installer.commands(pins):
+            context.run(command)
+        verdict = judge(installer, pins)
+        if left := verdict.lacking or verdict.unclear:
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=("headstart up",))
-        # What an incomplete list has brought besides is as much a part of the installation.
-        whole = pins.hashed and pins.installer != "poetry"
-        folders = [
-            each.folder.name for each in distributions(pins) if each.name in wanted or not whole
-        ]
-        digest = context.facts.packages.lock
-        _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(wanted)))
+        note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
-        return f"{len(wanted)} as in {pins.shown(pins.lock)}{removed}"
+        return f"{len(named)} as in {pins.shown(pins.lock)}{removed}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        if found := difference(pins):
-            repair = f"rm {shlex.quote(str(pins.venv / STAMP))} && headstart up"
-            return (self.broken(found, repair),)
+        """By comparison, or by the tool's own report; then whether all fits together."""
+        verdict = judge(installers.of(pins), pins)
+        if verdict.lacking:
+            return (self.broken(verdict.lacking, "headstart doctor --fix"),)
+        if verdict.unclear:
+            return (self.notice(verdict.unclear, _unclear(pins)),)
         check = probe_project(_check(pins), pins)
         if check.code == 0:
             return ()
@@ -138,6 +150,38 @@ class PackagesStep(Step):
             for line in check.output.splitlines()[-10:]
             if not line.startswith("Found ")  # how many there are, as uv counts them
         )
+
+
+def judge(installer: Installer, pins: Pins) -> Verdict:
+    """Whether the venv has what the project asks for: compared, where its list says it all."""
+    wanted = installer.exact(pins)
+    verdict = (
+        Verdict(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
+    )
+    if pins.editable and verdict == Verdict():
+        return Verdict(_unfit(pins))
+    return verdict
+
+
+def note(pins: Pins, digest: str) -> None:
+    """Remember that the venv was found to have what `digest` stands for."""
+    wanted = installers.of(pins).exact(pins)
+    named = installers.of(pins).names(pins) if wanted is None else wanted.keys()
+    # What an incomplete list has brought besides is as much a part of the installation.
+    folders = [
+        each.folder.name for each in distributions(pins) if wanted is None or each.name in wanted
+    ]
+    _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(named)))
+
+
+def _unfit(pins: Pins) -> str:
+    """In what the project itself, as it is installed, is not at one with its lock."""
+    own = next((each for each in distributions(pins) if works_on(each.folder, pins.root)), None)
+    if own is None:
+        return "the project itself is not installed from here"
+    check = probe_project(_check(pins), pins)
+    lines = [line for line in check.output.splitlines() if own.name in lockfile.normalize(line)]
+    return f"the lock lacks what the project needs: {lines[0]}" if check.code and lines else ""
 
 
 def _sweep(pins: Pins) -> None:
@@ -154,50 +198,41 @@ def _write_stamp(pins: Pins, stamp: Stamp) -> None:
     write_atomically(pins.venv / STAMP, json.dumps(stamp), mode=0o644)
 
 
-def strictness(pins: Pins) -> Argv:
-    """A whole lock needs no resolving; requirements without hashes are none."""
-    return ("--require-hashes", "--no-deps") if pins.hashed else ()
-
-
-def _install(pins: Pins) -> Argv:
-    """Everything in the lock, each download checked against its hash.
-
-    Poetry adopts the venv it finds active; `up` has made it, with its exact pip.
-    """
-    lock = ("-r", str(pins.lock))
-    if pins.installer == "poetry":
-        return ("poetry", "install", "--no-interaction", "--no-ansi")
-    if pins.installer == "uv":
-        return (*_uv(pins, "install"), *strictness(pins), "--no-progress", "--no-config", *lock)
-    # Python compiles what it imports itself.
-    flags = ("--no-compile", "--progress-bar", "off")
-    return (*pins.venv_pip, "install", *strictness(pins), *flags, *lock)
-
-
 def _uninstall(pins: Pins, names: Sequence[PackageName]) -> Argv:
     if pins.installer == "uv":
-        return (*_uv(pins, "uninstall"), *names)
+        return (*uv.pip(pins, "uninstall"), *names)
     return (*pins.venv_pip, "uninstall", "--yes", *names)
 
 
 def _check(pins: Pins) -> Argv:
     """Whether all fits together; uv looks at the same as pip, in a thirtieth of the time."""
-    if pins.installer == "uv" and _is_here("uv", pins):
-        return (*_uv(pins, "check"), "--quiet")
+    if pins.installer == "uv" and (pins.installer_version or _is_here("uv", pins)):
+        return (*uv.pip(pins, "check"), "--quiet")
     return (*pins.venv_pip, "check")
 
 
-def _uv(pins: Pins, command: str) -> Argv:
-    return ("uv", "pip", command, "--python", str(pins.venv_python))
+def _tool_commands(pins: Pins) -> tuple[Argv, ...]:
+    tool = installers.of(pins).tool
+    return tools.commands(tool, pins.installer_version) if pins.installer_version else ()
 
 
-def _require_installer(pins: Pins) -> None:
-    name = pins.installer
-    if name != "pip" and not _is_here(name, pins):
+def _provide_tool(context: StepContext) -> None:
+    """The version that is pinned is made where it is missing; another one has to be on PATH."""
+    pins, tool = context.pins, installers.of(context.pins).tool
+    for command in _tool_commands(pins):
+        context.run(command)
+    if tool != "pip" and not pins.installer_version and not _is_here(tool, pins):
         raise Refused(
-            f"This project installs its packages with {name}, which is not on PATH.",
-            next=(_GET[name], "headstart up"),
+            f"This project installs its packages with {tool}, which is not on PATH.",
+            next=(_GET[tool], "headstart up"),
         )
+
+
+def _unclear(pins: Pins) -> str:
+    """What to do where an installer cannot tell."""
+    tool = installers.of(pins).tool
+    there = tool == "pip" or pins.installer_version or _is_here(tool, pins)
+    return "headstart doctor, once that is repaired" if there else _GET[tool]
 
 
 def _is_here(name: str, pins: Pins) -> bool:

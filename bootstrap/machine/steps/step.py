@@ -89,6 +89,10 @@ class Step(ABC):
         Interrupted anywhere, the next run must converge.
         """
 
+    def undecided(self, facts: Facts) -> bool:  # noqa: ARG002
+        """Whether `needed` only says that it is not known; then `verify` decides."""
+        return False
+
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""
         return ()

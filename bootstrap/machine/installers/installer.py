@@ -1,0 +1,122 @@
+"""What an installer is: the tool whose format a project's list or lock has."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bootstrap import lockfile
+from bootstrap.machine.installers import tools
+from bootstrap.machine.runner import probe_project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bootstrap.lockfile import PackageName
+    from bootstrap.machine.pins import Argv, Pins
+    from bootstrap.processes import ProbeResult
+
+# Of a pyproject.toml: the tables that say what is installed. The others are for other tools.
+_TABLES = ("project", "build-system", "dependency-groups")
+_TOOLS = ("poetry", "uv", "pdm", "flit", "hatch", "setuptools")
+_MINUTES = 600
+_NOT_FOUND = 127
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a tool's own report says of the venv: in what it differs, or why that is not known.
+
+    Both are empty where all is there that the project asks for.
+    """
+
+    lacking: str = ""
+    unclear: str = ""
+
+
+class Installer(ABC):
+    """`tool` is the program that it runs; the venv's own pip where that is "pip"."""
+
+    tool: ClassVar[str]
+
+    @abstractmethod
+    def commands(self, pins: Pins) -> tuple[Argv, ...]:
+        """What installs everything that the project asks for; repeated, it changes nothing."""
+
+    @abstractmethod
+    def judge(self, pins: Pins) -> Verdict:
+        """What the tool itself says of the venv. It may take seconds, and changes nothing."""
+
+    @abstractmethod
+    def names(self, pins: Pins) -> frozenset[PackageName]:
+        """The packages that the list names, for this Python or another."""
+
+    def exact(self, pins: Pins) -> dict[PackageName, str] | None:  # noqa: ARG002
+        """The whole of the list for this Python; None where only the tool itself can tell."""
+        return None
+
+    def pinned(self, pins: Pins) -> dict[PackageName, str]:  # noqa: ARG002
+        """What the list names at one version for this Python, in whichever other ways it speaks."""
+        return {}
+
+    def inputs(self, pins: Pins) -> tuple[Path, ...]:
+        """All files that decide what is installed."""
+        return tuple(dict.fromkeys((pins.lock, *lockfile.metadata_files(pins.lock.parent))))
+
+
+def digest(installer: Installer, pins: Pins) -> str:
+    """One for all that decides what is installed; comments and other tools' settings aside."""
+    chosen = (pins.extras, pins.groups, pins.editable, pins.installer_version)
+    parts = [_significant(path) for path in installer.inputs(pins)]
+    if any(chosen[:3]) or pins.groups is not None or chosen[3]:
+        parts.append(json.dumps(chosen).encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def answer(argv: Argv, pins: Pins) -> ProbeResult:
+    """Ask a tool, which may have to download something before it knows."""
+    return probe_project(argv, pins, seconds=_MINUTES)
+
+
+def last_words(answered: ProbeResult) -> str:
+    """Why a tool has no answer, in its own last line."""
+    if answered.code == _NOT_FOUND:
+        return "it is not on PATH"
+    said = [line.strip() for line in answered.output.splitlines() if line.strip()]
+    return said[-1][:300] if said else f"exit code {answered.code}, and not a word"
+
+
+def program(pins: Pins, tool: str) -> str:
+    """The tool as a command names it: the version that is pinned, else what PATH finds."""
+    return str(tools.pinned(tool, pins.installer_version)) if pins.installer_version else tool
+
+
+def named_in_toml(path: Path) -> frozenset[PackageName]:
+    """The packages of a lock that has a table for each."""
+    packages = _toml(path).get("package")
+    found = packages if isinstance(packages, list) else []
+    return frozenset(lockfile.normalize(str(each["name"])) for each in found if "name" in each)
+
+
+def _significant(path: Path) -> bytes:
+    if path.name != "pyproject.toml":
+        return path.read_bytes() if path.is_file() else b""
+    document = _toml(path)
+    tool = document.get("tool")
+    kept: dict[str, object] = {name: document[name] for name in _TABLES if name in document}
+    if isinstance(tool, dict):
+        kept |= {f"tool.{name}": tool[name] for name in _TOOLS if name in tool}
+    return json.dumps(kept, sort_keys=True, default=str).encode()
+
+
+def _toml(path: Path) -> Mapping[str, object]:
+    import tomllib  # noqa: PLC0415 - lists of requirements do without
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

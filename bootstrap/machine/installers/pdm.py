@@ -1,0 +1,54 @@
+"""PDM, with its lock."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bootstrap.machine.installers.installer import (
+    Installer,
+    Verdict,
+    answer,
+    last_words,
+    named_in_toml,
+    program,
+)
+
+if TYPE_CHECKING:
+    from bootstrap.lockfile import PackageName
+    from bootstrap.machine.pins import Argv, Pins
+
+_CHANGE = re.compile(r"^\s+- (\S+ \S+)", re.MULTILINE)
+_NOTHING = "All packages are synced to date"
+
+
+class Pdm(Installer):
+    """It adopts the venv that is active."""
+
+    tool = "pdm"
+
+    def commands(self, pins: Pins) -> tuple[Argv, ...]:
+        return (self._sync(pins),)
+
+    def names(self, pins: Pins) -> frozenset[PackageName]:
+        return named_in_toml(pins.lock)
+
+    def judge(self, pins: Pins) -> Verdict:
+        done = answer((*self._sync(pins), "--dry-run"), pins)
+        if done.code == 0 and _NOTHING in done.output:
+            return Verdict()
+        _, told, changes = done.output.partition("Packages to ")
+        if done.code == 0 and told:
+            return Verdict(lacking=f"PDM would still change {_first(changes)}")
+        return Verdict(unclear=f"PDM could not tell: {last_words(done)}")
+
+    def _sync(self, pins: Pins) -> Argv:
+        chosen = (*pins.extras, *(pins.groups or ()))
+        groups = [word for name in chosen for word in ("--group", name)]
+        alone = () if pins.groups is None else ("--prod",)
+        return (program(pins, self.tool), "sync", "--non-interactive", *alone, *groups)
+
+
+def _first(changes: str) -> str:
+    found = _CHANGE.findall(changes)
+    return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")  # noqa: PLR2004

@@ -1,0 +1,119 @@
+"""pip, with a list of requirements: what it would still install is its own report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from bootstrap import lockfile
+from bootstrap.machine.installers.installer import Installer, Verdict, answer, last_words
+from bootstrap.versions import minor, numbers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.lockfile import PackageName
+    from bootstrap.machine.pins import Argv, Pins
+
+_FIRST_WITH_A_REPORT = (22, 2)
+
+
+class Pip(Installer):
+    tool = "pip"
+
+    def commands(self, pins: Pins) -> tuple[Argv, ...]:
+        # Python compiles what it imports itself.
+        install = (*pins.venv_pip, "install", "--no-compile", "--progress-bar", "off")
+        listed = (*install, *strictness(pins), "-r", str(pins.lock))
+        return (listed, (*install, "--no-deps", *editable(pins))) if pins.editable else (listed,)
+
+    def names(self, pins: Pins) -> frozenset[PackageName]:
+        return lockfile.names(lockfile.texts_of(pins.lock))
+
+    def exact(self, pins: Pins) -> dict[PackageName, str] | None:
+        return whole(pins)
+
+    def pinned(self, pins: Pins) -> dict[PackageName, str]:
+        return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+
+    def inputs(self, pins: Pins) -> tuple[Path, ...]:
+        return all_inputs(pins)
+
+    def judge(self, pins: Pins) -> Verdict:
+        """The report of a pip that would install it; where pip is too old, of one that is not."""
+        pip = _reporting(pins)
+        if pip is None:
+            return Verdict(unclear=f"pip {pins.pip} has no report of what it would install")
+        report = (*pip, "install", "--dry-run", "--quiet", "--report", "-")
+        done = answer((*report, *strictness(pins), "-r", str(pins.lock)), pins)
+        try:
+            begins = done.output.index('{\n  "version"')
+            document, _ = json.JSONDecoder().raw_decode(done.output, begins)
+        except ValueError:
+            return Verdict(unclear=f"pip could not tell: {last_words(done)}")
+        here = _from_folders(pins)
+        return Verdict(
+            lacking=_lacking([each for each in document["install"] if not here & _source(each)])
+        )
+
+
+def strictness(pins: Pins) -> Argv:
+    """A whole lock needs no resolving; requirements without hashes are none."""
+    return ("--require-hashes", "--no-deps") if pins.hashed else ()
+
+
+def editable(pins: Pins) -> Argv:
+    """The project itself, from where it is worked on."""
+    extras = f"[{','.join(pins.extras)}]" if pins.extras else ""
+    return ("-e", f".{extras}")
+
+
+def whole(pins: Pins) -> dict[PackageName, str] | None:
+    """What a lock with hashes says, where each line of it is one version of one package."""
+    if not pins.hashed or not lockfile.is_exact(lockfile.texts_of(pins.lock)):
+        return None
+    return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+
+
+def all_inputs(pins: Pins) -> tuple[Path, ...]:
+    own = lockfile.metadata_files(pins.root) if pins.editable else ()
+    return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *own)))
+
+
+def _reporting(pins: Pins) -> Argv | None:
+    if numbers(pins.pip) >= _FIRST_WITH_A_REPORT:
+        return pins.venv_pip
+    from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
+
+    wheel = get_embed_wheel("pip", minor(pins.python))
+    return (str(pins.venv_python), f"{wheel.path}/pip") if wheel else None
+
+
+def _from_folders(pins: Pins) -> set[str]:
+    """What is installed from folders. pip always says of a folder that it would install it."""
+    found: set[str] = set()
+    for file in pins.site_packages.glob("*.dist-info/direct_url.json"):
+        name = file.parent.name.removesuffix(".dist-info").rpartition("-")[0]
+        found |= _folder_of(name, json.loads(file.read_text(encoding="utf-8")))
+    return found
+
+
+def _source(planned: dict[str, dict[str, object]]) -> set[str]:
+    return _folder_of(str(planned["metadata"]["name"]), planned["download_info"])
+
+
+def _folder_of(name: str, source: dict[str, object]) -> set[str]:
+    """The package, its folder, and whether it is worked on there; empty where it is of none."""
+    folder = source.get("dir_info")
+    if not isinstance(folder, dict):
+        return set()
+    how = "editable" if folder.get("editable") else "copied"
+    return {f"{lockfile.normalize(name)} {how} {str(source['url']).rstrip('/')}"}
+
+
+def _lacking(planned: list[dict[str, dict[str, object]]]) -> str:
+    found = [f"{each['metadata']['name']} {each['metadata']['version']}" for each in planned]
+    if not found:
+        return ""
+    more = ", …" if len(found) > 3 else ""  # noqa: PLR2004
+    return f"pip would still install {len(found)}: {', '.join(found[:3])}{more}"

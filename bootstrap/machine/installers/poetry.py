@@ -1,0 +1,52 @@
+"""Poetry, with its lock, into the venv that `up` has made with its exact pip."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bootstrap.machine.installers.installer import (
+    Installer,
+    Verdict,
+    answer,
+    last_words,
+    named_in_toml,
+    program,
+)
+
+if TYPE_CHECKING:
+    from bootstrap.lockfile import PackageName
+    from bootstrap.machine.pins import Argv, Pins
+
+_OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
+_PLANNED = re.compile(r"^\s+[-•] (?:Installing|Updating|Downgrading) (.+?)\s*$", re.MULTILINE)
+
+
+class Poetry(Installer):
+    """It adopts the venv that is active."""
+
+    tool = "poetry"
+
+    def commands(self, pins: Pins) -> tuple[Argv, ...]:
+        return (self._install(pins),)
+
+    def names(self, pins: Pins) -> frozenset[PackageName]:
+        return named_in_toml(pins.lock)
+
+    def judge(self, pins: Pins) -> Verdict:
+        done = answer((*self._install(pins), "--dry-run"), pins)
+        found = _OPERATIONS.search(done.output)
+        if "No dependencies to install or update" in done.output:
+            return Verdict()
+        if found is None or done.code:
+            return Verdict(unclear=f"Poetry could not tell: {last_words(done)}")
+        if not any(map(int, found.groups()[:2])):
+            return Verdict()
+        planned = [each for each in _PLANNED.findall(done.output) if "kipped" not in each]
+        return Verdict(lacking=f"Poetry would still install {', '.join(planned[:3])}")
+
+    def _install(self, pins: Pins) -> Argv:
+        extras = [word for extra in pins.extras for word in ("--extras", extra)]
+        only = () if pins.groups is None else ("--only", ",".join(("main", *pins.groups)))
+        install = (program(pins, self.tool), "install", "--no-interaction", "--no-ansi")
+        return (*install, *extras, *only)

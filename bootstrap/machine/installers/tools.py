@@ -1,0 +1,49 @@
+"""Installers at the exact version that a project pins: each in an environment of its own.
+
+They are kept with the user's state, for all projects, and never in a project's venv.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from bootstrap import state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bootstrap.machine.pins import Argv
+
+# What a release of a tool needs besides and does not say itself: PDM 2 reads its cache by
+# hishel 1, and its metadata allows a hishel that has lost those names.
+_COMPANIONS = {"pdm": ("hishel<2",)}
+
+
+def folder(tool: str, version: str) -> Path:
+    return state.state_dir() / "tools" / f"{tool}-{version}"
+
+
+def pinned(tool: str, version: str) -> Path:
+    """The program of that version, whether it is there yet or not."""
+    return folder(tool, version) / "bin" / tool
+
+
+def commands(tool: str, version: str) -> tuple[Argv, ...]:
+    """What makes it, on the Python that runs Headstart; none where it is whole."""
+    at = folder(tool, version)
+    if (at / "whole").is_file() and pinned(tool, version).is_file():
+        return ()
+    make = (*(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"), "--clear")
+    install = (str(at / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off")
+    packages = (f"{tool}=={version}", *_COMPANIONS.get(tool, ()))
+    return (
+        (*make, "--no-setuptools", str(at)),
+        (*install, *packages),
+        ("touch", str(at / "whole")),
+    )
+
+
+def discard(tool: str, version: str) -> None:
+    shutil.rmtree(folder(tool, version), ignore_errors=True)
