@@ -157,7 +157,13 @@ def settings_shown(shop: Path) -> list[str]:
 def settings_missing(shop: Path) -> list[str]:
     """Those of them that do not exist."""
     sources = "".join(path.read_text("utf-8") for path in shop.glob("app/**/settings.py"))
-    return [name for name in settings_shown(shop) if f"    {name.lower()}:" not in sources]
+    compose = shop / "compose.yaml"
+    composed = compose.read_text("utf-8") if compose.exists() else ""
+    return [
+        name
+        for name in settings_shown(shop)
+        if f"    {name.lower()}:" not in sources and f"${{{name}:-" not in composed
+    ]
 
 
 def documents_mistaken(shop: Path) -> set[str]:
