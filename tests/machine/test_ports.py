@@ -85,5 +85,5 @@ def test_the_services_ports_move_together_and_leave_the_api_its_own(ready: Shop)
         refused = ready.headstart("up")
         told = " ".join(refused.stderr.split())
         assert refused.returncode == 4
-        assert f"into .env: CACHE_PORT={port + moved}, OTHER_PORT=" in told
+        assert f"next free ports in .env: CACHE_PORT={port + moved}, OTHER_PORT=" in told
         assert (ready.root / ".env").read_text() == stated
