@@ -27,6 +27,11 @@ class Command(Protocol):
 
 
 def found() -> Iterator[Command]:
-    """Yield every command, in the order of their names."""
+    """Yield every command, in the order of names; raises TypeError for a file that is none."""
     for module in pkgutil.iter_modules(__path__):
-        yield cast("Command", import_module(f"{__name__}.{module.name}"))
+        command = import_module(f"{__name__}.{module.name}")
+        for function in ("declare", "run"):
+            if not hasattr(command, function):
+                message = f"app/commands/{module.name}.py is no command: it has no {function}()"
+                raise TypeError(message)
+        yield cast("Command", command)
