@@ -158,11 +158,10 @@ def _alembic(run: Run, name: str, *words: str, **options: object) -> None:
     except CommandError as error:
         raise MigrationFailed(str(error)) from error
     except DBAPIError as error:
-        message = (
+        raise MigrationFailed(
             f"{name} failed: {error.orig}\nThe database is at {_named(_stored(run))}. Fix the "
             "cause, and run the same command again; MySQL keeps what came before in the revision."
-        )
-        raise MigrationFailed(message) from error
+        ) from error
 
 
 def _stored(run: Run) -> set[str]:

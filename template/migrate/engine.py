@@ -68,8 +68,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def _engine(url: URL, kind: str) -> Engine:
     if kind not in DRIVERS:
-        message = f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}"
-        raise MigrationFailed(message)
+        raise MigrationFailed(f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}")
     try:
         engine = create_engine(url.set(drivername=DRIVERS[kind]), poolclass=NullPool)
     except ModuleNotFoundError as error:

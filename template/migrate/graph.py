@@ -40,7 +40,6 @@ def read(folder: Path = VERSIONS) -> list[Revision]:
 
 
 def read_one(path: Path) -> Revision:
-    """Read one revision; raises Unreadable."""
     try:
         tree = ast.parse(path.read_text("utf-8"))
         values = _literals(tree)
@@ -49,8 +48,7 @@ def read_one(path: Path) -> Revision:
         return Revision(str(values["revision"]), tuple(_names(parents)), message, path)
     except (KeyError, SyntaxError, ValueError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else f"is unreadable: {error}"
-        message = f"{path.name} {what}"
-        raise Unreadable(message) from error
+        raise Unreadable(f"{path.name} {what}") from error
 
 
 def _literals(tree: ast.Module) -> dict[str, object]:
@@ -143,7 +141,6 @@ def in_order(revisions: Collection[Revision]) -> Mapping[str, Revision]:
 
 
 def read_head() -> str | None:
-    """Return what the file HEAD says."""
     return HEAD.read_text("utf-8") if HEAD.exists() else None
 
 

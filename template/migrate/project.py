@@ -45,7 +45,6 @@ class Report:
     as_json: bool = False
 
     def __call__(self, event: str, text: str, **fields: Plain) -> None:
-        """Tell one event."""
         line = json.dumps({"event": event, "text": text, **fields}) if self.as_json else text
         print(line, flush=True)
 

@@ -81,7 +81,6 @@ async def serve(settings: Settings, database: Database) -> AsyncIterator[FastAPI
 
 @asynccontextmanager
 async def connect(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of `app`."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -89,14 +88,12 @@ async def connect(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def app(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
-    """The api, started."""
     async with serve(settings, database) as app:
         yield app
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the api."""
     async with connect(app) as client:
         yield client
 

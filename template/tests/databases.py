@@ -38,7 +38,6 @@ from tests.things.models import OfTests
 
 
 def alembic_config(url: str) -> Config:
-    """Return the project's own Alembic configuration, for the database at `url`."""
     config = Config(ROOT / "alembic.ini", attributes={"url": url})
     config.set_main_option("script_location", str(ROOT / "migrate"))
     return config
@@ -91,7 +90,6 @@ class ReadInside(ReadConnection):
     """Reads in the transaction of one connection, in turn with all who use it."""
 
     def __init__(self, connection: AsyncConnection, alone: asyncio.Lock) -> None:
-        """Read on `connection`, while holding `alone`."""
         self._turns = alone
         self._connection = connection.sync_connection
 
@@ -104,14 +102,12 @@ class RolledBack(Database):
     """A database on one connection, whose every commit ends in a transaction that never does."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Work inside the transaction that `connection` is in."""
         self._connection = connection
         self._alone = asyncio.Lock()
         self.reads = ReadInside(connection, self._alone)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
-        """Yield a session whose commit releases a savepoint."""
         session = AsyncSession(
             self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False
         )

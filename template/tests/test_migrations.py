@@ -38,7 +38,6 @@ def upgrade():
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """An empty database."""
     with empty_database(tmp_path) as url:
         yield url
 
@@ -50,7 +49,6 @@ def sqlite(tmp_path: Path) -> str:
 
 
 def tables(url: str) -> set[str]:
-    """Return the tables that there are, beside Alembic's own."""
     names = sa.inspect(make_engine(url)).get_table_names()
     return {name for name in names if not name.startswith("alembic_")}
 

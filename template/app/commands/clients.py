@@ -49,8 +49,7 @@ def run(arguments: Namespace) -> None:
 
 def _name(text: str) -> str:
     if not NAME.fullmatch(text):
-        message = "a name has 1 to 100 characters, and no space at its ends"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError("a name has 1 to 100 characters, and no space at its ends")
     return text
 
 
@@ -60,6 +59,5 @@ def _days(text: str) -> timedelta:
     except ValueError:
         days = -1
     if not 0 <= days <= MOST_DAYS:
-        message = f"{text!r} is no number of days"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError(f"{text!r} is no number of days")
     return timedelta(days=days)

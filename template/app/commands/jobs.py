@@ -84,8 +84,7 @@ async def _run(arguments: Namespace) -> None:
 def _age(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
-        message = f"{text!r} is no time like 90s, 15m, 12h or 30d"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError(f"{text!r} is no time like 90s, 15m, 12h or 30d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 

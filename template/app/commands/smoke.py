@@ -33,12 +33,10 @@ class SmokeError(Exception):
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument("--url", help="prove the api that runs there, instead of starting one")
 
 
 def run(arguments: Namespace) -> None:
-    """Tell the story of the test on standard output."""
     settings = Settings()
     try:
         with ExitStack() as stack:
@@ -139,8 +137,7 @@ def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > end:
-            message = f"{otherwise} within {PATIENCE_SECONDS} seconds"
-            raise SmokeError(message)
+            raise SmokeError(f"{otherwise} within {PATIENCE_SECONDS} seconds")
         time.sleep(0.05)
 
 

@@ -48,7 +48,6 @@ class WakingBroker(RedisBroker):
 
     @property
     def consumer_class(self) -> type[_RedisConsumer]:
-        """The consumer that waits for tokens."""
         return _WakingConsumer
 
     def get_declared_delay_queues(self) -> set[str]:
@@ -74,11 +73,9 @@ class WakingBroker(RedisBroker):
         return dict(zip(map(Queue.of, queues), lengths, strict=True))
 
     def waiting(self, queue: Queue) -> int:
-        """Return how many messages of a queue nobody has fetched."""
         return int(self.client.llen(f"{self.namespace}:{queue.label}"))
 
     def tokens(self, queue: str) -> str:
-        """Return the key of a queue's tokens."""
         return f"{self.namespace}:{queue}.wake"
 
 
@@ -148,12 +145,10 @@ class ToWorkers(Transport):
     """
 
     def __init__(self, broker: WakingBroker) -> None:
-        """Send through `broker`."""
         self._broker = broker
         self._waiting = dict.fromkeys(Queue, 0)
 
     async def room(self) -> Mapping[Queue, int]:
-        """Return how many jobs of each queue can be sent now."""
         if max(self._waiting.values()) > MOST_WAITING // 2:
             self._waiting = await asyncio.to_thread(self._count)
         return {queue: MOST_WAITING - waiting for queue, waiting in self._waiting.items()}
@@ -162,7 +157,6 @@ class ToWorkers(Transport):
         return {queue: self._broker.waiting(queue) for queue in Queue}
 
     async def send(self, jobs: Sequence[Job]) -> None:
-        """Enqueue every job."""
         messages = [_message(JOB_KINDS[job.actor], job) for job in jobs if _is_known(job)]
         if messages:
             self._waiting |= await asyncio.to_thread(self._broker.enqueue_all, messages)

@@ -49,7 +49,6 @@ _POLICY = (
 
 
 def install_docs(app: FastAPI) -> None:
-    """Serve the docs of `app`."""
     page = _PAGE % escape(app.title)
     headers = {CONTENT_POLICY.decode(): _POLICY}
 

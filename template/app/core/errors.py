@@ -55,7 +55,6 @@ class ProblemError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __init__(self, detail: str) -> None:
-        """Say what went wrong, for the client."""
         super().__init__(detail)
         self.detail = detail
         self.headers: dict[str, str] = {}
@@ -103,7 +102,6 @@ class InvalidInput(ProblemError):
 
 
 def problem(request: Request, status: int, detail: str) -> Problem:
-    """Build the problem document of a request."""
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -114,7 +112,6 @@ def problem(request: Request, status: int, detail: str) -> Problem:
 
 
 def respond(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with a problem document."""
     return Response(document.model_dump_json(), document.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -125,7 +122,6 @@ def _invalid(request: Request, errors: list[FieldError]) -> Response:
 
 
 def answer(request: Request, error: ProblemError) -> Response:
-    """Answer with the problem that was raised."""
     if isinstance(error, InvalidInput):
         return _invalid(request, [error.error])
     return respond(problem(request, error.status, error.detail), error.headers)

@@ -24,7 +24,6 @@ _VERSION = re.compile(r'(?<!W/)"(\d{1,18})(?:-[^"]*)?"')
 
 
 def entity_tag(version: int, state: str) -> str:
-    """Return the strong tag of one representation."""
     return f'"{version}-{state}"'
 
 
@@ -63,7 +62,6 @@ class ConditionalGet:
     """Tags one answer, and ends it early where the client has it already."""
 
     def __init__(self, response: Response, if_none_match: str) -> None:
-        """Tag `response`; `if_none_match` is what the client has."""
         self._response = response
         self._if_none_match = if_none_match
 

@@ -67,21 +67,17 @@ class PageQuery(BaseModel):
     @model_validator(mode="after")
     def _either_or(self) -> Self:
         if self.cursor is not None and self.page is not None:
-            message = "give either cursor or page"
-            raise ValueError(message)
+            raise ValueError("give either cursor or page")
         if self.page is not None and self.page * self.limit > DEEPEST_ROW:
-            message = f"numbered pages end at item {DEEPEST_ROW}; walk on by cursor"
-            raise ValueError(message)
+            raise ValueError(f"numbered pages end at item {DEEPEST_ROW}; walk on by cursor")
         return self
 
     @property
     def offset(self) -> int:
-        """How many items lie before this numbered page."""
         return ((self.page or 1) - 1) * self.limit
 
     @property
     def is_counted(self) -> bool:
-        """Whether the answer says how many items there are."""
         return self.total or self.page is not None
 
     def asked(self) -> Asked:
@@ -117,11 +113,9 @@ class Cursors:
     """Writes positions as opaque, signed text, and reads back only what it wrote."""
 
     def __init__(self, secret: str) -> None:
-        """Sign with `secret`; cursors of another secret are refused."""
         self._key = hashlib.sha256(b"cursor:" + secret.encode()).digest()
 
     def write(self, position: Position) -> str:
-        """Return the cursor of `position`."""
         value, is_time = position.value, False
         if isinstance(value, datetime):
             value, is_time = value.isoformat(), True
@@ -137,8 +131,7 @@ class Cursors:
             raw = b""
         signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
         if not payload or not hmac.compare_digest(signature, self._sign(payload)):
-            location = "query.cursor"
-            raise InvalidInput(location, "is not one that this api has given out")
+            raise InvalidInput("query.cursor", "is not one that this api has given out")
         asked, value, is_time, id_ = json.loads(payload)
         return Position(asked, datetime.fromisoformat(value) if is_time else value, UUID(id_))
 
@@ -213,7 +206,6 @@ class Listing(Generic[Item]):
         return self.sorts[name.removeprefix(BACKWARDS)], name.startswith(BACKWARDS)
 
     def conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
-        """Return the conditions of the filters that are asked for."""
         return [each.condition for name, each in self.filters.items() if name in asked]
 
     def _bind(self, asked: Asked) -> Values:
@@ -267,6 +259,5 @@ def _place(query: PageQuery, position: Position | None) -> Values:
 def _continued(query: PageQuery, position: Position) -> Asked:
     """Return what the cursor's list was asked for; the query may repeat it, not change it."""
     if any(position.asked.get(name) != value for name, value in query.given().items()):
-        location = "query.cursor"
-        raise InvalidInput(location, "belongs to a list with another sort or other filters")
+        raise InvalidInput("query.cursor", "belongs to a list with another sort or other filters")
     return position.asked

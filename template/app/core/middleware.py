@@ -41,11 +41,9 @@ class RequestContext:
     """ASGI middleware: correlates, logs and, when all else fails, answers with a 500 problem."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -97,11 +95,9 @@ class SecurityHeaders:
     """ASGI middleware: adds them to every answer that does not have them."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -126,13 +122,11 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
-        """Wrap `app`."""
         self.app = app
         self.most = most
         self.detail = f"a request has at most {most} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif _declared(scope) > self.most:

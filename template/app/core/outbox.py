@@ -58,12 +58,10 @@ class Queue(IntEnum):
 
     @property
     def label(self) -> str:
-        """The queue's name for people and for brokers."""
         return self.name.lower()
 
     @classmethod
     def of(cls, label: str) -> Queue:
-        """Return the queue of that label."""
         return cls[label.upper()]
 
 
@@ -168,7 +166,6 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
 
 
 def asked_for(session: WriteSession) -> Sequence[Job]:
-    """Return the jobs that were asked for in this session."""
     jobs: Sequence[Job] = session.info.get(OutboxRow, [])
     return jobs
 
@@ -226,7 +223,6 @@ async def begin(session: WriteSession, job: Job, *, lease_until: datetime) -> Jo
 
 
 async def renew(session: WriteSession, job: Job, *, lease_until: datetime) -> bool:
-    """Keep a running attempt's lease; False when it is not ours any more."""
     return await _fenced_update(session, job, due_at=lease_until)
 
 

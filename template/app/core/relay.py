@@ -65,7 +65,6 @@ class Relay:
         self._woken.set()
 
     def look(self) -> None:
-        """Say that there is room again."""
         self._woken.set()
 
     def stop(self) -> None:

@@ -46,7 +46,6 @@ class Revisions:
 
 
 def read_revisions(folder: Path = FOLDER) -> Revisions:
-    """Read the revisions in `folder`."""
     found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
     for path in folder.glob("*.py"):
         for name, value in _IDENTIFIER.findall(path.read_text("utf-8")):
@@ -74,11 +73,10 @@ async def require_current(database: Database, revisions: Revisions) -> None:
     if standing == "ahead":
         logger.warning("database.ahead", **told)
     if standing == "behind":
-        message = (
+        raise DatabaseBehind(
             f"the database is at revision {', '.join(told['database']) or 'none'}, this code at "
             f"{', '.join(told['code'])}. Run `python -m migrate upgrade` first, then start again."
         )
-        raise DatabaseBehind(message)
 
 
 async def _stored(database: Database) -> set[str]:

@@ -42,7 +42,6 @@ class ThingOut(ThingIn):
 
     @property
     def etag(self) -> str:
-        """The entity tag of this representation."""
         return entity_tag(self.version, str(self.weighings))
 
 
@@ -64,22 +63,18 @@ LISTING = Listing(
 
 
 async def create(session: WriteSession, draft: ThingIn) -> ThingOut:
-    """Create a thing; raises Conflict when its number is taken."""
     key = sort_key(draft.name)
     thing = Thing(**draft.model_dump(), name_key=key, created_at=datetime.now(UTC))
     session.add(thing)
     try:
         await session.flush()
     except IntegrityError as error:
-        message = f"number {draft.number} is taken"
-        raise Conflict(message) from error
+        raise Conflict(f"number {draft.number} is taken") from error
     return ThingOut.model_validate(thing)
 
 
 async def get(reads: ReadConnection | WriteSession, thing_id: UUID) -> ThingOut:
-    """Return a thing; raises NotFound."""
     found = (await reads.execute(select(*COLUMNS).where(COLUMNS.id == thing_id))).one_or_none()
     if found is None:
-        message = f"there is no thing {thing_id}"
-        raise NotFound(message)
+        raise NotFound(f"there is no thing {thing_id}")
     return ThingOut.model_validate(found)

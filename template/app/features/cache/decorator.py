@@ -32,8 +32,7 @@ def cached(
     kept as JSON and comes back as the annotated type. What is raised is not kept.
     """
     if for_ > LONGEST:
-        message = f"nothing is kept for longer than {LONGEST}"
-        raise ValueError(message)
+        raise ValueError(f"nothing is kept for longer than {LONGEST}")
 
     def decorate(function: Reader[P, R]) -> Reader[P, R]:
         kept: Kept[R] = Kept(function, for_)

@@ -88,8 +88,7 @@ class Attempt:
         if found is None:
             return None
         if found.fingerprint != fingerprint:
-            location = "header.Idempotency-Key"
-            raise InvalidInput(location, "was used for another request")
+            raise InvalidInput("header.Idempotency-Key", "was used for another request")
         return _respond(found, {REPLAYED: "true"})
 
     async def keep(self, result: BaseModel) -> Response:

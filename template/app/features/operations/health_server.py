@@ -87,8 +87,7 @@ class Probe:
     async def _relay_sweeps(self) -> None:
         silent = time.monotonic() - self._relay.swept_at
         if silent > SILENT_SECONDS:
-            message = f"the relay has not swept for {silent:.0f} seconds"
-            raise TimeoutError(message)
+            raise TimeoutError(f"the relay has not swept for {silent:.0f} seconds")
 
 
 def database_answers(database: Database) -> Check:

@@ -52,8 +52,7 @@ class Cron:
         try:
             CronSim(self.expression, datetime.now(UTC))
         except CronSimError as error:
-            message = f"{self.expression!r} is no cron expression: {error}"
-            raise ValueError(message) from error
+            raise ValueError(f"{self.expression!r} is no cron expression: {error}") from error
 
     def apply(self, actor: str) -> None:
         """Schedule the jobs of `actor`."""

@@ -84,8 +84,7 @@ class Recognition:
         known = await self._accepting(key, now) if key is not None else None
         if key is None or known is None:
             logger.info("client.refused", number=key and key.number)
-            message = "the key is not that of a registered client, or it is no longer valid"
-            raise Untrusted(message)
+            raise Untrusted("the key is not that of a registered client, or it is no longer valid")
         self._note_use(key.number, known, now)
         return Authenticated(f"client:{key.number}", known.scopes)
 

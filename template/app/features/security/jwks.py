@@ -128,8 +128,7 @@ def read_keys(document: object) -> dict[str, PublicKey]:
         if key is not None:
             keys[str(item["kid"])] = key
     if not keys:
-        message = "the document has no key that can verify a signature"
-        raise ValueError(message)
+        raise ValueError("the document has no key that can verify a signature")
     return keys
 
 

@@ -92,8 +92,7 @@ class Gatekeeper:
         scheme, _, credentials = authorization.partition(" ")
         credentials = credentials.strip()
         if scheme.lower() != "bearer":
-            message = "credentials are sent as a Bearer token"
-            raise Untrusted(message)
+            raise Untrusted("credentials are sent as a Bearer token")
         if credentials.startswith(MARK):
             return await self._clients.caller_of(credentials)
         if self._tokens is None:

@@ -72,8 +72,7 @@ class Tokens:
 def _caller(claims: Mapping[str, object]) -> Authenticated:
     subject = str(claims["sub"])
     if len(subject) > LONGEST_SUBJECT:
-        message = "the access token names too long a subject"
-        raise Untrusted(message)
+        raise Untrusted("the access token names too long a subject")
     return Authenticated(f"token:{subject}", frozenset(_scopes(claims)))
 
 

@@ -95,8 +95,7 @@ async def upload_headshot(
     most = request.app.state.settings.max_upload_bytes
     data = await image.read(most + 1)
     if len(data) > most:
-        message = f"a headshot has at most {most} bytes"
-        raise TooLarge(message)
+        raise TooLarge(f"a headshot has at most {most} bytes")
     return SuccessModel(data=await service.upload_headshot(writes, profile_id, data))
 
 

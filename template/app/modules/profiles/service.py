@@ -41,7 +41,6 @@ LISTING = Listing(
 
 
 async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
-    """Return a profile; raises NotFound."""
     row = (await reads.execute(_BY_ID, {"profile_id": profile_id})).one_or_none()
     if row is None:
         raise _not_found(profile_id)
@@ -57,7 +56,6 @@ async def list_page(
 
 @log_func_args
 async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
-    """Create a profile; raises Conflict when its employee number is taken."""
     now = datetime.now(UTC)
     profile = Profile(
         id=uuid4(),
@@ -103,8 +101,7 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
     try:
         media_type = images.media_type(image)
     except images.NotAnImage as error:
-        location = "body.image"
-        raise InvalidInput(location, str(error)) from error
+        raise InvalidInput("body.image", str(error)) from error
     version = uuid4()
     await session.merge(
         Headshot(
@@ -126,8 +123,7 @@ async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
     found = await reads.execute(select(Headshot.thumbnail).where(Headshot.profile_id == profile_id))
     data = found.scalar_one_or_none()
     if data is None:
-        message = f"profile {profile_id} has no thumbnail yet"
-        raise NotFound(message)
+        raise NotFound(f"profile {profile_id} has no thumbnail yet")
     return bytes(data)
 
 
@@ -171,5 +167,4 @@ def _taken(draft: ProfileIn) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        message = f"employee number {draft.employee_number} is taken"
-        raise Conflict(message) from error
+        raise Conflict(f"employee number {draft.employee_number} is taken") from error
