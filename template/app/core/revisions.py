@@ -22,7 +22,6 @@ FOLDER = ROOT / "migrate" / "versions"
 _IDENTIFIER = re.compile(r"^(revision|down_revision)\b[^=\n]*=\s*(.*)$", re.MULTILINE)
 _QUOTED = re.compile(r"""["']([^"']+)["']""")
 
-_ANSWERS = text("SELECT 1")
 _VERSIONS = text("SELECT version_num FROM alembic_version")
 
 Standing = Literal["ok", "behind", "ahead"]
@@ -58,6 +57,11 @@ class DatabaseBehind(RuntimeError):
     """This code needs tables that the database does not have yet."""
 
 
+async def stored_versions(database: Database) -> set[str]:
+    """Return the versions that the migrations have left, which takes a migrated database."""
+    return set((await database.reads.execute(_VERSIONS)).scalars())
+
+
 async def require_current(database: Database, revisions: Revisions) -> None:
     """Refuse to start on a database behind this code; warn of one ahead.
 
@@ -80,8 +84,8 @@ async def require_current(database: Database, revisions: Revisions) -> None:
 
 
 async def _stored(database: Database) -> set[str]:
-    await database.reads.execute(_ANSWERS)
+    await database.reads.execute(text("SELECT 1"))
     try:
-        return set((await database.reads.execute(_VERSIONS)).scalars())
+        return await stored_versions(database)
     except DBAPIError:
         return set()  # it answers, and was never migrated

@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.core.database import Database
 from app.core.errors import ProblemError, answer
-from app.core.middleware import QUIET
+from app.core.middleware import QUIET, RequestMiddleware
 from app.features.security import clients
 from app.features.security.authentication import Recognition
 from app.features.security.callers import STRANGER, Authenticated, Caller, Untrusted
@@ -104,17 +104,15 @@ class Gatekeeper:
         return await self._limits.spend(who) if self._limits is not None else None
 
 
-class SecurityMiddleware:
-    """ASGI middleware: lets in whom the gate admits; the health endpoints stand outside."""
+class SecurityMiddleware(RequestMiddleware):
+    """Lets in whom the gate admits; the health endpoints stand outside."""
 
     def __init__(self, app: ASGIApp, gate: Gatekeeper) -> None:
-        """Put `gate` before `app`."""
-        self.app = app
+        super().__init__(app)
         self._gate = gate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http" or scope["path"] in QUIET:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in QUIET:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
