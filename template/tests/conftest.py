@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
 from tests import things
-from tests.databases import emptied_after, migrated_database, rolled_back, unreachable
+from tests.databases import emptied_after, migrated_database, rolled_back
 
 # The id of requests whose statements are counted.
 COUNTED = "counted"
@@ -60,13 +59,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def committing(database_url: str) -> AsyncIterator[Database]:
     """The database with real commits, for tests of what commits do."""
     async with emptied_after(database_url) as database:
-        yield database
-
-
-@pytest.fixture
-async def away(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database that cannot be reached."""
-    async with unreachable(tmp_path) as database:
         yield database
 
 

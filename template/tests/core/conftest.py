@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.blocking_jobs import Gate, closed_gate
+from tests.unreachable import away
+
+__all__ = ["away"]
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.features.redis import RedisServer
+from tests.unreachable import away
+
+__all__ = ["away"]
 
 
 @pytest.fixture
