@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AsyncIO, Middleware
 from pydantic import JsonValue, TypeAdapter
 
-from app.core.jobs import JOB_KINDS, JobKind
+from app.core.jobs import JOB_KINDS
 from app.core.outbox import Job, Queue
 from app.core.relay import Transport
 
@@ -157,23 +157,15 @@ class ToWorkers(Transport):
         return {queue: self._broker.waiting(queue) for queue in Queue}
 
     async def send(self, jobs: Sequence[Job]) -> None:
-        messages = [_message(JOB_KINDS[job.actor], job) for job in jobs if _is_known(job)]
-        if messages:
+        if messages := list(_messages(jobs)):
             self._waiting |= await asyncio.to_thread(self._broker.enqueue_all, messages)
 
 
-def _is_known(job: Job) -> bool:
-    if job.actor not in JOB_KINDS:
-        # Written by newer code: due again after the resend time, for a newer relay.
-        logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))
-    return job.actor in JOB_KINDS
-
-
-def _message(actor: JobKind, job: Job) -> dramatiq.Message[None]:
-    return dramatiq.Message(
-        queue_name=actor.queue.label,
-        actor_name=actor.name,
-        args=(),
-        kwargs=_JOB.dump_python(job, mode="json"),
-        options={},
-    )
+def _messages(jobs: Iterable[Job]) -> Iterator[dramatiq.Message[None]]:
+    for job in jobs:
+        if known := JOB_KINDS.get(job.actor):
+            fields = _JOB.dump_python(job, mode="json")
+            yield dramatiq.Message(known.queue.label, known.name, (), fields, options={})
+        else:
+            # Written by newer code: due again after the resend time, for a newer relay.
+            logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))

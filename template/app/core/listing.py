@@ -183,13 +183,17 @@ class Listing(Generic[Item]):
 
     async def page(self, reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[Item]:
         """Return the page that is asked for; raises InvalidInput for a cursor of another list."""
-        position = cursors.read(query.cursor) if query.cursor is not None else None
-        asked = query.asked() if position is None else _continued(query, position)
+        if query.cursor is None:
+            asked, build = query.asked(), _build_numbered
+            place: Values = {"offset": query.offset}
+        else:
+            position = _continued(query, cursors.read(query.cursor))
+            asked, build = position.asked, _build_after
+            place = {"value": position.value, "id": position.id}
         filtering = self._bind(asked)
         # One row more than asked for tells whether there is a next page.
-        values = filtering | {"limit": query.limit + 1} | _place(query, position)
-        statement = self._kept(_build_from if position is None else _build_after, asked)
-        rows = (await reads.execute(statement, values)).all()
+        values = filtering | {"limit": query.limit + 1} | place
+        rows = (await reads.execute(self._kept(build, asked), values)).all()
         found: Values = {"items": rows[: query.limit]}
         if len(rows) > query.limit:
             found["next"] = cursors.write(self._position(asked, rows[query.limit - 1]))
@@ -228,11 +232,15 @@ class Listing(Generic[Item]):
 Build = Callable[[Listing[Any], Asked], Select[Any]]
 
 
-def _build_from(listing: Listing[Any], asked: Asked) -> Select[Any]:
+def _build(listing: Listing[Any], asked: Asked) -> Select[Any]:
     column, backwards = listing.order(asked)
     order = (column.desc(), listing.ident.desc()) if backwards else (column, listing.ident)
     rows = listing.rows.where(*listing.conditions(asked)).order_by(*order)
-    return rows.limit(bindparam("limit")).offset(bindparam("offset"))
+    return rows.limit(bindparam("limit"))
+
+
+def _build_numbered(listing: Listing[Any], asked: Asked) -> Select[Any]:
+    return _build(listing, asked).offset(bindparam("offset"))
 
 
 def _build_after(listing: Listing[Any], asked: Asked) -> Select[Any]:
@@ -242,7 +250,7 @@ def _build_after(listing: Listing[Any], asked: Asked) -> Select[Any]:
         after = column <= _VALUE, or_(column < _VALUE, listing.ident < _ID)
     else:
         after = column >= _VALUE, or_(column > _VALUE, listing.ident > _ID)
-    return _build_from(listing, asked).where(*after)
+    return _build(listing, asked).where(*after)
 
 
 def _build_count(listing: Listing[Any], asked: Asked) -> Select[Any]:
@@ -250,14 +258,8 @@ def _build_count(listing: Listing[Any], asked: Asked) -> Select[Any]:
     return select(func.count()).select_from(some.subquery())
 
 
-def _place(query: PageQuery, position: Position | None) -> Values:
-    if position is None:
-        return {"offset": query.offset}
-    return {"offset": 0, "value": position.value, "id": position.id}
-
-
-def _continued(query: PageQuery, position: Position) -> Asked:
-    """Return what the cursor's list was asked for; the query may repeat it, not change it."""
+def _continued(query: PageQuery, position: Position) -> Position:
+    """Return the cursor's position; the query may repeat what its list was asked, not change it."""
     if any(position.asked.get(name) != value for name, value in query.given().items()):
         raise InvalidInput("query.cursor", "belongs to a list with another sort or other filters")
-    return position.asked
+    return position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core import outbox
 from app.core.envelope import SuccessModel
@@ -19,7 +19,7 @@ from tests.things.service import ThingIn, ThingOut, ThingQuery
 router = APIRouter(prefix=URL, tags=["things"])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=201)
 async def create_thing(
     draft: ThingIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ThingOut]:
@@ -47,7 +47,7 @@ async def read_thing(thing_id: UUID, reads: Reads, tag: IfNoneMatch) -> SuccessM
     return SuccessModel(data=thing)
 
 
-@router.post("/{thing_id}/weighings", status_code=status.HTTP_202_ACCEPTED)
+@router.post("/{thing_id}/weighings", status_code=202)
 async def weigh_thing(thing_id: UUID, writes: Writes) -> SuccessModel[ThingOut]:
     """Let a job weigh a thing."""
     thing = await service.get(writes, thing_id)

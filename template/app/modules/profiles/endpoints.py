@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile
 
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
@@ -30,7 +30,7 @@ PIXEL = (
 THUMBNAIL: Responses = {200: {"content": {images.THUMBNAIL_TYPE: {}}}}
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
+@router.post("", status_code=201, responses=CONFLICT)
 async def create_profile(
     draft: ProfileIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -70,21 +70,13 @@ async def replace_profile(
     return SuccessModel(data=profile)
 
 
-@router.delete(
-    "/{profile_id}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=NOT_FOUND | PRECONDITION,
-)
+@router.delete("/{profile_id}", status_code=204, responses=NOT_FOUND | PRECONDITION)
 async def delete_profile(profile_id: UUID, writes: Writes, seen: IfMatch) -> None:
     """Delete a profile that you have read, and its headshot."""
     await service.remove(writes, profile_id, seen)
 
 
-@router.put(
-    "/{profile_id}/headshot",
-    status_code=status.HTTP_202_ACCEPTED,
-    responses=NOT_FOUND | TOO_LARGE,
-)
+@router.put("/{profile_id}/headshot", status_code=202, responses=NOT_FOUND | TOO_LARGE)
 async def upload_headshot(
     profile_id: UUID,
     image: Annotated[UploadFile, File(examples=[PIXEL])],
@@ -99,11 +91,7 @@ async def upload_headshot(
     return SuccessModel(data=await service.upload_headshot(writes, profile_id, data))
 
 
-@router.get(
-    "/{profile_id}/headshot",
-    response_class=Response,
-    responses=THUMBNAIL | NOT_FOUND,
-)
+@router.get("/{profile_id}/headshot", response_class=Response, responses=THUMBNAIL | NOT_FOUND)
 async def read_headshot(profile_id: UUID, reads: Reads) -> Response:
     """Return the thumbnail of a profile's headshot."""
     return Response(await service.thumbnail(reads, profile_id), media_type=images.THUMBNAIL_TYPE)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core import outbox
@@ -58,11 +58,7 @@ async def list_page(
 async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
     now = datetime.now(UTC)
     profile = Profile(
-        id=uuid4(),
-        created_at=now,
-        updated_at=now,
-        headshot=HeadshotState.NONE,
-        **_columns(draft),
+        id=uuid4(), created_at=now, updated_at=now, headshot=HeadshotState.NONE, **_columns(draft)
     )
     session.add(profile)
     with _taken(draft):
@@ -103,15 +99,8 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
     except images.NotAnImage as error:
         raise InvalidInput("body.image", str(error)) from error
     version = uuid4()
-    await session.merge(
-        Headshot(
-            profile_id=profile_id,
-            version=version,
-            media_type=media_type,
-            image=image,
-            thumbnail=None,
-        )
-    )
+    uploaded = {"version": version, "media_type": media_type, "image": image, "thumbnail": None}
+    await session.merge(Headshot(profile_id=profile_id, **uploaded))
     await session.flush()
     await outbox.enqueue(session, MAKE_THUMBNAIL, profile_id=profile_id, version=version)
     stored = ProfileOut.model_validate(profile)
@@ -121,17 +110,14 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
 async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
     """Return a profile's thumbnail; raises NotFound while there is none."""
     found = await reads.execute(select(Headshot.thumbnail).where(Headshot.profile_id == profile_id))
-    data = found.scalar_one_or_none()
-    if data is None:
+    if (data := found.scalar_one_or_none()) is None:
         raise NotFound(f"profile {profile_id} has no thumbnail yet")
     return bytes(data)
 
 
 async def uploaded_image(reads: ReadConnection, profile_id: UUID, version: UUID) -> bytes | None:
     """Return the picture of that very upload, or None when it was replaced or deleted since."""
-    found = await reads.execute(
-        select(Headshot.image).where(Headshot.profile_id == profile_id, Headshot.version == version)
-    )
+    found = await reads.execute(select(Headshot.image).where(*_upload(profile_id, version)))
     return found.scalar_one_or_none()
 
 
@@ -140,10 +126,12 @@ async def attach_thumbnail(
 ) -> None:
     """Store the thumbnail of that very upload; nothing happens when it was replaced since."""
     await session.execute(
-        update(Headshot)
-        .where(Headshot.profile_id == profile_id, Headshot.version == version)
-        .values(thumbnail=data)
+        update(Headshot).where(*_upload(profile_id, version)).values(thumbnail=data)
     )
+
+
+def _upload(profile_id: UUID, version: UUID) -> tuple[ColumnElement[bool], ...]:
+    return Headshot.profile_id == profile_id, Headshot.version == version
 
 
 def _columns(draft: ProfileIn) -> dict[str, object]:
