@@ -26,7 +26,6 @@ WRITES = {"revision", "merge"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that was asked for; return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     if not words:
         print(__doc__, *(f"  {run.__name__:<10} {run.__doc__}" for run in COMMANDS), sep="\n")

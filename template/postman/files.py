@@ -35,7 +35,6 @@ class Folder:
 
     @property
     def collection(self) -> Path:
-        """The collection itself."""
         return self.path / f"{self.about.name}.postman_collection.json"
 
     @property
@@ -49,7 +48,6 @@ class Folder:
         return self.path / f"{self.about.name}-{LOCAL}.http"
 
     def environment(self, place: str) -> Path:
-        """Return the file of an environment."""
         return self.path / f"{self.about.name}-{place}.postman_environment.json"
 
     def is_current(self, steps: Sequence[Step]) -> bool:

@@ -9,14 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.features.redis import RedisServer
-from tests.unreachable import away
-
-__all__ = ["away"]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis."""
     server = RedisServer(tmp_path)
     yield server
     server.end(signal.SIGKILL)

@@ -44,12 +44,10 @@ class Probe:
         self._server: asyncio.Server | None = None
 
     async def serve(self, host: str, port: int) -> int:
-        """Listen; return the port."""
         self._server = await asyncio.start_server(self._answer, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Listen no more."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()

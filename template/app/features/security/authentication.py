@@ -70,7 +70,6 @@ class Recognition:
     """Tells from a key which client sends it."""
 
     def __init__(self, database: Database, *, trust: timedelta) -> None:
-        """Trust what was read from `database` for so long."""
         self._database = database
         self._trust = trust.total_seconds()
         self._known: dict[int, tuple[float, Known | None]] = {}

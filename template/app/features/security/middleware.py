@@ -42,7 +42,6 @@ class Gatekeeper:
     """Admits requests: knows callers by their credentials, and counts their requests."""
 
     def __init__(self, own: SecuritySettings, settings: Settings, database: Database) -> None:
-        """Prepare; nothing is connected yet."""
         self._asks = own.auth_required
         self._production = settings.environment is Environment.PRODUCTION
         self._database = database
@@ -66,7 +65,6 @@ class Gatekeeper:
             logger.warning(message)
 
     async def close(self) -> None:
-        """Disconnect."""
         await self._clients.close()
         if self._tokens is not None:
             await self._tokens.close()

@@ -47,7 +47,6 @@ class SharedLimits:
     def __init__(
         self, redis_url: str, rate: Rate, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Prepare; nothing is connected yet."""
         self._rate = rate
         self._clock = clock
         self._meanwhile = LocalLimits(rate, clock=clock)
@@ -81,7 +80,6 @@ class SharedLimits:
         return spent
 
     async def close(self) -> None:
-        """Disconnect."""
         if self._sending is not None:
             await self._sending
         await self._redis.aclose()

@@ -55,7 +55,6 @@ class Tokens:
         return _caller(claims)
 
     async def close(self) -> None:
-        """Disconnect."""
         await self._jwks.close()
 
     async def _key_of(self, token: str) -> PublicKey:
