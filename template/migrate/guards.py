@@ -167,7 +167,6 @@ def version_applied(written: set[str]) -> Callable[..., None]:
 
 
 def tell_applied(context: MigrationContext, step: MigrationInfo) -> None:
-    """Say in one line what became of a revision."""
     if (config := context.config) is not None:
         what = "upgraded to" if step.is_upgrade else "downgraded from"
         title = getattr(step.up_revision, "doc", "")
@@ -215,7 +214,6 @@ def require_current(stored: Collection[str], heads: Collection[str]) -> None:
 
 
 def versions(connection: Connection) -> set[str]:
-    """Return the versions that the database says it has."""
     if not inspect(connection).has_table("alembic_version"):
         return set()
     return set(connection.scalars(text("SELECT version_num FROM alembic_version")))

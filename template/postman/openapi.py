@@ -49,7 +49,6 @@ class Operation:
 
     @property
     def success(self) -> int:
-        """The status of an answer when all is well."""
         return min(int(code) for code in self.said["responses"] if code.startswith("2"))
 
     @property
@@ -63,7 +62,6 @@ class Operation:
         return self._content(self.said["responses"][str(status)])
 
     def parameters(self, place: str) -> list[Document]:
-        """Return its parameters in the path, the query or the headers."""
         found = [inlined(self.document, each) for each in self.said.get("parameters", [])]
         return [each for each in found if each["in"] == place]
 

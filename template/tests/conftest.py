@@ -31,7 +31,6 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The database of this run, built by the migrations."""
     with migrated_database(tmp_path_factory.mktemp("database")) as url:
         yield url
 

@@ -59,7 +59,6 @@ def run(arguments: Namespace) -> None:
 
 
 def _tell_resource(client: httpx.Client, resource: Resource) -> None:
-    """Create one, let its job be done, and delete it."""
     creation, job = resource.creation, resource.job
     created = _tell(
         f"POST {creation.path}",

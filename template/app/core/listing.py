@@ -154,7 +154,6 @@ class Filter:
 
 
 def equals(column: Column) -> Filter:
-    """Return the filter for rows with exactly this value."""
     name = f"is_{column.key}"
     return Filter(column == bindparam(name), lambda text: {name: text})
 

@@ -23,7 +23,6 @@ router = APIRouter(prefix=URL, tags=["things"])
 async def create_thing(
     draft: ThingIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ThingOut]:
-    """Create a thing."""
     thing = await service.create(writes, draft)
     response.headers["Location"] = f"{request.url.path}/{thing.id}"
     response.headers["ETag"] = thing.etag
@@ -34,14 +33,12 @@ async def create_thing(
 async def list_things(
     query: Annotated[ThingQuery, Query()], reads: Reads, request: Request
 ) -> SuccessModel[Page[ThingOut]]:
-    """List things."""
     page = await service.LISTING.page(reads, query, request.app.state.cursors)
     return SuccessModel(data=page)
 
 
 @router.get("/{thing_id}")
 async def read_thing(thing_id: UUID, reads: Reads, tag: IfNoneMatch) -> SuccessModel[ThingOut]:
-    """Return one thing."""
     thing = await service.get(reads, thing_id)
     tag(thing.etag)
     return SuccessModel(data=thing)
@@ -49,7 +46,6 @@ async def read_thing(thing_id: UUID, reads: Reads, tag: IfNoneMatch) -> SuccessM
 
 @router.post("/{thing_id}/weighings", status_code=202)
 async def weigh_thing(thing_id: UUID, writes: Writes) -> SuccessModel[ThingOut]:
-    """Let a job weigh a thing."""
     thing = await service.get(writes, thing_id)
     await outbox.enqueue(writes, WEIGH, thing_id=thing_id)
     return SuccessModel(data=thing)

@@ -22,8 +22,6 @@ COLUMNS = Thing.__table__.c
 
 
 class ThingIn(BaseModel):
-    """A thing as a client writes it."""
-
     model_config = ConfigDict(extra="forbid")
 
     number: Number
@@ -32,8 +30,6 @@ class ThingIn(BaseModel):
 
 
 class ThingOut(ThingIn):
-    """A thing as the api gives it."""
-
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -46,8 +42,6 @@ class ThingOut(ThingIn):
 
 
 class ThingQuery(PageQuery):
-    """Which things, and in which order."""
-
     sort: Literal["created_at", "-created_at", "name", "-name", "number", "-number"] = "-created_at"
     kind: Line | None = None
     q: Line | None = None

@@ -80,7 +80,6 @@ class Watch:
         self._stopped.set()
 
     async def run(self) -> None:
-        """Watch until stopped, then sign off."""
         while not self._stopped.is_set():
             try:
                 await self._look()

@@ -53,7 +53,6 @@ class Jwks:
     def __init__(
         self, url: str, patience: Patience, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Prepare; nothing is fetched before a key is asked for."""
         self._url = url
         self.patience = patience
         self._clock = clock
@@ -76,7 +75,6 @@ class Jwks:
         return known
 
     async def close(self) -> None:
-        """Disconnect."""
         if self._fetching is not None:
             self._fetching.cancel()
         await self._http.aclose()

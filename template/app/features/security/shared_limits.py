@@ -63,7 +63,6 @@ class SharedLimits:
         self._away_until: float | None = None
 
     async def spend(self, who: str) -> Spent:
-        """Take one request out of the bucket of `who`; raises TooMany when it is empty."""
         if self._away_until is not None:
             if self._clock() < self._away_until:
                 return await self._meanwhile.spend(who)

@@ -69,7 +69,6 @@ async def metrics(request: Request) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Measure the api, and serve what was measured."""
     app.state.outbox_state = OutboxState(app.state.database)
     app.add_middleware(MeasuredRequests)
     app.include_router(router)
@@ -98,6 +97,5 @@ class MetricsServer(Middleware):
 
 
 def install_worker(broker: dramatiq.Broker, host: str, port: int) -> None:
-    """Measure the jobs of a worker, and serve what was measured."""
     broker.add_middleware(MetricsServer(host, port))
     job_hooks.register(Metrics())

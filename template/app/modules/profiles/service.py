@@ -50,7 +50,6 @@ async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
 async def list_page(
     reads: ReadConnection, query: ProfileQuery, cursors: Cursors
 ) -> Page[ProfileOut]:
-    """Return one page of profiles; raises InvalidInput for a cursor of another list."""
     return await LISTING.page(reads, query, cursors)
 
 
