@@ -54,7 +54,8 @@ def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
         connection.commit()
 
     if kind == "sqlite":
-        _make_folder(parsed)
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "begin", _begin_immediately)
     return engine
 
@@ -102,8 +103,3 @@ def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, 
 def _begin_immediately(connection: Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
         connection.exec_driver_sql(BEGIN)
-
-
-def _make_folder(url: URL) -> None:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)

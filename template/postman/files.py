@@ -44,7 +44,6 @@ class Folder:
 
     @property
     def http(self) -> Path:
-        """The .http file of this machine."""
         return self.path / f"{self.about.name}-{LOCAL}.http"
 
     def environment(self, place: str) -> Path:

@@ -71,7 +71,8 @@ def _tell_resource(client: httpx.Client, resource: Resource) -> None:
         else:
             _tell(f"{job.method} {job.path}", lambda: _have_done(client, resource, job, path))
     finally:
-        _tell(f"DELETE {resource.path}", lambda: _delete(client, path))
+        delete = client.build_request("DELETE", path, headers={"If-Match": "*"})
+        _tell(f"DELETE {resource.path}", lambda: _accepted(client.send(delete)).status_code)
 
 
 def _tell(what: str, act: Callable[[], object]) -> str:
@@ -114,10 +115,6 @@ def _have_done(client: httpx.Client, resource: Resource, job: Call, item: str) -
     answer = client.get(outcome)
     kind = answer.headers["content-type"]
     return f"its job is done: {kind}, {len(answer.content)} bytes"
-
-
-def _delete(client: httpx.Client, path: str) -> int:
-    return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:

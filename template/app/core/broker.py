@@ -73,6 +73,7 @@ class WakingBroker(RedisBroker):
         return dict(zip(map(Queue.of, queues), lengths, strict=True))
 
     def waiting(self, queue: Queue) -> int:
+        """Return how many messages of a queue nobody has fetched."""
         return int(self.client.llen(f"{self.namespace}:{queue.label}"))
 
     def tokens(self, queue: str) -> str:
@@ -150,11 +151,9 @@ class ToWorkers(Transport):
 
     async def room(self) -> Mapping[Queue, int]:
         if max(self._waiting.values()) > MOST_WAITING // 2:
-            self._waiting = await asyncio.to_thread(self._count)
+            count = self._broker.waiting
+            self._waiting = await asyncio.to_thread(lambda: {each: count(each) for each in Queue})
         return {queue: MOST_WAITING - waiting for queue, waiting in self._waiting.items()}
-
-    def _count(self) -> dict[Queue, int]:
-        return {queue: self._broker.waiting(queue) for queue in Queue}
 
     async def send(self, jobs: Sequence[Job]) -> None:
         if messages := list(_messages(jobs)):

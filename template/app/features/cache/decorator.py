@@ -70,7 +70,6 @@ class Kept(Generic[R]):
         return f"{self._function.__module__}.{self._function.__qualname__}:{shape}"
 
     def key(self, args: Sequence[object], kwargs: dict[str, object]) -> str:
-        """Return the key of one call, however its arguments are written."""
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.items()

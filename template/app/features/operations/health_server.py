@@ -89,8 +89,6 @@ class Probe:
 
 
 def database_answers(database: Database) -> Check:
-    """Return the check that the database answers and was migrated."""
-
     async def check() -> None:
         await database.reads.execute(text("SELECT version_num FROM alembic_version"))
 
@@ -98,8 +96,6 @@ def database_answers(database: Database) -> Check:
 
 
 def redis_answers(url: str) -> Check:
-    """Return the check that the broker's Redis answers."""
-
     async def check() -> None:
         client = Redis.from_url(
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS

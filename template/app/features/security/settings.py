@@ -18,8 +18,6 @@ Algorithm = Literal[
 
 
 class SecuritySettings(BaseSettings):
-    """One value per environment variable of the same name in capitals."""
-
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Whether callers must say who they are. Without it, everybody may do everything.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
@@ -18,7 +18,7 @@ from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
 NOT_MODIFIED = {"description": "You have it already"}
-THUMBNAIL = {"content": {images.THUMBNAIL_TYPE: {}}}
+THUMBNAIL: dict[str, Any] = {"content": {images.THUMBNAIL_TYPE: {}}}
 # The smallest PNG, in Base64: an example for those who try the api out, and for the smoke test.
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
