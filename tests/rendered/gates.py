@@ -47,6 +47,7 @@ TRACES_OF_ANY = {
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
+    ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.
