@@ -147,10 +147,10 @@ def test_a_file_that_is_no_command_and_a_folder_that_is_no_feature_are_named(
     feature.mkdir()
     (feature / "__init__.py").write_text("def install(app: object) -> None: ...\n")
     (shop.at / "app/commands/report.py").write_text('"""Report."""\ndef run(_: object): ...\n')
-    assert "app/features/audit is no feature: it has no install_worker()" in why(shop)
+    assert "app/features/audit is no feature: no install_worker()" in why(shop)
     command = [str(shop.at / ".venv/bin/python"), "-m", "app"]
     done = subprocess.run(command, cwd=shop.at, capture_output=True, text=True, check=False)
-    assert "app/commands/report.py is no command: it has no declare()" in done.stderr
+    assert "app/commands/report.py is no command: no declare()" in done.stderr
 
 
 def test_a_page_that_the_documentation_does_not_lead_to_is_named(

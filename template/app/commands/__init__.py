@@ -32,6 +32,5 @@ def found() -> Iterator[Command]:
         command = import_module(f"{__name__}.{module.name}")
         for function in ("declare", "run"):
             if not hasattr(command, function):
-                message = f"app/commands/{module.name}.py is no command: it has no {function}()"
-                raise TypeError(message)
+                raise TypeError(f"app/commands/{module.name}.py is no command: no {function}()")
         yield cast("Command", command)

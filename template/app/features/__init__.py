@@ -46,8 +46,7 @@ def found() -> Iterator[Feature]:
         feature = import_module(f"{__name__}.{module.name}")
         for function in ("install", "install_worker"):
             if not hasattr(feature, function):
-                message = f"app/features/{module.name} is no feature: it has no {function}()"
-                raise TypeError(message)
+                raise TypeError(f"app/features/{module.name} is no feature: no {function}()")
         yield cast("Feature", feature)
 
 
