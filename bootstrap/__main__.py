@@ -1,6 +1,6 @@
 """`python -m bootstrap` is `headstart`."""
 
-from bootstrap.cli import main
+from bootstrap.entry import main
 
 if __name__ == "__main__":
     main()

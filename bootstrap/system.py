@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootstrap.errors import HeadstartError
+from bootstrap.errors import HeadstartError, UsageError
 from bootstrap.state import state_dir
 
 _LITTLE = 4 << 20  # bytes; less is left where a disk has just been too full for something
@@ -45,6 +45,10 @@ _AS_SAID = {
 
 def of_system(error: OSError) -> HeadstartError:
     """An error of the system in the form that people can act on: it names the place."""
+    if _current() is None:
+        return UsageError(
+            "The folder that you are in has been deleted.", next=("cd to one that is there",)
+        )
     what, step = _OF_SYSTEM.get(error.errno or 0, _OTHER)
     place = error.filename2 or error.filename
     where = f"{place}: " if place else ""
@@ -69,8 +73,18 @@ def system_steps(said: tuple[str, ...], otherwise: str = "") -> tuple[str, ...]:
 def _full() -> Iterator[str]:
     """The places for which there is little room; what was begun there may be gone again."""
     places = {"HEADSTART_STATE_DIR": state_dir(), "TMPDIR": Path(tempfile.gettempdir())}
-    for name, folder in {**places, "this folder": Path.cwd()}.items():
+    if here := _current():
+        places["this folder"] = here
+    for name, folder in places.items():
         there = next((each for each in (folder, *folder.parents) if os.access(each, os.F_OK)), None)
         free = shutil.disk_usage(there).free if there else _LITTLE
         if free < _LITTLE:
             yield f"little room in {folder} ({name}): {free >> 10} KiB"
+
+
+def _current() -> Path | None:
+    """None where it has been deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None

@@ -31,6 +31,19 @@ def test_no_file_is_too_long(files: list[Path], most: int) -> None:
     assert {file: length for file, length in lengths.items() if length > most} == {}
 
 
+def test_every_module_of_commands_is_a_part_of_the_command_line() -> None:
+    source = (ROOT / "bootstrap/cli.py").read_text("utf-8")
+    modules = {each.stem for each in PACKAGE if each.parent.name == "commands"} - {"__init__"}
+    with_commands = {
+        name
+        for name in modules
+        if "\napp = " in (ROOT / f"bootstrap/commands/{name}.py").read_text()
+    }
+    left = {name for name in with_commands if f"app.add_typer({name}.app)" not in source}
+    assert left == set()
+    assert len(with_commands) > 3
+
+
 def test_functions_are_short() -> None:
     lengths = sorted(length for file in PACKAGE for length in _function_lengths(file))
     assert lengths[-1] <= 50

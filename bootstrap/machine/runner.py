@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
+from bootstrap.machine.pip_settings import pip_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,13 +28,7 @@ _MISLEADING = {
     *("PYTHONUSERBASE", "PYTHONEXECUTABLE", "PYTHONSAFEPATH", "__PYVENV_LAUNCHER__"),
 }
 _MISLEADING_PREFIXES = ("CONDA_", "PIP_", "VIRTUALENV_", "COV_CORE_", "PYTEST_")
-# Where packages come from, and how to get there, is the machine's business and stays.
-_KEPT = {
-    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST"),
-    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT"),
-    *("PIP_RETRIES", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE"),
-    *("PIP_KEYRING_PROVIDER", "VIRTUALENV_OVERRIDE_APP_DATA", "VIRTUALENV_EXTRA_SEARCH_DIR"),
-}
+_KEPT = {"VIRTUALENV_OVERRIDE_APP_DATA", "VIRTUALENV_EXTRA_SEARCH_DIR"}
 
 
 def clean_environment(inherited: Mapping[str, str], pins: Pins) -> dict[str, str]:
@@ -44,7 +39,9 @@ def clean_environment(inherited: Mapping[str, str], pins: Pins) -> dict[str, str
         if name in _KEPT or not (name in _MISLEADING or name.startswith(_MISLEADING_PREFIXES))
     }
     path = os.pathsep.join((str(pins.venv / "bin"), inherited.get("PATH", os.defpath)))
-    return kept | {
+    return {
+        **kept,
+        **pip_settings(inherited),
         "PATH": path,
         "VIRTUAL_ENV": str(pins.venv),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -14,6 +14,7 @@ InstallerName = Literal["pip", "uv", "poetry", "pdm", "pipenv"]
 
 _INSIDE = r"(?!/)(?!\.$)(?!(?:[\s\S]*/)?\.\.(?:/|$))[\s\S]+"
 _QUOTED = r"""'[^']*'|["](?:\\[\s\S]|[^"\\])*["]"""
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _SERVICE = (
     r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
 )
@@ -33,15 +34,16 @@ GroupName = Annotated[
     str,
     Text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of a group", "names of groups"),
 ]
-Variable = Annotated[str, Text(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable", "variables")]
+Variable = Annotated[str, Text(_VARIABLE, "the name of a variable", "variables")]
 Folder = Annotated[str, Text(r"(~/|/)[^\x00]+", "a folder that starts with ~/ or /")]
 Inside = Annotated[str, Text(_INSIDE, "a path inside the project", "paths inside the project")]
-ServiceUrl = Annotated[
+ServiceAddress = Annotated[
     str,
     Text(
-        _SERVICE,
-        "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database",
-        "URLs",
+        rf"{_SERVICE}|{_VARIABLE}",
+        "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database, "
+        "or a variable of .env that holds one",
+        "URLs and variables of .env",
     ),
 ]
 ApiUrl = Annotated[
@@ -141,7 +143,10 @@ class Toolchain(TypedDict):
     python: NotRequired[Annotated[PythonTable, "Where the Python of .python-version comes from."]]
     environment: NotRequired[Annotated[DotenvTable, "The project's .env."]]
     services: NotRequired[
-        Annotated[list[ServiceUrl], "The URLs of the services that must respond here."]
+        Annotated[
+            list[ServiceAddress],
+            "The services that must respond here: URLs, or variables of .env that hold them.",
+        ]
     ]
     migrations: NotRequired[Annotated[MigrationsTable, "The migrations of the database."]]
     ide: NotRequired[

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 FORM: ContextVar[Literal["text", "json"]] = ContextVar("form", default="text")
 
 
+class Unwritable(HeadstartError):
+    """There is a result, and no standard output that takes it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "The result could not be written to standard output.",
+            why=(reason,),
+            next=("run the command again, with a place for its output",),
+        )
+
+
 def begin(form: Literal["text", "json"]) -> None:
     """Fix for whom this process prints; what standard output cannot encode is escaped there."""
     FORM.set(form)
@@ -68,8 +79,9 @@ def present_error(error: HeadstartError) -> ExitCode:
     if for_programs():
         cause = {"cause": error.cause} if error.cause else {}
         said = {"what": error.what, "why": error.why, "next": error.next, **cause}
-        print_json({"event": "error", "error": {**said, "exit_code": int(error.exit_code)}})
-        return error.exit_code
+        with suppress(Unwritable):
+            print_json({"event": "error", "error": {**said, "exit_code": int(error.exit_code)}})
+            return error.exit_code
     note(f"{red('✗')} {error.what}")
     for line in error.why:
         note(f"  {line}")
@@ -87,12 +99,12 @@ def present_interruption() -> None:
 
 
 def print_json(value: object) -> None:
-    _print(json.dumps(value, ensure_ascii=False, default=str), sys.stdout)
+    _result(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def say(text: str) -> None:
     """A line of the result, which may be styled."""
-    _print(text if has_colours(sys.stdout) else unstyled(text), sys.stdout)
+    _result(text if has_colours(sys.stdout) else unstyled(text))
 
 
 def note(text: str) -> None:
@@ -123,7 +135,7 @@ def _show(report: Report) -> None:
             say(item)
         else:
             for line in item.plain:
-                _print(line, sys.stdout)
+                _result(line)
 
 
 def _write_page(report: Report) -> None:
@@ -131,6 +143,18 @@ def _write_page(report: Report) -> None:
         from bootstrap.show import page_file  # noqa: PLC0415 - jinja2
 
         page_file.write(report.page.build(), report.page.path)
+
+
+def _result(text: str) -> None:
+    """Raises Unwritable, but BrokenPipeError where a reader has had enough."""
+    if sys.stdout is None:
+        raise Unwritable("It is closed.")
+    try:
+        _print(text, sys.stdout)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"{error.strerror}.") from error
 
 
 def _print(text: str, stream: TextIO | None) -> None:

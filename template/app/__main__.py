@@ -9,7 +9,6 @@ from app import commands
 
 
 def main() -> None:
-    """Run the command that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands.found():

@@ -6,6 +6,7 @@ import base64
 import random
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,46 +42,33 @@ class Resource:
 
 def resources(document: Document) -> list[Resource]:
     """Return them all; those with a job first."""
-    found = list(_resources(document))
+    found: list[Resource] = []
+    paths: Document = document["paths"]
+    for item in paths:
+        path = re.sub(r"/{\w+}$", "", item)
+        if path == item or "{" in path or "delete" not in paths[item]:
+            continue
+        below = (each for each in paths if each.startswith(item))
+        jobs = (call for each in below for call in _calls(document, each, _ACCEPTED))
+        created = (call for call in _calls(document, path, _CREATED) if call.method == "POST")
+        found += [Resource(creation, item, next(jobs, None)) for creation in created]
     return sorted(found, key=lambda each: each.job is None)
 
 
-def _resources(document: Document) -> Iterator[Resource]:
-    paths: Document = document["paths"]
-    for path, methods in paths.items():
-        one = re.compile(re.escape(path) + r"/{\w+}")
-        item = next((each for each in paths if one.fullmatch(each)), None)
-        if "{" in path or item is None or "delete" not in paths[item]:
-            continue
-        for creation in _calls(document, path, _CREATED, ["post"] if "post" in methods else []):
-            yield Resource(creation, item, next(_jobs(document, item), None))
-
-
-def _jobs(document: Document, item: str) -> Iterator[Call]:
-    """Yield what is accepted now and done later, below one item."""
-    for path, methods in document["paths"].items():
-        if path.startswith(item):
-            yield from _calls(document, path, _ACCEPTED, [*methods])
-
-
-def _calls(document: Document, path: str, status: str, methods: list[str]) -> Iterator[Call]:
+def _calls(document: Document, path: str, status: str) -> Iterator[Call]:
     """Yield the operations that answer with `status` and can be called by example."""
-    for method in methods:
-        operation = document["paths"][path][method]
+    methods = document["paths"].get(path, {})
+    for method, operation in methods.items():
         if status in operation["responses"]:
-            try:
+            with suppress(NoExample):
                 body, files = _example(document, operation.get("requestBody", {}))
-            except NoExample:
-                continue
-            yield Call(method.upper(), path, body, files, "get" in document["paths"][path])
+                yield Call(method.upper(), path, body, files, "get" in methods)
 
 
 def _example(document: Document, request: Document) -> tuple[Document, dict[str, bytes]]:
     """Return the fields and the files of a body; raises NoExample."""
-    schema: Document = {}
-    for content in request.get("content", {}).values():
-        schema = _resolved(document, content["schema"])
-        break
+    content: Document = next(iter(request.get("content", {}).values()), {"schema": {}})
+    schema = _resolved(document, content["schema"])
     if examples := schema.get("examples"):
         return examples[0], {}
     required = schema.get("required", ())
@@ -105,6 +93,5 @@ def _value(rule: Document, name: str) -> Any:  # noqa: ANN401 - JSON
 
 def _renumbered(text: str) -> str:
     """Return the example with another number at its end: what must be unique is, each time."""
-    number = re.search(r"\d*$", text)
-    digits = len(number[0]) if number else 0
+    digits = len(text) - len(text.rstrip("0123456789"))
     return text[: len(text) - digits] + "".join(random.choices("0123456789", k=digits))  # noqa: S311 - no secret

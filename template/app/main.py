@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.responses import RedirectResponse
@@ -69,29 +69,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.at_end.aclose()
 
 
-def _jobs(settings: Settings, database: Database) -> AbstractAsyncContextManager[Relay]:
-    """Return where jobs go: to the worker's processes, or, without a REDIS_URL, into this one."""
+@asynccontextmanager
+async def _jobs(settings: Settings, database: Database) -> AsyncIterator[Relay]:
+    """Yield what sends jobs: to the worker's processes, or, without a REDIS_URL, into this one."""
     if settings.redis_url is None:
-        return _run_here(settings, database)
-    return _send_to_workers(settings.redis_url, settings, database)
-
-
-@asynccontextmanager
-async def _run_here(settings: Settings, database: Database) -> AsyncIterator[Relay]:
-    concurrency = settings.job_concurrency
-    jobs = JobProcess(settings, database, lambda runner: InProcess(runner, concurrency=concurrency))
-    await jobs.start()
-    yield jobs.relay
-    await jobs.end()
-
-
-@asynccontextmanager
-async def _send_to_workers(
-    redis_url: str, settings: Settings, database: Database
-) -> AsyncIterator[Relay]:
+        limit = settings.job_concurrency
+        jobs = JobProcess(settings, database, lambda runner: InProcess(runner, concurrency=limit))
+        await jobs.start()
+        yield jobs.relay
+        await jobs.end()
+        return
     from app.core.broker import ToWorkers, build_broker  # noqa: PLC0415 - only who has Redis pays for it
 
-    relay = make_relay(settings, database, ToWorkers(build_broker(redis_url)))
+    relay = make_relay(settings, database, ToWorkers(build_broker(settings.redis_url)))
     relaying = asyncio.create_task(relay.run())
     yield relay
     relay.stop()

@@ -22,7 +22,6 @@ Model = TypeVar("Model", bound=type[Base])
 
 
 def outer(model: Model) -> Model:
-    """Mark a mapped table as somebody else's."""
     table = model.__table__
     assert isinstance(table, Table)  # noqa: S101 - a mapped class has a table; for the type checker
     table.info["managed"] = False

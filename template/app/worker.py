@@ -31,14 +31,12 @@ class Process(Middleware):
     """What a worker process holds: its database, and what it does on its event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; nothing is connected before the worker boots."""
         self._settings = settings
         self._database = Database(settings.database_url)
         self._jobs: JobProcess | None = None
         self._ending: Future[None] | None = None
 
     async def run(self, job: Job) -> None:
-        """Run one attempt of a job."""
         assert self._jobs is not None  # noqa: S101 - messages come after the boot
         await self._jobs.runner.run(job)
 
@@ -55,7 +53,6 @@ class Process(Middleware):
             self._ending = _submit(self._jobs.end())
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Disconnect."""
         if self._ending is not None:
             self._ending.result(CLOSE_SECONDS)
         _submit(self._database.close()).result(CLOSE_SECONDS)

@@ -34,17 +34,15 @@ def bottom_of_mine(revisions: Sequence[Revision], theirs: Collection[str]) -> tu
     mine = [tip for tip in tips if by_id[tip].path.name not in theirs]
     base = [tip for tip in tips if tip not in mine]
     if len(mine) != 1 or len(base) != 1:
-        message = (
+        raise MigrationUnsafe(
             f"which of the heads {', '.join(tips)} is yours cannot be told: name the branch that "
             "has the other, or use `merge`"
         )
-        raise MigrationUnsafe(message)
     first = by_id[mine[0]]
     while len(first.parents) == 1 and by_id[first.parents[0]].path.name not in theirs:
         first = by_id[first.parents[0]]
     if len(first.parents) > 1:
-        message = f"{first.id} joins two lines already: use `merge`"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"{first.id} joins two lines already: use `merge`")
     return first, base[0]
 
 
@@ -53,6 +51,5 @@ def files_of(branch: str) -> set[str]:
     listed = ["git", "ls-tree", "-r", "--name-only", branch, "migrate/versions"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        message = f"git does not know {branch}: {done.stderr.strip()}"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"git does not know {branch}: {done.stderr.strip()}")
     return {line.rpartition("/")[2] for line in done.stdout.splitlines()}

@@ -26,7 +26,6 @@ WRITES = {"revision", "merge"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that was asked for; return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
     if not words:
         print(__doc__, *(f"  {run.__name__:<10} {run.__doc__}" for run in COMMANDS), sep="\n")
@@ -158,11 +157,10 @@ def _alembic(run: Run, name: str, *words: str, **options: object) -> None:
     except CommandError as error:
         raise MigrationFailed(str(error)) from error
     except DBAPIError as error:
-        message = (
+        raise MigrationFailed(
             f"{name} failed: {error.orig}\nThe database is at {_named(_stored(run))}. Fix the "
             "cause, and run the same command again; MySQL keeps what came before in the revision."
-        )
-        raise MigrationFailed(message) from error
+        ) from error
 
 
 def _stored(run: Run) -> set[str]:

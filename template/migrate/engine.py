@@ -54,7 +54,8 @@ def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
         connection.commit()
 
     if kind == "sqlite":
-        _make_folder(parsed)
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "begin", _begin_immediately)
     return engine
 
@@ -68,8 +69,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def _engine(url: URL, kind: str) -> Engine:
     if kind not in DRIVERS:
-        message = f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}"
-        raise MigrationFailed(message)
+        raise MigrationFailed(f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}")
     try:
         engine = create_engine(url.set(drivername=DRIVERS[kind]), poolclass=NullPool)
     except ModuleNotFoundError as error:
@@ -103,8 +103,3 @@ def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, 
 def _begin_immediately(connection: Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
         connection.exec_driver_sql(BEGIN)
-
-
-def _make_folder(url: URL) -> None:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)

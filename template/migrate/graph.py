@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from migrate.errors import Findings
 
@@ -40,37 +41,30 @@ def read(folder: Path = VERSIONS) -> list[Revision]:
 
 
 def read_one(path: Path) -> Revision:
-    """Read one revision; raises Unreadable."""
     try:
         tree = ast.parse(path.read_text("utf-8"))
         values = _literals(tree)
-        parents = [values["down_revision"], values.get("depends_on")]
+        parents = *_names(values["down_revision"]), *_names(values.get("depends_on"))
         message = (ast.get_docstring(tree) or "").partition("\n")[0]
-        return Revision(str(values["revision"]), tuple(_names(parents)), message, path)
-    except (KeyError, SyntaxError, ValueError) as error:
+        return Revision(str(values["revision"]), parents, message, path)
+    except (KeyError, SyntaxError, TypeError, ValueError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else f"is unreadable: {error}"
-        message = f"{path.name} {what}"
-        raise Unreadable(message) from error
+        raise Unreadable(f"{path.name} {what}") from error
 
 
-def _literals(tree: ast.Module) -> dict[str, object]:
-    wanted = {"revision", "down_revision", "depends_on"}
-    found: dict[str, object] = {}
+def _literals(tree: ast.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
-        names = {name.id for name in targets if isinstance(name, ast.Name)} & wanted
-        if names and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            found |= dict.fromkeys(names, ast.literal_eval(node.value))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {name.id for name in targets if isinstance(name, ast.Name)}
+            for name in names & {"revision", "down_revision", "depends_on"}:
+                found[name] = ast.literal_eval(node.value)
     return found
 
 
-def _names(values: Iterable[object]) -> Iterable[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, tuple | list):
-            yield from map(str, value)
+def _names(value: str | Sequence[str] | None) -> Sequence[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def heads(revisions: Collection[Revision]) -> list[str]:
@@ -143,7 +137,6 @@ def in_order(revisions: Collection[Revision]) -> Mapping[str, Revision]:
 
 
 def read_head() -> str | None:
-    """Return what the file HEAD says."""
     return HEAD.read_text("utf-8") if HEAD.exists() else None
 
 

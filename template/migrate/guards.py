@@ -118,11 +118,10 @@ def run_lock(
         # Polled: who waits inside PostgreSQL deadlocks with CREATE INDEX CONCURRENTLY.
         while not _acquired(connection, file):
             if time.monotonic() > end:
-                message = (
+                raise LockTimeout(
                     f"another migration of this database has been running for {wait:g} s. Nothing "
                     "was changed here: wait for its end, then run the same command again."
                 )
-                raise LockTimeout(message)
             if not waiting:
                 say("another migration of this database is running; waiting for its end")
             waiting = True
@@ -168,7 +167,6 @@ def version_applied(written: set[str]) -> Callable[..., None]:
 
 
 def tell_applied(context: MigrationContext, step: MigrationInfo) -> None:
-    """Say in one line what became of a revision."""
     if (config := context.config) is not None:
         what = "upgraded to" if step.is_upgrade else "downgraded from"
         title = getattr(step.up_revision, "doc", "")
@@ -180,12 +178,11 @@ def require_own_transaction(context: MigrationContext, revision: str | None) -> 
     """Refuse to write a version in another transaction than the revision began in."""
     own, connection = context._transaction, context.connection  # noqa: SLF001 - the only place
     if own is None or not own.is_active or not connection or connection.get_transaction() != own:
-        message = (
+        raise MigrationUnsafe(
             f"revision {revision} has committed or rolled back the transaction it runs in; what "
             "comes after would be lost without a word. Remove the commit or rollback, and run the "
             "same command again."
         )
-        raise MigrationUnsafe(message)
 
 
 def require_whole_foreign_keys(context: MigrationContext, revision: str | None) -> None:
@@ -195,8 +192,7 @@ def require_whole_foreign_keys(context: MigrationContext, revision: str | None) 
     dangling = context.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
     if dangling:
         rows = ", ".join(f"{row[0]} row {row[1]} → {row[2]}" for row in dangling)
-        message = f"revision {revision} leaves foreign keys that point nowhere: {rows}"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"revision {revision} leaves foreign keys that point nowhere: {rows}")
 
 
 def require_written(engine: Engine, heads: set[str]) -> None:
@@ -204,10 +200,9 @@ def require_written(engine: Engine, heads: set[str]) -> None:
     with reading(engine) as connection:
         stored = versions(connection)
     if stored != heads:
-        message = (
+        raise MigrationUnsafe(
             f"Alembic reported version {sorted(heads)}, but the database says {sorted(stored)}"
         )
-        raise MigrationUnsafe(message)
 
 
 def require_current(stored: Collection[str], heads: Collection[str]) -> None:
@@ -219,7 +214,6 @@ def require_current(stored: Collection[str], heads: Collection[str]) -> None:
 
 
 def versions(connection: Connection) -> set[str]:
-    """Return the versions that the database says it has."""
     if not inspect(connection).has_table("alembic_version"):
         return set()
     return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
@@ -235,12 +229,11 @@ def drop_journal(connection: Connection) -> None:
     if not is_journaled(connection):
         return
     if begun := connection.scalar(text("SELECT max(revision) FROM alembic_journal")):
-        message = (
+        raise MigrationUnsafe(
             f"revision {begun} is partly applied, by the migration kit that this project had "
             "before. Nothing was changed; finish that with the kit: headstart feature add "
             "safe_migrations, python -m migrate resume (or undo), and then remove it again"
         )
-        raise MigrationUnsafe(message)
     connection.execute(text("DROP TABLE alembic_journal"))
     connection.commit()
 

@@ -45,7 +45,6 @@ class Report:
     as_json: bool = False
 
     def __call__(self, event: str, text: str, **fields: Plain) -> None:
-        """Tell one event."""
         line = json.dumps({"event": event, "text": text, **fields}) if self.as_json else text
         print(line, flush=True)
 
@@ -59,11 +58,9 @@ class Run:
 
     @cached_property
     def url(self) -> str:
-        """The database that is meant."""
         return str(self.arguments.database or database_url())
 
     def config(self, **attributes: object) -> Config:
-        """Return Alembic's configuration for it, which tells where the command does."""
         return alembic_config(self.url, say=self._say, **attributes)
 
     def _say(self, text: str) -> None:

@@ -18,7 +18,6 @@ PLACES = {
 
 
 def environment(project: str, place: str) -> Document:
-    """Return an environment without any values."""
     return {
         "id": str(uuid5(NAMESPACE_URL, f"{project}/environment/{place}")),
         "name": f"{project}-{place}",

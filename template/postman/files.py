@@ -35,7 +35,6 @@ class Folder:
 
     @property
     def collection(self) -> Path:
-        """The collection itself."""
         return self.path / f"{self.about.name}.postman_collection.json"
 
     @property
@@ -45,11 +44,9 @@ class Folder:
 
     @property
     def http(self) -> Path:
-        """The .http file of this machine."""
         return self.path / f"{self.about.name}-{LOCAL}.http"
 
     def environment(self, place: str) -> Path:
-        """Return the file of an environment."""
         return self.path / f"{self.about.name}-{place}.postman_environment.json"
 
     def is_current(self, steps: Sequence[Step]) -> bool:

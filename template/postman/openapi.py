@@ -35,41 +35,33 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """What people call it."""
         name: str = self.said["summary"]
         return name
 
     @property
     def tag(self) -> str:
-        """The part of the api that it belongs to."""
         tags: list[str] = self.said.get("tags", ["others"])
         return tags[0]
 
     @property
     def is_guarded(self) -> bool:
-        """Whether it asks who calls."""
         return bool(self.said.get("security"))
 
     @property
     def success(self) -> int:
-        """The status of an answer when all is well."""
         return min(int(code) for code in self.said["responses"] if code.startswith("2"))
 
     @property
     def body(self) -> Content:
-        """What it is sent."""
         return self._content(self.said.get("requestBody", {}))
 
     def declares(self, status: int) -> bool:
-        """Say whether it may answer so."""
         return str(status) in self.said["responses"]
 
     def answer(self, status: int) -> Content:
-        """Return what it answers with that status."""
         return self._content(self.said["responses"][str(status)])
 
     def parameters(self, place: str) -> list[Document]:
-        """Return its parameters in the path, the query or the headers."""
         found = [inlined(self.document, each) for each in self.said.get("parameters", [])]
         return [each for each in found if each["in"] == place]
 

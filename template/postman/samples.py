@@ -87,8 +87,7 @@ def _text(schema: Document, name: str) -> str:
     for text in (f"{title} {RUN}", RUN, title, "x" * schema.get("minLength", 1)):
         if _fits(text.replace(RUN, _A_RUN), schema):
             return text
-    message = f"{name}: no text is known that fits; give it one by Field(examples=[…])"
-    raise Unknown(message)
+    raise Unknown(f"{name}: no text is known that fits; give it one by Field(examples=[…])")
 
 
 def _fits(text: str, schema: Document) -> bool:

@@ -27,7 +27,6 @@ IS_THE_SAME = [
 
 
 def answers(status: int) -> Lines:
-    """Test the status."""
     return [f'pm.test("answers {status}", () => pm.response.to.have.status({status}));']
 
 

@@ -40,7 +40,6 @@ class Step:
 
     @property
     def name(self) -> str:
-        """What people call it."""
         return f"{self.operation.name}, {self.but}" if self.but else self.operation.name
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+import pytest
 
 from app.core import outbox
 from app.core.database import Database
@@ -26,22 +28,21 @@ class Gate:
         await self.opened.wait()
 
 
-@contextmanager
-def closed_gate() -> Iterator[Gate]:
-    """Yield a gate that every attempt of the two actors waits at."""
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that every attempt of the two actors waits at."""
     gate = Gate()
+    with patch.dict(JOB_KINDS):
 
-    @job("test.wait")
-    async def wait(_: Attempt) -> None:
-        await gate.passed()
+        @job("test.wait")
+        async def wait(_: Attempt) -> None:
+            await gate.passed()
 
-    @job("test.once", max_attempts=1)
-    async def once(_: Attempt) -> None:
-        await gate.passed()
+        @job("test.once", max_attempts=1)
+        async def once(_: Attempt) -> None:
+            await gate.passed()
 
-    yield gate
-    for name in ("test.wait", "test.once"):
-        del JOB_KINDS[name]
+        yield gate
 
 
 async def taken(database: Database, name: str = "test.wait") -> Job:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from app.core.logging import correlation_id
 from app.main import create_app
 from app.settings import Environment, Settings
 from tests import things
-from tests.databases import emptied_after, migrated_database, rolled_back, unreachable
+from tests.databases import emptied_after, migrated_database, rolled_back
 
 # The id of requests whose statements are counted.
 COUNTED = "counted"
@@ -32,7 +31,6 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The database of this run, built by the migrations."""
     with migrated_database(tmp_path_factory.mktemp("database")) as url:
         yield url
 
@@ -63,13 +61,6 @@ async def committing(database_url: str) -> AsyncIterator[Database]:
         yield database
 
 
-@pytest.fixture
-async def away(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database that cannot be reached."""
-    async with unreachable(tmp_path) as database:
-        yield database
-
-
 @asynccontextmanager
 async def serve(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
     """Start the api around `database`: the project's, with `tests.things` in it."""
@@ -81,7 +72,6 @@ async def serve(settings: Settings, database: Database) -> AsyncIterator[FastAPI
 
 @asynccontextmanager
 async def connect(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a client of `app`."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -89,14 +79,12 @@ async def connect(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def app(settings: Settings, database: Database) -> AsyncIterator[FastAPI]:
-    """The api, started."""
     async with serve(settings, database) as app:
         yield app
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the api."""
     async with connect(app) as client:
         yield client
 

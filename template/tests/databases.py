@@ -8,40 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from alembic import command
-from alembic.config import Config
-from sqlalchemy import (
-    URL,
-    CursorResult,
-    Engine,
-    Executable,
-    create_engine,
-    delete,
-    event,
-    make_url,
-    text,
-)
+from sqlalchemy import CursorResult, Executable, delete, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 
 from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
 from app.core.engines import writing_engine
-from app.settings import ROOT
-from migrate.engine import DRIVERS
+from migrate.engine import make_engine, reading
+from migrate.project import alembic_config
 from tests.things.models import OfTests
-
-
-def alembic_config(url: str) -> Config:
-    """Return the project's own Alembic configuration, for the database at `url`."""
-    config = Config(ROOT / "alembic.ini", attributes={"url": url})
-    config.set_main_option("script_location", str(ROOT / "migrate"))
-    return config
 
 
 @contextmanager
@@ -52,26 +33,12 @@ def empty_database(folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / f'test_{uuid4().hex}.db'}"
         return
     name = f"test_{uuid4().hex}"
-    url = make_url(server)
-    _on_server(url, f"CREATE DATABASE {name}")
-    try:
-        yield url.set(database=name).render_as_string(hide_password=False)
-    finally:
-        _on_server(url, f"DROP DATABASE {name}")
-
-
-def _on_server(url: URL, statement: str) -> None:
-    with _engine(url) as engine:
-        connecting = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        with connecting as connection:
-            connection.execute(text(statement))
-
-
-@contextmanager
-def _engine(url: URL) -> Iterator[Engine]:
-    engine = create_engine(url.set(drivername=DRIVERS[url.get_backend_name()]))
-    yield engine
-    engine.dispose()
+    with reading(make_engine(server)) as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name}"))
 
 
 @contextmanager
@@ -82,8 +49,7 @@ def migrated_database(folder: Path) -> Iterator[str]:
     """
     with empty_database(folder) as url:
         command.upgrade(alembic_config(url), "head")
-        with _engine(make_url(url)) as engine:
-            OfTests.metadata.create_all(engine)
+        OfTests.metadata.create_all(make_engine(url))
         yield url
 
 
@@ -91,7 +57,6 @@ class ReadInside(ReadConnection):
     """Reads in the transaction of one connection, in turn with all who use it."""
 
     def __init__(self, connection: AsyncConnection, alone: asyncio.Lock) -> None:
-        """Read on `connection`, while holding `alone`."""
         self._turns = alone
         self._connection = connection.sync_connection
 
@@ -104,14 +69,12 @@ class RolledBack(Database):
     """A database on one connection, whose every commit ends in a transaction that never does."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """Work inside the transaction that `connection` is in."""
         self._connection = connection
         self._alone = asyncio.Lock()
         self.reads = ReadInside(connection, self._alone)
 
     @asynccontextmanager
     async def writes(self) -> AsyncIterator[WriteSession]:
-        """Yield a session whose commit releases a savepoint."""
         session = AsyncSession(
             self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False
         )
@@ -131,23 +94,6 @@ async def rolled_back(url: str) -> AsyncIterator[Database]:
         yield RolledBack(connection)
         await connection.rollback()
     await engine.dispose()
-
-
-@asynccontextmanager
-async def unreachable(folder: Path) -> AsyncIterator[Database]:
-    """Yield a database that cannot be opened, because there is no such folder in `folder`."""
-    database = Database(f"sqlite:///{folder / 'nowhere' / 'app.db'}")
-    others = set(threading.enumerate())
-    yield database
-    await database.close()
-    await asyncio.to_thread(_let_drivers_end, others)
-
-
-def _let_drivers_end(others: set[threading.Thread]) -> None:
-    """Wait for threads of connections that failed: they report to the event loop, if it lives."""
-    for thread in set(threading.enumerate()) - others:
-        if "_connection_worker_thread" in thread.name:
-            thread.join(timeout=5)
 
 
 @asynccontextmanager

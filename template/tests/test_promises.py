@@ -182,20 +182,29 @@ async def test_a_body_that_is_too_long_is_refused(
 
 
 @pytest.mark.parametrize(
-    "params", [{"limit": "0"}, {"limit": "101"}, {"page": "101", "limit": "100"}, {"cursor": "x"}]
+    "query",
+    [
+        *("limit=0", "limit=101", "page=0", "page=101&limit=100", "page=1&cursor=x", "offset=3"),
+        *("cursor=forged", f"cursor={'x' * 2001}"),
+    ],
 )
 async def test_a_page_that_is_too_large_too_deep_or_forged_is_refused(
-    client: httpx.AsyncClient, params: dict[str, str]
+    client: httpx.AsyncClient, query: str
 ) -> None:
-    assert_problem(await client.get(URL, params=params), 422)
+    assert_problem(await client.get(f"{URL}?{query}"), 422)
 
 
 async def test_a_list_is_walked_page_by_page(client: httpx.AsyncClient) -> None:
     paths = [(await client.post(URL, json=draft(n))).headers["location"] for n in range(5)]
+    numbered = (await client.get(URL, params={"page": 2, "limit": 2})).json()["data"]
     seen: list[str] = []
     params = {"limit": "2"}
     while params.get("cursor") != "":
         page = (await client.get(URL, params=params)).json()["data"]
         seen += [f"{URL}/{item['id']}" for item in page["items"]]
         params["cursor"] = page["next"] or ""
+        # What is new meanwhile does not disturb the walk.
+        await client.post(URL, json=draft(100 + len(seen)))
     assert seen == paths[::-1]
+    assert [f"{URL}/{item['id']}" for item in numbered["items"]] == seen[2:4]
+    assert numbered["total"] == 5

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bootstrap import pyenv, state
 from bootstrap.machine.building.preflight import BuildFact
 from bootstrap.machine.facts import migrations, python, venv
-from bootstrap.machine.facts.checkout import variables
+from bootstrap.machine.facts.dotenv import setting, variables
 from bootstrap.machine.facts.migrations import sqlite_path
 from bootstrap.machine.facts.packages import PackagesFact
 from bootstrap.machine.facts.platform import PlatformFact
@@ -211,11 +211,11 @@ def test_the_process_environment_comes_before_the_files(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pins = read(shop.root)
-    assert migrations.database_url(pins) == "sqlite:///./shop.db"
+    assert setting(pins, "DATABASE_URL") == "sqlite:///./shop.db"
     (shop.root / ".env").write_text("DATABASE_URL='sqlite:///mine.db'  \n")
-    assert migrations.database_url(pins) == "sqlite:///mine.db"
+    assert setting(pins, "DATABASE_URL") == "sqlite:///mine.db"
     monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
-    assert migrations.database_url(pins) == "sqlite:///theirs.db"
+    assert setting(pins, "DATABASE_URL") == "sqlite:///theirs.db"
 
 
 def test_dotenv_files_are_read_as_people_write_them(tmp_path: Path) -> None:
@@ -227,3 +227,32 @@ def test_secrets_are_filled_in_and_all_else_is_kept() -> None:
     example = "# Ours\nSECRET_KEY=change-me\nNAME=shop\n"
     filled = fill(example, ("SECRET_KEY", "TOKEN"), lambda: r"\1drawn")
     assert filled == "# Ours\nSECRET_KEY=\\1drawn\nNAME=shop\nTOKEN=\\1drawn\n"
+
+
+def test_a_variable_of_a_dotenv_file_is_replaced_where_another_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As python-dotenv does it: the file goes before the environment, and is read downwards."""
+    monkeypatch.setenv("PORT", "1")
+    monkeypatch.setenv("OUTSIDE", "2")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    lines = (
+        "A=${PORT}",
+        "PORT=3",
+        "B=:${PORT}/",
+        "C='${OUTSIDE}'",
+        "D=${NOWHERE:-4}",
+        "E=${NOWHERE}",
+    )
+    (tmp_path / ".env").write_text("\n".join((*lines, "F=$PORT", "G=${D}${B}")))
+    found = variables(tmp_path / ".env")
+    assert found == {
+        "A": "1",
+        "PORT": "3",
+        "B": ":3/",
+        "C": "2",
+        "D": "4",
+        "E": "",
+        "F": "$PORT",
+        "G": "4:3/",
+    }

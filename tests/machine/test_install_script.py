@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -33,8 +36,9 @@ TOOLS = (
         "sleep",
         "touch",
     ),
-    *("chmod", "grep", "bash"),
+    *("chmod", "grep", "bash", "cp", "env", "find", "gzip", "mv", "sha256sum", "sort", "tar"),
 )
+PYTHON = f'exec {Path(sys.base_prefix) / "bin" / Path(sys.executable).resolve().name} "$@"'
 
 
 class Machine:
@@ -51,24 +55,38 @@ class Machine:
         (self.bin / name).write_text(f"#!/bin/sh\n{body}\n")
         (self.bin / name).chmod(0o755)
 
-    def install(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def install(
+        self,
+        *arguments: str,
+        script: Path = SCRIPT,
+        stdin: int = subprocess.DEVNULL,
+        source: str = "",
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Away from the terminal of whoever runs the tests."""
+        return subprocess.run(
+            ["/bin/sh", str(script), *arguments],
+            env=self.environment({"HEADSTART_SOURCE": source, **variables}),
+            cwd=self.folder,
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+
+    def environment(self, more: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        (self.folder / "tmp").mkdir(exist_ok=True)
         own = {
             "PIP_NO_COMPILE": "1",  # most of it is never run here
             "PATH": str(self.bin),
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder / "tmp"),
             "HEADSTART_WAIT": "0",
             "LOG": str(self.folder / "log"),
         }
-        return subprocess.run(
-            ["/bin/sh", str(SCRIPT), *arguments],
-            env=kept | own | variables,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return kept | own | more
 
     def log(self) -> str:
         path = self.folder / "log"
@@ -80,18 +98,34 @@ def mac(tmp_path: Path) -> Machine:
     machine = Machine(tmp_path / "mac")
     machine.has("uname", 'case "$1" in -m) echo arm64;; *) echo Darwin;; esac')
     machine.has("sysctl", 'echo "${TRANSLATED:-0}"')
+    machine.has("id", 'echo "staff ${GROUPS_OF_MINE-admin}"')
+    machine.has("sudo", SUDO)
     machine.has("xcode-select", 'echo "xcode-select $*" >> "$LOG"; [ "${TOOLS:-yes}" = yes ]')
-    machine.has("python3", f'exec {sys.executable} "$@"')
+    machine.has("python3", PYTHON)
     return machine
 
 
+# It asks for a password, unless the variable says that it does not.
+SUDO = """\
+echo "sudo $*" >> "$LOG"
+case $1 in -n) [ "${SUDO_ASKS:-yes}" = no ];; -v) [ -t 0 ];; esac"""
+# As Homebrew's own does it: without interaction, it takes no sudo that would ask.
+INSTALLER = """\
+if [ -n "${{NONINTERACTIVE-}}" ] || ! [ -t 0 ]; then
+	sudo -n -l mkdir || {{ echo "Need sudo access on macOS (e.g. the user $USER)!" >&2; exit 1; }}
+else
+	read -r return
+fi
+cp {brew} {bin}/brew; chmod +x {bin}/brew
+"""
+GIT, TAR = (str(shutil.which(name)) for name in ("git", "tar"))
 BREW = 'echo "brew $*" >> "$LOG"; case $1 in --prefix) echo "${PREFIX:-/opt/homebrew}";; esac'
 
 
 def test_it_installs_the_command_and_is_safe_to_repeat(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "Müllers Rechner")
     machine.has("uname", "echo Linux")
-    machine.has("python3", f'exec {sys.executable} "$@"')
+    machine.has("python3", PYTHON)
     first = machine.install()
     assert first.returncode == 0, first.stderr
     command = machine.folder / ".local" / "bin" / "headstart"
@@ -121,26 +155,179 @@ def test_homebrew_is_never_installed_unasked(mac: Machine) -> None:
     assert "curl" not in mac.log()
 
 
-def test_with_consent_homebrew_is_installed_and_then_used(mac: Machine) -> None:
-    brew = mac.folder / "brew.sh"
+@pytest.fixture
+def script(mac: Machine) -> Path:
+    """install.sh, as if Homebrew's installer were the one that this Mac's curl brings."""
+    brew, installer = mac.folder / "brew.sh", mac.folder / "homebrew.sh"
     brew.write_text(f"#!/bin/sh\n{BREW}\n")
-    mac.has(
-        "curl",
-        'echo "curl $*" >> "$LOG"; for last; do :; done\n'
-        f'echo "cp {brew} {mac.bin}/brew; chmod +x {mac.bin}/brew" > "$last"',
+    installer.write_text(INSTALLER.format(brew=brew, bin=mac.bin))
+    mac.has("curl", f'echo "curl $*" >> "$LOG"; for last; do :; done; cp {installer} "$last"')
+    digest = hashlib.sha256(installer.read_bytes()).hexdigest()
+    copy = mac.folder / "install.sh"
+    text = re.sub(r"(?m)^(homebrew_digest=)\w+$", rf"\g<1>{digest}", SCRIPT.read_text())
+    assert digest in text
+    copy.write_text(text)
+    return copy
+
+
+NOWHERE = "/nonexistent.tar.gz"
+
+
+def left_over(machine: Machine) -> list[Path]:
+    return list((machine.folder / "tmp").iterdir())
+
+
+def test_on_a_terminal_homebrew_is_installed_by_whoever_types_the_password(
+    mac: Machine, script: Path
+) -> None:
+    controller, terminal = pty.openpty()
+    os.write(controller, b"\n")
+    done = mac.install("--yes", "--no-up", script=script, stdin=terminal, source=NOWHERE)
+    os.close(controller)
+    os.close(terminal)
+    assert "✓ Homebrew" in done.stderr, done.stderr
+    asked = mac.log().index("sudo -v")
+    fetched = mac.log().index("curl ")
+    assert asked < fetched < mac.log().index("brew --prefix")
+    (curl,) = (line for line in mac.log().splitlines() if line.startswith("curl "))
+    assert "--proto =https --tlsv1.2" in curl
+    assert re.search(r"https://raw\.githubusercontent\.com/Homebrew/install/[0-9a-f]{40}/", curl)
+    assert left_over(mac) == []
+
+
+def test_without_a_terminal_homebrew_is_installed_where_sudo_asks_nothing(
+    mac: Machine, script: Path
+) -> None:
+    done = mac.install("--yes", "--no-up", script=script, SUDO_ASKS="no", source=NOWHERE)
+    assert "✓ Homebrew" in done.stderr, done.stderr
+    assert "sudo -v" not in mac.log()
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"), [("admin", "nobody can type the password"), ("", "may not administer")]
+)
+def test_what_an_administrator_has_to_run_is_said(
+    mac: Machine, script: Path, groups: str, told: str
+) -> None:
+    refused = mac.install("--yes", script=script, GROUPS_OF_MINE=groups)
+    assert refused.returncode == 4
+    assert told in refused.stderr
+    assert "in Terminal" in refused.stderr
+    assert (
+        '/bin/bash -c "$(curl -fsSL https://raw.githubusercontent.com/Homebrew/' in refused.stderr
     )
-    (mac.bin / "cp").symlink_to(str(shutil.which("cp")))
-    done = mac.install("--yes", "--no-up", HEADSTART_SOURCE="/nonexistent.tar.gz")
-    assert "https://raw.githubusercontent.com/Homebrew/install/" in mac.log()
-    assert "✓ Homebrew" in done.stderr
-    assert "brew --prefix" in mac.log()
+    assert "curl" not in mac.log()
 
 
-def test_a_damaged_installer_of_homebrew_is_not_run(mac: Machine) -> None:
-    mac.has("curl", 'for last; do :; done; echo "if true; then (" > "$last"')
-    failed = mac.install("--yes")
+def test_an_installer_of_homebrew_that_is_another_one_is_not_run(
+    mac: Machine, script: Path
+) -> None:
+    with (mac.folder / "homebrew.sh").open("a") as file:
+        file.write("# and more\n")
+    failed = mac.install("--yes", script=script, SUDO_ASKS="no")
     assert failed.returncode == 1
-    assert "arrived damaged" in failed.stderr
+    assert "Homebrew's installer is not the file that it should be" in failed.stderr
+    assert not (mac.bin / "brew").exists()
+    assert left_over(mac) == []
+
+
+def test_piped_into_a_shell_it_takes_nothing_from_the_folders_around(tmp_path: Path) -> None:
+    machine = linux(tmp_path / "linux")
+    (machine.folder / "bootstrap").mkdir()
+    for name in ("requirements.lock", "install.sh", "__init__.py"):
+        (machine.folder / "bootstrap" / name).write_text("")
+    (machine.folder / "setup.py").write_text("raise SystemExit('run')\n")
+    for folder, name in (("sub", ""), ("bootstrap", ""), ("bootstrap", "sh")):
+        here = machine.folder / folder
+        here.mkdir(exist_ok=True)
+        if name:
+            (here / name).write_text("")
+        with SCRIPT.open() as script:
+            done = subprocess.run(
+                ["/bin/sh", "-s", "--", "--no-up"],
+                env=machine.environment({}),
+                cwd=here,
+                stdin=script,
+                capture_output=True,
+                text=True,
+                check=False,
+                start_new_session=True,
+            )
+        assert done.returncode == 4, done.stderr
+        assert "there is no checkout here" in done.stderr
+
+
+def linux(folder: Path) -> Machine:
+    machine = Machine(folder)
+    machine.has("uname", "echo Linux")
+    machine.has("python3", PYTHON)
+    return machine
+
+
+def test_a_download_is_used_by_its_digest_alone(tmp_path: Path) -> None:
+    machine = linux(tmp_path / "linux")
+    archive = machine.folder / "headstart.tar.gz"
+    subprocess.run([TAR, "-czf", archive, "-C", REPOSITORY, "README.md"], check=True)
+    machine.has("curl", f'echo "curl $*" >> "$LOG"; for last; do :; done; cp {archive} "$last"')
+    source = "https://example.org/headstart.tar.gz"
+    refused = machine.install(source=source)
+    assert refused.returncode == 4
+    assert "HEADSTART_SHA256=" in refused.stderr
+    assert machine.log() == ""
+    failed = machine.install(source=source, HEADSTART_SHA256="0" * 64)
+    assert failed.returncode == 1
+    assert "is not the file that it should be" in failed.stderr
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    taken = machine.install(source=source, HEADSTART_SHA256=digest)
+    assert "holds no Headstart" in taken.stderr
+    assert "--proto =https --tlsv1.2" in machine.log()
+    insecure = machine.install(source="http://example.org/headstart.tar.gz")
+    assert insecure.returncode == 4
+    assert left_over(machine) == []
+
+
+def test_a_python_of_a_project_or_of_conda_is_passed_over(tmp_path: Path) -> None:
+    machine = linux(tmp_path / "linux")
+    (machine.bin / "python3").unlink()
+    (machine.folder / "shims").mkdir()
+    (machine.folder / "shims/python3").symlink_to(Path(sys.base_prefix) / "bin/python3")
+    conda = machine.folder / "conda"
+    (conda / "conda-meta").mkdir(parents=True)
+    base = Path(sys.base_prefix)
+    (conda / "bin").mkdir()
+    shutil.copy((base / "bin" / Path(sys.executable).resolve().name), conda / "bin/python3.13")
+    (conda / "lib").symlink_to(base / "lib")
+    path = f"{Path(sys.prefix) / 'bin'}:{conda / 'bin'}:{machine.folder / 'shims'}:{machine.bin}"
+    refused = machine.install(PATH=path, PYENV_ROOT="/none")
+    assert refused.returncode == 4
+    assert "none here that is no project's or conda's" in refused.stderr
+    machine.has("python3", PYTHON)
+    done = machine.install("--no-up", PATH=path, source="/nowhere.tar.gz")
+    assert "There is no /nowhere.tar.gz" in done.stderr
+
+
+def test_a_file_that_changes_in_the_package_makes_another_command(tmp_path: Path) -> None:
+    machine = linux(tmp_path / "linux")
+    checkout = machine.folder / "checkout"
+    names = subprocess.check_output([GIT, "ls-files", "-z"], cwd=REPOSITORY, text=True)
+    for name in filter(None, names.split("\0")):
+        if name.startswith("bootstrap/") or "/" not in name:
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, checkout / name)
+    source = str(checkout)
+    before = set(checkout.rglob("*"))
+    assert machine.install("--no-up", source=source).returncode == 0
+    assert set(checkout.rglob("*")) == before
+    assert "goes to" not in machine.install("--no-up", source=source).stderr
+    signatures = checkout / "bootstrap/machine/diagnosis/signatures.yml"
+    signatures.write_text(f"{signatures.read_text()}# more\n")
+    assert "goes to" in machine.install("--no-up", source=source).stderr
+    places = list((machine.folder / ".local/share/headstart").iterdir())
+    assert len(places) == 2
+    (machine.folder / ".local/bin/headstart").unlink()
+    for place in places:
+        (place / "bin/python").unlink()
+    assert "goes to" in machine.install("--no-up", source=source).stderr
 
 
 def test_the_command_line_tools_are_asked_for_and_waited_for(mac: Machine) -> None:
@@ -163,7 +350,7 @@ def test_one_that_did_not_end_is_made_again_and_then_brings_the_project_up(
 ) -> None:
     machine = Machine(tmp_path / "linux")
     machine.has("uname", "echo Linux")
-    machine.has("python3", f'exec {sys.executable} "$@"')
+    machine.has("python3", PYTHON)
     for name in ("toolchain.yml", ".python-version", "requirements-dev.lock", "prove.py"):
         shutil.copy(shop.root / name, machine.folder)
     text = (machine.folder / "toolchain.yml").read_text()

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 def test_ports_move_together_and_no_further_than_they_must(
     taken: set[int], expected: dict[str, int]
 ) -> None:
-    assert free_set({"PORT": 8000, "REDIS_PORT": 6379}, taken.__contains__) == expected
+    stated = {"PORT": 8000, "REDIS_PORT": 6379}
+    assert free_set(stated, lambda _, port: port in taken) == expected
 
 
 def test_no_port_is_beyond_the_last() -> None:
-    assert free_set({"PORT": 65535}, {65535}.__contains__) == {"PORT": 65535}
+    assert free_set({"PORT": 65535}, lambda _, port: port == 65535) == {"PORT": 65535}
 
 
 @pytest.mark.slow
@@ -60,3 +61,29 @@ def test_free_ports_stay_as_the_example_has_them(shop: Shop) -> None:
     example.write_text(f"{example.read_text()}export PORT={(port := free_port())}\n")
     shop.up()
     assert f"export PORT={port}\n" in (shop.root / ".env").read_text()
+
+
+@pytest.mark.slow
+def test_the_services_ports_move_together_and_leave_the_api_its_own(ready: Shop) -> None:
+    """At first by themselves; in a `.env` that is there, it is a person's to move them."""
+    ready.edit("toolchain.yml", "environment:", "services: [REDIS_URL]\nenvironment:")
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        lines = f"PORT={free_port()}", f"CACHE_PORT={port}", f"OTHER_PORT={free_port()}"
+        stated = "\n".join((*lines, "REDIS_URL=redis://127.0.0.1:${CACHE_PORT}/0", ""))
+        (ready.root / "compose.yaml").write_text("services: {} # ${CACHE_PORT} ${OTHER_PORT}\n")
+        (ready.root / ".env.example").write_text(stated)
+        (ready.root / ".env").unlink()
+        refused = ready.headstart("up")
+        written = (ready.root / ".env").read_text().splitlines()
+        assert refused.returncode == 4  # nobody serves Redis at the free one
+        assert f"{port} is taken by" in refused.stderr
+        moved = int(written[1].removeprefix("CACHE_PORT=")) - port
+        assert written[0] == lines[0]
+        assert 0 < moved < 100
+        (ready.root / ".env").write_text(stated)
+        refused = ready.headstart("up")
+        told = " ".join(refused.stderr.split())
+        assert refused.returncode == 4
+        assert f"next free ports in .env: CACHE_PORT={port + moved}, OTHER_PORT=" in told
+        assert (ready.root / ".env").read_text() == stated

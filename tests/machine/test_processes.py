@@ -38,6 +38,50 @@ def test_where_packages_come_from_is_kept() -> None:
     assert kept.items() <= clean_environment(kept, PINS).items()
 
 
+def test_files_of_pip_count_where_they_say_what_packages_come_from(tmp_path: Path) -> None:
+    """As pip reads them: the later one wins, a variable wins over both."""
+    for folder, text in {
+        "site": "[global]\nindex-url = https://weak.example/simple\nconstraint = /c.txt\n",
+        "home/.pip": "[install]\ntarget = /elsewhere\nprefix = /p\nuser = true\nno-index = true\n",
+        "home/.config/pip": "[global]\nextra-index-url =\n  https://a.example\n  https://b.example\n"
+        "timeout = 3\n[install]\nindex-url = https://strong.example/simple\n",
+    }.items():
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "pip.conf").write_text(text)
+    (tmp_path / "site/pip").mkdir()
+    (tmp_path / "site/pip.conf").rename(tmp_path / "site/pip/pip.conf")
+    (tmp_path / "home/.pip/torn").write_text("no section")
+    places = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_DIRS": str(tmp_path / "site")}
+    found = clean_environment(places | {"PIP_TIMEOUT": "9"}, PINS)
+    pips = {name: value for name, value in found.items() if name.startswith("PIP_")}
+    stated = {
+        "PIP_INDEX_URL": "https://strong.example/simple",
+        "PIP_EXTRA_INDEX_URL": "https://a.example https://b.example",
+        "PIP_TIMEOUT": "9",
+    }
+    assert stated.items() <= pips.items()
+    assert not pips.keys() & {"PIP_TARGET", "PIP_PREFIX", "PIP_CONSTRAINT", "PIP_NO_INDEX"}
+    assert found["PIP_CONFIG_FILE"] == os.devnull
+    assert found["PIP_USER"] == "0"
+
+
+@pytest.mark.parametrize("text", ["no section", "[global", "\xff", "[global]\nindex-url"])
+def test_a_damaged_file_of_pip_is_no_setting(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pip.conf").write_bytes(text.encode("latin-1"))
+    stated = {
+        "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+        "HOME": "/",
+        "XDG_CONFIG_DIRS": "/none",
+    }
+    assert "PIP_INDEX_URL" not in clean_environment(stated, PINS)
+
+
+def test_no_index_stays_where_there_is_another_source() -> None:
+    stated = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    assert "PIP_NO_INDEX" not in clean_environment(stated, PINS)
+    assert clean_environment(stated | {"PIP_FIND_LINKS": "/w"}, PINS)["PIP_NO_INDEX"] == "1"
+
+
 def test_commands_find_the_programs_of_the_environment_first() -> None:
     cleaned = clean_environment({"PATH": "/usr/bin"}, PINS)
     assert cleaned["PATH"] == f"{PINS.venv}/bin:/usr/bin"

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from bootstrap.machine import pins
+from bootstrap.machine.facts import services
 from bootstrap.machine.facts.ports import owner_of
-from bootstrap.machine.facts.services import ServiceState, judge, service_of, state_of
+from bootstrap.machine.facts.services import Greeting, ServiceState, judge, service_of, state_of
+from bootstrap.machine.steps.services import start_commands
 from tests import forkserver
 from tests.machine.conftest import Shop
 from tests.rendered.servers import (
@@ -253,3 +256,38 @@ def test_docker_says_the_one_reason_for_not_starting_a_service(
     assert cause in told
     assert repair in told
     assert "systemctl start mysql" not in told
+
+
+def test_a_service_is_what_the_variable_of_dotenv_says(shop: Shop) -> None:
+    """Where it names a server; one on another machine is not started here."""
+    pin(shop, "DATABASE_URL", "REDIS_URL")
+    assert services.look(pins.read(shop.root), nobody, gone=False).silent == ()
+    (shop.root / ".env").write_text(
+        "CACHE_PORT=6390\nDATABASE_URL=mysql+asyncmy://me:p%40ss@db.example:3310/shop?charset=utf8mb4\n"
+        "REDIS_URL=redis://127.0.0.1:${CACHE_PORT}/0\n"
+    )
+    fact = services.look(pins.read(shop.root), nobody, gone=False)
+    database, redis = fact.silent
+    assert (database.kind, database.place, database.database) == (
+        "mysql",
+        "db.example:3310",
+        "shop",
+    )
+    assert (redis.place, fact.without_database) == ("127.0.0.1:6390", ())
+    (advice,) = start_commands(fact)
+    assert "does not reach db.example:3310" in advice
+
+
+def nobody(*_: object) -> Greeting:
+    return Greeting(ServiceState.SILENT)
+
+
+@pytest.mark.parametrize("address", ["root:s3cret@127.0.0.1:33o6/shop", "root:s3/cret@h:1/shop"])
+def test_an_unreadable_url_is_told_without_its_password(shop: Shop, address: str) -> None:
+    pin(shop, "DATABASE_URL")
+    (shop.root / ".env").write_text(f"SECRET_KEY=x\nDATABASE_URL=mysql://{address}\n")
+    for command in ("plan", "up", "doctor"):
+        done = shop.headstart(command)
+        assert done.returncode == 64, done.stdout + done.stderr
+        assert "The URL of a mysql service cannot be read." in done.stderr
+        assert "s3" not in done.stdout + done.stderr

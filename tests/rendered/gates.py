@@ -47,6 +47,7 @@ TRACES_OF_ANY = {
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
+    ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.
@@ -157,7 +158,13 @@ def settings_shown(shop: Path) -> list[str]:
 def settings_missing(shop: Path) -> list[str]:
     """Those of them that do not exist."""
     sources = "".join(path.read_text("utf-8") for path in shop.glob("app/**/settings.py"))
-    return [name for name in settings_shown(shop) if f"    {name.lower()}:" not in sources]
+    compose = shop / "compose.yaml"
+    composed = compose.read_text("utf-8") if compose.exists() else ""
+    return [
+        name
+        for name in settings_shown(shop)
+        if f"    {name.lower()}:" not in sources and f"${{{name}:-" not in composed
+    ]
 
 
 def documents_mistaken(shop: Path) -> set[str]:

@@ -81,9 +81,7 @@ def test_what_documents_show_of_the_project_exists(everything: Path) -> None:
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mysql"])
-def test_servers_listen_on_this_machine_only_and_are_where_the_settings_look(
-    tmp_path: Path, database: str
-) -> None:
+def test_servers_listen_on_this_machine_only(tmp_path: Path, database: str) -> None:
     shop = rendered(tmp_path, "preset=custom", f"database={database}")
     services = yaml.safe_load((shop / "compose.yaml").read_text("utf-8"))["services"]
     tests = {"mysql": {"test-database"}}.get(database, set())
@@ -92,10 +90,6 @@ def test_servers_listen_on_this_machine_only_and_are_where_the_settings_look(
     ports = [port for service in services.values() for port in service["ports"]]
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert all(service["healthcheck"]["retries"] for service in services.values())
-    example = (shop / ".env.example").read_text("utf-8")
-    (url,) = re.findall(rf"^DATABASE_URL={database}://\w+@([\d.:]+)/shop$", example, re.MULTILINE)
-    assert f"{url}:{url.rpartition(':')[2]}" in ports
-    assert re.search(r"^# REDIS_URL=redis://127\.0\.0\.1:6379/0$", example, re.MULTILINE)
 
 
 @pytest.mark.xdist_group("project")

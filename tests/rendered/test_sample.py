@@ -139,6 +139,32 @@ def test_a_module_that_is_not_listed_is_named_and_one_that_is_listed_may_be_smal
     assert "there is no app/modules/orders/__init__.py" in why(shop)
 
 
+def test_a_file_that_is_no_command_and_a_folder_that_is_no_feature_are_named(
+    tmp_path: Path, everything: Path
+) -> None:
+    shop = Shop(tmp_path, everything, "features=[]")
+    feature = shop.at / "app/features/audit"
+    feature.mkdir()
+    (feature / "__init__.py").write_text("def install(app: object) -> None: ...\n")
+    (shop.at / "app/commands/report.py").write_text('"""Report."""\ndef run(_: object): ...\n')
+    assert "app/features/audit is no feature: no install_worker()" in why(shop)
+    command = [str(shop.at / ".venv/bin/python"), "-m", "app"]
+    done = subprocess.run(command, cwd=shop.at, capture_output=True, text=True, check=False)
+    assert "app/commands/report.py is no command: no declare()" in done.stderr
+
+
+def test_a_page_that_the_documentation_does_not_lead_to_is_named(
+    tmp_path: Path, everything: Path
+) -> None:
+    shop = Shop(tmp_path, everything, "features=[]")
+    (shop.at / "docs/billing.md").write_text("# Billing\n")
+    tests = [str(shop.at / ".venv/bin/python"), "-m", "pytest", "-q", "tests/test_documents.py"]
+    done = subprocess.run(tests, cwd=shop.at, capture_output=True, text=True, check=False)
+    assert "docs/README.md does not name billing.md" in done.stdout
+    (shop.at / "docs/billing.md").unlink()
+    assert "1 passed" in run(tests, shop.at)
+
+
 def why(shop: Shop) -> str:
     """The last line of what a start is refused with."""
     started = shop.start()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap import state
 from bootstrap.files import text_of
 from bootstrap.machine.edits import base_url
+from bootstrap.machine.facts.dotenv import variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ANSWERS = ".copier-answers.yml"  # of a project that Headstart has rendered
 MERGE_DRIVER = '[merge "headstart"]'
 HOOKS_CONFIG = ".pre-commit-config.yaml"
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
 @dataclass(frozen=True)
@@ -112,20 +111,3 @@ def filled_in(pins: Pins) -> set[str]:
 def memory(pins: Pins) -> Path:
     """The file that remembers them, one a line."""
     return state.project_state(pins.root) / "http-client-addresses"
-
-
-def variables(path: Path) -> dict[str, str]:
-    """The assignments of a dotenv file, unquoted; none where there is no file."""
-    return assignments(text_of(path))
-
-
-def assignments(text: str) -> dict[str, str]:
-    """The assignments in the text of a dotenv file, unquoted."""
-    matches = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
-    return {match[1]: _unquoted(match[2].strip()) for match in matches if match}
-
-
-def _unquoted(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return re.split(r"\s+#", value, maxsplit=1)[0].strip()

@@ -29,10 +29,15 @@ class DockerFact:
 
 def look(pins: Pins) -> DockerFact | None:
     """Ask Docker, where there is a compose file; None where there is none."""
-    file = next((name for name in _FILES if (pins.root / name).is_file()), None)
+    file = compose_file(pins)
     if file is None:
         return None
     return DockerFact(file, *_hindrance(file), installed=shutil.which("docker") is not None)
+
+
+def compose_file(pins: Pins) -> str | None:
+    """The name of the project's compose file; None where it has none."""
+    return next((name for name in _FILES if (pins.root / name).is_file()), None)
 
 
 def _hindrance(file: str) -> tuple[str, str]:

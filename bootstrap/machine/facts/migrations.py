@@ -8,10 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from bootstrap.machine.facts import services
-from bootstrap.machine.facts.checkout import variables
+from bootstrap.machine.facts.dotenv import setting
 from bootstrap.machine.runner import clean_environment, probe_project
 from bootstrap.processes import probe
 from bootstrap.revision import Revision, heads_of, parse_revision
@@ -46,7 +45,7 @@ def look(pins: Pins, packages: PackagesFact, greet: Greet = services.greet) -> M
     heads = heads_of(revisions_of(pins.migrations))
     if not heads:
         return MigrationsFact((), None)
-    url = database_url(pins)
+    url = setting(pins, DATABASE_URL)
     if database := sqlite_path(url, pins.root):
         return MigrationsFact(heads, _behind(heads, _sqlite_version(database)))
     if _is_servers(url) and (taken := services.taken_by(services.service_of(url), greet)):
@@ -55,14 +54,6 @@ def look(pins: Pins, packages: PackagesFact, greet: Greet = services.greet) -> M
         why = "the database can only be asked once the packages are installed"
         return MigrationsFact(heads, why)
     return _ask_driver(pins, url, heads) or MigrationsFact(heads, _ask_alembic(pins))
-
-
-def database_url(pins: Pins) -> str:
-    """As the project resolves it: the process environment, then .env, then the example."""
-    if url := os.environ.get(DATABASE_URL):
-        return url
-    files = (pins.dotenv.file, pins.dotenv.example) if pins.dotenv else ()
-    return next((found for file in files if (found := variables(file).get(DATABASE_URL))), "")
 
 
 def sqlite_path(url: str, root: Path) -> Path | None:
@@ -121,7 +112,7 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
 
 
 def _is_servers(url: str) -> bool:
-    return urlsplit(url).scheme.partition("+")[0] in _SERVERS
+    return services.kind_of(url) in _SERVERS
 
 
 def _ask_alembic(pins: Pins) -> str | None:

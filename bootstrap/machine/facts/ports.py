@@ -49,11 +49,11 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def free_set(ports: Mapping[str, int], taken: Callable[[int], bool]) -> dict[str, int]:
+def free_set(ports: Mapping[str, int], taken: Callable[[str, int], bool]) -> dict[str, int]:
     """The ports by their names, all moved up as little as lets every one of them be free."""
     for offset in range(_SETS):
         moved = {name: port + offset for name, port in ports.items()}
-        if max(moved.values(), default=0) < _PORTS and not any(map(taken, moved.values())):
+        if max(moved.values(), default=0) < _PORTS and not any(map(taken, moved, moved.values())):
             return moved
     return dict(ports)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from bootstrap import state
-from bootstrap.machine.facts import docker, ports
+from bootstrap.errors import UsageError
+from bootstrap.machine.facts import docker, dotenv, ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts.docker import DockerFact
     from bootstrap.machine.pins import Pins
 
+KINDS = ("redis", "mysql", "mariadb", "postgresql")
 _PORTS = {"redis": 6379, "mysql": 3306, "mariadb": 3306, "postgresql": 5432}
+_PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 _NAMES = {"redis": "Redis", "mysql": "MySQL", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 _CONNECT_SECONDS = 0.5
 # A busy server may take its time; only what is no such server takes all of this.
@@ -51,6 +55,10 @@ class Service:
     @property
     def shown(self) -> str:
         return f"{self.kind} on {self.place}"
+
+    @property
+    def is_local(self) -> bool:
+        return ports.is_local(self.host)
 
     @property
     def place(self) -> str:
@@ -97,10 +105,11 @@ def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
 
     What is remembered does not count where a database is known to be `gone`.
     """
-    services = tuple(service_of(url) for url in pins.services)
+    services = tuple(service_of(url) for url in urls(pins))
     states = {each: greet(each.kind, each.host, each.port).state for each in services}
     silent = tuple(each for each in services if states[each] is ServiceState.SILENT)
-    with_database = (each for each in services if each.database)
+    # On another machine nothing is made: that is for who runs it.
+    with_database = (each for each in services if each.database and each.is_local)
     return ServicesFact(
         silent=silent,
         without_database=tuple(
@@ -111,9 +120,38 @@ def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
     )
 
 
+def urls(pins: Pins) -> tuple[str, ...]:
+    """The pinned ones, and those that variables of `.env` hold, where these name such a service."""
+    found = (each if "://" in each else dotenv.setting(pins, each) for each in pins.services)
+    return tuple(url for url in found if _is_served(url))
+
+
+def _is_served(url: str) -> bool:
+    """Not SQLite's, nor a socket's."""
+    return kind_of(url) in KINDS and bool(_split(url).hostname)
+
+
+def _split(url: str) -> SplitResult:
+    """Never tells the URL: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise UsageError(
+            f"The URL of a {kind_of(url)} service cannot be read.",
+            why=("It is not KIND://USER:PASSWORD@HOST:PORT/DATABASE.",),
+            next=("correct it, special characters of a password as %40 and the like",),
+        ) from None
+    return parts
+
+
+def kind_of(url: str) -> str:
+    """Without its driver."""
+    return url.partition("://")[0].partition("+")[0]
+
+
 def service_of(url: str) -> Service:
-    parts = urlsplit(url)
-    kind = parts.scheme.partition("+")[0]
+    parts, kind = _split(url), kind_of(url)
     database = "" if kind == "redis" else parts.path.strip("/")
     return Service(
         kind=kind,
@@ -121,7 +159,8 @@ def service_of(url: str) -> Service:
         port=parts.port or _PORTS[kind],
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        database=database,
+        # Another name is a person's to make: it would have to be quoted, each server in its way.
+        database=database if _PLAIN.fullmatch(database) else "",
     )
 
 

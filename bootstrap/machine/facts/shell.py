@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv, state
 from bootstrap.files import text_of
-from bootstrap.machine.facts import platform
+from bootstrap.machine.facts import platform, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +78,7 @@ def _unseen(pins: Pins) -> Iterator[Path]:
     root = pyenv.root(os.environ)
     if pins.provider == "pyenv" and not shutil.which("pyenv") and shutil.which(root / "bin/pyenv"):
         yield root / "bin"
-    kinds = dict.fromkeys(url.partition("://")[0] for url in pins.services)
+    kinds = dict.fromkeys(map(services.kind_of, services.urls(pins)))
     for kind in kinds:
         programs = CLIENTS[kind][0] if kind in CLIENTS else ()
         if programs and not any(shutil.which(name) for name in programs):

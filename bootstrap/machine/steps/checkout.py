@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import state
@@ -13,6 +13,7 @@ from bootstrap.files import create_atomically, write_atomically
 from bootstrap.machine.edits import base_url, shell_profile
 from bootstrap.machine.facts import checkout, ports
 from bootstrap.machine.facts.packages import distributions
+from bootstrap.machine.facts.port_set import moved_ports
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.facts.checkout import NamedUrl
+    from bootstrap.machine.facts.port_set import MovedPort
     from bootstrap.machine.pins import Argv, HttpClientPin, Pins
     from bootstrap.machine.steps.step import StepContext
 
@@ -73,7 +75,7 @@ class DotenvStep(Step):
                 f"{file} cannot be created: there is no {example}.",
                 next=(f"restore {example}, or write {file} yourself", "headstart up"),
             ) from None
-        moved = moved_ports(text)
+        moved = moved_ports(context.pins, text)
         filled = fill(text, pinned.secrets, _draw)
         try:
             create_atomically(pinned.file, _with_ports(filled, moved), mode=0o600)
@@ -214,28 +216,6 @@ def fill(example: str, names: Sequence[str], draw: Callable[[], str]) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class MovedPort:
-    """A port of the example that is another one here."""
-
-    name: str
-    stated: int
-    port: int
-
-
-def moved_ports(example: str) -> tuple[MovedPort, ...]:
-    """Where the example's ports are here, if one of them is taken: all of them move together."""
-    stated = {
-        name: int(value)
-        for name, value in checkout.assignments(example).items()
-        if (name == "PORT" or name.endswith("_PORT")) and value.isdecimal()
-    }
-    free = ports.free_set(stated, ports.is_taken)
-    return tuple(
-        MovedPort(name, port, free[name]) for name, port in stated.items() if free[name] != port
-    )
-
-
 def _with_ports(text: str, moved: Sequence[MovedPort]) -> str:
     for each in moved:
         pattern = rf"^([ \t]*(?:export[ \t]+)?{each.name}[ \t]*=).*$"
@@ -246,7 +226,7 @@ def _with_ports(text: str, moved: Sequence[MovedPort]) -> str:
 def _told(moved: MovedPort) -> str:
     owner = ports.owner_of(moved.stated)
     why = f" ({moved.stated} is taken by {owner.shown})" if owner else ""
-    return f", {moved.name}={moved.port}{why}"
+    return f", {moved.line}{why}"
 
 
 def _draw() -> str:

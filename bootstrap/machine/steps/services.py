@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.files import text_of
 from bootstrap.machine.facts.platform import homebrew, is_installed
+from bootstrap.machine.facts.port_set import moved_ports
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
 from bootstrap.machine.runner import clean_environment
@@ -61,7 +63,7 @@ class ServicesStep(Step):
     def run(self, context: StepContext) -> str:
         """Start what is silent where that needs no root, and make what databases are missing."""
         pins, fact = context.pins, context.facts.services
-        _require_free(fact)
+        _require_free(pins, fact)
         if fact.silent:
             _start(context, fact)
         for service in fact.without_database:
@@ -79,11 +81,13 @@ class ServicesStep(Step):
 
 
 def start_commands(fact: ServicesFact) -> tuple[str, ...]:
-    """How what is silent is started here: by compose, by Homebrew, else by a person."""
+    """How what is silent is started: by compose, by Homebrew, else by a person."""
     return (_automatic(fact) or _by_hand(fact)) if fact.silent else ()
 
 
 def _automatic(fact: ServicesFact) -> tuple[str, ...]:
+    if not all(each.is_local for each in fact.silent):
+        return ()
     docker = fact.docker
     if docker and not docker.cause:
         return (
@@ -97,6 +101,9 @@ def _automatic(fact: ServicesFact) -> tuple[str, ...]:
 
 
 def _by_hand(fact: ServicesFact) -> tuple[str, ...]:
+    away = [each.place for each in fact.silent if not each.is_local]
+    if away:
+        return (f"look why this machine does not reach {', '.join(away)}: address, network, VPN",)
     if fact.docker:
         return (fact.docker.repair,)
     return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in fact.silent))
@@ -106,14 +113,26 @@ def _unusable(fact: ServicesFact) -> set[Service]:
     return {*fact.silent, *(each.service for each in fact.taken)}
 
 
-def _require_free(fact: ServicesFact) -> None:
+def _require_free(pins: Pins, fact: ServicesFact) -> None:
     """Nothing can be started at an address where something else listens."""
     if fact.taken:
         raise Refused(
             "The port of a service is taken.",
             why=tuple(each.shown for each in fact.taken),
-            next=("stop that program, or give the service another port", "headstart up"),
+            next=(f"stop that program, or {_elsewhere(pins)}", "headstart up"),
         )
+
+
+def _elsewhere(pins: Pins) -> str:
+    """The next free ports, where `.env` says them; it is its owner's to change."""
+    dotenv = pins.dotenv
+    moved = moved_ports(pins, text_of(dotenv.file)) if dotenv else ()
+    lines = ", ".join(each.line for each in moved)
+    if dotenv and lines:
+        return (
+            f"give the project's services the next free ports in {pins.shown(dotenv.file)}: {lines}"
+        )
+    return "give the service another port"
 
 
 def _unit(kind: str) -> str:
@@ -124,7 +143,7 @@ def _start(context: StepContext, fact: ServicesFact) -> None:
     silent, commands = fact.silent, _automatic(fact)
     if not commands:
         silence = tuple(f"{each.shown} does not respond" for each in silent)
-        cause = (f"{fact.docker.cause}.",) if fact.docker else ()
+        cause = (f"{fact.docker.cause}.",) if fact.docker and fact.docker.cause else ()
         repair = (*_by_hand(fact), "headstart up")
         raise Refused("A service is not running.", why=silence + cause, next=repair)
     for command in commands:

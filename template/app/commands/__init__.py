@@ -27,6 +27,10 @@ class Command(Protocol):
 
 
 def found() -> Iterator[Command]:
-    """Yield every command, in the order of their names."""
+    """Yield every command, in the order of names; raises TypeError for a file that is none."""
     for module in pkgutil.iter_modules(__path__):
-        yield cast("Command", import_module(f"{__name__}.{module.name}"))
+        command = import_module(f"{__name__}.{module.name}")
+        for function in ("declare", "run"):
+            if not hasattr(command, function):
+                raise TypeError(f"app/commands/{module.name}.py is no command: no {function}()")
+        yield cast("Command", command)

@@ -25,12 +25,10 @@ STARTUP_FAILED = 3
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument("--fd", type=int, help="serve on a socket that listens already")
 
 
 def run(arguments: Namespace) -> None:
-    """Serve."""
     import uvicorn  # noqa: PLC0415 - only this command needs the server
 
     settings = Settings()

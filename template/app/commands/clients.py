@@ -16,7 +16,6 @@ MOST_DAYS = 36_500
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
     json_too = ArgumentParser(add_help=False)
     json_too.add_argument("--json", action="store_true", help="answer with JSON")
     one = ArgumentParser(add_help=False, parents=[json_too])
@@ -40,7 +39,6 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    """Do it; every error ends with code 1."""
     from app.features.security import client_admin  # noqa: PLC0415 - only this command needs the endpoints
     from app.settings import Settings  # noqa: PLC0415
 
@@ -49,8 +47,7 @@ def run(arguments: Namespace) -> None:
 
 def _name(text: str) -> str:
     if not NAME.fullmatch(text):
-        message = "a name has 1 to 100 characters, and no space at its ends"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError("a name has 1 to 100 characters, and no space at its ends")
     return text
 
 
@@ -60,6 +57,5 @@ def _days(text: str) -> timedelta:
     except ValueError:
         days = -1
     if not 0 <= days <= MOST_DAYS:
-        message = f"{text!r} is no number of days"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError(f"{text!r} is no number of days")
     return timedelta(days=days)

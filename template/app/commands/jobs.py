@@ -25,7 +25,6 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's own commands."""
     commands = parser.add_subparsers(required=True, metavar="ACTION")
     _declare_list(commands.add_parser("list", help="list jobs that are not finished"))
     show = _action(commands.add_parser("show", help="show one job, with its error"), _show)
@@ -69,7 +68,6 @@ def _action(
 
 
 def run(arguments: Namespace) -> None:
-    """Do it."""
     asyncio.run(_run(arguments))
 
 
@@ -84,8 +82,7 @@ async def _run(arguments: Namespace) -> None:
 def _age(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
-        message = f"{text!r} is no time like 90s, 15m, 12h or 30d"
-        raise ArgumentTypeError(message)
+        raise ArgumentTypeError(f"{text!r} is no time like 90s, 15m, 12h or 30d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import httpx
 
@@ -33,20 +34,17 @@ class SmokeError(Exception):
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument("--url", help="prove the api that runs there, instead of starting one")
 
 
 def run(arguments: Namespace) -> None:
-    """Tell the story of the test on standard output."""
     settings = Settings()
     try:
         with ExitStack() as stack:
             headers = stack.enter_context(features.request_headers(settings))
-            base_url = arguments.url or stack.enter_context(_running(settings))
-            client = stack.enter_context(
-                httpx.Client(base_url=base_url, headers=headers, timeout=10)
-            )
+            base_url = arguments.url or _start(settings, stack)
+            client = httpx.Client(base_url=base_url, headers=headers, timeout=10)
+            stack.enter_context(client)
             _tell("api is ready", lambda: _wait_until_ready(client))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell("docs are served", lambda: _accepted(client.get("/docs")).url.path)
@@ -61,17 +59,20 @@ def run(arguments: Namespace) -> None:
 
 
 def _tell_resource(client: httpx.Client, resource: Resource) -> None:
-    """Create one, let its job be done, and delete it."""
-    created = _tell(_name(resource.creation), lambda: _create(client, resource.creation))
-    path = f"{resource.creation.path}/{created}"
+    creation, job = resource.creation, resource.job
+    created = _tell(
+        f"POST {creation.path}",
+        lambda: _send(client, creation, creation.path).json()["data"]["id"],
+    )
+    path = f"{creation.path}/{created}"
     try:
-        if resource.job is None:
+        if job is None:
             print(f"- {NO_JOB}", flush=True)
-            return
-        job = resource.job
-        _tell(_name(job), lambda: _have_done(client, resource, job, path))
+        else:
+            _tell(f"{job.method} {job.path}", lambda: _have_done(client, resource, job, path))
     finally:
-        _tell(f"DELETE {resource.path}", lambda: _delete(client, path))
+        delete = client.build_request("DELETE", path, headers={"If-Match": "*"})
+        _tell(f"DELETE {resource.path}", lambda: _accepted(client.send(delete)).status_code)
 
 
 def _tell(what: str, act: Callable[[], object]) -> str:
@@ -93,18 +94,11 @@ def _wait_until_ready(client: httpx.Client) -> str:
     return str(client.base_url)
 
 
-def _name(call: Call) -> str:
-    return f"{call.method} {call.path}"
-
-
-def _create(client: httpx.Client, creation: Call) -> str:
-    return str(_send(client, creation, creation.path).json()["data"]["id"])
-
-
 def _send(client: httpx.Client, call: Call, path: str) -> httpx.Response:
-    if call.files:
-        return _accepted(client.request(call.method, path, data=call.body, files=call.files))
-    return _accepted(client.request(call.method, path, json=call.body))
+    body: dict[str, Any] = {"data": call.body, "files": call.files}
+    return _accepted(
+        client.request(call.method, path, **body if call.files else {"json": call.body})
+    )
 
 
 def _have_done(client: httpx.Client, resource: Resource, job: Call, item: str) -> str:
@@ -123,10 +117,6 @@ def _have_done(client: httpx.Client, resource: Resource, job: Call, item: str) -
     return f"its job is done: {kind}, {len(answer.content)} bytes"
 
 
-def _delete(client: httpx.Client, path: str) -> int:
-    return client.delete(path, headers={"If-Match": "*"}).raise_for_status().status_code
-
-
 def _accepted(answer: httpx.Response) -> httpx.Response:
     if answer.is_error:
         request = answer.request
@@ -139,25 +129,25 @@ def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > end:
-            message = f"{otherwise} within {PATIENCE_SECONDS} seconds"
-            raise SmokeError(message)
+            raise SmokeError(f"{otherwise} within {PATIENCE_SECONDS} seconds")
         time.sleep(0.05)
 
 
-@contextmanager
-def _running(settings: Settings) -> Iterator[str]:
-    """Start the project's processes, yield the api's address, and stop them."""
-    port = _free_port()
-    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "WARNING"}
-    with ExitStack() as stack:
-        for command in ["api"] if settings.redis_url is None else ["api", "worker"]:
-            stack.enter_context(_process(command, environment))
-        yield f"http://127.0.0.1:{port}"
+def _start(settings: Settings, stack: ExitStack) -> str:
+    """Start the project's processes, to be stopped by the stack; return the api's address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stack.enter_context(_process("api", "--fd", f"{listening.fileno()}", keep=listening))
+        port = listening.getsockname()[1]
+    if settings.redis_url is not None:
+        stack.enter_context(_process("worker"))
+    return f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _process(command: str, environment: Mapping[str, str]) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "app", command], env=environment)
+def _process(*words: str, keep: socket.socket | None = None) -> Iterator[None]:
+    command = [sys.executable, "-m", "app", *words]
+    kept = [keep.fileno()] if keep is not None else []
+    process = subprocess.Popen(command, env=os.environ | {"LOG_LEVEL": "WARNING"}, pass_fds=kept)
     try:
         yield
     finally:
@@ -167,9 +157,3 @@ def _process(command: str, environment: Mapping[str, str]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

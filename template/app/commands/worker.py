@@ -14,14 +14,12 @@ COMMAND = [sys.executable, "-m", "dramatiq", "app.worker:boot", "--processes=1",
 
 
 def declare(parser: ArgumentParser) -> None:
-    """Add the command's arguments."""
     queues = [queue.label for queue in Queue]
     text = "take jobs of these queues only (default: all, the urgent ones first)"
     parser.add_argument("--queues", nargs="+", choices=queues, default=[], help=text)
 
 
 def run(arguments: Namespace) -> None:
-    """Become the worker."""
     command = command_line(Settings())
     if arguments.queues:
         command += ["--queues", *arguments.queues]
@@ -29,7 +27,6 @@ def run(arguments: Namespace) -> None:
 
 
 def command_line(settings: Settings) -> list[str]:
-    """Return the command line of a worker with one process."""
     # Jobs are cut off after the grace; this is for what comes after them.
     shutdown = settings.job_grace + timedelta(seconds=10)
     return [

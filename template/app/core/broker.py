@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AsyncIO, Middleware
 from pydantic import JsonValue, TypeAdapter
 
-from app.core.jobs import JOB_KINDS, JobKind
+from app.core.jobs import JOB_KINDS
 from app.core.outbox import Job, Queue
 from app.core.relay import Transport
 
@@ -48,7 +48,6 @@ class WakingBroker(RedisBroker):
 
     @property
     def consumer_class(self) -> type[_RedisConsumer]:
-        """The consumer that waits for tokens."""
         return _WakingConsumer
 
     def get_declared_delay_queues(self) -> set[str]:
@@ -78,7 +77,6 @@ class WakingBroker(RedisBroker):
         return int(self.client.llen(f"{self.namespace}:{queue.label}"))
 
     def tokens(self, queue: str) -> str:
-        """Return the key of a queue's tokens."""
         return f"{self.namespace}:{queue}.wake"
 
 
@@ -148,38 +146,25 @@ class ToWorkers(Transport):
     """
 
     def __init__(self, broker: WakingBroker) -> None:
-        """Send through `broker`."""
         self._broker = broker
         self._waiting = dict.fromkeys(Queue, 0)
 
     async def room(self) -> Mapping[Queue, int]:
-        """Return how many jobs of each queue can be sent now."""
         if max(self._waiting.values()) > MOST_WAITING // 2:
-            self._waiting = await asyncio.to_thread(self._count)
+            count = self._broker.waiting
+            self._waiting = await asyncio.to_thread(lambda: {each: count(each) for each in Queue})
         return {queue: MOST_WAITING - waiting for queue, waiting in self._waiting.items()}
 
-    def _count(self) -> dict[Queue, int]:
-        return {queue: self._broker.waiting(queue) for queue in Queue}
-
     async def send(self, jobs: Sequence[Job]) -> None:
-        """Enqueue every job."""
-        messages = [_message(JOB_KINDS[job.actor], job) for job in jobs if _is_known(job)]
-        if messages:
+        if messages := list(_messages(jobs)):
             self._waiting |= await asyncio.to_thread(self._broker.enqueue_all, messages)
 
 
-def _is_known(job: Job) -> bool:
-    if job.actor not in JOB_KINDS:
-        # Written by newer code: due again after the resend time, for a newer relay.
-        logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))
-    return job.actor in JOB_KINDS
-
-
-def _message(actor: JobKind, job: Job) -> dramatiq.Message[None]:
-    return dramatiq.Message(
-        queue_name=actor.queue.label,
-        actor_name=actor.name,
-        args=(),
-        kwargs=_JOB.dump_python(job, mode="json"),
-        options={},
-    )
+def _messages(jobs: Iterable[Job]) -> Iterator[dramatiq.Message[None]]:
+    for job in jobs:
+        if known := JOB_KINDS.get(job.actor):
+            fields = _JOB.dump_python(job, mode="json")
+            yield dramatiq.Message(known.queue.label, known.name, (), fields, options={})
+        else:
+            # Written by newer code: due again after the resend time, for a newer relay.
+            logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))

@@ -69,14 +69,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Refuse a naive value; bind the instant in UTC."""
         if value is not None and value.tzinfo is None:
-            message = f"{value!r} has no time zone"
-            raise ValueError(message)
+            raise ValueError(f"{value!r} has no time zone")
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the instant, aware."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -153,6 +150,5 @@ class Database:
                 raise
 
     async def close(self) -> None:
-        """Close every connection."""
         await self._reader.dispose()
         await self._writer.dispose()

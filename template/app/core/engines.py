@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -94,7 +93,6 @@ def reading_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
 
 
 def writing_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
-    """Return an engine for transactions."""
     parsed, kind = _kind_of(url)
     engine = _engine(parsed, kind, kind.common | kind.writing, wait)
     if kind is KINDS["sqlite"]:
@@ -127,41 +125,30 @@ def _connect_within(engine: AsyncEngine, wait: timedelta) -> None:
         try:
             return await_only(asyncio.wait_for(connecting, wait.total_seconds()))
         except Exception as error:  # each driver has other ones, and asyncpg the system's
-            message = f"no connection: {error}"
-            raise DatabaseUnavailable(message) from error
+            raise DatabaseUnavailable(f"no connection: {error}") from error
 
 
-class FairSemaphore:
+class FairSemaphore(asyncio.Semaphore):
     """Whose turn it is to have a connection of a pool: first come, first served.
 
     A pool lets a newcomer overtake those who wait, so that under load some wait until they fail.
     """
 
     def __init__(self, number: int, wait: timedelta) -> None:
-        """Let `number` tasks have a turn at the same time, and others wait so long."""
-        self._free = asyncio.Semaphore(number)
+        super().__init__(number)
         self._wait = wait.total_seconds()
 
-    async def __aenter__(self) -> None:
+    async def acquire(self) -> Literal[True]:
         """Wait for a turn; raises DatabaseUnavailable when none comes."""
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+        if not self.locked():
+            return await super().acquire()
         try:
             async with asyncio.timeout(self._wait):
-                await self._free.acquire()
+                return await super().acquire()
         except TimeoutError:
-            message = "every connection is in use, and none has become free"
-            raise DatabaseUnavailable(message) from None
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Pass the turn on."""
-        self._free.release()
+            raise DatabaseUnavailable(
+                "every connection is in use, and none has become free"
+            ) from None
 
 
 def fair_semaphore(engine: AsyncEngine, wait: timedelta) -> FairSemaphore:
@@ -205,8 +192,7 @@ def before_commit() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        message = "the connection was lost"
-        raise DatabaseUnavailable(message) from error
+        raise DatabaseUnavailable("the connection was lost") from error
 
 
 @contextmanager
@@ -217,8 +203,6 @@ def during_commit() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        message = "the connection was lost during the commit"
-        raise CommitOutcomeUnknown(message) from error
+        raise CommitOutcomeUnknown("the connection was lost during the commit") from error
     except Exception as error:
-        message = f"the commit was interrupted: {error}"
-        raise CommitOutcomeUnknown(message) from error
+        raise CommitOutcomeUnknown(f"the commit was interrupted: {error}") from error

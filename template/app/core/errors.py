@@ -55,7 +55,6 @@ class ProblemError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __init__(self, detail: str) -> None:
-        """Say what went wrong, for the client."""
         super().__init__(detail)
         self.detail = detail
         self.headers: dict[str, str] = {}
@@ -103,7 +102,6 @@ class InvalidInput(ProblemError):
 
 
 def problem(request: Request, status: int, detail: str) -> Problem:
-    """Build the problem document of a request."""
     return Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -114,7 +112,6 @@ def problem(request: Request, status: int, detail: str) -> Problem:
 
 
 def respond(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with a problem document."""
     return Response(document.model_dump_json(), document.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -125,7 +122,6 @@ def _invalid(request: Request, errors: list[FieldError]) -> Response:
 
 
 def answer(request: Request, error: ProblemError) -> Response:
-    """Answer with the problem that was raised."""
     if isinstance(error, InvalidInput):
         return _invalid(request, [error.error])
     return respond(problem(request, error.status, error.detail), error.headers)
@@ -171,9 +167,7 @@ def _allowed(request: Request) -> dict[str, str]:
     """Name every method of the path; the router knows only those of its first route there."""
     path = getattr(request.scope.get("route"), "path_format", None)
     operations = request.app.openapi()["paths"].get(path)
-    if operations is None:
-        return {}
-    return {"Allow": ", ".join(sorted(method.upper() for method in operations))}
+    return {"Allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -181,13 +175,11 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     if _is_unsupported(request, raised.body):
         detail = "the body is of a type that this endpoint does not read"
         return respond(problem(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail))
-    return _invalid(
-        request,
-        [
-            FieldError(location=".".join(map(str, item["loc"])), message=item["msg"])
-            for item in raised.errors()
-        ],
-    )
+    errors = [
+        FieldError(location=".".join(map(str, item["loc"])), message=item["msg"])
+        for item in raised.errors()
+    ]
+    return _invalid(request, errors)
 
 
 def _is_unsupported(request: Request, body: object) -> bool:
@@ -222,29 +214,22 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             document = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(document.pop("$defs", {}))
             schemas[model.__name__] = document
-        for operation in _operations(schema):
-            _declare_problems(operation["responses"])
+        for path in schema["paths"].values():
+            for operation in path.values():
+                _declare_problems(operation["responses"])
         app.openapi_schema = schema
     return app.openapi_schema
-
-
-def _operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [operation for path in schema["paths"].values() for operation in path.values()]
 
 
 def _declare_problems(responses: dict[str, Any]) -> None:
     for status in [code for code in responses if code.startswith(("4", "5"))]:
         # An answer with a model of its own is none of ours; FastAPI's own 422 is.
         if "content" not in responses[status] or status == "422":
-            responses[status] = _problem_response(status)
-    responses["default"] = {"description": "Any other problem", "content": _content("Problem")}
+            model = ValidationProblem if status == "422" else Problem
+            responses[status] = _response(HTTPStatus(int(status)).phrase, model)
+    responses["default"] = _response("Any other problem", Problem)
 
 
-def _problem_response(status: str) -> dict[str, Any]:
-    code = HTTPStatus(int(status))
-    model = "ValidationProblem" if code is HTTPStatus.UNPROCESSABLE_ENTITY else "Problem"
-    return {"description": code.phrase, "content": _content(model)}
-
-
-def _content(model: str) -> dict[str, Any]:
-    return {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+def _response(description: str, model: type[Problem]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}

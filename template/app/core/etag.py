@@ -7,6 +7,7 @@ what the server's own jobs have done meanwhile, which a client's change neither 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, cast
@@ -24,7 +25,6 @@ _VERSION = re.compile(r'(?<!W/)"(\d{1,18})(?:-[^"]*)?"')
 
 
 def entity_tag(version: int, state: str) -> str:
-    """Return the strong tag of one representation."""
     return f'"{version}-{state}"'
 
 
@@ -59,24 +59,8 @@ async def _expected_versions(
     return ExpectedVersions(frozenset(map(int, _VERSION.findall(if_match))))
 
 
-class ConditionalGet:
-    """Tags one answer, and ends it early where the client has it already."""
-
-    def __init__(self, response: Response, if_none_match: str) -> None:
-        """Tag `response`; `if_none_match` is what the client has."""
-        self._response = response
-        self._if_none_match = if_none_match
-
-    def __call__(self, tag: str) -> None:
-        """Set the ETag; raises a 304 when the client has it."""
-        has = self._if_none_match
-        if has and (has.strip() == ANY or tag in _without_weakness(has)):
-            raise HTTPException(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
-        self._response.headers["ETag"] = tag
-
-
-def _without_weakness(tags: str) -> list[str]:
-    return [tag.removeprefix("W/") for tag in _TAG.findall(tags)]
+# Tags one answer, and ends it early with a 304 where the client has it already.
+ConditionalGet = Callable[[str], None]
 
 
 async def _conditional_get(
@@ -85,7 +69,14 @@ async def _conditional_get(
         str, Header(max_length=1000, description="The `ETag` you have: 304 if nothing changed.")
     ] = "",
 ) -> ConditionalGet:
-    return ConditionalGet(response, if_none_match)
+    has = [tag.removeprefix("W/") for tag in _TAG.findall(if_none_match)]
+
+    def tag_answer(tag: str) -> None:
+        if tag in has or if_none_match.strip() == ANY:
+            raise HTTPException(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+        response.headers["ETag"] = tag
+
+    return tag_answer
 
 
 IfMatch = Annotated[ExpectedVersions, Depends(_expected_versions)]

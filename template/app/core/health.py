@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import text
 
 from app.core.database import Database
-from app.core.revisions import Revisions
+from app.core.revisions import Revisions, stored_versions
 
 logger = structlog.get_logger(__name__)
 router = APIRouter(tags=["health"])
 
-_VERSIONS = text("SELECT version_num FROM alembic_version")
 BROKER_SECONDS = 1
 
 State = Literal["ok", "ahead", "behind", "failed"]
@@ -67,16 +64,15 @@ async def readyz(request: Request, response: Response) -> Readiness:
 
 
 async def _database(database: Database, revisions: Revisions) -> Check:
-    """Look at the version that the migrations have left, which takes a working database."""
     try:
-        stored = set((await database.reads.execute(_VERSIONS)).scalars())
+        stored = await stored_versions(database)
     except Exception:
         logger.exception("readyz.database")
         return Check(status="failed", detail="it does not answer, or was never migrated")
     standing = revisions.standing(stored)
     if standing == "ok":
         return Check(status="ok")
-    has, needs = _listed(stored), _listed(revisions.heads)
+    has, needs = (", ".join(sorted(each)) or "none" for each in (stored, revisions.heads))
     return Check(status=standing, detail=f"it is at revision {has}, this code at {needs}")
 
 
@@ -93,7 +89,3 @@ async def _broker(url: str) -> Check:
         logger.exception("readyz.broker")
         return Check(status="failed", detail="it does not answer; jobs wait in the outbox")
     return Check(status="ok")
-
-
-def _listed(revisions: Iterable[str]) -> str:
-    return ", ".join(sorted(revisions)) or "none"

@@ -34,7 +34,6 @@ def register(hook: JobHook) -> None:
 
 
 def unregister(hook: JobHook) -> None:
-    """Call `hook` no more."""
     if _hooks.get(type(hook)) is hook:
         del _hooks[type(hook)]
 

@@ -31,7 +31,6 @@ class Attempt:
     """One attempt of a job, as its function sees it: where to read, and how to finish."""
 
     def __init__(self, database: Database, job: Job) -> None:
-        """Stand for `job`, which this attempt has claimed."""
         self._database = database
         self.job = job
         self.finished = False
@@ -45,8 +44,7 @@ class Attempt:
     async def finishes(self) -> AsyncIterator[WriteSession]:
         """Yield the one transaction of the job's effect and its end: both happen, or neither."""
         if self.finished:
-            message = "a job finishes once: what comes after it is another job"
-            raise RuntimeError(message)
+            raise RuntimeError("a job finishes once: what comes after it is another job")
         async with self._database.writes() as session:
             await outbox.finish(session, self.job)
             yield session
@@ -151,13 +149,11 @@ async def _attempt(database: Database, job: Job) -> None:
 async def _call(attempt: Attempt) -> None:
     job = attempt.job
     if job.actor not in JOB_KINDS:
-        message = f"no function does jobs called {job.actor!r}"
-        raise LookupError(message)
+        raise LookupError(f"no function does jobs called {job.actor!r}")
     known = JOB_KINDS[job.actor]
     if job.attempts > known.max_attempts:
         # Whoever ran the last attempt died of it, or with it: one more may kill this process too.
-        message = f"attempt {known.max_attempts} of {known.max_attempts} ended with its process"
-        raise CutOff(message)
+        raise CutOff(f"attempt {known.max_attempts} of {known.max_attempts} ended with its process")
     async with asyncio.timeout(known.time_limit.total_seconds()):
         await known.function(attempt, **job.arguments)
     if not attempt.finished:
@@ -194,7 +190,6 @@ async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asy
 
 
 async def wait_for_event(event: asyncio.Event, *, within: timedelta) -> bool:
-    """Wait for `event`; say whether it came in time."""
     try:
         await asyncio.wait_for(event.wait(), within.total_seconds())
     except TimeoutError:

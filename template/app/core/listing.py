@@ -67,21 +67,17 @@ class PageQuery(BaseModel):
     @model_validator(mode="after")
     def _either_or(self) -> Self:
         if self.cursor is not None and self.page is not None:
-            message = "give either cursor or page"
-            raise ValueError(message)
+            raise ValueError("give either cursor or page")
         if self.page is not None and self.page * self.limit > DEEPEST_ROW:
-            message = f"numbered pages end at item {DEEPEST_ROW}; walk on by cursor"
-            raise ValueError(message)
+            raise ValueError(f"numbered pages end at item {DEEPEST_ROW}; walk on by cursor")
         return self
 
     @property
     def offset(self) -> int:
-        """How many items lie before this numbered page."""
         return ((self.page or 1) - 1) * self.limit
 
     @property
     def is_counted(self) -> bool:
-        """Whether the answer says how many items there are."""
         return self.total or self.page is not None
 
     def asked(self) -> Asked:
@@ -117,11 +113,9 @@ class Cursors:
     """Writes positions as opaque, signed text, and reads back only what it wrote."""
 
     def __init__(self, secret: str) -> None:
-        """Sign with `secret`; cursors of another secret are refused."""
         self._key = hashlib.sha256(b"cursor:" + secret.encode()).digest()
 
     def write(self, position: Position) -> str:
-        """Return the cursor of `position`."""
         value, is_time = position.value, False
         if isinstance(value, datetime):
             value, is_time = value.isoformat(), True
@@ -137,8 +131,7 @@ class Cursors:
             raw = b""
         signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
         if not payload or not hmac.compare_digest(signature, self._sign(payload)):
-            location = "query.cursor"
-            raise InvalidInput(location, "is not one that this api has given out")
+            raise InvalidInput("query.cursor", "is not one that this api has given out")
         asked, value, is_time, id_ = json.loads(payload)
         return Position(asked, datetime.fromisoformat(value) if is_time else value, UUID(id_))
 
@@ -161,7 +154,6 @@ class Filter:
 
 
 def equals(column: Column) -> Filter:
-    """Return the filter for rows with exactly this value."""
     name = f"is_{column.key}"
     return Filter(column == bindparam(name), lambda text: {name: text})
 
@@ -190,13 +182,17 @@ class Listing(Generic[Item]):
 
     async def page(self, reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[Item]:
         """Return the page that is asked for; raises InvalidInput for a cursor of another list."""
-        position = cursors.read(query.cursor) if query.cursor is not None else None
-        asked = query.asked() if position is None else _continued(query, position)
+        if query.cursor is None:
+            asked, build = query.asked(), _build_numbered
+            place: Values = {"offset": query.offset}
+        else:
+            position = _continued(query, cursors.read(query.cursor))
+            asked, build = position.asked, _build_after
+            place = {"value": position.value, "id": position.id}
         filtering = self._bind(asked)
         # One row more than asked for tells whether there is a next page.
-        values = filtering | {"limit": query.limit + 1} | _place(query, position)
-        statement = self._kept(_build_from if position is None else _build_after, asked)
-        rows = (await reads.execute(statement, values)).all()
+        values = filtering | {"limit": query.limit + 1} | place
+        rows = (await reads.execute(self._kept(build, asked), values)).all()
         found: Values = {"items": rows[: query.limit]}
         if len(rows) > query.limit:
             found["next"] = cursors.write(self._position(asked, rows[query.limit - 1]))
@@ -213,7 +209,6 @@ class Listing(Generic[Item]):
         return self.sorts[name.removeprefix(BACKWARDS)], name.startswith(BACKWARDS)
 
     def conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
-        """Return the conditions of the filters that are asked for."""
         return [each.condition for name, each in self.filters.items() if name in asked]
 
     def _bind(self, asked: Asked) -> Values:
@@ -236,11 +231,15 @@ class Listing(Generic[Item]):
 Build = Callable[[Listing[Any], Asked], Select[Any]]
 
 
-def _build_from(listing: Listing[Any], asked: Asked) -> Select[Any]:
+def _build(listing: Listing[Any], asked: Asked) -> Select[Any]:
     column, backwards = listing.order(asked)
     order = (column.desc(), listing.ident.desc()) if backwards else (column, listing.ident)
     rows = listing.rows.where(*listing.conditions(asked)).order_by(*order)
-    return rows.limit(bindparam("limit")).offset(bindparam("offset"))
+    return rows.limit(bindparam("limit"))
+
+
+def _build_numbered(listing: Listing[Any], asked: Asked) -> Select[Any]:
+    return _build(listing, asked).offset(bindparam("offset"))
 
 
 def _build_after(listing: Listing[Any], asked: Asked) -> Select[Any]:
@@ -250,7 +249,7 @@ def _build_after(listing: Listing[Any], asked: Asked) -> Select[Any]:
         after = column <= _VALUE, or_(column < _VALUE, listing.ident < _ID)
     else:
         after = column >= _VALUE, or_(column > _VALUE, listing.ident > _ID)
-    return _build_from(listing, asked).where(*after)
+    return _build(listing, asked).where(*after)
 
 
 def _build_count(listing: Listing[Any], asked: Asked) -> Select[Any]:
@@ -258,15 +257,8 @@ def _build_count(listing: Listing[Any], asked: Asked) -> Select[Any]:
     return select(func.count()).select_from(some.subquery())
 
 
-def _place(query: PageQuery, position: Position | None) -> Values:
-    if position is None:
-        return {"offset": query.offset}
-    return {"offset": 0, "value": position.value, "id": position.id}
-
-
-def _continued(query: PageQuery, position: Position) -> Asked:
-    """Return what the cursor's list was asked for; the query may repeat it, not change it."""
+def _continued(query: PageQuery, position: Position) -> Position:
+    """Return the cursor's position; the query may repeat what its list was asked, not change it."""
     if any(position.asked.get(name) != value for name, value in query.given().items()):
-        location = "query.cursor"
-        raise InvalidInput(location, "belongs to a list with another sort or other filters")
-    return position.asked
+        raise InvalidInput("query.cursor", "belongs to a list with another sort or other filters")
+    return position

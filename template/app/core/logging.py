@@ -99,8 +99,7 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
 def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
-        render = structlog.processors.JSONRenderer(serializer=_dump)
-        return [drop_meta, structlog.processors.format_exc_info, render]
+        return [drop_meta, structlog.processors.format_exc_info, _dump]
     # Plain tracebacks: pretty ones print the locals, and with them every secret.
     plain = structlog.dev.plain_traceback
     console = structlog.dev.ConsoleRenderer(
@@ -120,7 +119,7 @@ def shorten(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _dump(event: object, **_: object) -> str:
+def _dump(_: object, __: str, event: EventDict) -> str:
     return scrub(orjson.dumps(event, default=str).decode())
 
 
@@ -187,28 +186,27 @@ def log_func_args(function: Callable[P, R]) -> Callable[P, R]:
     levels = logging.getLogger(function.__module__)
     signature = inspect.signature(function)
 
-    def record(args: tuple[Any, ...], kwargs: dict[str, Any], started: float) -> None:
-        if levels.isEnabledFor(logging.DEBUG):
-            bound = signature.bind(*args, **kwargs).arguments
-            shown = {name: _brief(redacted(value, name)) for name, value in bound.items()}
-            milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            logger.debug("call", function=function.__qualname__, arguments=shown, ms=milliseconds)
+    @contextmanager
+    def recorded(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            if levels.isEnabledFor(logging.DEBUG):
+                bound = signature.bind(*args, **kwargs).arguments
+                shown = {name: _brief(redacted(value, name)) for name, value in bound.items()}
+                ms = round((time.perf_counter() - started) * 1000, 1)
+                logger.debug("call", function=function.__qualname__, arguments=shown, ms=ms)
 
     @functools.wraps(function)
     async def logged_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - P and R, which async hides
-        started = time.perf_counter()
-        try:
+        with recorded(args, kwargs):
             return await cast("Any", function(*args, **kwargs))
-        finally:
-            record(args, kwargs, started)
 
     @functools.wraps(function)
     def logged(*args: P.args, **kwargs: P.kwargs) -> R:
-        started = time.perf_counter()
-        try:
+        with recorded(args, kwargs):
             return function(*args, **kwargs)
-        finally:
-            record(args, kwargs, started)
 
     return cast("Callable[P, R]", logged_async) if inspect.iscoroutinefunction(function) else logged
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -37,18 +38,25 @@ UNCHANGED = "The request could not be completed and nothing was changed."
 COMMITTED = "The request was carried out, but its answer could not be made."
 
 
-class RequestContext:
-    """ASGI middleware: correlates, logs and, when all else fails, answers with a 500 problem."""
+class RequestMiddleware(ABC):
+    """ASGI middleware that serves requests; other scopes pass untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        serve = self.serve if scope["type"] == "http" else self.app
+        await serve(scope, receive, send)
+
+    @abstractmethod
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+
+class RequestContext(RequestMiddleware):
+    """Correlates, logs and, when all else fails, answers with a 500 problem."""
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if ACCEPTED.fullmatch(given) else uuid4().hex
         with correlated(request_id):
@@ -78,8 +86,8 @@ class RequestContext:
 async def _answer_500(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
     detail = COMMITTED if getattr(request.state, "is_committed", False) else UNCHANGED
-    document = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-    await respond(document)(scope, receive, send)
+    answer = respond(problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+    await answer(scope, receive, send)
 
 
 def _log(scope: Scope, status: int, started: float) -> None:
@@ -93,18 +101,10 @@ def _log(scope: Scope, status: int, started: float) -> None:
     )
 
 
-class SecurityHeaders:
-    """ASGI middleware: adds them to every answer that does not have them."""
+class SecurityHeaders(RequestMiddleware):
+    """Adds them to every answer that does not have them."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = OVER_HTTPS if scope["scheme"] == "https" else ALWAYS
 
         async def send_with_headers(message: Message) -> None:
@@ -119,24 +119,23 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-class BodyLimit:
-    """ASGI middleware: a body of more than `most` bytes is refused before it is held in memory.
+class BodyLimit(RequestMiddleware):
+    """A body of more than `most` bytes is refused before it is held in memory.
 
     Starlette's own middleware answers in plain text, and never with a problem document.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
-        """Wrap `app`."""
-        self.app = app
+        super().__init__(app)
         self.most = most
         self.detail = f"a request has at most {most} bytes"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-        elif _declared(scope) > self.most:
-            await self._refuse(scope, receive, send)
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > self.most:
+            document = problem(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.detail)
+            # The body is not read, so nothing else can be read from this connection.
+            await respond(document, {"Connection": "close"})(scope, receive, send)
         else:
             await self.app(scope, self._counting(receive), send)
 
@@ -155,13 +154,3 @@ class BodyLimit:
             return message
 
         return receive_counted
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        document = problem(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.detail)
-        # The body is not read, so nothing else can be read from this connection.
-        await respond(document, {"Connection": "close"})(scope, receive, send)
-
-
-def _declared(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isdecimal() else 0

@@ -13,7 +13,7 @@ renew, finish or fail the job.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import cast
@@ -58,12 +58,10 @@ class Queue(IntEnum):
 
     @property
     def label(self) -> str:
-        """The queue's name for people and for brokers."""
         return self.name.lower()
 
     @classmethod
     def of(cls, label: str) -> Queue:
-        """Return the queue of that label."""
         return cls[label.upper()]
 
 
@@ -111,23 +109,14 @@ class Superseded(Exception):
 
 
 _ROW = cast("Table", OutboxRow.__table__)
+_JOB = [_ROW.c[each.name] for each in fields(Job)]
 _INSERT = insert(OutboxRow)
-_ANY_DUE = (
-    select(_ROW.c.id)
-    .where(_ROW.c.queue.in_(list(map(int, Queue))), _ROW.c.due_at <= bindparam("now"))
-    .limit(1)
-)
+_IS_DUE = _ROW.c.due_at <= bindparam("now")
+_ANY_DUE = select(_ROW.c.id).where(_ROW.c.queue.in_(map(int, Queue)), _IS_DUE).limit(1)
 # One queue at a time: then the index gives the rows in order, however many wait behind them.
 _DUE = (
-    select(
-        _ROW.c.id,
-        _ROW.c.actor,
-        _ROW.c.arguments,
-        _ROW.c.correlation_id,
-        _ROW.c.headers,
-        _ROW.c.attempts,
-    )
-    .where(_ROW.c.queue == bindparam("queue"), _ROW.c.due_at <= bindparam("now"))
+    select(*_JOB)
+    .where(_ROW.c.queue == bindparam("queue"), _IS_DUE)
     .order_by(_ROW.c.due_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=OutboxRow)
@@ -159,18 +148,14 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
     now = datetime.now(UTC)
     stored: dict[str, JsonValue] = to_jsonable_python(arguments)
     job = Job(uuid4(), actor, stored, correlation_id(), job_hooks.headers(), attempts=0)
-    await session.execute(
-        _INSERT,
-        {**vars(job), "queue": int(queue_of(actor)), "created_at": now, "due_at": now},
-    )
+    values = {"queue": int(queue_of(actor)), "created_at": now, "due_at": now}
+    await session.execute(_INSERT, vars(job) | values)
     session.info.setdefault(OutboxRow, []).append(job)
     return job.id
 
 
 def asked_for(session: WriteSession) -> Sequence[Job]:
-    """Return the jobs that were asked for in this session."""
-    jobs: Sequence[Job] = session.info.get(OutboxRow, [])
-    return jobs
+    return cast("Sequence[Job]", session.info.get(OutboxRow, []))
 
 
 async def any_due(connection: ReadConnection) -> bool:
@@ -226,7 +211,6 @@ async def begin(session: WriteSession, job: Job, *, lease_until: datetime) -> Jo
 
 
 async def renew(session: WriteSession, job: Job, *, lease_until: datetime) -> bool:
-    """Keep a running attempt's lease; False when it is not ours any more."""
     return await _fenced_update(session, job, due_at=lease_until)
 
 

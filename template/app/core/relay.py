@@ -65,7 +65,6 @@ class Relay:
         self._woken.set()
 
     def look(self) -> None:
-        """Say that there is room again."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -94,7 +93,8 @@ class Relay:
         if handed and len(handed) <= min(room.values()):
             return await self._send_handed(handed)
         # Where there is no room for all of them, they are found in their turn like any other.
-        if max(room.values()) <= 0 or not await self._any_due():
+        # Most sweeps find nothing: only a due job is worth the write lock.
+        if max(room.values()) <= 0 or not await outbox.any_due(self._database.reads):
             return 0
         async with self._database.writes() as session:
             resend_at = datetime.now(UTC) + self._resend
@@ -102,10 +102,6 @@ class Relay:
         if jobs:
             await self._send(jobs)
         return len(jobs)
-
-    async def _any_due(self) -> bool:
-        # Most sweeps find nothing: only a due job is worth the write lock.
-        return await outbox.any_due(self._database.reads)
 
     async def _send_handed(self, jobs: Sequence[Job]) -> int:
         await self._transport.send(jobs)

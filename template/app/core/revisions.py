@@ -22,7 +22,6 @@ FOLDER = ROOT / "migrate" / "versions"
 _IDENTIFIER = re.compile(r"^(revision|down_revision)\b[^=\n]*=\s*(.*)$", re.MULTILINE)
 _QUOTED = re.compile(r"""["']([^"']+)["']""")
 
-_ANSWERS = text("SELECT 1")
 _VERSIONS = text("SELECT version_num FROM alembic_version")
 
 Standing = Literal["ok", "behind", "ahead"]
@@ -46,7 +45,6 @@ class Revisions:
 
 
 def read_revisions(folder: Path = FOLDER) -> Revisions:
-    """Read the revisions in `folder`."""
     found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
     for path in folder.glob("*.py"):
         for name, value in _IDENTIFIER.findall(path.read_text("utf-8")):
@@ -57,6 +55,11 @@ def read_revisions(folder: Path = FOLDER) -> Revisions:
 
 class DatabaseBehind(RuntimeError):
     """This code needs tables that the database does not have yet."""
+
+
+async def stored_versions(database: Database) -> set[str]:
+    """Return the versions that the migrations have left, which takes a migrated database."""
+    return set((await database.reads.execute(_VERSIONS)).scalars())
 
 
 async def require_current(database: Database, revisions: Revisions) -> None:
@@ -74,16 +77,15 @@ async def require_current(database: Database, revisions: Revisions) -> None:
     if standing == "ahead":
         logger.warning("database.ahead", **told)
     if standing == "behind":
-        message = (
+        raise DatabaseBehind(
             f"the database is at revision {', '.join(told['database']) or 'none'}, this code at "
             f"{', '.join(told['code'])}. Run `python -m migrate upgrade` first, then start again."
         )
-        raise DatabaseBehind(message)
 
 
 async def _stored(database: Database) -> set[str]:
-    await database.reads.execute(_ANSWERS)
+    await database.reads.execute(text("SELECT 1"))
     try:
-        return set((await database.reads.execute(_VERSIONS)).scalars())
+        return await stored_versions(database)
     except DBAPIError:
         return set()  # it answers, and was never migrated

@@ -19,7 +19,6 @@ logger = structlog.get_logger(__name__)
 
 
 async def always() -> bool:
-    """Admit every job."""
     return True
 
 
@@ -30,7 +29,6 @@ class Runner:
     """
 
     def __init__(self, database: Database, *, lease: timedelta) -> None:
-        """Run nothing yet."""
         self.admits: Callable[[], Awaitable[bool]] = always
         self._database = database
         self._lease = lease
@@ -39,7 +37,6 @@ class Runner:
 
     @property
     def running(self) -> int:
-        """How many jobs run now."""
         return len(self._tasks)
 
     async def run(self, job: Job) -> None:
@@ -76,17 +73,14 @@ class InProcess(Transport):
     """A transport that runs jobs right here: no broker needed, and durable all the same."""
 
     def __init__(self, runner: Runner, *, concurrency: int) -> None:
-        """Run at most `concurrency` jobs at a time."""
         self._runner = runner
         self._concurrency = concurrency
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def room(self) -> Mapping[Queue, int]:
-        """Return how many more jobs may run now, of whatever queue."""
         return dict.fromkeys(Queue, self._concurrency - len(self._tasks))
 
     async def send(self, jobs: Sequence[Job]) -> None:
-        """Start each job as a task of this event loop."""
         for job in jobs:
             task = asyncio.create_task(self._runner.run(job))
             self._tasks.add(task)
@@ -110,7 +104,6 @@ class JobProcess:
     def __init__(
         self, settings: Settings, database: Database, transport: Callable[[Runner], Transport]
     ) -> None:
-        """Prepare; jobs are sent by the transport that `transport` returns for the runner."""
         self.settings = settings
         self.database = database
         self.runner = Runner(database, lease=settings.job_lease)
@@ -145,5 +138,4 @@ def surround(surrounding: Surrounding) -> Surrounding:
 
 
 def make_relay(settings: Settings, database: Database, transport: Transport) -> Relay:
-    """Return the relay to `transport`."""
     return Relay(database, transport, poll=settings.job_poll, resend=settings.job_resend)

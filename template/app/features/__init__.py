@@ -41,9 +41,13 @@ class Feature(Protocol):
 
 
 def found() -> Iterator[Feature]:
-    """Yield every feature, in the order of their names."""
+    """Yield every feature, in the order of names; raises TypeError for a file that is none."""
     for module in pkgutil.iter_modules(__path__):
-        yield cast("Feature", import_module(f"{__name__}.{module.name}"))
+        feature = import_module(f"{__name__}.{module.name}")
+        for function in ("install", "install_worker"):
+            if not hasattr(feature, function):
+                raise TypeError(f"app/features/{module.name} is no feature: no {function}()")
+        yield cast("Feature", feature)
 
 
 def load_models() -> None:

@@ -26,7 +26,6 @@ def load_models() -> None:
 
 
 def load_jobs() -> None:
-    """Register every module's jobs."""
     for file in ("jobs", "tasks"):  # what they were called before 0.8.0
         tuple(_files(file))
 

@@ -102,8 +102,7 @@ def load(name: str) -> Backfill:
     """Import a backfill; raises MigrationFailed where there is none of that name."""
     if name not in (known := names()):
         there = f"there are {', '.join(known)}" if known else "there is none yet"
-        message = f"there is no backfill {name}: {there} (migrate/backfills)"
-        raise MigrationFailed(message)
+        raise MigrationFailed(f"there is no backfill {name}: {there} (migrate/backfills)")
     module: Any = import_module(f"migrate.backfills.{name}")
     backfill: Backfill = module
     return backfill

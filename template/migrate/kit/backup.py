@@ -47,8 +47,7 @@ def backup(url: str, version: str, folder: Path = FOLDER) -> Path:
         else:
             _run(_dump(parsed, file), _secrets(parsed))
     except _ProgramFailed as error:
-        message = f"{error}\nNothing else was changed."
-        raise MigrationUnsafe(message) from error
+        raise MigrationUnsafe(f"{error}\nNothing else was changed.") from error
     return file
 
 
@@ -68,11 +67,10 @@ def restore(url: str, file: Path) -> None:
             _empty(url)
             _run(command, _secrets(parsed), copy.fileno())
         except (_ProgramFailed, DBAPIError) as error:
-            message = (
+            raise MigrationFailed(
                 f"{error}\nThe database was being emptied for the copy: what it held is gone, "
                 "wholly or in part. Restore it again when the cause is gone."
-            )
-            raise MigrationFailed(message) from error
+            ) from error
 
 
 def _opened(file: Path) -> BinaryIO:
@@ -108,12 +106,11 @@ def _mysqldump(url: URL) -> str:
         program = _program("mysqldump", "mariadb-dump")
         generated = connection.execute(text(GENERATED)).scalars().first()
     if generated is not None and b"MariaDB" in subprocess.check_output([program, "--version"]):
-        message = (
+        raise MigrationUnsafe(
             f"{generated} has generated columns, and {program}, which is MariaDB's, makes copies "
             "of them that MySQL does not take back: a backup needs MySQL's own mysqldump first on "
             "PATH, or MIGRATE_BACKUP_COMMAND. Nothing was changed; --no-backup does without."
         )
-        raise MigrationUnsafe(message)
     return program
 
 
@@ -141,11 +138,10 @@ def _program(*names: str) -> str:
     for name in names:
         if found := shutil.which(name):
             return found
-    message = (
+    raise MigrationUnsafe(
         f"a backup needs {' or '.join(names)} on PATH, or MIGRATE_BACKUP_COMMAND. Nothing was "
         "changed; --no-backup does without."
     )
-    raise MigrationUnsafe(message)
 
 
 def _run(
@@ -160,8 +156,7 @@ def _run(
         check=False,
     )
     if done.returncode:
-        message = f"{Path(command[0]).name} failed: {done.stderr.strip()}"
-        raise _ProgramFailed(message)
+        raise _ProgramFailed(f"{Path(command[0]).name} failed: {done.stderr.strip()}")
 
 
 def _empty(url: str) -> None:

@@ -91,18 +91,16 @@ class Journal:
     def finish(self) -> None:
         """Forget the revision, in the transaction that writes its version."""
         if left := [entry for number, entry in self.known.items() if number > self.number]:
-            message = (
+            raise MigrationUnsafe(
                 f"revision {self.revision}: statement {left[0].number} was executed, but the file "
                 f"no longer has it:\n    {left[0].statement}\n"
                 "Put it back, then run the command again."
             )
-            raise MigrationUnsafe(message)
         if self._undone_by_server is not None:
-            message = (
+            raise MigrationUnsafe(
                 f"revision {self.revision} went on after a deadlock, with which the server undid "
                 f"what came before: {self._undone_by_server}. Catch no database error there."
             )
-            raise MigrationUnsafe(message)
         with self._own():
             self.connection.execute(JOURNAL.delete().where(JOURNAL.c.revision == self.revision))
         self.revision = None
@@ -199,12 +197,11 @@ class Journal:
         if known is None:
             return False
         if known.digest != entry.digest:
-            message = (
+            raise MigrationUnsafe(
                 f"revision {self.revision}: statement {known.number} was already {known.state} as\n"
                 f"    {known.statement}\nbut the file now says\n    {entry.statement}\n"
                 "Only what comes after it may be edited. Put it back, then run the command again."
             )
-            raise MigrationUnsafe(message)
         return known.state == "done" or self._settled(known)
 
     def _settled(self, started: Entry) -> bool:
@@ -212,13 +209,12 @@ class Journal:
         verdict = self._looks_executed(started)
         if verdict is None:
             resolve = f"python -m migrate resolve {started.revision} {started.number}"
-            message = (
+            raise MigrationUnsafe(
                 f"revision {started.revision}: the process ended during statement "
                 f"{started.number}, and nothing tells whether it was executed:\n"
                 f"    {started.statement}\n"
                 f"Look at the database, then say `{resolve} --done` or `--not-done`."
             )
-            raise MigrationUnsafe(message)
         self._tell("executed" if verdict else "not executed", started.statement)
         if verdict:
             self.known[started.number] = done = replace(started, state="done")

@@ -96,8 +96,7 @@ def retrying(work: Callable[[], T], url: str, retries: int, say: Callable[[str],
         if not is_lock_timeout(error):
             raise
         who = "\n".join(f"  in the way may be {blocker}" for blocker in blockers(url))
-        message = (
+        raise LockTimeout(
             f"could not get the lock in {retries + 1} attempts: {error.orig}\n{who}\nEnd that "
             "transaction, or pause the jobs (--pause-workers), and run the same command again."
-        )
-        raise LockTimeout(message) from error
+        ) from error

@@ -19,11 +19,10 @@ def paused(url: str, seconds: float, say: Callable[[str], None]) -> Iterator[Non
     """Let no job begin, wait until none runs, and resume them whatever happens."""
     seam = _seam()
     if seam is None:
-        message = (
+        raise MigrationUnsafe(
             "this project has no jobs that can be paused: stop its workers by hand, and leave out "
             "--pause-workers"
         )
-        raise MigrationUnsafe(message)
     jobs = seam(url, seconds, say)
     try:
         jobs.__enter__()

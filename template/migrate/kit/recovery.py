@@ -111,14 +111,12 @@ def split(
 
 def _require_clean_cut(body: Sequence[ast.stmt], at: int, entries: Sequence[Entry]) -> None:
     if any(_holds(body[at], entry.line) for entry in entries):
-        message = (
+        raise MigrationUnsafe(
             f"the cut would lie inside what begins at line {body[at].lineno}: part of it was "
             "executed. `resume` goes on there."
         )
-        raise MigrationUnsafe(message)
     if at == 0:
-        message = "nothing was executed yet: there is nothing to split off"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe("nothing was executed yet: there is nothing to split off")
     made = {name.id for name in _names(body[:at]) if isinstance(name.ctx, ast.Store)}
     used = {name.id for name in _names(body[at:]) if isinstance(name.ctx, ast.Load)}
     if made & used:

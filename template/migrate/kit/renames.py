@@ -98,11 +98,10 @@ def _was_renamed(names: str, what_comes: str, choices: Choices) -> bool:
     question = f"{old} goes, and {what_comes}: {new}. Was it renamed?"
     if sys.stdin.isatty():
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    message = (
+    raise MigrationUnsafe(
         f"{question}\nSay --rename {names}, which keeps the data, or --allow-drop, which leaves "
         "it behind: python -m migrate revision"
     )
-    raise MigrationUnsafe(message)
 
 
 def renamed(table: str, dropped: ops.DropColumnOp, added: ops.AddColumnOp) -> ops.AlterColumnOp:

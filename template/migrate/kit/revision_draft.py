@@ -75,8 +75,7 @@ def _refuse_drops(upgrade: ops.UpgradeOps) -> None:
     drops = [one for one in flat(upgrade) if isinstance(one, ops.DropColumnOp | ops.DropTableOp)]
     if drops:
         listed = ", ".join(map(describe, drops))
-        message = (
+        raise MigrationUnsafe(
             f"this would lose data: {listed}. Nothing was written. First release code that does "
             "not use it; then say --allow-drop: python -m migrate revision"
         )
-        raise MigrationUnsafe(message)

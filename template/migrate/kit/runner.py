@@ -124,11 +124,10 @@ def _require_goes_on(partial: list[Entry], steps: list[RevisionStep]) -> None:
     if any((step.revision.revision, direction_of(step)) == begun for step in first):
         return
     what = {"up": "upgraded", "down": "downgraded", "undo": "undone"}[begun[1]]
-    message = (
+    raise MigrationUnsafe(
         f"revision {begun[0]} is partly {what} ({len(partial)} statements): finish that first. "
         "`python -m migrate status` shows what was executed, and what can be done."
     )
-    raise MigrationUnsafe(message)
 
 
 def _version_applied(written: set[str]) -> Callable[..., None]:
@@ -146,11 +145,10 @@ def _version_applied(written: set[str]) -> Callable[..., None]:
 
 def _require_no_transaction(connection: Connection) -> None:
     if connection.in_transaction():
-        message = (
+        raise MigrationUnsafe(
             "the connection has a transaction before Alembic is configured, which Alembic would "
             "take for somebody else's and never commit: nothing may be executed before that."
         )
-        raise MigrationUnsafe(message)
 
 
 def _require_atomic_ddl(connection: Connection) -> None:
@@ -161,10 +159,9 @@ def _require_atomic_ddl(connection: Connection) -> None:
     version = dialect.server_version_info or ()
     if tuple(version[:2]) < OLDEST[kind]:
         oldest = ".".join(map(str, OLDEST[kind]))
-        message = (
+        raise MigrationUnsafe(
             f"{kind} {version} can leave half a statement behind; {oldest} is the oldest to use"
         )
-        raise MigrationUnsafe(message)
 
 
 @contextmanager
@@ -179,11 +176,10 @@ def _alone(engine: Engine, journal: Journal) -> Iterator[None]:
         url = connection.engine.url
         same = (url.host, url.port, url.database) == (own.host, own.port, own.database)
         if same and journal.revision is not None:
-            message = (
+            raise MigrationUnsafe(
                 f"revision {journal.revision} connects to its database a second time, and would "
                 "wait for its own locks or miss its own changes: use `op.get_bind()`."
             )
-            raise MigrationUnsafe(message)
 
     event.listen(Engine, "engine_connect", connected)
     try:

@@ -40,8 +40,7 @@ def _down(revisions: Collection[Revision], tips: list[str], steps: int) -> list[
     by_id = {revision.id: revision for revision in revisions}
     for _ in range(steps):
         if not tips:
-            message = f"there are fewer than {steps} revisions below"
-            raise ValueError(message)
+            raise ValueError(f"there are fewer than {steps} revisions below")
         tips = [parent for tip in tips if tip in by_id for parent in by_id[tip].parents]
     return tips
 
@@ -49,6 +48,5 @@ def _down(revisions: Collection[Revision], tips: list[str], steps: int) -> list[
 def _up(revisions: Collection[Revision], stored: Iterable[str], steps: int) -> list[str]:
     pending = between(revisions, stored, heads(revisions))
     if not 0 < steps <= len(pending):
-        message = f"{steps} steps up, and pending are {len(pending)}"
-        raise ValueError(message)
+        raise ValueError(f"{steps} steps up, and pending are {len(pending)}")
     return [pending[steps - 1].id]

@@ -15,8 +15,8 @@ async def test_the_page_and_all_that_it_loads_come_from_here(client: httpx.Async
     page = await client.get("/docs")
     assert page.status_code == 200
     assert not re.search(r"(https?:)?//", page.text)
-    loaded = re.findall(r'(?:src|href|url): ?"([^"]+)"|(?:src|href)="([^"]+)"', page.text)
-    addresses = [urljoin("/docs", first or second) for first, second in loaded]
+    loaded = re.findall(r"""(?:src=|href=|url: )["']([^"']+)["']""", page.text)
+    addresses = [urljoin("/docs", address) for address in loaded]
     assert len(addresses) == 4
     for address in addresses:
         assert (await client.get(address)).status_code == 200, address

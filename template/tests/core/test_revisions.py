@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 
 from app.core.database import Database
 from app.core.revisions import DatabaseBehind, Revisions, read_revisions, require_current
-from tests.databases import alembic_config
+from migrate.project import alembic_config
 
 CHAIN = Revisions(known=frozenset({"1", "2", "3"}), heads=frozenset({"3"}))
 

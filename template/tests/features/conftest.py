@@ -13,7 +13,6 @@ from tests.features.redis import RedisServer
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis."""
     server = RedisServer(tmp_path)
     yield server
     server.end(signal.SIGKILL)

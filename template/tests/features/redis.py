@@ -16,8 +16,6 @@ import pytest
 
 
 class RedisServer:
-    """A Redis of the test's own."""
-
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
         self._folder = folder
@@ -51,7 +49,6 @@ def missing(program: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

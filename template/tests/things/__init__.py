@@ -19,5 +19,4 @@ def listed() -> Iterator[None]:
 
 
 def draft(number: int = 1, **fields: str) -> dict[str, str]:
-    """Return a thing as a client writes it."""
     return {"number": f"T-{number:03}", "name": "Lovelace", "kind": "engine"} | fields

@@ -22,8 +22,6 @@ COLUMNS = Thing.__table__.c
 
 
 class ThingIn(BaseModel):
-    """A thing as a client writes it."""
-
     model_config = ConfigDict(extra="forbid")
 
     number: Number
@@ -32,8 +30,6 @@ class ThingIn(BaseModel):
 
 
 class ThingOut(ThingIn):
-    """A thing as the api gives it."""
-
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -42,13 +38,10 @@ class ThingOut(ThingIn):
 
     @property
     def etag(self) -> str:
-        """The entity tag of this representation."""
         return entity_tag(self.version, str(self.weighings))
 
 
 class ThingQuery(PageQuery):
-    """Which things, and in which order."""
-
     sort: Literal["created_at", "-created_at", "name", "-name", "number", "-number"] = "-created_at"
     kind: Line | None = None
     q: Line | None = None
@@ -64,22 +57,18 @@ LISTING = Listing(
 
 
 async def create(session: WriteSession, draft: ThingIn) -> ThingOut:
-    """Create a thing; raises Conflict when its number is taken."""
     key = sort_key(draft.name)
     thing = Thing(**draft.model_dump(), name_key=key, created_at=datetime.now(UTC))
     session.add(thing)
     try:
         await session.flush()
     except IntegrityError as error:
-        message = f"number {draft.number} is taken"
-        raise Conflict(message) from error
+        raise Conflict(f"number {draft.number} is taken") from error
     return ThingOut.model_validate(thing)
 
 
 async def get(reads: ReadConnection | WriteSession, thing_id: UUID) -> ThingOut:
-    """Return a thing; raises NotFound."""
     found = (await reads.execute(select(*COLUMNS).where(COLUMNS.id == thing_id))).one_or_none()
     if found is None:
-        message = f"there is no thing {thing_id}"
-        raise NotFound(message)
+        raise NotFound(f"there is no thing {thing_id}")
     return ThingOut.model_validate(found)

@@ -29,7 +29,6 @@ __all__ = ["cached", "drop", "install", "install_worker"]
 
 
 def install(app: FastAPI) -> None:
-    """Give the api a cache."""
     store = _store(app.state.settings)
     default_store.use(store)
     app.state.at_end.push_async_callback(store.close)

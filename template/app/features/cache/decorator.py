@@ -32,8 +32,7 @@ def cached(
     kept as JSON and comes back as the annotated type. What is raised is not kept.
     """
     if for_ > LONGEST:
-        message = f"nothing is kept for longer than {LONGEST}"
-        raise ValueError(message)
+        raise ValueError(f"nothing is kept for longer than {LONGEST}")
 
     def decorate(function: Reader[P, R]) -> Reader[P, R]:
         kept: Kept[R] = Kept(function, for_)
@@ -71,7 +70,6 @@ class Kept(Generic[R]):
         return f"{self._function.__module__}.{self._function.__qualname__}:{shape}"
 
     def key(self, args: Sequence[object], kwargs: dict[str, object]) -> str:
-        """Return the key of one call, however its arguments are written."""
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.items()

@@ -9,11 +9,9 @@ _store: Store = MemoryStore(1)
 
 
 def use(store: Store) -> None:
-    """Keep everything in `store` from now on."""
     global _store  # noqa: PLW0603 - a process has one cache, as it has one configuration of logging
     _store = store
 
 
 def store() -> Store:
-    """Return the store in use."""
     return _store

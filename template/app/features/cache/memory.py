@@ -18,11 +18,9 @@ class Turns:
     """One reader of a key at a time in this process; a key that nobody reads takes no room."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def of(self, key: str) -> asyncio.Lock:
-        """Return the lock of `key`."""
         return self._locks.setdefault(key, asyncio.Lock())
 
 
@@ -30,14 +28,12 @@ class MemoryStore:
     """Keeps the most recently used entries."""
 
     def __init__(self, most: int) -> None:
-        """Keep at most so many entries, and as many marks."""
         self._most = most
         self._entries: OrderedDict[str, tuple[bytes, Sequence[str], float]] = OrderedDict()
         self._marks: OrderedDict[str, str] = OrderedDict()
         self._turns = Turns()
 
     async def find(self, key: str, tags: Sequence[str]) -> Found:
-        """Return what is kept under `key`."""
         marks = [self._marks.get(tag, "") for tag in tags]
         value, kept_with, ends_at = self._entries.get(key, (None, (), 0.0))
         if value is None or kept_with != marks or ends_at < time.monotonic():
@@ -47,7 +43,6 @@ class MemoryStore:
         return Found(value, marks)
 
     async def keep(self, key: str, value: bytes, found: Found, lifetime: timedelta) -> None:
-        """Keep `value`, and forget the least recently used entry where there is no room."""
         self._entries[key] = (value, found.marks, time.monotonic() + lifetime.total_seconds())
         self._entries.move_to_end(key)
         if len(self._entries) > self._most:
@@ -55,12 +50,10 @@ class MemoryStore:
 
     @asynccontextmanager
     async def reading(self, key: str, tags: Sequence[str]) -> AsyncIterator[Found]:
-        """Wait for the reader before, and look again."""
         async with self._turns.of(key):
             yield await self.find(key, tags)
 
     async def drop(self, tags: Collection[str]) -> None:
-        """Give each of `tags` a new mark."""
         for tag in tags:
             self._marks[tag] = uuid4().hex
             self._marks.move_to_end(tag)
@@ -70,5 +63,4 @@ class MemoryStore:
             self._entries.clear()
 
     async def close(self) -> None:
-        """Forget everything."""
         self._entries.clear()

@@ -41,7 +41,6 @@ class RedisStore:
     """Keeps entries in Redis; each begins with the marks of its tags, one per line."""
 
     def __init__(self, url: str, settings: CacheSettings) -> None:
-        """Prepare; nothing is connected before the first look."""
         timeout = settings.cache_timeout.total_seconds()
         self._redis = Redis.from_url(
             url,
@@ -56,7 +55,6 @@ class RedisStore:
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     async def find(self, key: str, tags: Sequence[str]) -> Found:
-        """Return what is kept under `key`, in one round trip."""
         names = [f"{PREFIX}{key}", *(f"{PREFIX}tag:{tag}" for tag in tags)]
         answers = await self._ask(lambda: self._redis.mget(names)) or [None for _ in names]
         entry, *marks = map(_bytes, answers)
@@ -66,7 +64,6 @@ class RedisStore:
         return Found(value if fresh else None, wanted)
 
     async def keep(self, key: str, value: bytes, found: Found, lifetime: timedelta) -> None:
-        """Keep `value`."""
         entry = _head(found.marks) + b"\0" + value
         await self._ask(lambda: self._redis.set(f"{PREFIX}{key}", entry, px=lifetime))
 
@@ -96,7 +93,6 @@ class RedisStore:
         await self._ask(self._redis.ping)
 
     async def close(self) -> None:
-        """Disconnect."""
         await self._redis.aclose()
 
     def _is_away(self) -> bool:

@@ -46,7 +46,6 @@ class Busy(Conflict):
     """What is asked for is being done by another request; repeat it in a moment."""
 
     def __init__(self, detail: str, retry_after: int) -> None:
-        """Say what is being done, and after how many seconds it is worth asking again."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(retry_after)}
 
@@ -68,7 +67,6 @@ class Attempt:
     """One request of an idempotent endpoint; without a key it is like any other."""
 
     def __init__(self, request: Request, response: Response, session: Writes, key: str) -> None:
-        """Look at the request; nothing is done yet."""
         self._request = request
         self._response = response
         self._session = session
@@ -88,8 +86,7 @@ class Attempt:
         if found is None:
             return None
         if found.fingerprint != fingerprint:
-            location = "header.Idempotency-Key"
-            raise InvalidInput(location, "was used for another request")
+            raise InvalidInput("header.Idempotency-Key", "was used for another request")
         return _respond(found, {REPLAYED: "true"})
 
     async def keep(self, result: BaseModel) -> Response:

@@ -8,8 +8,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class IdempotencySettings(BaseSettings):
-    """One value per environment variable of the same name in capitals."""
-
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # How long a creation can be repeated with its Idempotency-Key, and how often older ones go.

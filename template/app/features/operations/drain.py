@@ -42,8 +42,7 @@ def paused_jobs(url: str, seconds: float, say: Callable[[str], None]) -> Iterato
         busy = _in_database(url, lambda database: pause.drained(database, within))
         if busy:
             names = ", ".join(f"{runner.name} ({runner.running} jobs)" for runner in busy)
-            message = f"still at work after {seconds:g} s: {names}"
-            raise TimeoutError(message)
+            raise TimeoutError(f"still at work after {seconds:g} s: {names}")
         yield
     finally:
         ended.set()

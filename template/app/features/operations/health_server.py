@@ -44,12 +44,10 @@ class Probe:
         self._server: asyncio.Server | None = None
 
     async def serve(self, host: str, port: int) -> int:
-        """Listen; return the port."""
         self._server = await asyncio.start_server(self._answer, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Listen no more."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -87,13 +85,10 @@ class Probe:
     async def _relay_sweeps(self) -> None:
         silent = time.monotonic() - self._relay.swept_at
         if silent > SILENT_SECONDS:
-            message = f"the relay has not swept for {silent:.0f} seconds"
-            raise TimeoutError(message)
+            raise TimeoutError(f"the relay has not swept for {silent:.0f} seconds")
 
 
 def database_answers(database: Database) -> Check:
-    """Return the check that the database answers and was migrated."""
-
     async def check() -> None:
         await database.reads.execute(text("SELECT version_num FROM alembic_version"))
 
@@ -101,8 +96,6 @@ def database_answers(database: Database) -> Check:
 
 
 def redis_answers(url: str) -> Check:
-    """Return the check that the broker's Redis answers."""
-
     async def check() -> None:
         client = Redis.from_url(
             url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS

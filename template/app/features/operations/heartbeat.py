@@ -68,22 +68,18 @@ class Watch:
 
     @property
     def running(self) -> int:
-        """How many jobs run now."""
         return self._runner.running
 
     @property
     def state(self) -> State:
-        """What the process does."""
         if not self._paused:
             return State.RUNNING
         return State.DRAINING if self.running else State.PAUSED
 
     def stop(self) -> None:
-        """End `run` after what it is doing."""
         self._stopped.set()
 
     async def run(self) -> None:
-        """Watch until stopped, then sign off."""
         while not self._stopped.is_set():
             try:
                 await self._look()

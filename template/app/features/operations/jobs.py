@@ -58,7 +58,6 @@ class JobRecord:
 
     @property
     def state(self) -> State:
-        """What the job does now."""
         if self.due_at is None:
             return State.DEAD
         # An attempt whose lease has run out is one that died: its job waits again.
@@ -78,7 +77,6 @@ class NotDead(Exception):
     """These jobs are not dead, or not there: nothing was changed."""
 
     def __init__(self, ids: Sequence[UUID]) -> None:
-        """Name the jobs."""
         super().__init__(", ".join(map(str, ids)))
 
 
@@ -101,13 +99,11 @@ def _condition(which: Filter) -> ColumnElement[bool]:
 
 
 async def find(reads: ReadConnection, which: Filter, limit: int) -> Sequence[JobRecord]:
-    """Return jobs, the oldest first."""
     oldest = select(*_ROW.c).where(_condition(which)).order_by(_ROW.c.created_at).limit(limit)
     return [JobRecord(**row) for row in (await reads.execute(oldest)).mappings()]
 
 
 async def count(reads: ReadConnection, which: Filter) -> int:
-    """Return how many jobs there are."""
     number = select(func.count()).select_from(_ROW).where(_condition(which))
     return (await reads.execute(number)).scalar_one()
 

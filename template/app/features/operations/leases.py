@@ -105,5 +105,4 @@ async def renew(session: WriteSession, lease: Lease, until: datetime) -> bool:
 
 
 async def release(session: WriteSession, lease: Lease) -> None:
-    """Give the lease back before its time."""
     await renew(session, lease, datetime.now(UTC))

@@ -48,15 +48,12 @@ class Cron:
     missed: Missed = "run once"
 
     def __post_init__(self) -> None:
-        """Refuse an expression that is none."""
         try:
             CronSim(self.expression, datetime.now(UTC))
         except CronSimError as error:
-            message = f"{self.expression!r} is no cron expression: {error}"
-            raise ValueError(message) from error
+            raise ValueError(f"{self.expression!r} is no cron expression: {error}") from error
 
     def apply(self, actor: str) -> None:
-        """Schedule the jobs of `actor`."""
         CRONS[actor] = self
 
 
@@ -101,7 +98,6 @@ class Scheduler:
     """Makes jobs of ticks while it leads, until it is stopped."""
 
     def __init__(self, database: Database, *, poll: timedelta) -> None:
-        """Look for ticks every `poll`."""
         self._database = database
         self._name = f"{process_name()} {uuid4().hex[:8]}"
         self._poll = poll
@@ -114,7 +110,6 @@ class Scheduler:
         return self._lease is not None
 
     def stop(self) -> None:
-        """End `run` after what it is doing."""
         self._stopped.set()
 
     async def run(self) -> None:

@@ -7,8 +7,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class OperationsSettings(BaseSettings):
-    """One value per environment variable of the same name in capitals."""
-
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Where the worker answers /livez and /readyz; no port, no answer.

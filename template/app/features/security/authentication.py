@@ -70,7 +70,6 @@ class Recognition:
     """Tells from a key which client sends it."""
 
     def __init__(self, database: Database, *, trust: timedelta) -> None:
-        """Trust what was read from `database` for so long."""
         self._database = database
         self._trust = trust.total_seconds()
         self._known: dict[int, tuple[float, Known | None]] = {}
@@ -84,8 +83,7 @@ class Recognition:
         known = await self._accepting(key, now) if key is not None else None
         if key is None or known is None:
             logger.info("client.refused", number=key and key.number)
-            message = "the key is not that of a registered client, or it is no longer valid"
-            raise Untrusted(message)
+            raise Untrusted("the key is not that of a registered client, or it is no longer valid")
         self._note_use(key.number, known, now)
         return Authenticated(f"client:{key.number}", known.scopes)
 

@@ -17,7 +17,6 @@ class Unauthenticated(ProblemError):
     status = HTTPStatus.UNAUTHORIZED
 
     def __init__(self, detail: str, *, error: str | None = None) -> None:
-        """Say what is wrong; `error` is RFC 6750's code for credentials that were sent."""
         challenge = f'Bearer error="{error}", error_description="{detail}"' if error else "Bearer"
         super().__init__(detail)
         self.headers = {"WWW-Authenticate": challenge}
@@ -27,7 +26,6 @@ class Untrusted(Unauthenticated):
     """The credentials that were sent do not hold."""
 
     def __init__(self, detail: str) -> None:
-        """Say what does not hold, in words without quotes: they stand in a header too."""
         super().__init__(detail, error="invalid_token")
 
 
@@ -37,7 +35,6 @@ class Unavailable(ProblemError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, detail: str, *, retry_after: timedelta) -> None:
-        """Say what is away, and when to try again."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(ceil(retry_after.total_seconds()))}
 

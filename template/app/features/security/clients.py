@@ -139,7 +139,6 @@ async def remove(session: WriteSession, number: int) -> None:
 
 
 async def list_all(reads: ReadConnection) -> Sequence[ClientOut]:
-    """Return every client, by number."""
     return [ClientOut(**row) for row in (await reads.execute(_LIST)).mappings()]
 
 

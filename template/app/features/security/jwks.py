@@ -53,7 +53,6 @@ class Jwks:
     def __init__(
         self, url: str, patience: Patience, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Prepare; nothing is fetched before a key is asked for."""
         self._url = url
         self.patience = patience
         self._clock = clock
@@ -76,7 +75,6 @@ class Jwks:
         return known
 
     async def close(self) -> None:
-        """Disconnect."""
         if self._fetching is not None:
             self._fetching.cancel()
         await self._http.aclose()
@@ -128,8 +126,7 @@ def read_keys(document: object) -> dict[str, PublicKey]:
         if key is not None:
             keys[str(item["kid"])] = key
     if not keys:
-        message = "the document has no key that can verify a signature"
-        raise ValueError(message)
+        raise ValueError("the document has no key that can verify a signature")
     return keys
 
 

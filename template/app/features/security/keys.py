@@ -31,7 +31,6 @@ class ClientKey:
 
     @classmethod
     def new(cls, number: int) -> Self:
-        """Make a key for client `number`."""
         return cls(number, secrets.token_urlsafe(SECRET_BYTES))
 
     @classmethod

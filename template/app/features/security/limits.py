@@ -26,7 +26,6 @@ class Rate:
 
     @property
     def interval(self) -> float:
-        """The seconds in which one request is refilled."""
         return self.window / self.limit
 
 
@@ -54,7 +53,6 @@ class TooMany(ProblemError):
     status = HTTPStatus.TOO_MANY_REQUESTS
 
     def __init__(self, spent: Spent) -> None:
-        """Say when to go on."""
         seconds = ceil(spent.wait)
         super().__init__(
             f"more than {spent.rate.limit} requests in {spent.rate.window:.0f} seconds; "
@@ -84,13 +82,11 @@ class LocalLimits:
     """Buckets in this process: each process grants the whole rate."""
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with every bucket full."""
         self._rate = rate
         self._clock = clock
         self._full_at: dict[str, float] = {}
 
     async def spend(self, who: str) -> Spent:
-        """Take one request out of the bucket of `who`; raises TooMany when it is empty."""
         now = self._clock()
         spent = spend(self._rate, max(self._full_at.get(who, now) - now, 0))
         if spent.wait:

@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.core.database import Database
 from app.core.errors import ProblemError, answer
-from app.core.middleware import QUIET
+from app.core.middleware import QUIET, RequestMiddleware
 from app.features.security import clients
 from app.features.security.authentication import Recognition
 from app.features.security.callers import STRANGER, Authenticated, Caller, Untrusted
@@ -42,7 +42,6 @@ class Gatekeeper:
     """Admits requests: knows callers by their credentials, and counts their requests."""
 
     def __init__(self, own: SecuritySettings, settings: Settings, database: Database) -> None:
-        """Prepare; nothing is connected yet."""
         self._asks = own.auth_required
         self._production = settings.environment is Environment.PRODUCTION
         self._database = database
@@ -66,7 +65,6 @@ class Gatekeeper:
             logger.warning(message)
 
     async def close(self) -> None:
-        """Disconnect."""
         await self._clients.close()
         if self._tokens is not None:
             await self._tokens.close()
@@ -92,8 +90,7 @@ class Gatekeeper:
         scheme, _, credentials = authorization.partition(" ")
         credentials = credentials.strip()
         if scheme.lower() != "bearer":
-            message = "credentials are sent as a Bearer token"
-            raise Untrusted(message)
+            raise Untrusted("credentials are sent as a Bearer token")
         if credentials.startswith(MARK):
             return await self._clients.caller_of(credentials)
         if self._tokens is None:
@@ -105,17 +102,15 @@ class Gatekeeper:
         return await self._limits.spend(who) if self._limits is not None else None
 
 
-class SecurityMiddleware:
-    """ASGI middleware: lets in whom the gate admits; the health endpoints stand outside."""
+class SecurityMiddleware(RequestMiddleware):
+    """Lets in whom the gate admits; the health endpoints stand outside."""
 
     def __init__(self, app: ASGIApp, gate: Gatekeeper) -> None:
-        """Put `gate` before `app`."""
-        self.app = app
+        super().__init__(app)
         self._gate = gate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http" or scope["path"] in QUIET:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in QUIET:
             await self.app(scope, receive, send)
             return
         request = Request(scope)

@@ -18,8 +18,6 @@ Algorithm = Literal[
 
 
 class SecuritySettings(BaseSettings):
-    """One value per environment variable of the same name in capitals."""
-
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Whether callers must say who they are. Without it, everybody may do everything.
@@ -54,8 +52,7 @@ def read(settings: Settings) -> SecuritySettings:
     if settings.environment is not Environment.PRODUCTION:
         return own
     if not own.auth_required:
-        message = "AUTH_REQUIRED must be true in production"
-        raise InsecureSettings(message)
+        raise InsecureSettings("AUTH_REQUIRED must be true in production")
     if own.jwks_url and not own.jwks_url.startswith("https://"):
         message = "JWKS_URL must be https in production: who can change the keys can be anybody"
         raise InsecureSettings(message)

@@ -47,7 +47,6 @@ class SharedLimits:
     def __init__(
         self, redis_url: str, rate: Rate, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Prepare; nothing is connected yet."""
         self._rate = rate
         self._clock = clock
         self._meanwhile = LocalLimits(rate, clock=clock)
@@ -64,7 +63,6 @@ class SharedLimits:
         self._away_until: float | None = None
 
     async def spend(self, who: str) -> Spent:
-        """Take one request out of the bucket of `who`; raises TooMany when it is empty."""
         if self._away_until is not None:
             if self._clock() < self._away_until:
                 return await self._meanwhile.spend(who)
@@ -81,7 +79,6 @@ class SharedLimits:
         return spent
 
     async def close(self) -> None:
-        """Disconnect."""
         if self._sending is not None:
             await self._sending
         await self._redis.aclose()

@@ -55,7 +55,6 @@ class Tokens:
         return _caller(claims)
 
     async def close(self) -> None:
-        """Disconnect."""
         await self._jwks.close()
 
     async def _key_of(self, token: str) -> PublicKey:
@@ -72,8 +71,7 @@ class Tokens:
 def _caller(claims: Mapping[str, object]) -> Authenticated:
     subject = str(claims["sub"])
     if len(subject) > LONGEST_SUBJECT:
-        message = "the access token names too long a subject"
-        raise Untrusted(message)
+        raise Untrusted("the access token names too long a subject")
     return Authenticated(f"token:{subject}", frozenset(_scopes(claims)))
 
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.job_hooks import JobHook
 from app.core.jobs import JOB_KINDS
+from app.core.middleware import RequestMiddleware
 from app.core.outbox import Job, Superseded
 
 REGISTRY = CollectorRegistry()
@@ -51,20 +52,15 @@ UNKNOWN = "unknown"
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
-class MeasuredRequests:
-    """ASGI middleware: measures every request under the template of its route."""
+class MeasuredRequests(RequestMiddleware):
+    """Measures every request under the template of its route."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
+        super().__init__(app)
         # Looking a child up by its labels costs three times this.
         self._children: dict[tuple[str, str, int], Histogram] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = time.perf_counter(), 500
 
         async def send_and_see(message: Message) -> None:
@@ -93,7 +89,6 @@ class Metrics(JobHook):
 
     @contextmanager
     def attempt(self, job: Job) -> Iterator[None]:
-        """Measure one attempt."""
         started, outcome = time.perf_counter(), "failed"
         try:
             yield

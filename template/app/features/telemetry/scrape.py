@@ -39,7 +39,6 @@ class OutboxState:
     """The gauges of the outbox, computed at a scrape and kept for the next few seconds."""
 
     def __init__(self, database: Database) -> None:
-        """Read from `database`."""
         self._database = database
         self._fresh_until = 0.0
 
@@ -65,13 +64,11 @@ class OutboxState:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Answer a scrape."""
     await request.app.state.outbox_state.refresh()
     return Response(generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def install(app: FastAPI) -> None:
-    """Measure the api, and serve what was measured."""
     app.state.outbox_state = OutboxState(app.state.database)
     app.add_middleware(MeasuredRequests)
     app.include_router(router)
@@ -82,7 +79,6 @@ class MetricsServer(Middleware):
     """Serves the metrics of a worker's process from a thread of its own."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Listen there, once the process works."""
         self._address = (host, port)
         self._server: HTTPServer | None = None
 
@@ -95,13 +91,11 @@ class MetricsServer(Middleware):
             logger.exception("metrics.not_served", host=host, port=port)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Stop serving."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
 
 
 def install_worker(broker: dramatiq.Broker, host: str, port: int) -> None:
-    """Measure the jobs of a worker, and serve what was measured."""
     broker.add_middleware(MetricsServer(host, port))
     job_hooks.register(Metrics())

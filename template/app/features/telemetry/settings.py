@@ -9,8 +9,6 @@ from app.settings import read_project
 
 
 class TelemetrySettings(BaseSettings):
-    """One value per environment variable of the same name in capitals."""
-
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # Serve /metrics.

@@ -20,7 +20,6 @@ class Statements:
     """Listens to every engine of this process."""
 
     def __init__(self, tracer: Tracer) -> None:
-        """Make spans with `tracer`."""
         self._tracer = tracer
         self._listeners: dict[str, Callable[..., None]] = {
             "before_cursor_execute": self._before,
@@ -29,12 +28,10 @@ class Statements:
         }
 
     def listen(self) -> None:
-        """Begin."""
         for name, listener in self._listeners.items():
             event.listen(Engine, name, listener)
 
     def leave(self) -> None:
-        """End."""
         for name, listener in self._listeners.items():
             event.remove(Engine, name, listener)
 

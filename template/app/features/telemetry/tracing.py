@@ -28,6 +28,7 @@ from structlog.contextvars import bound_contextvars
 
 from app.core import job_hooks
 from app.core.job_hooks import JobHook
+from app.core.middleware import RequestMiddleware
 from app.core.outbox import Job
 from app.features.telemetry.settings import TelemetrySettings
 from app.features.telemetry.statements import Statements
@@ -40,17 +41,15 @@ EXPORT_SECONDS = 3
 _W3C = TraceContextTextMapPropagator()
 
 
-class TracedRequests:
-    """ASGI middleware: a span around every request, in the caller's trace where it names one."""
+class TracedRequests(RequestMiddleware):
+    """A span around every request, in the caller's trace where it names one."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
-        """Wrap `app`."""
-        self.app = app
+        super().__init__(app)
         self._tracer = tracer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other scopes pass untouched."""
-        if scope["type"] != "http" or scope["path"] in UNTRACED:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in UNTRACED:
             await self.app(scope, receive, send)
             return
         with self._span(scope) as span:
@@ -91,11 +90,9 @@ class Tracing(JobHook):
     """Carries the trace of an enqueuing to the job's attempts, and spans each of them."""
 
     def __init__(self, tracer: Tracer) -> None:
-        """Make spans with `tracer`."""
         self._tracer = tracer
 
     def headers(self) -> Mapping[str, str]:
-        """Return the current trace as W3C headers."""
         carrier: dict[str, str] = {}
         _W3C.inject(carrier)
         return carrier
@@ -132,7 +129,6 @@ class Traces:
     """The way of this process's spans to the collector; open until it is closed."""
 
     def __init__(self, settings: TelemetrySettings) -> None:
-        """Prepare; nothing is sent before there is a span."""
         endpoint = f"{settings.otel_exporter_otlp_endpoint}".rstrip("/")
         exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=EXPORT_SECONDS)
         self._provider = TracerProvider(
@@ -170,14 +166,11 @@ class ClosedTraces(Middleware):
     """Closes the traces of a worker's process when it has done its last job."""
 
     def __init__(self, traces: Traces) -> None:
-        """Close these."""
         self._traces = traces
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
-        """Close them."""
         self._traces.close()
 
 
 def install_worker(broker: dramatiq.Broker, settings: TelemetrySettings) -> None:
-    """Trace the jobs of a worker."""
     broker.add_middleware(ClosedTraces(Traces(settings)))

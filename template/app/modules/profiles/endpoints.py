@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile
 
 from app.core.envelope import SuccessModel
 from app.core.errors import TooLarge
@@ -17,20 +17,15 @@ from app.modules.profiles.schemas import ProfileIn, ProfileOut, ProfileQuery
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
-Responses = dict[int | str, dict[str, Any]]
-NOT_FOUND: Responses = {404: {}}
-NOT_MODIFIED: Responses = {304: {"description": "You have it already"}}
-CONFLICT: Responses = {409: {}}
-PRECONDITION: Responses = {412: {}, 428: {}}
-TOO_LARGE: Responses = {413: {}}
+NOT_MODIFIED = {"description": "You have it already"}
+THUMBNAIL: dict[str, Any] = {"content": {images.THUMBNAIL_TYPE: {}}}
 # The smallest PNG, in Base64: an example for those who try the api out, and for the smoke test.
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
 )
-THUMBNAIL: Responses = {200: {"content": {images.THUMBNAIL_TYPE: {}}}}
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
+@router.post("", status_code=201, responses={409: {}})
 async def create_profile(
     draft: ProfileIn, writes: Writes, request: Request, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -50,7 +45,7 @@ async def list_profiles(
     return SuccessModel(data=await service.list_page(reads, query, cursors))
 
 
-@router.get("/{profile_id}", responses=NOT_MODIFIED | NOT_FOUND)
+@router.get("/{profile_id}", responses={304: NOT_MODIFIED, 404: {}})
 async def read_profile(
     profile_id: UUID, reads: Reads, tag: IfNoneMatch
 ) -> SuccessModel[ProfileOut]:
@@ -60,7 +55,7 @@ async def read_profile(
     return SuccessModel(data=profile)
 
 
-@router.put("/{profile_id}", responses=NOT_FOUND | CONFLICT | PRECONDITION)
+@router.put("/{profile_id}", responses={404: {}, 409: {}, 412: {}, 428: {}})
 async def replace_profile(
     profile_id: UUID, draft: ProfileIn, writes: Writes, seen: IfMatch, response: Response
 ) -> SuccessModel[ProfileOut]:
@@ -70,21 +65,13 @@ async def replace_profile(
     return SuccessModel(data=profile)
 
 
-@router.delete(
-    "/{profile_id}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=NOT_FOUND | PRECONDITION,
-)
+@router.delete("/{profile_id}", status_code=204, responses={404: {}, 412: {}, 428: {}})
 async def delete_profile(profile_id: UUID, writes: Writes, seen: IfMatch) -> None:
     """Delete a profile that you have read, and its headshot."""
     await service.remove(writes, profile_id, seen)
 
 
-@router.put(
-    "/{profile_id}/headshot",
-    status_code=status.HTTP_202_ACCEPTED,
-    responses=NOT_FOUND | TOO_LARGE,
-)
+@router.put("/{profile_id}/headshot", status_code=202, responses={404: {}, 413: {}})
 async def upload_headshot(
     profile_id: UUID,
     image: Annotated[UploadFile, File(examples=[PIXEL])],
@@ -95,16 +82,11 @@ async def upload_headshot(
     most = request.app.state.settings.max_upload_bytes
     data = await image.read(most + 1)
     if len(data) > most:
-        message = f"a headshot has at most {most} bytes"
-        raise TooLarge(message)
+        raise TooLarge(f"a headshot has at most {most} bytes")
     return SuccessModel(data=await service.upload_headshot(writes, profile_id, data))
 
 
-@router.get(
-    "/{profile_id}/headshot",
-    response_class=Response,
-    responses=THUMBNAIL | NOT_FOUND,
-)
+@router.get("/{profile_id}/headshot", response_class=Response, responses={200: THUMBNAIL, 404: {}})
 async def read_headshot(profile_id: UUID, reads: Reads) -> Response:
     """Return the thumbnail of a profile's headshot."""
     return Response(await service.thumbnail(reads, profile_id), media_type=images.THUMBNAIL_TYPE)

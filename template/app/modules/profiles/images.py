@@ -21,12 +21,10 @@ def media_type(data: bytes) -> str:
     try:
         with Image.open(BytesIO(data), formats=list(FORMATS)) as image:
             if image.width * image.height > MOST_PIXELS:
-                message = f"has more than {MOST_PIXELS // 1_000_000} million pixels"
-                raise NotAnImage(message)
+                raise NotAnImage(f"has more than {MOST_PIXELS // 1_000_000} million pixels")
             return FORMATS[str(image.format)]
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        message = f"is not an image of type {', '.join(FORMATS)}"
-        raise NotAnImage(message) from error
+        raise NotAnImage(f"is not an image of type {', '.join(FORMATS)}") from error
 
 
 def thumbnail(data: bytes) -> bytes:

@@ -66,5 +66,4 @@ class ProfileOut(BaseModel):
 
     @property
     def etag(self) -> str:
-        """The entity tag of this representation."""
         return entity_tag(self.version, self.headshot)

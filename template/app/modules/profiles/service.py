@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core import outbox
@@ -41,7 +41,6 @@ LISTING = Listing(
 
 
 async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
-    """Return a profile; raises NotFound."""
     row = (await reads.execute(_BY_ID, {"profile_id": profile_id})).one_or_none()
     if row is None:
         raise _not_found(profile_id)
@@ -51,20 +50,14 @@ async def get(reads: ReadConnection, profile_id: UUID) -> ProfileOut:
 async def list_page(
     reads: ReadConnection, query: ProfileQuery, cursors: Cursors
 ) -> Page[ProfileOut]:
-    """Return one page of profiles; raises InvalidInput for a cursor of another list."""
     return await LISTING.page(reads, query, cursors)
 
 
 @log_func_args
 async def create(session: WriteSession, draft: ProfileIn) -> ProfileOut:
-    """Create a profile; raises Conflict when its employee number is taken."""
     now = datetime.now(UTC)
     profile = Profile(
-        id=uuid4(),
-        created_at=now,
-        updated_at=now,
-        headshot=HeadshotState.NONE,
-        **_columns(draft),
+        id=uuid4(), created_at=now, updated_at=now, headshot=HeadshotState.NONE, **_columns(draft)
     )
     session.add(profile)
     with _taken(draft):
@@ -103,18 +96,10 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
     try:
         media_type = images.media_type(image)
     except images.NotAnImage as error:
-        location = "body.image"
-        raise InvalidInput(location, str(error)) from error
+        raise InvalidInput("body.image", str(error)) from error
     version = uuid4()
-    await session.merge(
-        Headshot(
-            profile_id=profile_id,
-            version=version,
-            media_type=media_type,
-            image=image,
-            thumbnail=None,
-        )
-    )
+    uploaded = {"version": version, "media_type": media_type, "image": image, "thumbnail": None}
+    await session.merge(Headshot(profile_id=profile_id, **uploaded))
     await session.flush()
     await outbox.enqueue(session, MAKE_THUMBNAIL, profile_id=profile_id, version=version)
     stored = ProfileOut.model_validate(profile)
@@ -124,18 +109,14 @@ async def upload_headshot(session: WriteSession, profile_id: UUID, image: bytes)
 async def thumbnail(reads: ReadConnection, profile_id: UUID) -> bytes:
     """Return a profile's thumbnail; raises NotFound while there is none."""
     found = await reads.execute(select(Headshot.thumbnail).where(Headshot.profile_id == profile_id))
-    data = found.scalar_one_or_none()
-    if data is None:
-        message = f"profile {profile_id} has no thumbnail yet"
-        raise NotFound(message)
+    if (data := found.scalar_one_or_none()) is None:
+        raise NotFound(f"profile {profile_id} has no thumbnail yet")
     return bytes(data)
 
 
 async def uploaded_image(reads: ReadConnection, profile_id: UUID, version: UUID) -> bytes | None:
     """Return the picture of that very upload, or None when it was replaced or deleted since."""
-    found = await reads.execute(
-        select(Headshot.image).where(Headshot.profile_id == profile_id, Headshot.version == version)
-    )
+    found = await reads.execute(select(Headshot.image).where(*_upload(profile_id, version)))
     return found.scalar_one_or_none()
 
 
@@ -144,10 +125,12 @@ async def attach_thumbnail(
 ) -> None:
     """Store the thumbnail of that very upload; nothing happens when it was replaced since."""
     await session.execute(
-        update(Headshot)
-        .where(Headshot.profile_id == profile_id, Headshot.version == version)
-        .values(thumbnail=data)
+        update(Headshot).where(*_upload(profile_id, version)).values(thumbnail=data)
     )
+
+
+def _upload(profile_id: UUID, version: UUID) -> tuple[ColumnElement[bool], ...]:
+    return Headshot.profile_id == profile_id, Headshot.version == version
 
 
 def _columns(draft: ProfileIn) -> dict[str, object]:
@@ -171,5 +154,4 @@ def _taken(draft: ProfileIn) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        message = f"employee number {draft.employee_number} is taken"
-        raise Conflict(message) from error
+        raise Conflict(f"employee number {draft.employee_number} is taken") from error

@@ -61,8 +61,7 @@ def restore(run: Run) -> None:
     """Make the database what a backup is."""
     file = Path(run.arguments.file)
     if not file.is_file():
-        message = f"there is no file {file}"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"there is no file {file}")
     if not run.arguments.yes:
         message = f"everything written since {file.name} would be lost: add --yes to do it"
         raise MigrationUnsafe(message)

@@ -75,8 +75,7 @@ def replay(
 def partial_of(database: Database) -> tuple[str, Direction, list[Entry]]:
     """Return what is partly applied, and in which direction; raises MigrationUnsafe."""
     if not database.partial:
-        message = "nothing is partly applied: the journal is empty. `upgrade` goes on."
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe("nothing is partly applied: the journal is empty. `upgrade` goes on.")
     directions: list[Direction] = [entry.direction for entry in database.partial]
     begun: Direction = "up" if "up" in directions else "down"
     entries = [entry for entry in database.partial if entry.direction == begun]
@@ -134,10 +133,9 @@ def split(run: Run) -> None:
     """Make what was executed of a revision one of its own; the rest keeps the id."""
     revision, direction, entries = partial_of(look(run.url))
     if direction != "up":
-        message = (
+        raise MigrationUnsafe(
             f"{revision} is partly downgraded: `resume` or `undo`; only an upgrade can be split"
         )
-        raise MigrationUnsafe(message)
     if run.arguments.stamp:
         _adopt_split(run, revision, entries)
         return
@@ -192,15 +190,13 @@ def resolve(run: Run) -> None:
     """Say of a statement whether it was executed, when nothing else can tell."""
     arguments = run.arguments
     if arguments.done == arguments.not_done:
-        message = "say --done or --not-done"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe("say --done or --not-done")
     which = (JOURNAL.c.revision == arguments.revision) & (JOURNAL.c.number == int(arguments.number))
     change = JOURNAL.update().values(state="done") if arguments.done else JOURNAL.delete()
     with make_engine(run.url).begin() as connection:
         changed = connection.execute(change.where(which, JOURNAL.c.state == "started")).rowcount
     if not changed:
-        message = "there is no statement of that number whose outcome is unknown"
-        raise MigrationFailed(message)
+        raise MigrationFailed("there is no statement of that number whose outcome is unknown")
     run.report("resolved", f"{arguments.revision} #{arguments.number}: `upgrade` goes on")
 
 

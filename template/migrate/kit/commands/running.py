@@ -101,8 +101,7 @@ def resume(run: Run) -> None:
         return
     begun = database.partial[0]
     if begun.direction == "undo":
-        message = f"{begun.revision} is being undone: `undo --write` goes on with that"
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"{begun.revision} is being undone: `undo --write` goes on with that")
     if begun.direction == "up":
         _migrate(run, "upgrade", begun.revision)
         return
@@ -152,10 +151,9 @@ def _prepare(run: Run, database: Database, planned: Plan) -> None:
 def _nothing_to_do(report: Report, database: Database) -> None:
     if database.partial:
         first = database.partial[0]
-        message = (
+        raise MigrationUnsafe(
             f"{first.revision} is partly applied: `python -m migrate status` shows what can be done"
         )
-        raise MigrationUnsafe(message)
     stored = sorted(database.versions)
     report("current", f"up to date: {', '.join(stored) or 'base'}", versions=stored)
 
@@ -253,10 +251,9 @@ def stamp(run: Run) -> None:
     goal = plan(database, graph.read(), "stamp", run.arguments.revision).target
     stored = ", ".join(sorted(database.versions)) or "base"
     if not run.arguments.yes:
-        message = (
+        raise MigrationUnsafe(
             f"the database says {stored}, and would say {goal} without being changed. When its "
             "schema is really that, add --yes."
         )
-        raise MigrationUnsafe(message)
     alembic_command.stamp(run.config(), goal)
     run.report("stamped", f"{stored} → {goal}", before=stored, after=goal)

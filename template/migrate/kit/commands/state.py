@@ -88,8 +88,7 @@ def check(run: Run) -> None:
     for fault in found:
         run.report("fault", fault)
     if found:
-        message = f"{len(found)} fault{'s' if found[1:] else ''} in migrate/"
-        raise Findings(message)
+        raise Findings(f"{len(found)} fault{'s' if found[1:] else ''} in migrate/")
     run.report("ok", f"{len(revisions)} revisions, head {', '.join(graph.heads(revisions))}")
     if run.arguments.db:
         guards.require_current(look(run.url).versions, graph.heads(revisions))
@@ -120,8 +119,7 @@ def lint(run: Run) -> None:
             run.report("finding", text, revision=revision.id, code=one.code, line=one.line)
     if number:
         found = f"{number} finding{'s' if number > 1 else ''}"
-        message = f"{found}. Waive one on its line: # migrate: allow M20 the reason"
-        raise Findings(message)
+        raise Findings(f"{found}. Waive one on its line: # migrate: allow M20 the reason")
     run.report("ok", "no findings")
 
 
@@ -147,5 +145,4 @@ def sql(run: Run) -> None:
     try:
         alembic_command.upgrade(run.config(), run.arguments.revisions, sql=True)
     except CommandError as error:
-        message = f"{error} (a batch on SQLite, say, can only be run)"
-        raise MigrationFailed(message) from error
+        raise MigrationFailed(f"{error} (a batch on SQLite, say, can only be run)") from error

@@ -1,16 +1,6 @@
 """What tests of operations stand on."""
 
-from __future__ import annotations
+from tests.blocking_jobs import gate
+from tests.unreachable import away
 
-from collections.abc import Iterator
-
-import pytest
-
-from tests.blocking_jobs import Gate, closed_gate
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    """A gate that jobs wait at."""
-    with closed_gate() as gate:
-        yield gate
+__all__ = ["away", "gate"]

@@ -36,9 +36,7 @@ async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
 
 async def told(database: Database) -> None:
     """Wait until a runner has told that it lives, and does nothing."""
-    while True:
-        if await pause.living(database.reads):
-            return
+    while not await pause.living(database.reads):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
 
 

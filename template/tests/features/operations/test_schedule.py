@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import func, select, update
@@ -28,19 +29,14 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def hourly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hourly() -> Iterator[None]:
     """The one actor with a schedule."""
-    monkeypatch.setattr(schedule, "CRONS", CRONS)
-    before = dict(CRONS)
-    CRONS.clear()
+    with patch.dict(CRONS, clear=True), patch.dict(JOB_KINDS):
 
-    @job("test.hourly", Cron("0 * * * *"))
-    async def hourly(_: Attempt) -> None: ...
+        @job("test.hourly", Cron("0 * * * *"))
+        async def hourly(_: Attempt) -> None: ...
 
-    yield
-    del JOB_KINDS["test.hourly"]
-    CRONS.clear()
-    CRONS.update(before)
+        yield
 
 
 def scheduler(database: Database) -> Scheduler:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import event, update
-from sqlalchemy.engine import Engine
+from sqlalchemy import update
 
 from app.core.database import Database
+from app.core.logging import correlated
 from app.features.security import authentication, clients
 from app.features.security.authentication import Known, Recognition
 from app.features.security.callers import Untrusted
 from app.features.security.clients import Client, ClientKeyRow
 from app.features.security.keys import ClientKey
+from tests.conftest import COUNTED
 from tests.features.security.conftest import register
 
 AT_ONCE = timedelta(0)
@@ -120,30 +120,19 @@ async def test_a_new_key_does_not_wait_for_the_trust_in_what_was_known(database:
     await clerk.close()
 
 
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Every statement that is sent to a database."""
-    sent: list[str] = []
-
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(Engine, "before_cursor_execute", note)
-
-
 async def test_a_known_client_costs_no_statement(database: Database, statements: list[str]) -> None:
     clerk = Recognition(database, trust=timedelta(hours=1))
     key = await register(database)
-    await asyncio.gather(*(clerk.caller_of(key.written()) for _ in range(20)))
-    await clerk.close()
-    statements.clear()
-    for _ in range(20):
-        await clerk.caller_of(key.written())
-    for _ in range(20):
-        with pytest.raises(Untrusted):
-            await clerk.caller_of(ClientKey.new(key.number).written())
+    with correlated(COUNTED):
+        await asyncio.gather(*(clerk.caller_of(key.written()) for _ in range(20)))
+        await clerk.close()
+        assert statements
+        statements.clear()
+        for _ in range(20):
+            await clerk.caller_of(key.written())
+        for _ in range(20):
+            with pytest.raises(Untrusted):
+                await clerk.caller_of(ClientKey.new(key.number).written())
     assert statements == []
 
 
@@ -152,9 +141,10 @@ async def test_the_last_use_is_written_once_a_minute(
 ) -> None:
     key = await register(database)
     clerk = Recognition(database, trust=AT_ONCE)
-    for _ in range(10):
-        await clerk.caller_of(key.written())
-    await clerk.close()
+    with correlated(COUNTED):
+        for _ in range(10):
+            await clerk.caller_of(key.written())
+        await clerk.close()
     assert sum(statement.startswith("UPDATE") for statement in statements) == 1
     client, _keys = await clients.get(database.reads, key.number)
     assert client.last_used_at is not None

@@ -6,7 +6,6 @@ URL = "/v1/profiles"
 
 
 def draft(number: int = 1, **fields: str) -> dict[str, str]:
-    """Return a profile as a client writes it."""
     return {
         "employee_number": f"E-{number:03}",
         "full_name": "Ada Lovelace",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from io import BytesIO
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -25,12 +24,16 @@ async def create(client: httpx.AsyncClient, number: int = 1) -> str:
     return str(answer.json()["data"]["id"])
 
 
-async def wait_for_headshot(client: httpx.AsyncClient, path: str) -> None:
-    for _ in range(500):
-        if (await client.get(path)).json()["data"]["headshot"] == "ready":
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("the thumbnail was not made")
+async def upload(client: httpx.AsyncClient, path: str, picture: bytes) -> bytes:
+    """Upload a picture, and return the thumbnail that the job makes of it."""
+    answer = await client.put(f"{path}/headshot", files={"image": picture})
+    assert (answer.status_code, answer.json()["data"]["headshot"]) == (202, "processing")
+    async with asyncio.timeout(60):
+        while (await client.get(path)).json()["data"]["headshot"] != "ready":  # noqa: ASYNC110 - as clients do
+            await asyncio.sleep(0.02)
+    thumbnail = await client.get(f"{path}/headshot")
+    assert thumbnail.headers["content-type"] == "image/webp"
+    return thumbnail.content
 
 
 async def test_a_profile_is_created_read_replaced_and_deleted(client: httpx.AsyncClient) -> None:
@@ -82,78 +85,33 @@ async def test_invalid_fields_are_named(client: httpx.AsyncClient, field: str, v
     assert [error["location"] for error in answer.json()["errors"]] == [f"body.{field}"]
 
 
-async def test_cursors_walk_the_whole_list_once_newest_first(client: httpx.AsyncClient) -> None:
-    created = [await create(client, number) for number in range(7)]
-    seen: list[str] = []
-    params: dict[str, str | int] = {"limit": 3}
-    while True:
-        page = (await client.get(URL, params=params)).json()["data"]
-        seen += [item["id"] for item in page["items"]]
-        if page["next"] is None:
-            break
-        params["cursor"] = page["next"]
-        await create(client, 100 + len(seen))  # what is new meanwhile does not disturb the walk
-    assert seen == created[::-1]
-
-
-async def test_numbered_pages_say_how_many_there_are(client: httpx.AsyncClient) -> None:
-    created = [await create(client, number) for number in range(5)]
-    page = (await client.get(URL, params={"page": 2, "limit": 2})).json()["data"]
-    assert [item["id"] for item in page["items"]] == created[::-1][2:4]
-    assert page["total"] == 5
-
-
 @pytest.mark.parametrize(
-    "params",
+    ("name", "value"),
     [
-        {"limit": 0},
-        {"limit": 101},
-        {"page": 0},
-        {"page": 1, "cursor": "x"},
-        {"page": 10**9},
-        {"cursor": "forged"},
-        {"cursor": "x" * 2001},
-        {"offset": 3},
-        {"sort": "email"},
-        {"q": "ada\0"},
-        {"department": "R\nD"},
-        {"sort": "--created_at"},
-        {"q": ""},
-        {"department": "x" * 101},
+        ("sort", "email"),
+        ("sort", "--created_at"),
+        ("q", ""),
+        ("q", "ada\0"),
+        ("department", "R\nD"),
+        ("department", "x" * 101),
     ],
 )
-async def test_a_page_that_cannot_be_is_refused(
-    client: httpx.AsyncClient, params: dict[str, str | int]
+async def test_what_cannot_be_asked_for_is_refused(
+    client: httpx.AsyncClient, name: str, value: str
 ) -> None:
-    assert (await client.get(URL, params=params)).status_code == 422
+    assert (await client.get(URL, params={name: value})).status_code == 422
 
 
-async def test_a_headshot_becomes_a_square_thumbnail(
+async def test_a_headshot_becomes_a_square_thumbnail_and_the_next_replaces_it(
     client: httpx.AsyncClient, picture: bytes
 ) -> None:
     path = f"{URL}/{await create(client)}"
     assert (await client.get(f"{path}/headshot")).status_code == 404
-    answer = await client.put(f"{path}/headshot", files={"image": picture})
-    assert answer.status_code == 202
-    assert answer.json()["data"]["headshot"] == "processing"
-    await wait_for_headshot(client, path)
-    thumbnail = await client.get(f"{path}/headshot")
-    assert thumbnail.headers["content-type"] == "image/webp"
-    assert Image.open(BytesIO(thumbnail.content)).size == THUMBNAIL_SIZE
-
-
-async def test_a_second_upload_replaces_the_first(
-    client: httpx.AsyncClient, picture: bytes
-) -> None:
-    path = f"{URL}/{await create(client)}"
-    await client.put(f"{path}/headshot", files={"image": picture})
-    await wait_for_headshot(client, path)
-    first = (await client.get(f"{path}/headshot")).content
+    first = await upload(client, path, picture)
+    assert Image.open(BytesIO(first)).size == THUMBNAIL_SIZE
     target = BytesIO()
     Image.new("RGB", (300, 300), "crimson").save(target, "JPEG")
-    await client.put(f"{path}/headshot", files={"image": target.getvalue()})
-    await wait_for_headshot(client, path)
-    assert (await client.get(f"{path}/headshot")).content != first
+    assert await upload(client, path, target.getvalue()) != first
 
 
 async def test_a_headshot_goes_with_its_profile(client: httpx.AsyncClient, picture: bytes) -> None:
@@ -161,6 +119,8 @@ async def test_a_headshot_goes_with_its_profile(client: httpx.AsyncClient, pictu
     await client.put(f"{path}/headshot", files={"image": picture})
     assert (await client.delete(path, headers={"If-Match": "*"})).status_code == 204
     assert (await client.get(f"{path}/headshot")).status_code == 404
+    again = await client.put(f"{path}/headshot", files={"image": picture})
+    assert again.status_code == 404
 
 
 @pytest.mark.parametrize("data", [b"", b"not an image", b"\x89PNG\r\n\x1a\nbroken"])
@@ -177,11 +137,6 @@ async def test_a_picture_that_is_too_large_is_refused(
     path = f"{URL}/{await create(client)}/headshot"
     answer = await client.put(path, files={"image": b"x" * (settings.max_upload_bytes + 1)})
     assert answer.status_code == 413
-
-
-async def test_a_headshot_needs_its_profile(client: httpx.AsyncClient, picture: bytes) -> None:
-    answer = await client.put(f"{URL}/{uuid4()}/headshot", files={"image": picture})
-    assert answer.status_code == 404
 
 
 def test_every_sort_and_filter_that_can_be_asked_for_is_answered() -> None:

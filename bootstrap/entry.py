@@ -1,0 +1,61 @@
+"""The `headstart` program, isolated from what surrounds its Python before anything is imported.
+
+Whoever calls it may have set a PYTHONPATH for other work, or have packages of their own in a user's
+site: a `typer.py` there is not ours. Nothing here imports more than Python itself has loaded.
+"""
+
+import os
+import sys
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is an import
+_ROOT = os.path.dirname(_PACKAGE)  # noqa: PTH120
+_MISLEADING = ("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONCASEOK")
+
+
+def main() -> None:
+    """Run the command line, in a Python that takes nothing from its surroundings."""
+    _fill_closed_streams()
+    _leave_current_folder()
+    if not sys.flags.isolated and _is_misled():
+        os.execv(sys.executable, [sys.executable, "-I", __file__, *sys.argv[1:]])  # noqa: S606
+    from bootstrap import cli  # noqa: PLC0415 - not before this
+
+    cli.main()
+
+
+def _fill_closed_streams() -> None:
+    """A file that is opened while 0, 1 or 2 is closed would take its number, and others' output."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _leave_current_folder() -> None:
+    """`python -m bootstrap` looks for every import in the current folder first."""
+    if sys.argv[0].startswith(_PACKAGE) and sys.path and sys.path[0] != _ROOT:
+        is_current = sys.path[0] == "" or sys.path[0] == _current()
+        del sys.path[:is_current]
+
+
+def _current() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:
+        return None  # it has been deleted
+
+
+def _is_misled() -> bool:
+    """A user's site counts where it is one, unless Headstart itself was installed there."""
+    if any(os.environ.get(name) for name in _MISLEADING):
+        return True
+    site = sys.modules.get("site")
+    folder = getattr(site, "USER_SITE", None) or ""
+    return folder in sys.path and folder != _ROOT
+
+
+if __name__ == "__main__":
+    if _ROOT not in sys.path:
+        sys.path.insert(0, _ROOT)
+    main()
