@@ -82,26 +82,33 @@ def plan(project: ProjectOption = None) -> Report:
 @app.command(cls=ReportCommand, short_help="Check thoroughly that everything is as pinned.")
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Repair what is broken.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Packages that the project does not ask for are broken too."),
+    ] = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Check thoroughly that everything is as pinned; each finding names its repair.
 
     Runs the interpreter, pip, `pip check` and the installer's own report of what it would still do
-    instead of trusting files; what it finds to be right, `check` knows from then on. Changes
-    nothing else without --fix, which runs the steps again that have something broken, and verifies
-    them. Exits with 1 if any finding remains.
+    instead of trusting files, and compares every file of every package with what was installed;
+    what it finds to be right, `check` knows from then on. Changes nothing else without --fix, which
+    runs the steps again that have something broken, and verifies them: of the packages, only those
+    are installed again that differ. Exits with 1 if any finding remains.
     """
     from bootstrap.machine import apply, check
+    from bootstrap.machine import pins as machine_pins
     from bootstrap.show import machine as views
     from bootstrap.show.progress import observer
 
     folder = root(project)
     digest = check.digest_of(folder)
-    pins, findings = apply.examine(folder)
+    glance = check.Glance.at(machine_pins.read(folder))
+    pins, findings = apply.examine(folder, strict=strict)
     if fix and any(finding.level == "broken" for finding in findings):
-        yield views.outcome(apply.repair(folder, findings, observer()))
-        pins, findings = apply.examine(folder)
-    check.remember(pins, findings, digest)
+        yield views.outcome(apply.repair(folder, findings, observer(), strict=strict))
+        pins, findings = apply.examine(folder, strict=strict)
+    check.remember(pins, findings, digest, glance)
     yield views.findings(pins, findings)
 
 

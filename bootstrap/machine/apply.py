@@ -38,7 +38,7 @@ class Options:
 
     `until` is the name of the last one to take: those after it are left for another run.
     `yes` agrees beforehand to what would be asked. `broken` are steps to take again although their
-    quick check holds, each with what is wrong.
+    quick check holds, each with what is wrong. `strict` is as in `Step.inspect`.
     """
 
     only: str | None = None
@@ -46,6 +46,7 @@ class Options:
     verify: VerifyPolicy = "when-changed"
     yes: bool = False
     broken: Mapping[StepName, str] = field(default_factory=dict)
+    strict: bool = False
 
 
 DEFAULT = Options()
@@ -112,7 +113,7 @@ def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
     return pinned, plan(pinned, gather(pinned), all_steps(), journal.usual_seconds())
 
 
-def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
+def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Finding, ...]]:
     """Every deviation from the pins, after a close look; touches nothing."""
     pinned = pins.read(project_dir)
     facts = gather(pinned, closely=True)
@@ -122,14 +123,16 @@ def examine(project_dir: Path) -> tuple[Pins, tuple[Finding, ...]]:
         if reason and not step.deferrable and not step.undecided(facts):
             findings.append(Finding(step.name, "broken", reason, "headstart up"))
             continue
-        findings += step.verify(pinned, facts)
+        findings += step.inspect(pinned, facts, strict=strict)
     return pinned, tuple(findings)
 
 
-def repair(project_dir: Path, findings: Sequence[Finding], observer: Observer) -> RunOutcome:
+def repair(
+    project_dir: Path, findings: Sequence[Finding], observer: Observer, *, strict: bool = False
+) -> RunOutcome:
     """Take the steps again that have broken findings, and every step that is needed then."""
     broken = {each.step: each.problem for each in findings if each.level == "broken"}
-    return bring_up(project_dir, observer, Options(broken=broken))
+    return bring_up(project_dir, observer, Options(broken=broken, strict=strict))
 
 
 def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Options) -> _Run:
@@ -233,6 +236,8 @@ class _Run:
             advance=self.observer.step_advanced,
             tell=self.observer.step_told,
             agrees=lambda question: self.options.yes or self.observer.step_asks(question),
+            repairs=bool(self.options.broken),
+            strict=self.options.strict,
         )
 
     def _planned(self, step: Step, reason: str, facts: Facts) -> PlannedStep:

@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import Finding
 
 STUB = "headstart-check"
+_COARSE = 10_000_000  # nanoseconds; a file system's clock may be so much behind
 # The .env, migrations and verification are the project's life; these are its pins.
 _PINNED_STEPS = {"python", "venv", "pip", "packages"}
 _FORMAT = (
@@ -40,7 +42,8 @@ _TEXT = """\
 #!/bin/sh
 # Is {project} still as pinned? 0: yes. 1: no, or not sure, then `headstart check` looks closely.
 # Made by `headstart check`, which rewrites it whenever it has looked.
-{absent}[ "$({command} 2>&1)" = {expected} ]
+[ "$0" -ef {stub} ] && {absent}[ "$({command} 2>&1)" = {expected} ] &&
+[ $(({count})) = {files} ] && [ $(({count_newer})) = 0 ]
 """
 
 
@@ -58,24 +61,44 @@ def still_as_pinned(project: Path) -> Answer:
     pinned = pins.read(project)
     if ask_stub(pinned):
         return Answer(pinned)
-    seen = _snapshot(pinned)
+    glance = Glance.at(pinned)
     answer = _look(pinned)
-    # What was looked at must be what was seen before and after the look.
-    if answer == Answer(pinned) and seen and seen == _snapshot(pinned):
-        write_atomically(stub_path(pinned), _stub(pinned, seen), mode=0o755)
+    if answer == Answer(pinned):
+        glance.keep(pinned)
     return answer
 
 
-def remember(pinned: Pins, findings: Sequence[Finding], digest: str) -> None:
+@dataclass(frozen=True)
+class Glance:
+    """What all of it looked like before a close look, and when (in ns of the epoch)."""
+
+    since: int
+    seen: str
+
+    @classmethod
+    def at(cls, pinned: Pins) -> Glance:
+        return cls(time.time_ns() - _COARSE, _snapshot(pinned))
+
+    def keep(self, pinned: Pins) -> None:
+        """Let the stub say yes to this; what was looked at must still be what was seen before."""
+        if self.seen and self.seen == _snapshot(pinned):
+            stub = stub_path(pinned)
+            write_atomically(stub, _stub(pinned, self.seen), mode=0o755)
+            os.utime(stub, ns=(self.since, self.since))  # what changes from then on is newer
+
+
+def remember(pinned: Pins, findings: Sequence[Finding], digest: str, glance: Glance) -> None:
     """What `doctor` has found to be as asked for, `check` may say; `digest` is from before it."""
     from bootstrap.machine.facts import gather  # noqa: PLC0415 - as below
     from bootstrap.machine.steps.packages import note  # noqa: PLC0415
 
-    if any(each.step in _PINNED_STEPS for each in findings):
+    if any(each.step in _PINNED_STEPS and each.level == "broken" for each in findings):
         return
     packages = gather(pinned).packages
     if packages.why and not packages.sure and packages.lock == digest:
         note(pinned, digest)
+    if not ask_stub(pinned):
+        glance.keep(pinned)
 
 
 def digest_of(project: Path) -> str:
@@ -104,7 +127,7 @@ def _look(pinned: Pins) -> Answer:
         return Answer(pinned, broken)
     if unknown := next((reason for reason in needed.values() if reason), ""):
         return Answer(pinned, unknown=unknown)
-    found = [each for step in steps for each in step.verify(pinned, facts)]
+    found = [each for step in steps for each in step.inspect(pinned, facts, strict=False)]
     return Answer(pinned, tuple(each for each in found if each.level == "broken"))
 
 
@@ -144,6 +167,13 @@ def _unborn(pinned: Pins) -> tuple[Path, ...]:
     )
 
 
+def _files(pinned: Pins) -> tuple[str, ...]:
+    """What lists the files of all packages; compiled ones come and go."""
+    folders = (str(pinned.site_packages), str(stub_path(pinned).parent))
+    others = ("!", "-type", "d", "!", "-name", "*.pyc", "!", "-name", f"{STUB}*")
+    return (shutil.which("find") or "/usr/bin/find", *folders, *others)
+
+
 def _snapshot(pinned: Pins) -> str:
     """What `stat` says of all of it; empty where something is missing or stat is another one."""
     done = probe(_command(pinned))
@@ -159,7 +189,13 @@ def _stub(pinned: Pins, seen: str) -> str:
 
     base = Path(os.path.realpath(pinned.venv_python))
     absent = (pinned.venv / MARKER, pyenv.marker(base.parents[1]), *_unborn(pinned))
+    count = shlex.join(_files(pinned))
+    newer = f'{count} -cnewer "$0"'
     return _TEXT.format(
+        stub=shlex.quote(str(stub_path(pinned))),
+        count=f"$({count} | wc -l)",
+        count_newer=f"$({newer} | wc -l)",
+        files=len(probe(_files(pinned)).output.splitlines()),
         project=pinned.project,
         absent="".join(f"[ ! -e {shlex.quote(str(path))} ] && " for path in absent),
         command=shlex.join(_command(pinned)),

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from bootstrap.files import text_of, write_atomically
 
+if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
 MARKER = ".headstart-incomplete"
 """The first thing written into a venv, removed when it is whole."""
+
+OWNER = "headstart-project"
+"""The file in a venv that names the folder of the project that it was made for."""
+
+SYSTEM_SITE = "include-system-site-packages"
+_ACTIVATED = re.compile(r"^\s*(?:export\s+)?VIRTUAL_ENV=(.+)$", re.MULTILINE)
 
 
 class VenvState(Enum):
@@ -23,16 +31,24 @@ class VenvState(Enum):
     FOREIGN = "foreign"
     WRONG_PYTHON = "wrong python"
     BROKEN = "broken"
+    MOVED = "moved"
+    OPEN = "open to packages outside"
+    OTHERS = "another project's"
     READY = "ready"
 
 
 @dataclass(frozen=True)
 class VenvFact:
-    """`aside` are earlier venvs kept until the present one is verified, oldest first."""
+    """`aside` are earlier venvs kept until the present one is verified, oldest first.
+
+    `elsewhere` is the folder that a moved or copied venv was made in, or the project that another's
+    is for.
+    """
 
     state: VenvState
     version: str | None = None
     aside: tuple[Path, ...] = ()
+    elsewhere: Path | None = None
 
 
 def look(pins: Pins) -> VenvFact:
@@ -48,15 +64,54 @@ def look(pins: Pins) -> VenvFact:
     if settings is None:
         empty = not any(pins.venv.iterdir())
         return VenvFact(VenvState.ABSENT if empty else VenvState.FOREIGN, aside=aside)
+    return _look_inside(pins, settings, aside)
+
+
+def _look_inside(pins: Pins, settings: dict[str, str], aside: tuple[Path, ...]) -> VenvFact:
     version = python_version(settings)
-    return VenvFact(_state(pins, version), version, aside)
+    if owner := other_owner(pins):
+        return VenvFact(VenvState.OTHERS, version, aside, owner)
+    if made_in := _other_place(pins.venv):
+        return VenvFact(VenvState.MOVED, version, aside, made_in)
+    return VenvFact(_state(pins, version, settings), version, aside)
 
 
-def _state(pins: Pins, version: str | None) -> VenvState:
+def _state(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvState:
     if version != pins.python:
         return VenvState.WRONG_PYTHON
-    runs = os.access(pins.venv_python, os.X_OK) and pins.site_packages.is_dir()
-    return VenvState.READY if runs else VenvState.BROKEN
+    if not (os.access(pins.venv_python, os.X_OK) and pins.site_packages.is_dir()):
+        return VenvState.BROKEN
+    is_open = settings.get(SYSTEM_SITE, "").lower() == "true"
+    return VenvState.OPEN if is_open else VenvState.READY
+
+
+def other_owner(pins: Pins) -> Path | None:
+    """The other project that a shared venv is for; None where there is none, or it is gone."""
+    if pins.venv.is_relative_to(pins.root):
+        return None  # it has come with the folder
+    owner = text_of(pins.venv / OWNER).strip()
+    is_others = owner and os.path.lexists(owner) and not pins.root.samefile(owner)
+    return Path(owner) if is_others else None
+
+
+def own(pins: Pins) -> None:
+    """Let the venv know which project it is for."""
+    if text_of(pins.venv / OWNER).strip() != str(pins.root):
+        write_atomically(pins.venv / OWNER, f"{pins.root}\n", mode=0o644)
+
+
+def _other_place(venv: Path) -> Path | None:
+    """Where a venv that was moved or copied here was made: its scripts still lead there."""
+    match = _ACTIVATED.search(text_of(venv / "bin" / "activate"))
+    if match is None or "$" in match[1]:
+        return None
+    try:
+        (word,) = shlex.split(match[1])
+    except ValueError:
+        return None
+    made_in = Path(word)
+    is_here = made_in.exists() and venv.samefile(made_in)
+    return None if is_here or not made_in.is_absolute() else made_in
 
 
 def settings_of(venv: Path) -> dict[str, str] | None:

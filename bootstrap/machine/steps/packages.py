@@ -13,6 +13,8 @@ from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
+from bootstrap.machine.check import ask_stub
+from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -23,6 +25,7 @@ from bootstrap.machine.facts.packages import (
     stamp_in,
     works_on,
 )
+from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import tools, uv
 from bootstrap.machine.installers.installer import Verdict
 from bootstrap.machine.runner import CommandError, probe_project
@@ -45,6 +48,10 @@ _GET = {
     "pdm": "pipx install pdm   # or: brew install pdm",
     "pipenv": "pipx install pipenv   # or: brew install pipenv",
 }
+
+
+# What makers of virtual environments put there.
+_SEEDS = {"pip", "setuptools", "wheel"}
 
 
 class PipStep(Step):
@@ -70,12 +77,12 @@ class PipStep(Step):
         pins = context.pins
         _forget_pip(pins, even_whole=False)
         try:
-            context.run((*pins.venv_pip, *_pip_install(pins)))
+            if context.repairs:
+                _force_pip(context)
+            else:
+                context.run((*pins.venv_pip, *_pip_install(pins)))
         except CommandError:
-            # The pip in there may be missing, or one that cannot work on this Python.
-            forced = ("--force-reinstall", "--no-deps")
-            python = (str(pins.venv_python), *_another_pip(context))
-            context.run((*python, *_pip_install(pins), *forced))
+            _force_pip(context)
         return f"{context.facts.pip.version or 'none'} → {pins.pip}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
@@ -87,6 +94,12 @@ class PipStep(Step):
         if listing.code:
             return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
+
+    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+        if ask_stub(pins):
+            return ()  # all of it is what it was when it was last looked at
+        altered = [each for each in records.altered(pins) if each.name == "pip"]
+        return self.verify(pins, facts) + tuple(self._broken(each.shown) for each in altered)
 
     def _broken(self, problem: str) -> Finding:
         return self.broken(problem, "headstart doctor --fix")
@@ -119,7 +132,13 @@ class PackagesStep(Step):
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
         _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | named)))
+        own(pins)
         _sweep(pins)
+        again = _forget_altered(pins) if context.repairs else ()
+        if context.strict:
+            ours |= set(_extra(pins))
+            for stray in records.strays(pins):
+                stray.unlink()
         # What is still needed, though it is no longer named, the installer brings back.
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
@@ -132,7 +151,8 @@ class PackagesStep(Step):
             raise HeadstartError(what, why=(left,), next=("headstart up",))
         note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
-        return f"{len(named)} as in {pins.shown(pins.lock)}{removed}"
+        repaired = f", again: {', '.join(again)}" if again else ""
+        return f"{len(named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """By comparison, or by the tool's own report; then whether all fits together."""
@@ -150,6 +170,43 @@ class PackagesStep(Step):
             for line in check.output.splitlines()[-10:]
             if not line.startswith("Found ")  # how many there are, as uv counts them
         )
+
+    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:
+        """Also every file of every package, and what is there besides."""
+        fix = "headstart doctor --fix"
+        found: list[Finding] = []
+        if not ask_stub(pins):
+            differing = (each for each in records.altered(pins) if each.name != "pip")
+            found += (
+                *self.verify(pins, facts),
+                *(self.broken(each.shown, fix) for each in differing),
+            )
+        besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
+        besides += [
+            f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
+            "and belongs to no package"
+            for path in records.strays(pins)
+        ]
+        strictly = "headstart doctor --fix --strict removes it"
+        told = (
+            self.broken(each, fix) if strict else self.notice(each, strictly) for each in besides
+        )
+        return (*found, *told)
+
+
+def _forget_altered(pins: Pins) -> tuple[str, ...]:
+    found = tuple(each for each in records.altered(pins) if each.name != "pip")
+    records.forget(pins, found)
+    return tuple(each.name for each in found)
+
+
+def _extra(pins: Pins) -> tuple[PackageName, ...]:
+    """What is installed and not asked for, where the whole of what is asked for is known."""
+    wanted = installers.of(pins).exact(pins)
+    if wanted is None:
+        return ()
+    there = {each.name for each in distributions(pins) if not works_on(each.folder, pins.root)}
+    return tuple(sorted(there - wanted.keys() - _SEEDS))
 
 
 def judge(installer: Installer, pins: Pins) -> Verdict:
@@ -243,6 +300,13 @@ def _is_here(name: str, pins: Pins) -> bool:
 
 def _pip_install(pins: Pins) -> Argv:
     return ("install", "--progress-bar", "off", f"pip=={pins.pip}")
+
+
+def _force_pip(context: StepContext) -> None:
+    """The pip in there may be missing, damaged, or one that cannot work on this Python."""
+    forced = ("--force-reinstall", "--no-deps")
+    python = (str(context.pins.venv_python), *_another_pip(context))
+    context.run((*python, *_pip_install(context.pins), *forced))
 
 
 def _forget_pip(pins: Pins, *, even_whole: bool) -> None:

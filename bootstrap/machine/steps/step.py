@@ -37,7 +37,8 @@ class StepContext:
     """What a step may use to change the machine.
 
     `advance` and `tell` are for who watches; `agrees` asks them before something outside of the
-    project's own places changes, and nobody's silence is a yes.
+    project's own places changes, and nobody's silence is a yes. One that `repairs` believes nothing
+    that a quick look says; when `strict`, it removes what the project does not ask for.
     """
 
     pins: Pins
@@ -46,6 +47,8 @@ class StepContext:
     advance: Callable[[Advance], None]
     tell: Callable[[str], None]
     agrees: Callable[[str], bool]
+    repairs: bool = False
+    strict: bool = False
 
     def run(self, argv: Sequence[str]) -> str:
         return self.runner.run(argv)
@@ -96,6 +99,13 @@ class Step(ABC):
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""
         return ()
+
+    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+        """Look even more closely: at what one that has just run has left right.
+
+        With `strict`, what the project does not ask for is broken too, and not only worth knowing.
+        """
+        return self.verify(pins, facts)
 
     def broken(self, problem: str, repair: str = "headstart up") -> Finding:
         return Finding(self.name, "broken", problem, repair)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -11,9 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
-from bootstrap.files import remove
+from bootstrap.files import remove, write_atomically
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
-from bootstrap.machine.facts.venv import MARKER, VenvFact, VenvState, set_aside, settings_of
+from bootstrap.machine.facts.venv import (
+    MARKER,
+    SYSTEM_SITE,
+    VenvFact,
+    VenvState,
+    own,
+    set_aside,
+    settings_of,
+)
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import numbers
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
 
 _OLDEST_OF_VIRTUALENV = (3, 9)
-_REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN}
+_REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.MOVED}
 
 
 class VenvStep(Step):
@@ -48,6 +57,8 @@ class VenvStep(Step):
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         if facts.python.executable is None:
             return ()
+        if facts.venv.state is VenvState.OPEN:
+            return (f"set {SYSTEM_SITE} = false in {pins.shown(pins.venv / 'pyvenv.cfg')}",)
         create = shlex.join(create_command(facts.python.executable, pins, pins.pip))
         if facts.venv.state in _REPLACED:
             old = shlex.quote(str(pins.venv))
@@ -56,15 +67,10 @@ class VenvStep(Step):
 
     def run(self, context: StepContext) -> str:
         pins, fact = context.pins, context.facts.venv
-        if fact.state is VenvState.FOREIGN:
-            raise Refused(
-                f"{pins.venv} is there, but it is no virtual environment.",
-                why=("Headstart touches only what it made itself.",),
-                next=(
-                    f"see what it is, and move it away: {shlex.quote(str(pins.venv))}",
-                    "headstart up",
-                ),
-            )
+        _require_ours(pins, fact)
+        if fact.state is VenvState.OPEN:
+            _close(pins)
+            return f"{pins.shown(pins.venv)} sees no packages outside of it any more"
         if fact.state in _REPLACED:
             aside = aside_name(pins.venv, datetime.now(UTC))
             pins.venv.rename(aside)
@@ -74,6 +80,7 @@ class VenvStep(Step):
         except BaseException:
             _restore(pins.venv)
             raise
+        own(pins)
         context.changed("venv", str(pins.venv))
         replaced = (
             f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
@@ -84,8 +91,7 @@ class VenvStep(Step):
         answer = probe_project((str(pins.venv_python), "-V"), pins)
         if answer.output != f"Python {pins.python}":
             problem = f"{pins.venv_python} -V says {answer.output!r}, not Python {pins.python}"
-            repair = f"mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
-            return (self.broken(problem, repair),)
+            return (self.broken(problem, "headstart doctor --fix"),)
         return _verify_base(self.name, pins, facts.python.executable)
 
 
@@ -131,7 +137,36 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
         VenvState.FOREIGN: f"{where} is in the way: it is no virtual environment",
         VenvState.WRONG_PYTHON: f"{where} has Python {fact.version}, not {pins.python}",
         VenvState.BROKEN: f"{where} has lost its interpreter",
+        VenvState.MOVED: f"{where} was made in {fact.elsewhere}, and its scripts still lead there",
+        VenvState.OPEN: f"{where} also sees the packages of the Python under it",
+        VenvState.OTHERS: f"{where} is the environment of another project, {fact.elsewhere}",
     }[fact.state]
+
+
+def _require_ours(pins: Pins, fact: VenvFact) -> None:
+    where = shlex.quote(str(pins.venv))
+    if fact.state is VenvState.FOREIGN:
+        raise Refused(
+            f"{pins.venv} is there, but it is no virtual environment.",
+            why=("Headstart touches only what it made itself.",),
+            next=(f"see what it is, and move it away: {where}", "headstart up"),
+        )
+    if fact.state is VenvState.OTHERS:
+        raise Refused(
+            f"{pins.venv} is the environment of another project.",
+            why=(f"It was made for {fact.elsewhere}, which has the same name and Python.",),
+            next=(
+                "give this project a folder of its own: venv.root in toolchain.yml",
+                f"or, where the other one is no longer used: rm -r {where}",
+            ),
+        )
+
+
+def _close(pins: Pins) -> None:
+    """The same venv, without what is installed for every Python of its kind."""
+    path = pins.venv / "pyvenv.cfg"
+    closed = re.sub(rf"(?im)^({SYSTEM_SITE}\s*=).*$", r"\1 false", path.read_text(encoding="utf-8"))
+    write_atomically(path, closed, mode=0o644)
 
 
 def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
