@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from bootstrap import lockfile
 from bootstrap.machine import installers
-from bootstrap.machine.facts.venv import VenvFact, VenvState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bootstrap.lockfile import PackageName
+    from bootstrap.machine.facts.venv import VenvFact
     from bootstrap.machine.pins import Pins
 
 STAMP = "headstart-packages.json"
@@ -76,7 +76,7 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
 
     installer = installers.of(pins)
     digest = digest_of(installer, pins)
-    if venv.state is not VenvState.READY:
+    if not venv.works:
         return PackagesFact(digest, "there is no venv to hold them yet")
     stamp = stamp_in(pins)
     if stamp and not stamp["lock"]:
@@ -112,7 +112,7 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:
-    if venv.state is not VenvState.READY:
+    if not venv.works:
         return PipFact(None)
     pips = [each for each in distributions(pins) if each.name == "pip"]
     healthy = len(pips) == 1 and pips[0].complete

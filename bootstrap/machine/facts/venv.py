@@ -22,7 +22,7 @@ OWNER = "headstart-project"
 """The file in a venv that names the folder of the project that it was made for."""
 
 SYSTEM_SITE = "include-system-site-packages"
-_ACTIVATED = re.compile(r"^\s*(?:export\s+)?VIRTUAL_ENV=(.+)$", re.MULTILINE)
+_ACTIVATED = re.compile(r"^[ \t]*(?:export[ \t]+)?VIRTUAL_ENV=(.+)$", re.MULTILINE)
 
 
 class VenvState(Enum):
@@ -49,6 +49,11 @@ class VenvFact:
     version: str | None = None
     aside: tuple[Path, ...] = ()
     elsewhere: Path | None = None
+
+    @property
+    def works(self) -> bool:
+        """What is installed in it can be seen; one that is open sees more besides."""
+        return self.state in {VenvState.READY, VenvState.OPEN}
 
 
 def look(pins: Pins) -> VenvFact:
@@ -102,16 +107,21 @@ def own(pins: Pins) -> None:
 
 def _other_place(venv: Path) -> Path | None:
     """Where a venv that was moved or copied here was made: its scripts still lead there."""
-    match = _ACTIVATED.search(text_of(venv / "bin" / "activate"))
-    if match is None or "$" in match[1]:
-        return None
-    try:
-        (word,) = shlex.split(match[1])
-    except ValueError:
-        return None
-    made_in = Path(word)
+    words = _ACTIVATED.findall(text_of(venv / "bin" / "activate"))
+    made_in = next(
+        (Path(word) for each in words if (word := _unquoted(each)).startswith("/")), venv
+    )
     is_here = made_in.exists() and venv.samefile(made_in)
-    return None if is_here or not made_in.is_absolute() else made_in
+    return None if is_here else made_in
+
+
+def _unquoted(written: str) -> str:
+    """As a shell reads a word; empty where it is not one, or only the shell can say which."""
+    try:
+        words = shlex.split(written)
+    except ValueError:
+        return ""
+    return words[0] if len(words) == 1 and "$" not in words[0] else ""
 
 
 def settings_of(venv: Path) -> dict[str, str] | None:
