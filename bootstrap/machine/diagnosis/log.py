@@ -21,7 +21,7 @@ _DECORATION = re.compile(
 )
 # Thousands of lines of an installation that say nothing: kept as empty ones, for their numbers.
 _CHATTER = re.compile(
-    r"^(?:Compiling '|Listing '|Creating directory |copying |changing mode |/\S*install -c ).*$",
+    r"^(?:Compiling '|Listing '|Creating directory /|copying |changing mode |/\S*install -c ).*$",
     re.MULTILINE,
 )
 _FOLDER = ("console*", "*.ts", "*.out", "*.log", "*.txt")

@@ -1,0 +1,416 @@
+"""Families of failed builds: each cause in other versions, paths, spellings and languages.
+
+No signature was written from these texts: the ones that signatures come from are in the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from bootstrap.machine.diagnosis.diagnose import diagnose
+from bootstrap.machine.diagnosis.log import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDINGS = Path(__file__).parent / "data" / "endings.yml"
+APT = "apt-get"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A text, its cause, what the advice must have and what it must not."""
+
+    cause: str
+    text: str
+    helps: str = ""
+    never: str = ""
+
+
+def built(system: str, *lines: str, python: str = "") -> str:
+    """A build's last lines, as python-build ends them."""
+    begun = (f"Downloading Python-{python}.tar.xz...", f"Installing Python-{python}...") * bool(
+        python
+    )
+    return "\n".join((*begun, *lines, "", f"BUILD FAILED ({system} using python-build 2.4.10)"))
+
+
+def openssl_by_age() -> Iterator[Told]:
+    no_ssl = "ERROR: The Python ssl extension was not compiled. Missing the OpenSSL lib?"
+    taken = (
+        *("openssl@3 from homebrew", "openssl from homebrew", "openssl@4 from homebrew"),
+        "openssl3 from MacPorts",
+    )
+    for version, which, system in product(
+        ("2.7.6", "2.7.18", "3.5.10", "3.6.1", "3.6.15"), taken, ("OS X 13.0", "OS X 26.1")
+    ):
+        text = f"python-build: use {which}\n" + built(system, no_ssl, python=version)
+        yield Told("openssl-mismatch", text, "openssl@1.1", "brew install openssl@3")
+        yield Told("openssl-mismatch", text, f"pyenv install {version}", APT)
+        yield Told("openssl-mismatch", text, "3.9 or newer", APT)
+    for version, system in product(
+        ("2.7.8", "2.7.12", "3.4.9", "3.5.2"), ("Ubuntu 24.04", "Debian GNU/Linux 12", "Fedora 40")
+    ):
+        text = built(system, no_ssl, python=version)
+        yield Told("openssl-mismatch", text, "3.6.15", "libssl-dev")
+    for version in ("3.8.20", "3.9.21", "3.13.1"):
+        brewed = f"python-build: use openssl@3 from homebrew\n{built('OS X 14.5', no_ssl, python=version)}"
+        yield Told("openssl-missing", brewed, "brew install openssl@3", APT)
+        plain = built("Ubuntu 22.04", no_ssl, python=version)
+        yield Told("openssl-missing", plain, "apt-get install -y libssl-dev")
+    # On Linux pyenv builds these with OpenSSL 3, so there its headers are not there.
+    plain = built("Debian GNU/Linux 12", no_ssl, python="3.6.15")
+    yield Told("openssl-missing", plain, "libssl-dev")
+    for version in ("3.5.1", "2.7.9", "3.6.3"):
+        line = "./Modules/_ssl.c:299:1: error: redefinition of 'X509_NAME_ENTRY_set'"
+        yield Told("openssl-mismatch", built("OS X 10.15", line, python=version), "1.1")
+
+
+def compilers_by_path() -> Iterator[Told]:
+    named = (
+        *("/home/u/gcc-linaro/bin/arm-linux-gnueabihf-gcc", "/opt/x/riscv64-unknown-linux-gnu-gcc"),
+        *("/opt/sdk/bin/aarch64-poky-linux-gcc --sysroot=/opt/x", "aarch64-linux-gnu-gcc"),
+        *("x86_64-w64-mingw32-gcc", "arm-none-eabi-gcc", "/usr/local/bin/gcc-11"),
+        *("/home/u/miniconda3/bin/x86_64-conda-linux-gnu-cc", "/usr/lib/ccache/gcc"),
+        *("/snap/bin/cc", "/opt/rh/devtoolset-9/root/usr/bin/gcc", "ccache /opt/old/bin/gcc"),
+        *("/home/u/my tools/bin/gcc", "(cached) /opt/musl/bin/musl-gcc"),
+    )
+    ends = (
+        "configure: error: cannot run C compiled programs.",
+        "configure: error: C compiler cannot create executables",
+        "configure: error: cannot compute suffix of object files: cannot compile",
+    )
+    for compiler, end, asked in product(named, ends, ("gcc", "x86_64-linux-gnu-gcc", "cc")):
+        lines = (f"checking for {asked}... {compiler}", "configure: error: in `/tmp/x':", end)
+        yield Told("foreign-compiler", built("Ubuntu 20.04", *lines), "unset CC")
+        yield Told("foreign-compiler", "\n".join(lines), "unset CC")
+        yield Told("foreign-compiler", built("OS X 12.2.1", *lines), "unset CC", APT)
+    own = ("gcc", "cc", "/usr/bin/gcc", "/usr/bin/x86_64-linux-gnu-gcc", "clang")
+    for compiler, end in product(own, ends[:1]):
+        yield Told("unknown", built("Ubuntu 20.04", f"checking for gcc... {compiler}", end))
+
+
+def homebrew_on_linux() -> Iterator[Told]:
+    lines = (
+        "/usr/bin/install: cannot stat 'Modules/_ctypes.cpython-311-x86_64-linux-gnu.so': No such",
+        "install: der Aufruf von stat für 'Modules/_crypt.cpython-312-aarch64-linux-gnu.so' ist",
+        "[ERROR] nis failed to import: libnsl.so.3: cannot open shared object file",
+        "/home/linuxbrew/.linuxbrew/lib/libreadline.so: undefined reference to `tputs'",
+        "./python: /lib/libc.so.6: version `GLIBC_2.35' not found (required by /home/linuxbrew/x)",
+    )
+    used = ("ncurses", "openssl@3", "readline", "tcl-tk")
+    systems = ("Ubuntu 23.10", "Linux Mint 21.2", "Debian 11", "Fedora Linux 39")
+    for line, formula, system in product(lines, used, systems):
+        text = f"python-build: use {formula} from homebrew\n{built(system, line, python='3.12.4')}"
+        yield Told("foreign-compiler", text, "PYTHON_BUILD_SKIP_HOMEBREW=1", "brew install")
+
+
+def loader_messages() -> Iterator[Told]:
+    functions = ("utimensat", "clock_gettime", "mkfifoat", "preadv", "getentropy", "brandnew")
+    said = (
+        "dyld: lazy symbol binding failed: Symbol not found: _{0}",
+        "dyld: Symbol not found: _{0}",
+        "dyld[812]: Symbol not found: (_{0})",
+        "ImportError: dlopen(/x/_posix.cpython-310-darwin.so, 0x0002): Symbol not found: (_{0})",
+    )
+    expected = (
+        "Expected in: /usr/lib/libSystem.B.dylib",
+        "Expected in: '/usr/lib/libSystem.B.dylib'",
+        "Expected in:     <AB12-34> /usr/lib/libSystem.B.dylib",
+        "Expected in: /usr/lib/system/libsystem_kernel.dylib",
+    )
+    for function, line, where in product(functions, said, expected):
+        named = line.format(function)
+        text = f"{named}\n  Referenced from: /private/tmp/Python-3.6.2/./python.exe\n  {where}\n"
+        yield Told("sdk-newer-than-os", text, f"ac_cv_func_{function}=no", APT)
+    versioned = "Symbol not found: _fdopendir$INODE64\n  Referenced from: /x\n  " + expected[0]
+    yield Told("sdk-newer-than-os", versioned, "ac_cv_func_fdopendir=no", "INODE64")
+    inner = "Symbol not found: ___chkstk_darwin\n  Referenced from: /x\n  " + expected[0]
+    yield Told("sdk-newer-than-os", inner, "softwareupdate", "ac_cv")
+    both = "dyld[7]: Symbol not found: (_dup3)\n  Referenced from: '/x'\n  " + expected[1]
+    yield Told("sdk-newer-than-os", both, "ac_cv_func_dup3=no ac_cv_func_pipe2=no")
+    for line in (
+        "dyld[88]: symbol not found in flat namespace '_libintl_bindtextdomain'",
+        "dyld[1]: symbol not found in flat namespace (_libintl_gettext)",
+        "Symbol not found: (_libintl_textdomain)",
+        "dyld: Library not loaded: /usr/local/opt/gettext/lib/libintl.8.dylib",
+        "dyld[3]: Library not loaded: '/opt/homebrew/opt/gettext/lib/libintl.8.dylib'",
+    ):
+        yield Told("libintl-arch", f"{line}\nAbort trap: 6", "brew install gettext", APT)
+    libraries = ("mpdecimal/lib/libmpdec.3", "ncurses/lib/libncursesw.6", "gdbm/lib/libgdbm.6")
+    for library, prefix, quote in product(libraries, ("/usr/local", "/opt/homebrew"), ("", "'")):
+        path = f"{prefix}/opt/{library}.dylib"
+        text = f"Library not loaded: {quote}{path}{quote}\n  Referenced from: /Users/a/python"
+        yield Told("library-missing", text, f"brew reinstall {library.split('/')[0]}", APT)
+    for path in ("/opt/homebrew/opt/openssl@3/lib/libssl.3.dylib", "/usr/local/opt/openssl/lib/x"):
+        yield Told("openssl-mismatch", f"dyld[4]: Library not loaded: '{path}'", "", APT)
+
+
+def newer_compilers() -> Iterator[Told]:
+    crashes = (
+        "/bin/sh: line 7: 1 Segmentation fault      (core dumped) ./python -E -m ensurepip",
+        "/bin/sh: Zeile 7: 1 Speicherzugriffsfehler (Speicherabzug geschrieben) ./python -m ensurepip",
+        "./python -E -m ensurepip \\\nmake: *** [Makefile:1102: install] Fehler 139",
+        "./python -E -m ensurepip \\\nmake: *** [install] エラー 139",
+        "Command '['/x/python', '-m', 'ensurepip']' died with <Signals.SIGSEGV: 11>.",
+    )
+    systems = ("Fedora Linux 36", "Arch Linux", "Ubuntu 22.04", "Debian GNU/Linux 12")
+    for version, crash, system in product(("2.7.14", "3.5.9", "3.6.8", "3.7.2"), crashes, systems):
+        text = built(system, crash, python=version)
+        yield Told("old-python-new-compiler", text, f"CFLAGS=-O2 pyenv install {version}")
+    yield Told("unknown", built("Fedora Linux 40", crashes[0], python="3.12.1"))
+    refused = {
+        "Include/asdl.h:9:15: error: cannot use keyword ‘false’ as enumeration constant": "-std=gnu17",
+        "./x.h:3: note: 'bool' is a keyword with '-std=c23' onwards": "-std=gnu17",
+        "    9 | typedef enum {false, true} bool;": "-std=gnu17",
+        "m.c:72:1: error: static declaration of ‘sinpi’ follows non-static declaration": "-std=gnu17",
+        "ld: b.o:(.bss+0x0): multiple definition of `core'; a.o: first defined here": "-fcommon",
+        "/usr/bin/ld: b.o: multiple definition of 'x'; a.o: first defined here": "-fcommon",
+    }
+    for (line, flag), version in product(refused.items(), ("2.7.18", "3.4.10")):
+        text = built("Fedora Linux 42", line, "make: *** [x] Error 1", python=version)
+        yield Told("old-python-new-compiler", text, flag)
+    for line in (
+        "./Modules/posixmodule.c:60:10: fatal error: sys/sysctl.h: No such file or directory",
+        "./Modules/posix.c:9:10: schwerwiegender Fehler: stropts.h: Datei oder Verzeichnis",
+        "Modules/nismodule.c:17:10: fatal error: rpc/rpc.h: No such file or directory",
+        "Modules/_cryptmodule.c:8:10: fatal error: crypt.h: No such file or directory",
+        "/usr/include/linux/mount.h:95:6: error: redeclaration of ‘enum fsconfig_command’",
+        "Modules/faulthandler.c:1:1: error: variably modified ‘stack’ at file scope",
+    ):
+        yield Told("old-python-new-sdk", built("Arch Linux", line, python="3.4.10"), "", "xcode")
+
+
+def patches_of_ones_own() -> Iterator[Told]:
+    given = (
+        "$ pyenv install --patch 3.10.1 < fix.patch",
+        "pyenv install -v -p 3.8.6 < <(curl -sSL https://github.com/a/b/commit/8ea.patch?full_index=1)",
+        "python-build --patch 3.10.1 /Users/t/.asdf/installs/python/3.10.1",
+        "with patch file from: https://example.org/8ea6353.patch",
+    )
+    failed = (
+        "patching file configure\nHunk #1 FAILED at 3426.\n1 out of 1 hunk FAILED -- saving rejects",
+        "can't find file to patch at input line 3",
+        "Reversed (or previously applied) patch detected!  Skipping patch.\n2 out of 2 hunks ignored",
+    )
+    for command, line, system in product(given, failed, ("OS X 11.3.1", "Ubuntu 22.04")):
+        text = f"{command}\n{built(system, line, python='3.10.1')}"
+        yield Told("own-patch", text, "pyenv install 3.10.1   # without --patch", APT)
+    for line in (
+        "patch: **** Only garbage was found in the patch input.",
+        "patch: **** malformed patch at line 12: --",
+    ):
+        yield Told("own-patch", built("Ubuntu 20.04", line, python="3.8.3"), "without --patch")
+    plain = built("Ubuntu 20.04", "Hunk #1 FAILED at 61.", python="3.8.3")
+    yield Told("pyenv-outdated", plain, 'git -C "$(pyenv root)" pull')
+
+
+def windows() -> Iterator[Told]:
+    homes = ("/mnt/c/Users/jane/.pyenv", "/mnt/c/Users/Jane Doe/.pyenv", "/mnt/d/tools/choco/lib")
+    says = (
+        "bash: {}/pyenv-win/bin/pyenv: /bin/sh^M: bad interpreter: No such file or directory",
+        "{}/pyenv-win/bin/pyenv: line 3: $'\\r': command not found",
+        "{}/pyenv-win/bin/pyenv: 4: cscript: not found",
+        "{}/pyenv-win/bin/pyenv: Zeile 1: $'\\r': Kommando nicht gefunden.",
+        "zsh: {}/pyenv-win/shims/python: bad interpreter: /bin/sh^M: no such file or directory",
+    )
+    for home, line in product(homes, says):
+        yield Told("windows-pyenv", line.format(home), "$HOME/.pyenv", "autocrlf")
+    for line in (
+        "/usr/bin/env: ‘bash\\r’: No such file or directory",
+        "env: bash\\r: No such file or directory",
+        "/usr/bin/env: 'bash\r': No such file or directory",
+        "/usr/bin/env: »bash\\r“: Datei oder Verzeichnis nicht gefunden",
+        "/home/u/.pyenv/bin/pyenv: line 4: $'\\r': command not found",
+        "/opt/pyenv/libexec/pyenv-init: Zeile 4: $'\\r': Kommando nicht gefunden.",
+        "/home/u/.pyenv/bin/python-build: line 15: syntax error near unexpected token `$'{\\r''",
+        "zsh: /home/u/.pyenv/bin/pyenv: bad interpreter: /usr/bin/env^M: no such file",
+        ": invalid optionenv/bin/pyenv: line 2: set: -",
+        "': not a valid identifier/.pyenv/bin/pyenv: line 3: unset: `CDPATH",
+    ):
+        yield Told("crlf-checkout", line, "core.autocrlf input")
+
+
+def busybox() -> Iterator[Told]:
+    banner = "BusyBox v1.36.1 (2023-07-27 17:12:24 UTC) multi-call binary."
+    tools = ("sha256sum", "tar", "sort", "wget", "patch", "cp", "mktemp", "/bin/tar", "/usr/bin/env")
+    says = ("{}: unrecognized option: quiet", "{}: unrecognized option '--quiet'", "{}: unrecognized: -q")
+    for tool, line in product(tools, says):
+        text = f"Downloading Python-3.9.0.tar.xz...\n{line.format(tool)}\n{banner}\n"
+        ended = f"{text}error: failed to download Python-3.9.0.tar.xz\n{built('Alpine Linux 3.15.0')}"
+        yield Told("tool-too-small", ended, "apk add coreutils")
+        yield Told("tool-too-small", text, "coreutils")
+    yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
+    yield Told("tool-too-small", built("Alpine Linux 3.20", "install: applet not found"), "apk add")
+
+
+def profile_tools() -> Iterator[Told]:
+    llvm = ("/opt/homebrew/opt/llvm/bin", "/usr/local/opt/llvm@15/bin", "/opt/homebrew/Cellar/llvm/19/bin")
+    says = (
+        "{}/llvm-profdata merge -output=x y\nerror: y: unsupported instrumentation profile format version",
+        "{}/llvm-profdata: error: x: malformed instrumentation profile data",
+        "{}/llvm-profdata merge\nwarning: a.profclangr: raw profile version mismatch: Profile uses raw"
+        " profile format version = 9; expected version = 7",
+        "{}/llvm-profdata merge\nwarning: Unsupported instrumentation profile format version\n"
+        "error: No profiles could be merged.",
+    )
+    for folder, line in product(llvm, says):
+        text = built("OS X 15.1", line.format(folder), "make: *** [profile-opt] Error 2")
+        yield Told("foreign-compiler", text, "grep -v llvm", APT)
+    missing = "configure: error: llvm-profdata is required for a --enable-optimizations build but"
+    yield Told("foreign-compiler", f"{missing} could not be found.", "grep -v llvm")
+
+
+def stale_expat() -> Iterator[Told]:
+    functions = ("AllocTrackerActivationThreshold", "ReparseDeferralEnabled", "HashSalt16Bytes")
+    said = (
+        "ImportError: dlopen(/x/pyexpat.cpython-314-darwin.so, 0x0002): Symbol not found: _XML_Set{}",
+        "dyld[3]: Symbol not found: (_XML_Set{})",
+        "pyexpat.cpython-313-darwin.so: symbol not found in flat namespace '_XML_Set{}'",
+    )
+    for function, line in product(functions, said):
+        text = f"{line.format(function)}\n  Expected in:     <4D62> /usr/lib/libexpat.1.dylib"
+        yield Told("expat-too-old", text, "brew install expat", APT)
+    for function, system in product(functions, ("Rocky Linux 8.9", "Ubuntu 20.04")):
+        line = f"ImportError: /x/pyexpat.cpython-312-x86_64-linux-gnu.so: undefined symbol: XML_Set{function}"
+        yield Told("expat-too-old", built(system, line), "unset LD_LIBRARY_PATH", "brew")
+
+
+def spaces() -> Iterator[Told]:
+    on_macos = (
+        "mkdir: /Users/jane: Permission denied",
+        "mkdir: /Users/jane: Keine Berechtigung",
+        "install: mkdir /Users/jane: Permission denied",
+        "mkdir: /Volumes/Macintosh: Permission denied",
+        "/bin/sh: line 1: /Users/jane: is a directory",
+        "clang: error: no such file or directory: 'doe/.pyenv/versions/3.8.2/include'",
+        "clang: error: no such file or directory: 'Support/pyenv/versions/3.9.1/lib'",
+    )
+    on_linux = (
+        "mkdir: cannot create directory ‘/home/jane’: Permission denied\nin /home/jane doe/.pyenv/x",
+        "mkdir: das Verzeichnis '/home/jane' kann nicht angelegt werden\n=/home/jane doe/.pyenv/x",
+        "gcc: error: doe/.pyenv/versions/3.8.2/lib: No such file or directory",
+        "gcc: error: doe/.pyenv/versions/3.8.2/lib: Datei oder Verzeichnis nicht gefunden",
+        "/usr/bin/install: cannot stat 'doe/.pyenv/versions/3.8.2/bin/x': No such file",
+        "make: *** No rule to make target 'doe/.pyenv/versions/3.8.2/lib', needed by 'x'.  Stop.",
+        "Creating directory doe/.pyenv/versions/3.8.2/bin\nmake: *** [install] Error 1",
+        "bash: line 1: /home/jane: Is a directory",
+    )
+    for line, version in product(on_macos, ("3.8.2", "3.13.1")):
+        text = built("OS X 14.1", line, "make: *** [libinstall] Error 1", python=version)
+        yield Told("space-in-path", text, "PYENV_ROOT=/Users/Shared/pyenv", APT)
+    for line, system in product(on_linux, ("Ubuntu 22.04", "Fedora Linux 41")):
+        text = built(system, line, "make: *** [install] Error 1", python="3.8.2")
+        yield Told("space-in-path", text, "PYENV_ROOT=/opt/pyenv", "Shared")
+    for path in ("/home/jane/.pyenv/versions/3.8.2", "/home/jane/.pyenv/versions"):
+        line = f"install: cannot create directory '{path}': Permission denied"
+        yield Told("prefix-not-writable", built("Ubuntu 22.04", line), "chown")
+
+
+def archives_of_python_build() -> Iterator[Told]:
+    for version in ("3.4.0", "1.1.1u", "3.0.16", "4.0.1"):
+        archive = f"openssl-{version}.tar.gz"
+        for lines in (
+            (f"error: failed to download {archive}",),
+            ("curl: (56) The requested URL returned error: 404", f"error: failed to download {archive}"),
+            (f"checksum mismatch: {archive} (file is corrupt)", f"error: failed to download {archive}"),
+        ):
+            text = built("OS X 15.2", f"Downloading {archive}...", *lines)
+            yield Told("openssl-build", text, "brew install openssl@3", APT)
+    gone = built("OS X 10.15", "error: failed to download openssl-1.0.2k.tar.gz")
+    yield Told("openssl-build", gone, "2.7.18", "brew install openssl@3")
+    readline = built("OS X 15.2", "error: failed to download readline-8.2.tar.gz")
+    yield Told("readline-build", readline, "brew install readline", APT)
+    python = built("OS X 15.2", "error: failed to download Python-3.9.1.tar.xz")
+    yield Told("download-failed", python, "", APT)
+
+
+FAMILIES = (
+    *(openssl_by_age, compilers_by_path, homebrew_on_linux, loader_messages, newer_compilers),
+    *(patches_of_ones_own, windows, busybox, profile_tools, stale_expat, spaces),
+    archives_of_python_build,
+)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_a_family_is_known_in_other_versions_paths_and_languages(family: Any) -> None:
+    told = list(family())
+    wrong = [f"{each.text!r}: {fault}" for each in told if (fault := _fault(each))]
+    assert len(told) > 10
+    assert wrong == []
+
+
+def _fault(told: Told) -> str:
+    found = diagnose(from_text(told.text), "linux", "debian")
+    advice = "\n".join(found.repair)
+    if found.cause != told.cause:
+        return f"{found.cause} for {found.evidence!r}"
+    if told.helps not in advice:
+        return f"{told.helps!r} is not in {advice!r}"
+    return f"{told.never!r} is in {advice!r}" if told.never and told.never in advice else ""
+
+
+@pytest.mark.parametrize("ending", yaml.safe_load(ENDINGS.read_text()), ids=lambda each: each["name"])
+def test_the_ending_of_a_build_gives_its_cause_and_what_helped(ending: dict[str, Any]) -> None:
+    log = from_text(ending["log"])
+    found = diagnose(log, ending["system"], "debian")
+    assert found.cause == ending["cause"], found.evidence
+    assert log.system in {ending["system"], ""}
+    for words in ending["repair"]:
+        assert words in "\n".join(found.repair)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "xcrun: error: invalid active developer path",
+        "ld: library not found for -lz",
+        "ld: library 'readline' not found",
+        "ImportError: dlopen(/x/_ssl.so, 2): Library not loaded: /usr/local/opt/x/libssl.dylib",
+        "ERROR: The Python ssl extension was not compiled.\n/Users/jane/.pyenv/versions/3.9.1",
+        "python-build: use readline from homebrew\nModuleNotFoundError: No module named '_lzma'",
+        "clang: error: linker command failed\n-L/usr/local/opt/zlib/lib: zlib not available",
+        "WARNING: The Python bz2 extension was not compiled.\nBUILD FAILED (OS X 14 using python-build 2)",
+        "Ubuntu works for a colleague\ndyld[1]: Library not loaded: /opt/homebrew/lib/liblzma.5.dylib",
+    ],
+)
+def test_lines_of_a_mac_never_get_the_commands_of_debian(line: str) -> None:
+    found = diagnose(from_text(line), "linux", "debian")
+    assert APT not in "\n".join(found.repair)
+
+
+def test_a_log_of_linux_read_on_a_mac_gets_no_homebrew() -> None:
+    text = built("Gentoo", "ModuleNotFoundError: No module named '_lzma'", python="3.12.1")
+    assert "brew" not in "\n".join(diagnose(from_text(text), "macos", "macos").repair)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        built("OS X 15.2"),
+        "make: *** [Makefile:12: x] Fehler 2",
+        "erreur : échec de la compilation",
+        "ошибка: не удалось",
+        "error",
+        "Terminated",
+        "exit status 1",
+        "Illegal instruction: 4",
+        "Installed openssl-3.4.0 to /x\nsomething went wrong",
+        f"Installed Python-3.12.1 to /x\n{built('OS X 15.2')}",
+    ],
+)
+def test_what_failed_is_never_said_to_have_no_error(text: str) -> None:
+    found = diagnose(from_text(text))
+    assert "There is no error" not in found.explanation
+    assert found.repair
+
+
+def test_a_build_that_succeeded_has_no_error() -> None:
+    text = "Installing Python-3.12.1...\nInstalled Python-3.12.1 to /home/a/.pyenv/versions/3.12.1"
+    assert diagnose(from_text(text)).explanation == "There is no error in this log."
