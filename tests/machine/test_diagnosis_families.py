@@ -239,11 +239,27 @@ def windows() -> Iterator[Told]:
 
 def busybox() -> Iterator[Told]:
     banner = "BusyBox v1.36.1 (2023-07-27 17:12:24 UTC) multi-call binary."
-    tools = ("sha256sum", "tar", "sort", "wget", "patch", "cp", "mktemp", "/bin/tar", "/usr/bin/env")
-    says = ("{}: unrecognized option: quiet", "{}: unrecognized option '--quiet'", "{}: unrecognized: -q")
+    tools = (
+        "sha256sum",
+        "tar",
+        "sort",
+        "wget",
+        "patch",
+        "cp",
+        "mktemp",
+        "/bin/tar",
+        "/usr/bin/env",
+    )
+    says = (
+        "{}: unrecognized option: quiet",
+        "{}: unrecognized option '--quiet'",
+        "{}: unrecognized: -q",
+    )
     for tool, line in product(tools, says):
         text = f"Downloading Python-3.9.0.tar.xz...\n{line.format(tool)}\n{banner}\n"
-        ended = f"{text}error: failed to download Python-3.9.0.tar.xz\n{built('Alpine Linux 3.15.0')}"
+        ended = (
+            f"{text}error: failed to download Python-3.9.0.tar.xz\n{built('Alpine Linux 3.15.0')}"
+        )
         yield Told("tool-too-small", ended, "apk add coreutils")
         yield Told("tool-too-small", text, "coreutils")
     yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
@@ -251,7 +267,11 @@ def busybox() -> Iterator[Told]:
 
 
 def profile_tools() -> Iterator[Told]:
-    llvm = ("/opt/homebrew/opt/llvm/bin", "/usr/local/opt/llvm@15/bin", "/opt/homebrew/Cellar/llvm/19/bin")
+    llvm = (
+        "/opt/homebrew/opt/llvm/bin",
+        "/usr/local/opt/llvm@15/bin",
+        "/opt/homebrew/Cellar/llvm/19/bin",
+    )
     says = (
         "{}/llvm-profdata merge -output=x y\nerror: y: unsupported instrumentation profile format version",
         "{}/llvm-profdata: error: x: malformed instrumentation profile data",
@@ -318,8 +338,14 @@ def archives_of_python_build() -> Iterator[Told]:
         archive = f"openssl-{version}.tar.gz"
         for lines in (
             (f"error: failed to download {archive}",),
-            ("curl: (56) The requested URL returned error: 404", f"error: failed to download {archive}"),
-            (f"checksum mismatch: {archive} (file is corrupt)", f"error: failed to download {archive}"),
+            (
+                "curl: (56) The requested URL returned error: 404",
+                f"error: failed to download {archive}",
+            ),
+            (
+                f"checksum mismatch: {archive} (file is corrupt)",
+                f"error: failed to download {archive}",
+            ),
         ):
             text = built("OS X 15.2", f"Downloading {archive}...", *lines)
             yield Told("openssl-build", text, "brew install openssl@3", APT)
@@ -356,7 +382,9 @@ def _fault(told: Told) -> str:
     return f"{told.never!r} is in {advice!r}" if told.never and told.never in advice else ""
 
 
-@pytest.mark.parametrize("ending", yaml.safe_load(ENDINGS.read_text()), ids=lambda each: each["name"])
+@pytest.mark.parametrize(
+    "ending", yaml.safe_load(ENDINGS.read_text()), ids=lambda each: each["name"]
+)
 def test_the_ending_of_a_build_gives_its_cause_and_what_helped(ending: dict[str, Any]) -> None:
     log = from_text(ending["log"])
     found = diagnose(log, ending["system"], "debian")

@@ -191,18 +191,29 @@ def _place(sighting: Sighting) -> int:
 def _match(
     signature: Signature, text: str, system: str, version: tuple[int, ...]
 ) -> re.Match[str] | None:
-    excluded = (
-        (signature.system and signature.system != system)
-        or (signature.newer and version <= signature.newer)
-        or (signature.older and not (version and version < signature.older))
-        or (signature.also and not signature.also.search(text))
-        or (signature.unless and signature.unless.search(text))
-    )
-    if excluded:
+    found = _first_match(signature, text) if _is_for(signature, system, version) else None
+    if found is None:
         return None
+    excluded = (signature.also and not signature.also.search(text)) or (
+        signature.unless and signature.unless.search(text)
+    )
+    return None if excluded else found
+
+
+def _is_for(signature: Signature, system: str, version: tuple[int, ...]) -> bool:
+    return (
+        signature.system in {"", system}
+        and (not signature.newer or version > signature.newer)
+        and (not signature.older or () < version < signature.older)
+    )
+
+
+def _first_match(signature: Signature, text: str) -> re.Match[str] | None:
+    if signature.near is None:
+        return signature.match.search(text)
     for match in signature.match.finditer(text):
         around = text[max(0, match.start() - _SCREEN) : match.end() + _SCREEN]
-        if signature.near is None or signature.near.search(around):
+        if signature.near.search(around):
             return match
     return None
 

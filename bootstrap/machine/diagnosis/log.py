@@ -40,8 +40,14 @@ _MACOS = re.compile(
 # Homebrew is on Linux too, but seldom.
 _MACOS_PERHAPS = re.compile(r"\bfrom (?:homebrew|MacPorts)\b|\bbrew \w|\bin flat namespace\b")
 _FAMILIES = (
-    ("debian", r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Raspberry Pi OS|Kali|Zorin|elementary OS|Devuan|deb\d+u\d+|ubuntu\d)"),
-    ("fedora", r"\b(?:Fedora|CentOS|Red Hat|RHEL|Rocky|AlmaLinux|Amazon Linux|Oracle Linux|\.el\d|\.fc\d)"),
+    (
+        "debian",
+        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Raspberry Pi OS|Kali|Zorin|elementary OS|Devuan|deb\d+u\d+|ubuntu\d)",
+    ),
+    (
+        "fedora",
+        r"\b(?:Fedora|CentOS|Red Hat|RHEL|Rocky|AlmaLinux|Amazon Linux|Oracle Linux|\.el\d|\.fc\d)",
+    ),
     ("alpine", r"\b(?:Alpine|linux-musl)"),
     ("arch", r"\b(?:Arch Linux|Manjaro|EndeavourOS)"),
     ("suse", r"\b(?:openSUSE|SUSE|SLES)"),
