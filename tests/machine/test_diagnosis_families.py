@@ -1,7 +1,9 @@
 """Families of failed builds: each cause in other versions, paths, spellings and languages.
 
-No signature was written from these texts: the ones that signatures come from are in the data.
+What people reported is in the data; a family is what the test makes of it.
 """
+
+# ruff: noqa: RUF001 - the quotation marks of a compiler are what they are
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ def openssl_by_age() -> Iterator[Told]:
         text = built(system, no_ssl, python=version)
         yield Told("openssl-mismatch", text, "3.6.15", "libssl-dev")
     for version in ("3.8.20", "3.9.21", "3.13.1"):
-        brewed = f"python-build: use openssl@3 from homebrew\n{built('OS X 14.5', no_ssl, python=version)}"
+        brewed = built("OS X 14.5", no_ssl, python=version)
+        brewed = f"python-build: use openssl@3 from homebrew\n{brewed}"
         yield Told("openssl-missing", brewed, "brew install openssl@3", APT)
         plain = built("Ubuntu 22.04", no_ssl, python=version)
         yield Told("openssl-missing", plain, "apt-get install -y libssl-dev")
@@ -91,6 +94,9 @@ def compilers_by_path() -> Iterator[Told]:
         yield Told("foreign-compiler", built("Ubuntu 20.04", *lines), "unset CC")
         yield Told("foreign-compiler", "\n".join(lines), "unset CC")
         yield Told("foreign-compiler", built("OS X 12.2.1", *lines), "unset CC", APT)
+    brewed = "python-build: use readline from homebrew\nchecking for gcc... gcc\n"
+    text = f"{brewed}configure: error: C compiler cannot create executables"
+    yield Told("foreign-compiler", f"{text}\n{built('Ubuntu 18.04')}", "Homebrew off PATH")
     own = ("gcc", "cc", "/usr/bin/gcc", "/usr/bin/x86_64-linux-gnu-gcc", "clang")
     for compiler, end in product(own, ends[:1]):
         yield Told("unknown", built("Ubuntu 20.04", f"checking for gcc... {compiler}", end))
@@ -155,7 +161,7 @@ def loader_messages() -> Iterator[Told]:
 def newer_compilers() -> Iterator[Told]:
     crashes = (
         "/bin/sh: line 7: 1 Segmentation fault      (core dumped) ./python -E -m ensurepip",
-        "/bin/sh: Zeile 7: 1 Speicherzugriffsfehler (Speicherabzug geschrieben) ./python -m ensurepip",
+        "sh: Zeile 7: 1 Speicherzugriffsfehler (Speicherabzug geschrieben) ./python -m ensurepip",
         "./python -E -m ensurepip \\\nmake: *** [Makefile:1102: install] Fehler 139",
         "./python -E -m ensurepip \\\nmake: *** [install] エラー 139",
         "Command '['/x/python', '-m', 'ensurepip']' died with <Signals.SIGSEGV: 11>.",
@@ -165,13 +171,14 @@ def newer_compilers() -> Iterator[Told]:
         text = built(system, crash, python=version)
         yield Told("old-python-new-compiler", text, f"CFLAGS=-O2 pyenv install {version}")
     yield Told("unknown", built("Fedora Linux 40", crashes[0], python="3.12.1"))
+    c23, common = "-std=gnu17", "-fcommon"
     refused = {
-        "Include/asdl.h:9:15: error: cannot use keyword ‘false’ as enumeration constant": "-std=gnu17",
-        "./x.h:3: note: 'bool' is a keyword with '-std=c23' onwards": "-std=gnu17",
-        "    9 | typedef enum {false, true} bool;": "-std=gnu17",
-        "m.c:72:1: error: static declaration of ‘sinpi’ follows non-static declaration": "-std=gnu17",
-        "ld: b.o:(.bss+0x0): multiple definition of `core'; a.o: first defined here": "-fcommon",
-        "/usr/bin/ld: b.o: multiple definition of 'x'; a.o: first defined here": "-fcommon",
+        "asdl.h:9:15: error: cannot use keyword ‘false’ as enumeration constant": c23,
+        "./x.h:3: note: 'bool' is a keyword with '-std=c23' onwards": c23,
+        "    9 | typedef enum {false, true} bool;": c23,
+        "m.c:72:1: error: static declaration of ‘sinpi’ follows non-static declaration": c23,
+        "ld: b.o:(.bss+0x0): multiple definition of `core'; a.o: first defined here": common,
+        "/usr/bin/ld: b.o: multiple definition of 'x'; a.o: first defined here": common,
     }
     for (line, flag), version in product(refused.items(), ("2.7.18", "3.4.10")):
         text = built("Fedora Linux 42", line, "make: *** [x] Error 1", python=version)
@@ -184,7 +191,11 @@ def newer_compilers() -> Iterator[Told]:
         "/usr/include/linux/mount.h:95:6: error: redeclaration of ‘enum fsconfig_command’",
         "Modules/faulthandler.c:1:1: error: variably modified ‘stack’ at file scope",
     ):
-        yield Told("old-python-new-sdk", built("Arch Linux", line, python="3.4.10"), "", "xcode")
+        yield Told("old-python-new-sdk", built("Arch rolling", line, python="3.4.10"), "", "xcode")
+    pasted = built(
+        "OS X 11.6", "        ret = sendfile(in, out, offset, &sbytes, &sf, flags);", python="3.6.7"
+    )
+    yield Told("old-python-new-sdk", pasted, "brew upgrade pyenv", APT)
 
 
 def patches_of_ones_own() -> Iterator[Told]:
@@ -195,9 +206,10 @@ def patches_of_ones_own() -> Iterator[Told]:
         "with patch file from: https://example.org/8ea6353.patch",
     )
     failed = (
-        "patching file configure\nHunk #1 FAILED at 3426.\n1 out of 1 hunk FAILED -- saving rejects",
+        "patching file configure\nHunk #1 FAILED at 3426.\n1 out of 1 hunk FAILED -- x",
         "can't find file to patch at input line 3",
-        "Reversed (or previously applied) patch detected!  Skipping patch.\n2 out of 2 hunks ignored",
+        "Reversed (or previously applied) patch detected!  Skipping patch.",
+        "patching file configure\n1 out of 1 hunks failed--saving rejects to configure.rej",
     )
     for command, line, system in product(given, failed, ("OS X 11.3.1", "Ubuntu 22.04")):
         text = f"{command}\n{built(system, line, python='3.10.1')}"
@@ -273,12 +285,11 @@ def profile_tools() -> Iterator[Told]:
         "/opt/homebrew/Cellar/llvm/19/bin",
     )
     says = (
-        "{}/llvm-profdata merge -output=x y\nerror: y: unsupported instrumentation profile format version",
+        "{}/llvm-profdata merge\nerror: y: unsupported instrumentation profile format version",
         "{}/llvm-profdata: error: x: malformed instrumentation profile data",
-        "{}/llvm-profdata merge\nwarning: a.profclangr: raw profile version mismatch: Profile uses raw"
-        " profile format version = 9; expected version = 7",
-        "{}/llvm-profdata merge\nwarning: Unsupported instrumentation profile format version\n"
-        "error: No profiles could be merged.",
+        "{}/llvm-profdata merge\nwarning: a.profclangr: raw profile version mismatch: Profile uses",
+        "{}/llvm-profdata merge\nUnsupported instrumentation profile format version\nerror: x",
+        "{}/llvm-profdata merge\nerror: No profiles could be merged.",
     )
     for folder, line in product(llvm, says):
         text = built("OS X 15.1", line.format(folder), "make: *** [profile-opt] Error 2")
@@ -290,7 +301,8 @@ def profile_tools() -> Iterator[Told]:
 def stale_expat() -> Iterator[Told]:
     functions = ("AllocTrackerActivationThreshold", "ReparseDeferralEnabled", "HashSalt16Bytes")
     said = (
-        "ImportError: dlopen(/x/pyexpat.cpython-314-darwin.so, 0x0002): Symbol not found: _XML_Set{}",
+        "ImportError: dlopen(/x/pyexpat.cpython-314-darwin.so, 2): Symbol not found: _XML_Set{}",
+        "dlopen(/x/pyexpat.so): Symbol not found:    \n_XML_Set{}",
         "dyld[3]: Symbol not found: (_XML_Set{})",
         "pyexpat.cpython-313-darwin.so: symbol not found in flat namespace '_XML_Set{}'",
     )
@@ -298,7 +310,7 @@ def stale_expat() -> Iterator[Told]:
         text = f"{line.format(function)}\n  Expected in:     <4D62> /usr/lib/libexpat.1.dylib"
         yield Told("expat-too-old", text, "brew install expat", APT)
     for function, system in product(functions, ("Rocky Linux 8.9", "Ubuntu 20.04")):
-        line = f"ImportError: /x/pyexpat.cpython-312-x86_64-linux-gnu.so: undefined symbol: XML_Set{function}"
+        line = f"ImportError: /x/pyexpat.cpython-312.so: undefined symbol: XML_Set{function}"
         yield Told("expat-too-old", built(system, line), "unset LD_LIBRARY_PATH", "brew")
 
 
@@ -313,7 +325,7 @@ def spaces() -> Iterator[Told]:
         "clang: error: no such file or directory: 'Support/pyenv/versions/3.9.1/lib'",
     )
     on_linux = (
-        "mkdir: cannot create directory ‘/home/jane’: Permission denied\nin /home/jane doe/.pyenv/x",
+        "mkdir: cannot create directory ‘/home/jane’: Permission denied\n/home/jane doe/.pyenv/x",
         "mkdir: das Verzeichnis '/home/jane' kann nicht angelegt werden\n=/home/jane doe/.pyenv/x",
         "gcc: error: doe/.pyenv/versions/3.8.2/lib: No such file or directory",
         "gcc: error: doe/.pyenv/versions/3.8.2/lib: Datei oder Verzeichnis nicht gefunden",
@@ -404,8 +416,8 @@ def test_the_ending_of_a_build_gives_its_cause_and_what_helped(ending: dict[str,
         "ERROR: The Python ssl extension was not compiled.\n/Users/jane/.pyenv/versions/3.9.1",
         "python-build: use readline from homebrew\nModuleNotFoundError: No module named '_lzma'",
         "clang: error: linker command failed\n-L/usr/local/opt/zlib/lib: zlib not available",
-        "WARNING: The Python bz2 extension was not compiled.\nBUILD FAILED (OS X 14 using python-build 2)",
-        "Ubuntu works for a colleague\ndyld[1]: Library not loaded: /opt/homebrew/lib/liblzma.5.dylib",
+        built("OS X 14", "WARNING: The Python bz2 extension was not compiled."),
+        "Ubuntu works elsewhere\ndyld[1]: Library not loaded: /opt/homebrew/lib/liblzma.5.dylib",
     ],
 )
 def test_lines_of_a_mac_never_get_the_commands_of_debian(line: str) -> None:

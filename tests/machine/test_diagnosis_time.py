@@ -32,7 +32,7 @@ REPEATED = {
     "titles": "\x1b]",
     "quoted": "> ",
     "errors": "error: ",
-    "temporary": "/tmp/configure:",
+    "temporary": "/tmp/configure:",  # noqa: S108 - text
     "compilers": "/usr/local/bin/gcc: ",
     "conda": "/conda/bin/ld/",
     "homes": "mkdir: /home/a ",
@@ -98,7 +98,7 @@ def _patterns(cause: Cause) -> Iterator[re.Pattern[str]]:
 
 
 def _almost(pattern: str) -> list[str]:
-    """Parts of a pattern as plain text, alone and together: what it begins to match again and again."""
+    """Parts of a pattern as plain text, alone and together: what it begins to match each time."""
     plain = re.sub(
         r"\(\?(?:P<\w+>|[=!<>:]=?!?)|\[[^\]]*\]|\{\d*,?\d*\}[?+]?|\\[bdswDSWn]", "\0", pattern
     )

@@ -42,14 +42,14 @@ _MACOS_PERHAPS = re.compile(r"\bfrom (?:homebrew|MacPorts)\b|\bbrew \w|\bin flat
 _FAMILIES = (
     (
         "debian",
-        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Raspberry Pi OS|Kali|Zorin|elementary OS|Devuan|deb\d+u\d+|ubuntu\d)",
+        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Kali|Zorin|Devuan|deb\d+u\d+|ubuntu\d)",
     ),
     (
         "fedora",
-        r"\b(?:Fedora|CentOS|Red Hat|RHEL|Rocky|AlmaLinux|Amazon Linux|Oracle Linux|\.el\d|\.fc\d)",
+        r"\b(?:Fedora|CentOS|Red ?Hat|RHEL|Rocky|Alma|Amazon Linux|Oracle ?Linux|\.el\d|\.fc\d)",
     ),
     ("alpine", r"\b(?:Alpine|linux-musl)"),
-    ("arch", r"\b(?:Arch Linux|Manjaro|EndeavourOS)"),
+    ("arch", r"\b(?:Arch (?:Linux|rolling)|Manjaro|EndeavourOS)"),
     ("suse", r"\b(?:openSUSE|SUSE|SLES)"),
 )
 _LINUX = re.compile(
