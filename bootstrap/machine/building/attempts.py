@@ -98,9 +98,10 @@ def _repaired(
     drop = {*last.drop, *(set(retry.drop) & present.keys())}
     drop |= {name for name, value in stripped.items() if not value}
     values |= {name: value for name, value in stripped.items() if value}
-    values |= {
-        name: _added(present.get(name, ""), values[name]) for name in values if "FLAGS" in name
-    }
+    for name in values:
+        if name.endswith("FLAGS"):
+            values[name] = _added(present.get(name, ""), values[name])
+    values = {name: value for name, value in values.items() if present.get(name) != value}
     kept = {name: value for name, value in last.variables.items() if name not in drop}
     repaired = Attempt((), kept | values, tuple(sorted(drop)))
     same = repaired.variables == last.variables and drop == set(last.drop)
