@@ -97,6 +97,11 @@ def compilers_by_path() -> Iterator[Told]:
     brewed = "python-build: use readline from homebrew\nchecking for gcc... gcc\n"
     text = f"{brewed}configure: error: C compiler cannot create executables"
     yield Told("foreign-compiler", f"{text}\n{built('Ubuntu 18.04')}", "Homebrew off PATH")
+    # Also where it is not the compiler that is told to fail.
+    odd = "checking for gcc... /opt/gcc-4/bin/gcc\nfoo.c:1:1: sorry, unimplemented: odd"
+    yield Told("foreign-compiler", f"{odd}\n{built('Debian GNU/Linux 12')}", "unset CC")
+    known = f"{odd}\nNo space left on device\n{built('Debian GNU/Linux 12')}"
+    yield Told("disk-full", known, "df -h")
     own = ("gcc", "cc", "/usr/bin/gcc", "/usr/bin/x86_64-linux-gnu-gcc", "clang")
     for compiler, end in product(own, ends[:1]):
         yield Told("unknown", built("Ubuntu 20.04", f"checking for gcc... {compiler}", end))

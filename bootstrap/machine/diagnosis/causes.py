@@ -49,7 +49,8 @@ class Advice:
 class Signature:
     """How a log shows a cause: `match`, under the conditions that are set.
 
-    `repair` and `retry` are the cause's where the signature has none of its own.
+    One that is `last` counts only where no other shows. `repair` and `retry` are the cause's where
+    the signature has none of its own.
     """
 
     match: re.Pattern[str]
@@ -59,6 +60,7 @@ class Signature:
     system: str = ""
     newer: Version = ()
     older: Version = ()
+    last: bool = False
     repair: tuple[Advice, ...] = ()
     retry: Retry | None = None
 
@@ -143,6 +145,7 @@ def _signature(written: str | CauseRow) -> Signature:
         system=written.get("system", ""),
         newer=numbers(str(written.get("newer", ""))),
         older=numbers(str(written.get("older", ""))),
+        last=written.get("last", False),
         repair=_repair(written.get("repair", ())),
         retry=_retry(written["retry"]) if "retry" in written else None,
     )

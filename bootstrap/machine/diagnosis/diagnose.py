@@ -73,7 +73,8 @@ class Sighting:
 def diagnose(log: Log, here: str = "linux", family: str = "") -> Diagnosis:
     """The cause; `here` and `family` are this machine's, for a log that does not tell its own."""
     system = log.system or here
-    sighting = _first(_sightings(log, system))
+    ranks = (_first(_sightings(log, system, last=last)) for last in (False, True))
+    sighting = next((found for found in ranks if found), None)
     if sighting is None:
         return _unknown(log)
     cause, signature, match = sighting.cause, sighting.signature, sighting.match
@@ -162,13 +163,13 @@ def _retry(retry: Retry | None, found: Mapping[str, str]) -> Retry | None:
     return replace(retry, variables=variables)
 
 
-def _sightings(log: Log, system: str) -> Iterable[Sighting]:
+def _sightings(log: Log, system: str, *, last: bool) -> Iterable[Sighting]:
     version = numbers(log.python)
     for cause in all_causes():
         found = [
             Sighting(cause, signature, match)
             for signature in cause.signatures
-            if (match := _match(signature, log.text, system, version))
+            if signature.last == last and (match := _match(signature, log.text, system, version))
         ]
         if found:
             yield min(found, key=_place)
