@@ -61,7 +61,14 @@ def openssl_by_age() -> Iterator[Told]:
     ):
         text = built(system, no_ssl, python=version)
         yield Told("openssl-mismatch", text, "3.6.15", "libssl-dev")
-    for version in ("3.8.20", "3.9.21", "3.13.1"):
+    for version in ("3.7.17", "3.8.20"):
+        brewed = (
+            f"python-build: use openssl@3 from homebrew\n{built('OS X 14', no_ssl, python=version)}"
+        )
+        yield Told("openssl-mismatch", brewed, "openssl@1.1", APT)
+        plain = built("Ubuntu 22.04", no_ssl, python=version)
+        yield Told("openssl-missing", plain, "apt-get install -y libssl-dev")
+    for version in ("3.9.21", "3.13.1"):
         brewed = built("OS X 14.5", no_ssl, python=version)
         brewed = f"python-build: use openssl@3 from homebrew\n{brewed}"
         yield Told("openssl-missing", brewed, "brew install openssl@3", APT)
@@ -97,6 +104,15 @@ def compilers_by_path() -> Iterator[Told]:
     brewed = "python-build: use readline from homebrew\nchecking for gcc... gcc\n"
     text = f"{brewed}configure: error: C compiler cannot create executables"
     yield Told("foreign-compiler", f"{text}\n{built('Ubuntu 18.04')}", "Homebrew off PATH")
+    for build, compiler in (
+        ("x86_64-pc-linux-gnu", "/usr/bin/aarch64-linux-gnu-gcc"),
+        ("x86_64-pc-linux-gnu", "/usr/bin/arm-linux-gnueabihf-gcc-12"),
+        ("aarch64-unknown-linux-gnu", "/usr/bin/x86_64-linux-gnu-gcc"),
+    ):
+        kind = f"checking build system type... {build}\nchecking for gcc... {compiler}"
+        yield Told("foreign-compiler", f"{kind}\n{ends[0]}", "unset CC")
+    native = "checking build system type... aarch64-unknown-linux-gnu\nchecking for gcc... "
+    yield Told("unknown", f"{native}/usr/bin/aarch64-linux-gnu-gcc\n{ends[0]}")
     # Also where it is not the compiler that is told to fail.
     odd = "checking for gcc... /opt/gcc-4/bin/gcc\nfoo.c:1:1: sorry, unimplemented: odd"
     yield Told("foreign-compiler", f"{odd}\n{built('Debian GNU/Linux 12')}", "unset CC")
@@ -146,6 +162,13 @@ def loader_messages() -> Iterator[Told]:
     yield Told("sdk-newer-than-os", inner, "softwareupdate", "ac_cv")
     both = "dyld[7]: Symbol not found: (_dup3)\n  Referenced from: '/x'\n  " + expected[1]
     yield Told("sdk-newer-than-os", both, "ac_cv_func_dup3=no ac_cv_func_pipe2=no")
+    for line in (
+        "dyld[5]: symbol not found in flat namespace '_preadv'",
+        "dyld[5]: symbol not found in flat namespace (_preadv)",
+        "dyld: Symbol not found: _preadv\n  Referenced from: /x\n  Expected in: flat namespace",
+        '  "_preadv", referenced from:\n      _os_preadv in posixmodule.o',
+    ):
+        yield Told("sdk-newer-than-os", line, "ac_cv_func_preadv=no", APT)
     for line in (
         "dyld[88]: symbol not found in flat namespace '_libintl_bindtextdomain'",
         "dyld[1]: symbol not found in flat namespace (_libintl_gettext)",
@@ -249,6 +272,7 @@ def windows() -> Iterator[Told]:
         "/home/u/.pyenv/bin/python-build: line 15: syntax error near unexpected token `$'{\\r''",
         "zsh: /home/u/.pyenv/bin/pyenv: bad interpreter: /usr/bin/env^M: no such file",
         ": invalid optionenv/bin/pyenv: line 2: set: -",
+        "$ pyenv\n: No such file or directory",
         "': not a valid identifier/.pyenv/bin/pyenv: line 3: unset: `CDPATH",
     ):
         yield Told("crlf-checkout", line, "core.autocrlf input")
@@ -279,6 +303,7 @@ def busybox() -> Iterator[Told]:
         )
         yield Told("tool-too-small", ended, "apk add coreutils")
         yield Told("tool-too-small", text, "coreutils")
+    yield Told("tool-too-small", built("Alpine Linux 3.20", "ps: unrecognized option: p"), "procps")
     yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "install: applet not found"), "apk add")
 
@@ -338,6 +363,10 @@ def spaces() -> Iterator[Told]:
         "make: *** No rule to make target 'doe/.pyenv/versions/3.8.2/lib', needed by 'x'.  Stop.",
         "Creating directory doe/.pyenv/versions/3.8.2/bin\nmake: *** [install] Error 1",
         "bash: line 1: /home/jane: Is a directory",
+        "mkdir: cannot create directory '/opt/my': denied\n/opt/my tools/pyenv/versions/3",
+        "install: cannot create directory '/srv/b': denied\nprefix: /srv/b c/.pyenv/versions/3",
+        "  $ ./configure --prefix=/home/jane doe/.pyenv/versions/3.8.2 --enable-shared",
+        "odd\nusing /home/jane van doe/.pyenv/versions/3.8.2",
     )
     for line, version in product(on_macos, ("3.8.2", "3.13.1")):
         text = built("OS X 14.1", line, "make: *** [libinstall] Error 1", python=version)
