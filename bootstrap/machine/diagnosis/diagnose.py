@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.diagnosis.log import Log
 
 _SCREEN = 3000
+_TRIES = 200  # places whose surroundings are looked at: more would take long, and tell no more
 _LONGEST = 300
 _INSTALL = {
     "macos": "brew install",
@@ -212,7 +214,7 @@ def _is_for(signature: Signature, system: str, version: tuple[int, ...]) -> bool
 def _first_match(signature: Signature, text: str) -> re.Match[str] | None:
     if signature.near is None:
         return signature.match.search(text)
-    for match in signature.match.finditer(text):
+    for match in islice(signature.match.finditer(text), _TRIES):
         around = text[max(0, match.start() - _SCREEN) : match.end() + _SCREEN]
         if signature.near.search(around):
             return match
