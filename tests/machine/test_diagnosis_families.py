@@ -304,6 +304,11 @@ def busybox() -> Iterator[Told]:
         yield Told("tool-too-small", ended, "apk add coreutils")
         yield Told("tool-too-small", text, "coreutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "ps: unrecognized option: p"), "procps")
+    for line in (
+        "env: can't execute 'bash': No such file or directory",
+        "env: bash: No such file or x",
+    ):
+        yield Told("bash-missing", built("Alpine Linux 3.20", line), "apk add bash")
     yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "install: applet not found"), "apk add")
 
@@ -353,6 +358,7 @@ def spaces() -> Iterator[Told]:
         "/bin/sh: line 1: /Users/jane: is a directory",
         "clang: error: no such file or directory: 'doe/.pyenv/versions/3.8.2/include'",
         "clang: error: no such file or directory: 'Support/pyenv/versions/3.9.1/lib'",
+        "Support/pyenv/shims\" ]]; then unset 'paths[i]'; fi; done: unexpected EOF",
     )
     on_linux = (
         "mkdir: cannot create directory ‘/home/jane’: Permission denied\n/home/jane doe/.pyenv/x",
