@@ -42,7 +42,7 @@ _MACOS_PERHAPS = re.compile(r"\bfrom (?:homebrew|MacPorts)\b|\bbrew \w|\bin flat
 _FAMILIES = (
     (
         "debian",
-        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Kali|Zorin|[Dd]eepin|deb\d+u\d+|ubuntu\d)",
+        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Kali|[Dd]eepin|deb\d+u\d+|ubuntu\d)",
     ),
     (
         "fedora",
