@@ -35,10 +35,14 @@ _MACOS = re.compile(
     r"|/usr/local/(?:Cellar|opt)/|/Library/(?:Developer|Frameworks)|CommandLineTools|python\.exe\b"
     r"|(?<![\w:])/Users/|/private/(?:var|tmp)|/var/folders/|library not found for -l"
     r"|ld: library .\w{1,40}. not found|for architecture (?:arm64|x86_64)|\.profclang[rd]"
-    r"|Symbol not found: "
+    r"|Symbol not found: |\.\.\. \"?darwin|-framework \w|Apple (?:clang|LLVM)|\b_PyMac_|\bsw_vers\b"
+    r"|Python\.framework\b|\bcodesign\b"
 )
-# Homebrew is on Linux too, but seldom.
-_MACOS_PERHAPS = re.compile(r"\bfrom (?:homebrew|MacPorts)\b|\bbrew \w|\bin flat namespace\b")
+# Homebrew and clang are on Linux too, but seldom.
+_MACOS_PERHAPS = re.compile(
+    r"\bfrom (?:homebrew|MacPorts)\b|\bbrew\b|\bin flat namespace\b|\bclang(?:\+\+)?: "
+    r"|\bzsh: killed|' file not found\b|\bto parameter of type '|No available formula"
+)
 _FAMILIES = (
     (
         "debian",
