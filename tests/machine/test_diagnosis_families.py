@@ -447,10 +447,29 @@ def test_the_ending_of_a_build_gives_its_cause_and_what_helped(ending: dict[str,
 
 
 @pytest.mark.parametrize(
+    "around",
+    [
+        "    {}",
+        "> {}",
+        "\t{}",
+        "{}\r",
+        "\x1b[31m{}\x1b[0m",
+        "#11 0.337 {}",
+        "2026-01-02T03:04:05.6Z {}",
+    ],
+)
+def test_a_family_is_known_however_its_lines_were_copied(around: str) -> None:
+    for ending in yaml.safe_load(ENDINGS.read_text()):
+        lines = (around.format(line) for line in ending["log"].splitlines())
+        found = diagnose(from_text("\n".join(lines)), ending["system"], "debian")
+        assert found.cause == ending["cause"], (ending["name"], found.evidence)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "xcrun: error: invalid active developer path",
-        "_tkinter.c:4:4: error: incompatible types passing 'int *' to parameter of type 'Tcl_Size *'",
+        "_tkinter.c:4: error: incompatible type passing 'int *' to parameter of type 'Tcl_Size *'",
         "checking MACHDEP... \"darwin\"\nModuleNotFoundError: No module named '_ssl'",
         "fatal error: 'openssl/ssl.h' file not found\n1 error generated.",
         "ld: library not found for -lz",

@@ -16,7 +16,7 @@ _DECORATION = re.compile(
     # times in front, and the numbers of Docker's steps
     r"|^(?:\d{4}-\d\d-\d\dT[\d:.]{1,40}Z|\[\d\d:\d\d:\d\d\]|[ ]{0,40}\d{1,9}\.\d\d [OE]"
     r"|\#\d{1,4} \d{1,9}\.\d{1,3}) ?"
-    r"|^(?:> ){1,20}",  # quoted
+    r"|^(?:> ){1,20}|^[ \t]{1,40}",  # quoted, indented
     re.MULTILINE,
 )
 # Thousands of lines of an installation that say nothing: kept as empty ones, for their numbers.
