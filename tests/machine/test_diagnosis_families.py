@@ -74,6 +74,16 @@ def openssl_by_age() -> Iterator[Told]:
         yield Told("openssl-missing", brewed, "brew install openssl@3", APT)
         plain = built("Ubuntu 22.04", no_ssl, python=version)
         yield Told("openssl-missing", plain, "apt-get install -y libssl-dev")
+    for version, system in (
+        *product(("3.10.14", "3.12.1"), ("CentOS Linux 7", "Amazon Linux 2", "Ubuntu 16.04")),
+        ("3.7.5", "Ubuntu 14.04"),
+    ):
+        text = built(system, no_ssl, python=version)
+        yield Told("openssl-mismatch", text, "--with-openssl=$HOME/.local", "openssl-devel")
+    for version, system in (("3.9.1", "CentOS Linux 7"), ("3.12.1", "Amazon Linux 2023")):
+        yield Told("openssl-missing", built(system, no_ssl, python=version), "openssl-devel")
+    untold = built("OS X 13.0", no_ssl, python="3.6.15")
+    yield Told("openssl-mismatch", untold, "openssl@1.1", "brew install openssl@3")
     # On Linux pyenv builds these with OpenSSL 3, so there its headers are not there.
     plain = built("Debian GNU/Linux 12", no_ssl, python="3.6.15")
     yield Told("openssl-missing", plain, "libssl-dev")
