@@ -85,6 +85,40 @@ def test_what_was_not_given_cannot_be_left_out(given: dict[str, str]) -> None:
     assert attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", given) is None
 
 
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [({}, "-O2"), ({"PYTHON_CFLAGS": "-g3 -O3"}, "-g3 -O3 -O2")],
+)
+def test_a_flag_that_repairs_is_added_to_those_that_were_given(
+    given: dict[str, str], flags: str
+) -> None:
+    crash = "Installing Python-3.6.8...\nSegmentation fault (core dumped) ./python -m ensurepip"
+    failed = diagnose(from_text(crash), "linux")
+    made = attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", given)
+    assert made
+    assert made.applied(given)["PYTHON_CFLAGS"] == flags
+    assert attempts.next_attempt((made,), failed, DEBIAN, "", given) is None
+    present = {"PYTHON_CFLAGS": flags}
+    assert attempts.next_attempt((attempts.Attempt(),), failed, DEBIAN, "", present) is None
+
+
+def test_the_function_that_a_mac_lacks_is_kept_from_configure() -> None:
+    lines = ("dyld[3]: Symbol not found: (_mkfifoat)", "  Referenced from: '/x/python.exe'")
+    text = "\n".join((*lines, "  Expected in: '/usr/lib/libSystem.B.dylib'"))
+    failed = diagnose(from_text(text), "linux")
+    made = attempts.next_attempt((attempts.Attempt(),), failed, M3, "")
+    assert made
+    assert made.variables == {"ac_cv_func_mkfifoat": "no"}
+
+
+def test_other_peoples_llvm_is_not_on_the_path_of_a_build() -> None:
+    folders = ("/opt/homebrew/opt/llvm/bin", "/usr/local/opt/llvm@17/bin", "/opt/homebrew/bin")
+    given = {"PATH": os.pathsep.join(folders)}
+    assert build_env.clean_path(given, M3)[0] == "/opt/homebrew/bin"
+    linuxbrew = {"PATH": "/home/linuxbrew/.linuxbrew/bin:/usr/bin"}
+    assert build_env.clean_path(linuxbrew, DEBIAN)[0] == "/usr/bin"
+
+
 def test_never_more_than_three_builds() -> None:
     failed = diagnose(from_text("TMPDIR=/tmp cannot hold executables"), "macos")
     made: tuple[attempts.Attempt, ...] = (attempts.Attempt(),)
@@ -195,6 +229,12 @@ def test_a_prefix_that_cannot_be_written_to_is_found_before_the_build(small: Pat
     remount(small, "ro")
     causes = {each.cause for each in obstacles(site(small / "pyenv"))}
     assert "prefix-not-writable" in causes
+
+
+def test_a_space_in_the_prefix_is_found_before_the_build(tmp_path: Path) -> None:
+    (found,) = obstacles(site(tmp_path / "jane doe" / ".pyenv"))
+    assert found.cause == "space-in-path"
+    assert "jane doe" in found.detail
 
 
 def test_an_earlier_prefix_never_returns_beside_the_marker_of_a_half_made_one(

@@ -98,6 +98,10 @@ def _repaired(
     drop = {*last.drop, *(set(retry.drop) & present.keys())}
     drop |= {name for name, value in stripped.items() if not value}
     values |= {name: value for name, value in stripped.items() if value}
+    for name in values:
+        if name.endswith("FLAGS"):
+            values[name] = _added(present.get(name, ""), values[name])
+    values = {name: value for name, value in values.items() if present.get(name) != value}
     kept = {name: value for name, value in last.variables.items() if name not in drop}
     repaired = Attempt((), kept | values, tuple(sorted(drop)))
     same = repaired.variables == last.variables and drop == set(last.drop)
@@ -112,6 +116,11 @@ def _stripped(retry: Retry, present: Mapping[str, str]) -> dict[str, str]:
         if (value := present.get(name, "").split())
         and (left := " ".join(each for each in value if not options.match(each))) != " ".join(value)
     }
+
+
+def _added(flags: str, flag: str) -> str:
+    """The flags with one more, at the end: of two that differ, a compiler takes the last."""
+    return flags if flag in flags.split() else f"{flags} {flag}".strip()
 
 
 def framework(platform: PlatformFact) -> dict[str, str]:

@@ -31,7 +31,7 @@ POISONS = {
 }
 _POISONED_PATH = re.compile(
     r"conda|mambaforge|miniforge|/gnubin(?:/|$)|/binutils(?:/|$)|/Cellar/gcc|/opt/gcc"
-    r"|/\.?pyenv/shims/?$|/opt/local/"
+    r"|/(?:opt|Cellar)/llvm(?:@\d+)?(?:/|$)|/\.?linuxbrew/|/\.?pyenv/shims/?$|/opt/local/"
 )
 
 

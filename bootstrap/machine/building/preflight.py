@@ -105,7 +105,7 @@ def pyenv_program(environ: Mapping[str, str], machine: PlatformFact) -> Path | N
 
 def obstacles(site: Site) -> tuple[Obstacle, ...]:
     """Everything that can be known beforehand, before anything is downloaded or compiled."""
-    return (*_system(site), *_definition(site), *_tools(site), *_space(site))
+    return (*_system(site), *_prefix(site), *_definition(site), *_tools(site), *_space(site))
 
 
 def wrong_openssl(given: Mapping[str, str]) -> Path | None:
@@ -126,6 +126,13 @@ def _system(site: Site) -> Iterator[Obstacle]:
         yield Obstacle(CauseId("mixed-architecture"), detail)
     if not machine.developer_tools:
         yield Obstacle(CauseId("clt-missing"), "the Command Line Tools are not installed")
+
+
+def _prefix(site: Site) -> Iterator[Obstacle]:
+    """make splits paths at spaces, so it cannot install into one that has some."""
+    if any(letter.isspace() for letter in str(site.prefix)):
+        detail = f"there is a space in {site.prefix}, where it would be installed"
+        yield Obstacle(CauseId("space-in-path"), detail)
 
 
 def _definition(site: Site) -> Iterator[Obstacle]:

@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 import yaml
 
 from bootstrap.versions import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CauseId = NewType("CauseId", str)
 Version = tuple[int, ...]
@@ -18,18 +21,11 @@ CauseRow = dict[str, Any]  # as signatures.yml has it
 
 UNKNOWN = CauseId("unknown")
 _FILE = Path(__file__).with_name("signatures.yml")
-
-
-@dataclass(frozen=True)
-class Signature:
-    """How a log shows a cause: `match`, under the conditions that are set."""
-
-    match: re.Pattern[str]
-    also: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None
-    near: re.Pattern[str] | None = None
-    system: str = ""
-    newer: Version = ()
+# How far `*` and `+` of a pattern reach. Without a limit, a pattern that begins at every place of a
+# line and looks for something to its end takes the square of the line's length.
+_REACH = 240
+_TIMES = re.compile(r"(?P<kept>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<least>[*+])(?P<manner>[?+]?)")
+_SHARED = re.compile(r"<<(\w+)>>")
 
 
 @dataclass(frozen=True)
@@ -42,12 +38,40 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """A line of a repair, on that system; on every one where `system` is empty."""
+
+    text: str
+    system: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a log shows a cause: `match`, under the conditions that are set.
+
+    One that is `last` counts only where no other shows. `repair` and `retry` are the cause's where
+    the signature has none of its own.
+    """
+
+    match: re.Pattern[str]
+    also: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None
+    near: re.Pattern[str] | None = None
+    system: str = ""
+    newer: Version = ()
+    older: Version = ()
+    last: bool = False
+    repair: tuple[Advice, ...] = ()
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True)
 class Cause:
     """`header` is what the compiler must find."""
 
     id: CauseId
     explanation: str
-    repair: tuple[str, ...]
+    repair: tuple[Advice, ...]
     source: str
     signatures: tuple[Signature, ...]
     telling: tuple[re.Pattern[str], ...]
@@ -75,8 +99,9 @@ def all_causes() -> tuple[Cause, ...]:
 def cause_of_command(output: str) -> EvidentCause | None:
     """The cause where the output makes it evident; else the output says it best."""
     for row in (each["command"] for each in _document().values() if "command" in each):
-        for signature in row["signatures"]:
-            if match := _compiled(signature).search(output):
+        for signature in map(_signature, row["signatures"]):
+            match = signature.match.search(output)
+            if match and (signature.also is None or signature.also.search(output)):
                 sentence = row["sentence"].format(**match.groupdict())
                 return EvidentCause(sentence, tuple(row.get("repair", ())))
     return None
@@ -96,7 +121,7 @@ def _cause(name: CauseId, row: CauseRow) -> Cause:
     return Cause(
         id=name,
         explanation=row["explanation"],
-        repair=tuple(row["repair"]),
+        repair=_repair(row["repair"]),
         source=row["source"],
         signatures=tuple(_signature(each) for each in row["signatures"]),
         telling=tuple(_compiled(each) for each in row.get("telling", ())),
@@ -115,8 +140,21 @@ def _signature(written: str | CauseRow) -> Signature:
         for name in ("match", "also", "unless", "near")
         if name in written
     }
-    newer = numbers(str(written.get("newer", "")))
-    return Signature(**patterns, system=written.get("system", ""), newer=newer)
+    return Signature(
+        **patterns,
+        system=written.get("system", ""),
+        newer=numbers(str(written.get("newer", ""))),
+        older=numbers(str(written.get("older", ""))),
+        last=written.get("last", False),
+        repair=_repair(written.get("repair", ())),
+        retry=_retry(written["retry"]) if "retry" in written else None,
+    )
+
+
+def _repair(lines: Iterable[str | dict[str, str]]) -> tuple[Advice, ...]:
+    """A line that is a mapping has one text for each system it is for."""
+    by_system = ({"": line} if isinstance(line, str) else line for line in lines)
+    return tuple(Advice(text, system) for line in by_system for system, text in line.items())
 
 
 def _retry(row: CauseRow) -> Retry:
@@ -126,4 +164,12 @@ def _retry(row: CauseRow) -> Retry:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.MULTILINE)
+    shared: dict[str, str] = _document()["shared"]
+    spelled = _SHARED.sub(lambda name: f"(?:{shared[name[1]]})", pattern)
+    return re.compile(_TIMES.sub(_limited, spelled), re.MULTILINE)
+
+
+def _limited(times: re.Match[str]) -> str:
+    if times["kept"]:
+        return times["kept"]
+    return f"{{{0 if times['least'] == '*' else 1},{_REACH}}}{times['manner']}"

@@ -12,32 +12,63 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DECORATION = re.compile(
-    r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r(?=\n)"  # colours, titles, CRLF
-    r"|^(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\[\d\d:\d\d:\d\d\]|[ ]*\d+\.\d\d [OE]) ?"  # times in front
-    r"|^(?:> )+",  # quoted
+    r"\x1b\[[0-9;?]{0,40}[A-Za-z]|\x1b\][^\x07\n]{0,400}\x07|\r(?=\n)"  # colours, titles, CRLF
+    # times in front, and the numbers of Docker's steps
+    r"|^(?:\d{4}-\d\d-\d\dT[\d:.]{1,40}Z|\[\d\d:\d\d:\d\d\]|[ ]{0,40}\d{1,9}\.\d\d [OE]"
+    r"|\#\d{1,4} \d{1,9}\.\d{1,3}) ?"
+    r"|^(?:> ){1,20}|^[ \t]{1,40}",  # quoted, indented
     re.MULTILINE,
 )
 # Thousands of lines of an installation that say nothing: kept as empty ones, for their numbers.
 _CHATTER = re.compile(
-    r"^(?:Compiling '|Listing '|Creating directory |copying |changing mode |/\S*install -c ).*$",
+    r"^(?:Compiling '|Listing '|Creating directory /|copying |changing mode |/\S*install -c ).*$",
     re.MULTILINE,
 )
 _FOLDER = ("console*", "*.ts", "*.out", "*.log", "*.txt")
+# What pyenv says of the system decides; then what only macOS writes, unless it is a word of Linux.
+_BUILT_ON = re.compile(r"BUILD FAILED \(([^\n]{1,80}?) using ")
 _MACOS = re.compile(
-    r"BUILD FAILED \((?:OS X|macOS|MacOS|Darwin)|-apple-darwin|/opt/homebrew|xcrun:|xcode-select:"
-    r"|\bmacosx?[_-]?\d|MacOSX[\d.]*\.sdk|\.dylib\b|ld: symbol\(s\) not found|Killed: 9"
-    r"|Segmentation fault: 11|referenced from:|on OSX\b|MACOSX_DEPLOYMENT_TARGET|OSX\b"
+    r"OS ?X\b|\b[mM]ac ?OS\b|-apple-darwin|\bdarwin\d|-darwin\.so|/opt/homebrew|xcrun|xcode|Xcode"
+    r"|\bmacosx?[_-]?\d|MacOSX[\d.]{0,20}\.sdk|\.dylib\b|symbol\(s\) not found|Killed: 9"
+    r"|(?:Segmentation fault|Bus error|Abort trap|Trace/BPT trap|Illegal instruction): \d"
+    r"|referenced from:|MACOSX_DEPLOYMENT_TARGET|OSX\b|\bdyld\b|\bdlopen\(|libSystem|Mach-O|mach-o"
+    r"|/usr/local/(?:Cellar|opt)/|/Library/(?:Developer|Frameworks)|CommandLineTools|python\.exe\b"
+    r"|(?<![\w:])/Users/|/private/(?:var|tmp)|/var/folders/|library not found for -l"
+    r"|ld: library .\w{1,40}. not found|for architecture (?:arm64|x86_64)|\.profclang[rd]"
+    r"|Symbol not found: |\.\.\. \"?darwin|-framework \w|Apple (?:clang|LLVM)|\b_PyMac_|\bsw_vers\b"
+    r"|Python\.framework\b|\bcodesign\b"
+)
+# Homebrew and clang are on Linux too, but seldom.
+_MACOS_PERHAPS = re.compile(
+    r"\bfrom (?:homebrew|MacPorts)\b|\bbrew\b|\bin flat namespace\b|\bclang(?:\+\+)?: "
+    r"|\bzsh: killed|' file not found\b|\bto parameter of type '|No available formula"
 )
 _FAMILIES = (
-    ("debian", r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Kali|deb\d+u\d+|ubuntu\d)"),
-    ("fedora", r"\b(?:Fedora|CentOS|Red Hat|RHEL|Rocky|AlmaLinux|Amazon Linux|\.el\d|\.fc\d)"),
+    (
+        "debian",
+        r"\b(?:Debian|Ubuntu|Linux ?Mint|Pop!_OS|Raspbian|Kali|[Dd]eepin|deb\d+u\d+|ubuntu\d)",
+    ),
+    (
+        "fedora",
+        r"\b(?:Fedora|CentOS|Red ?Hat|RHEL|Rocky|Alma|Amazon Linux|Oracle ?Linux|\.el\d|\.fc\d)",
+    ),
     ("alpine", r"\b(?:Alpine|linux-musl)"),
-    ("arch", r"\b(?:Arch Linux|Manjaro|EndeavourOS)"),
+    ("arch", r"\b(?:Arch (?:Linux|rolling)|Manjaro|EndeavourOS)"),
     ("suse", r"\b(?:openSUSE|SUSE|SLES)"),
 )
-_LINUX = re.compile(r"-linux-(?:gnu|musl)|\bLinux\b|linux-x86_64|linux-aarch64|/usr/bin/ld:")
-_PYTHON = re.compile(
-    r"\b(?:C?Python[- ]|versions/|definition not found: |Configuring )(\d+\.\d+\.\d+)"
+_LINUX = re.compile(
+    r"-linux-(?:gnu|musl)|linux-x86_64|linux-aarch64|/usr/bin/ld:|\bGLIBC_\d|linuxbrew|/mnt/[a-z]/"
+    r"|\bBusyBox v\d|\bLinux \d"
+)
+_LINUX_PERHAPS = re.compile(r"\bLinux\b|\(core dumped\)|/home/\w")
+_PYTHON = (
+    re.compile(r"\b(?:Installing|Downloading) Python-(\d{1,2}(?:\.\d{1,3}){1,2})\b"),
+    re.compile(r"\bpyenv install (?:-[\w-]{1,20} ){0,3}(\d{1,2}(?:\.\d{1,3}){1,2})\b"),
+    re.compile(
+        r"\b(?:C?Python[- ]|versions/|definition not found: |Configuring )"
+        r"(\d{1,2}\.\d{1,3}\.\d{1,3})"
+    ),
+    re.compile(r"/Python-(\d{1,2}\.\d{1,3})/"),
 )
 
 
@@ -65,10 +96,7 @@ class Log:
 
 def from_text(text: str) -> Log:
     plain = _CHATTER.sub("", _DECORATION.sub("", text))
-    family = next((name for name, words in _FAMILIES if re.search(words, plain)), "")
-    if _MACOS.search(plain) and not family:
-        return Log(plain, "macos", "macos", _version(plain))
-    system = "linux" if family or _LINUX.search(plain) else ""
+    system, family = _written_on(plain)
     return Log(plain, system, family, _version(plain))
 
 
@@ -113,6 +141,25 @@ def _order(path: Path) -> tuple[bool, str]:
     return path.name.startswith("console"), path.name
 
 
+def _written_on(text: str) -> tuple[str, str]:
+    """The system, and its family; empty where the text does not tell."""
+    built_on = _BUILT_ON.search(text)
+    if built_on:
+        macos = _MACOS.search(built_on[1])
+        return ("macos", "macos") if macos else ("linux", _family(built_on[1]) or _family(text))
+    linux = _LINUX.search(text)
+    if _MACOS.search(text) and not linux:
+        return "macos", "macos"
+    family = _family(text)
+    if family or linux or _LINUX_PERHAPS.search(text):
+        return "linux", family
+    return ("macos", "macos") if _MACOS_PERHAPS.search(text) else ("", "")
+
+
+def _family(text: str) -> str:
+    return next((name for name, words in _FAMILIES if re.search(words, text)), "")
+
+
 def _version(text: str) -> str:
-    match = _PYTHON.search(text)
-    return match[1] if match else ""
+    found = (match for pattern in _PYTHON if (match := pattern.search(text)))
+    return next((match[1] for match in found), "")
