@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pydantic import ValidationError
+
 from app import commands
+from app.settings import explained
 
 
 def main() -> None:
@@ -21,7 +24,10 @@ def main() -> None:
         parser.print_help()
         return
     arguments = parser.parse_args()
-    arguments.run(arguments)
+    try:
+        arguments.run(arguments)
+    except ValidationError as error:
+        sys.exit("\n".join(explained(error)))
 
 
 if __name__ == "__main__":

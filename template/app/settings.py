@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,11 @@ class Settings(BaseSettings):
     """One value per environment variable of the same name in capitals. Immutable."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Environment.DEVELOPMENT
@@ -73,6 +78,13 @@ class Settings(BaseSettings):
             message = f"SECRET_KEY must be a secret of {SHORTEST_SECRET} characters in production"
             raise ValueError(message)
         return self
+
+
+def explained(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each setting that cannot be read, for whoever set it."""
+    for each in error.errors():
+        name = "_".join(map(str, each["loc"])).upper()
+        yield f"{name or 'Settings'}, in the environment or .env: {each['msg']}"
 
 
 @dataclass(frozen=True)

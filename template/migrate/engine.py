@@ -13,10 +13,15 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate.errors import MigrationFailed
 
+NO_URL = (
+    "DATABASE_URL is no URL such as postgresql://user:password@host:5432/name"
+    " (special characters of a password are written as %40)"
+)
 DRIVERS = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -37,7 +42,10 @@ BEGIN, AUTOCOMMIT = "BEGIN IMMEDIATE", "AUTOCOMMIT"
 
 def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
     """Return an engine on which every revision runs in a transaction that begins where we say."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise MigrationFailed(NO_URL) from None  # which may hold a password
     kind = parsed.get_backend_name()
     engine = _engine(parsed, kind)
     times = {"ms": int(lock_timeout * 1000), "s": max(1, int(lock_timeout))}

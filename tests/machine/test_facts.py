@@ -214,6 +214,8 @@ def test_the_process_environment_comes_before_the_files(
     assert setting(pins, "DATABASE_URL") == "sqlite:///./shop.db"
     (shop.root / ".env").write_text("DATABASE_URL='sqlite:///mine.db'  \n")
     assert setting(pins, "DATABASE_URL") == "sqlite:///mine.db"
+    (shop.root / ".env").write_text("DATABASE_URL=\n")
+    assert setting(pins, "DATABASE_URL") == ""  # not the example's: the code has a default
     monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
     assert setting(pins, "DATABASE_URL") == "sqlite:///theirs.db"
 

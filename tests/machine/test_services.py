@@ -282,7 +282,10 @@ def nobody(*_: object) -> Greeting:
     return Greeting(ServiceState.SILENT)
 
 
-@pytest.mark.parametrize("address", ["root:s3cret@127.0.0.1:33o6/shop", "root:s3/cret@h:1/shop"])
+@pytest.mark.parametrize(
+    "address",
+    ["root:s3cret@127.0.0.1:33o6/shop", "root:s3/cret@h:1/shop", "root:s3@cret@127.0.0.1:1/shop"],
+)
 def test_an_unreadable_url_is_told_without_its_password(shop: Shop, address: str) -> None:
     pin(shop, "DATABASE_URL")
     (shop.root / ".env").write_text(f"SECRET_KEY=x\nDATABASE_URL=mysql://{address}\n")

@@ -128,6 +128,21 @@ def test_a_small_resource_in_a_small_project_passes_every_gate(
     pass_gates(shop, database_url, "tests/modules", "tests/test_migrations.py")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_resources_whose_rows_are_all_alike_or_named_as_the_tests_own_pass_every_gate(
+    shop: Path, database_url: str
+) -> None:
+    for words in (
+        ("flag", "on_off:bool", "kind:enum(a,b)?"),
+        ("node", "parent:ref(self)?"),
+        ("loan", "flag:ref(flags)"),
+        ("thing", "name:str", "--job"),
+    ):
+        headstart(shop, "add", "resource", *words)
+        commit(shop)
+    pass_gates(shop, database_url, "tests")
+
+
 @pytest.mark.parametrize(
     "database_url",
     ["postgresql", pytest.param("mariadb", marks=pytest.mark.nightly)],

@@ -320,3 +320,35 @@ def test_without_a_command_the_commands_are_listed_with_a_line_each(shop: Path) 
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("    ")]
     modules = sorted(path.stem for path in (shop / "app/commands").glob("[a-z]*.py"))
     assert listed == modules
+
+
+@pytest.mark.parametrize(
+    ("variables", "command", "told"),
+    [
+        ({"PORT": "abc"}, "app api", "PORT, in the environment or .env: "),
+        (
+            {"PORT": "70000", "LOG_LEVEL": "LOUD"},
+            "app dev",
+            "LOG_LEVEL, in the environment or .env: ",
+        ),
+        ({"DATABASE_URL": "s3cret"}, "migrate status", "DATABASE_URL is no URL such as"),
+        (
+            {"DATABASE_URL": "mysql://a:s3cret@h:x/d"},
+            "migrate upgrade",
+            "DATABASE_URL is no URL such as",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_told_in_a_line_without_its_value(
+    shop: Path, variables: dict[str, str], command: str, told: str
+) -> None:
+    python = [str(shop / ".venv/bin/python"), "-m", *command.split()]
+    environment = os.environ | variables
+    done = subprocess.run(
+        python, cwd=shop, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    said = (done.stdout + done.stderr).splitlines()
+    assert any(line.startswith(told) for line in said)
+    assert len(said) == len(variables)
+    assert "s3cret" not in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What the settings of a project are: by the process environment, then `.env`, then its example."""
+"""The settings of a project: by the process environment, then `.env`, which its example becomes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ def setting(pins: Pins, name: str) -> str:
     """As the project resolves it; empty where nothing sets it."""
     if value := os.environ.get(name):
         return value
-    files = (pins.dotenv.file, pins.dotenv.example) if pins.dotenv else ()
-    return next((found for file in files if (found := variables(file).get(name))), "")
+    if pins.dotenv is None:
+        return ""
+    is_there = os.path.lexists(pins.dotenv.file)
+    return variables(pins.dotenv.file if is_there else pins.dotenv.example).get(name, "")
 
 
 def variables(path: Path) -> dict[str, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DATABASE_URL = "DATABASE_URL"
 _ALEMBIC_VERSION = Path(__file__).with_name("alembic_version.py")
+_BEHIND = "Database is not on all head revisions"  # as Alembic says it
 _SERVERS = {"postgresql", "mysql", "mariadb"}
 
 
@@ -48,7 +49,8 @@ def look(pins: Pins, packages: PackagesFact, greet: Greet = services.greet) -> M
     url = setting(pins, DATABASE_URL)
     if database := sqlite_path(url, pins.root):
         return MigrationsFact(heads, _behind(heads, _sqlite_version(database)))
-    if _is_servers(url) and (taken := services.taken_by(services.service_of(url), greet)):
+    is_served = _is_servers(url) and services.is_served(url)
+    if is_served and (taken := services.taken_by(services.service_of(url), greet)):
         return MigrationsFact(heads, taken.shown, taken=taken)
     if packages.why is not None:
         why = "the database can only be asked once the packages are installed"
@@ -98,7 +100,7 @@ def _behind(heads: tuple[str, ...], current: tuple[str, ...] | None) -> str | No
 
 def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact | None:
     """What the project's driver finds, for a quarter of what Alembic costs; None: ask Alembic."""
-    if not _is_servers(url):
+    if not (_is_servers(url) and services.is_served(url)):
         return None
     argv = (str(pins.venv_python), "-I", str(_ALEMBIC_VERSION))
     environ = clean_environment(os.environ, pins) | {DATABASE_URL: url}
@@ -118,4 +120,9 @@ def _is_servers(url: str) -> bool:
 def _ask_alembic(pins: Pins) -> str | None:
     argv = (str(pins.venv_python), "-m", "alembic", "current", "--check-heads")
     answer = probe_project(argv, pins)
-    return None if answer.code == 0 else "the database is not at the head of the migrations"
+    if answer.code == 0:
+        return None
+    if _BEHIND in answer.output:
+        return "the database is not at the head of the migrations"
+    said = [line.strip() for line in answer.output.splitlines() if line.strip()]
+    return f"Alembic cannot tell where the database is: {said[-1][:200] if said else 'no word'}"

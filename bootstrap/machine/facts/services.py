@@ -123,11 +123,11 @@ def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
 def urls(pins: Pins) -> tuple[str, ...]:
     """The pinned ones, and those that variables of `.env` hold, where these name such a service."""
     found = (each if "://" in each else dotenv.setting(pins, each) for each in pins.services)
-    return tuple(url for url in found if _is_served(url))
+    return tuple(url for url in found if is_served(url))
 
 
-def _is_served(url: str) -> bool:
-    """Not SQLite's, nor a socket's."""
+def is_served(url: str) -> bool:
+    """Whether it is the address of such a service: not SQLite's, nor a socket's."""
     return kind_of(url) in KINDS and bool(_split(url).hostname)
 
 
@@ -135,13 +135,15 @@ def _split(url: str) -> SplitResult:
     """Never tells the URL: it may hold a password."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        is_readable = parts.port != 0 and parts.netloc.count("@") <= 1
     except ValueError:
+        is_readable = False
+    if not is_readable:
         raise UsageError(
             f"The URL of a {kind_of(url)} service cannot be read.",
             why=("It is not KIND://USER:PASSWORD@HOST:PORT/DATABASE.",),
             next=("correct it, special characters of a password as %40 and the like",),
-        ) from None
+        )
     return parts
 
 

@@ -57,7 +57,9 @@ class ServicesStep(Step):
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         start = start_commands(facts.services)
-        make = (shlex.join(_make(each)) for each in facts.services.without_database)
+        taken = {each.service for each in facts.services.taken}
+        absent = [each for each in facts.services.without_database if each not in taken]
+        make = (shlex.join(_make(each)) for each in absent)
         return tuple(dict.fromkeys((*start, *make)))
 
     def run(self, context: StepContext) -> str:

@@ -26,7 +26,7 @@ from app.settings import Settings
 PATIENCE_SECONDS = 30
 STOP_SECONDS = 15
 NOTHING = "no resource has an example for every required field and can be deleted: none is created"
-NO_JOB = "no endpoint below it answers 202: there is no job to wait for"
+NO_JOB = "no endpoint below it answers 202: no job is waited for"
 
 
 class SmokeError(Exception):
@@ -42,10 +42,11 @@ def run(arguments: Namespace) -> None:
     try:
         with ExitStack() as stack:
             headers = stack.enter_context(features.request_headers(settings))
-            base_url = arguments.url or _start(settings, stack)
+            processes: list[subprocess.Popen[bytes]] = []
+            base_url = arguments.url or _start(settings, stack, processes)
             client = httpx.Client(base_url=base_url, headers=headers, timeout=10)
             stack.enter_context(client)
-            _tell("api is ready", lambda: _wait_until_ready(client))
+            _tell("api is ready", lambda: _wait_until_ready(client, processes))
             _tell("jobs are done by", lambda: "the worker" if settings.redis_url else "the api")
             _tell("docs are served", lambda: _accepted(client.get("/docs")).url.path)
             found = resources(_accepted(client.get("/openapi.json")).json())
@@ -83,14 +84,21 @@ def _tell(what: str, act: Callable[[], object]) -> str:
     return result
 
 
-def _wait_until_ready(client: httpx.Client) -> str:
+def _wait_until_ready(client: httpx.Client, processes: list[subprocess.Popen[bytes]]) -> str:
+    told = "it answers nothing"
+
     def ready() -> bool:
+        nonlocal told
+        if any(process.poll() is not None for process in processes):
+            raise SmokeError("a process of the project has ended, as it says above")
         try:
-            return client.get("/readyz").status_code == httpx.codes.OK
+            answer = client.get("/readyz")
         except httpx.TransportError:
             return False
+        told = answer.text
+        return answer.is_success
 
-    _wait_for(ready, "the api did not become ready")
+    _wait_for(ready, lambda: f"the api did not become ready ({told})")
     return str(client.base_url)
 
 
@@ -111,7 +119,7 @@ def _have_done(client: httpx.Client, resource: Resource, job: Call, item: str) -
         answer = client.get(outcome)
         return answer.is_success and answer.text != told
 
-    _wait_for(is_done, "the job was not done")
+    _wait_for(is_done, lambda: "the job was not done")
     answer = client.get(outcome)
     kind = answer.headers["content-type"]
     return f"its job is done: {kind}, {len(answer.content)} bytes"
@@ -125,31 +133,32 @@ def _accepted(answer: httpx.Response) -> httpx.Response:
     return answer
 
 
-def _wait_for(condition: Callable[[], bool], otherwise: str) -> None:
+def _wait_for(condition: Callable[[], bool], otherwise: Callable[[], str]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > end:
-            raise SmokeError(f"{otherwise} within {PATIENCE_SECONDS} seconds")
+            raise SmokeError(f"{otherwise()} within {PATIENCE_SECONDS} seconds")
         time.sleep(0.05)
 
 
-def _start(settings: Settings, stack: ExitStack) -> str:
+def _start(settings: Settings, stack: ExitStack, processes: list[subprocess.Popen[bytes]]) -> str:
     """Start the project's processes, to be stopped by the stack; return the api's address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        stack.enter_context(_process("api", "--fd", f"{listening.fileno()}", keep=listening))
+        api = _process("api", "--fd", f"{listening.fileno()}", keep=listening)
+        processes.append(stack.enter_context(api))
         port = listening.getsockname()[1]
     if settings.redis_url is not None:
-        stack.enter_context(_process("worker"))
+        processes.append(stack.enter_context(_process("worker")))
     return f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _process(*words: str, keep: socket.socket | None = None) -> Iterator[None]:
+def _process(*words: str, keep: socket.socket | None = None) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "app", *words]
     kept = [keep.fileno()] if keep is not None else []
     process = subprocess.Popen(command, env=os.environ | {"LOG_LEVEL": "WARNING"}, pass_fds=kept)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
@@ -28,6 +28,10 @@ SERVER_POOL: Options = {
     "max_overflow": 0,
     "pool_recycle": 1800,
 }
+NO_URL = (
+    "DATABASE_URL is no URL such as postgresql://user:password@host:5432/name"
+    " (special characters of a password are written as %40)"
+)
 # As long as a proxy waits: whoever asks has given up by then.
 LONGEST_WAIT = timedelta(seconds=30)
 SQLITE_PRAGMAS = (
@@ -158,7 +162,10 @@ def fair_semaphore(engine: AsyncEngine, wait: timedelta) -> FairSemaphore:
 
 
 def _kind_of(url: str) -> tuple[URL, Kind]:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise UnsupportedDatabase(NO_URL) from None  # which may hold a password
     name = parsed.get_backend_name()
     if name not in KINDS:
         message = f"DATABASE_URL starts with {name!r}; known are: {', '.join(KINDS)}"

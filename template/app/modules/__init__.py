@@ -31,19 +31,19 @@ def load_jobs() -> None:
 
 
 def routers() -> dict[str, APIRouter]:
-    """Return the endpoints of every module that has some."""
+    """Return the endpoints of every module that has some, by what MODULES calls it."""
     return {name: file.router for name, file in _files("endpoints")}
 
 
 def _files(file: str) -> Iterator[tuple[str, ModuleType]]:
-    """Yield the name of each module that has this file, and the file; each file is optional.
+    """Yield what each module is listed as that has this file, and it; each file is optional.
 
     A module that lies elsewhere is listed by its whole path, as in `shared.audit`.
     """
     for listed in _listed():
         package = listed if "." in listed else f"{__name__}.{listed}"
         if find_spec(f"{package}.{file}") is not None:
-            yield package.rpartition(".")[2], import_module(f"{package}.{file}")
+            yield listed, import_module(f"{package}.{file}")
 
 
 def _listed() -> Sequence[str]:
