@@ -126,15 +126,18 @@ def fill_vendor(
 
 _CAPTURE_HELP = """Read the pins of what works here, so that others can have the same.
 
-Reads the virtual environment, .python-version, .tool-versions, runtime.txt, pyproject.toml,
-poetry.lock, requirements files, Dockerfile and README badge. For Python the first exact version of
-these is used; contradictions are shown, and so is what could not be found. --write writes
-.python-version and toolchain.yml; then `headstart up` works in a repository that Headstart did not
-render.
+Reads the virtual environment, the files that name a Python, locks (uv, Poetry, PDM, Pipenv, hashed
+requirements), lists of requirements, environment.yml, pyproject.toml, setup.cfg and setup.py; and
+services, migrations, the example of .env and the tests from compose files, alembic.ini and so on.
+What is installed in a working environment decides; contradictions are shown, and so is what nothing
+says. --write writes .python-version, toolchain.yml and, where no lock is there, one with hashes;
+then `headstart up` works in a repository that Headstart did not render. Exits with 4 where nothing
+can be written.
 
 \b
   headstart capture                      show
   headstart capture --write && headstart up
+  headstart capture --project backend       a project in a folder of the repository
   headstart capture --from ~/venvs/shop_3.9.21
 """
 

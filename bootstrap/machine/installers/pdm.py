@@ -46,7 +46,7 @@ class Pdm(Installer):
         chosen = (*pins.extras, *(pins.groups or ()))
         groups = [word for name in chosen for word in ("--group", name)]
         alone = () if pins.groups is None else ("--prod",)
-        return (program(pins, self.tool), "sync", "--non-interactive", *alone, *groups)
+        return (program(pins, self.tool), "sync", *alone, *groups)
 
 
 def _first(changes: str) -> str:

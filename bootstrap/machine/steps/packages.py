@@ -25,6 +25,7 @@ from bootstrap.machine.facts.packages import (
 )
 from bootstrap.machine.installers import tools, uv
 from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
@@ -129,7 +130,7 @@ class PackagesStep(Step):
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
             what = f"{pins.installer} said it is done, but it is not."
-            raise HeadstartError(what, why=(left,), next=("headstart up",))
+            raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
         return f"{len(named)} as in {pins.shown(pins.lock)}{removed}"
@@ -138,7 +139,7 @@ class PackagesStep(Step):
         """By comparison, or by the tool's own report; then whether all fits together."""
         verdict = judge(installers.of(pins), pins)
         if verdict.lacking:
-            return (self.broken(verdict.lacking, "headstart doctor --fix"),)
+            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
         if verdict.unclear:
             return (self.notice(verdict.unclear, _unclear(pins)),)
         check = probe_project(_check(pins), pins)
@@ -159,7 +160,14 @@ def judge(installer: Installer, pins: Pins) -> Verdict:
         Verdict(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
     )
     if pins.editable and verdict == Verdict():
-        return Verdict(_unfit(pins))
+        verdict = Verdict(_unfit(pins))
+    if pins.sources and verdict == Verdict():
+        verdict = asked_by(pins, pins.sources)
+        if verdict.lacking:
+            named = ", ".join(map(pins.shown, pins.sources))
+            return Verdict(
+                f"{pins.shown(pins.lock)} lacks what {named} asks for: {verdict.lacking}"
+            )
     return verdict
 
 
@@ -226,6 +234,15 @@ def _provide_tool(context: StepContext) -> None:
             f"This project installs its packages with {tool}, which is not on PATH.",
             next=(_GET[tool], "headstart up"),
         )
+
+
+def _repair(pins: Pins, lacking: str) -> str:
+    """A lock that has not what is asked for has to be made again; all else `up` can install."""
+    lock = pins.shown(pins.lock)
+    is_made = "headstart capture" in lockfile.texts_of(pins.lock)[0]
+    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and is_made:
+        return f"rm {shlex.quote(lock)} && headstart capture --write"
+    return "headstart doctor --fix"
 
 
 def _unclear(pins: Pins) -> str:
