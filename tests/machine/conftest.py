@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
+from bootstrap.machine.installers import tools
 from tests import forkserver
 from tests.conftest import unavailable
 from tests.shared import shared
@@ -31,7 +32,8 @@ REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
 PYTHON = platform.python_version()
 PIP = "26.3"
-POETRY = "poetry==2.5.1"
+TOOLS = {"poetry": "2.5.1", "pdm": "2.29.4", "pipenv": "2026.10.3"}
+POETRY = f"poetry=={TOOLS['poetry']}"
 
 TOOLCHAIN = """\
 version: 1
@@ -194,6 +196,30 @@ def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if subprocess.run([*uv, *install], check=False).returncode:
         unavailable(f"an index that has {POETRY}")
     return folder / "bin" / "poetry"
+
+
+@pytest.fixture(scope="session")
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the tools as `up` makes them; Poetry is told where packages are.
+
+    Poetry asks an interface that not every index has; a plugin of its own makes it ask another.
+    """
+    state = tmp_path_factory.mktemp("tools")
+    before = os.environ.get("HEADSTART_STATE_DIR")
+    os.environ["HEADSTART_STATE_DIR"] = str(state)
+    try:
+        for tool, version in TOOLS.items():
+            for command in tools.commands(tool, version):
+                if subprocess.run(command, check=False).returncode:
+                    unavailable(f"an index that has {tool} {version}")
+        python = tools.folder("poetry", TOOLS["poetry"]) / "bin" / "python"
+        plugin = [str(python), "-m", "pip", "install", "--quiet", "poetry-plugin-pypi-mirror"]
+        subprocess.run(plugin, check=True)
+    finally:
+        os.environ.pop("HEADSTART_STATE_DIR")
+        if before is not None:
+            os.environ["HEADSTART_STATE_DIR"] = before
+    return state / "tools"
 
 
 @pytest.fixture

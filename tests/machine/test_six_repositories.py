@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.machine.installers import tools
 from tests.conftest import package_index, unavailable
 from tests.machine.conftest import PIP, PYTHON, Shop
 
@@ -75,30 +74,6 @@ REPOSITORIES = (
         ("installer: pip", "lock: requirements.lock", "project: editable"),
     ),
 )
-
-
-@pytest.fixture(scope="session")
-def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """State in which Poetry and PDM are as `up` makes them; Poetry is told where packages are.
-
-    Poetry asks an interface that not every index has; a plugin of its own makes it ask another.
-    """
-    state = tmp_path_factory.mktemp("tools")
-    before = os.environ.get("HEADSTART_STATE_DIR")
-    os.environ["HEADSTART_STATE_DIR"] = str(state)
-    try:
-        for tool, version in (("poetry", "2.5.1"), ("pdm", "2.29.4")):
-            for command in tools.commands(tool, version):
-                if subprocess.run(command, check=False).returncode:
-                    unavailable(f"an index that has {tool} {version}")
-        python = tools.folder("poetry", "2.5.1") / "bin" / "python"
-        plugin = [str(python), "-m", "pip", "install", "--quiet", "poetry-plugin-pypi-mirror"]
-        subprocess.run(plugin, check=True)
-    finally:
-        os.environ.pop("HEADSTART_STATE_DIR")
-        if before is not None:
-            os.environ["HEADSTART_STATE_DIR"] = before
-    return state / "tools"
 
 
 @pytest.mark.parametrize("repository", REPOSITORIES, ids=[each.release for each in REPOSITORIES])

@@ -45,7 +45,8 @@ class Pdm(Installer):
     def _sync(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))
         groups = [word for name in chosen for word in ("--group", name)]
-        alone = () if pins.groups is None else ("--prod",)
+        # Where a group for development is named, PDM leaves out all others.
+        alone = ("--prod",) if pins.groups == () else ()
         return (program(pins, self.tool), "sync", *alone, *groups)
 
 
