@@ -66,8 +66,9 @@ def make(root: Path, plan: LockPlan) -> str:
 def provide(tool: str, version: str) -> str:
     """The program: what is pinned is made where it is missing; else PATH's, or one beside us."""
     if version:
-        for command in tools.commands(tool, version):
-            _run(Path.cwd(), command)
+        with tools.alone():
+            for command in tools.commands(tool, version):
+                _run(Path.cwd(), command)
         return str(tools.pinned(tool, version))
     beside = Path(sys.executable).with_name(tool)
     if found := shutil.which(tool) or (str(beside) if beside.is_file() else None):

@@ -199,15 +199,15 @@ def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the tools as `up` makes them; Poetry is told where packages are.
+def toolbox() -> Path:
+    """The folder with the tools as `up` makes them; Poetry is told where packages are."""
+    return shared(("tools", *TOOLS.items()), _make_tools) / "tools"
 
-    Poetry asks an interface that not every index has; a plugin of its own makes it ask another.
-    """
-    state = tmp_path_factory.mktemp("tools")
-    before = os.environ.get("HEADSTART_STATE_DIR")
-    os.environ["HEADSTART_STATE_DIR"] = str(state)
-    try:
+
+def _make_tools(state: Path) -> None:
+    """Poetry asks an interface that not every index has; a plugin of it makes it ask another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_STATE_DIR", str(state))
         for tool, version in TOOLS.items():
             for command in tools.commands(tool, version):
                 if subprocess.run(command, check=False).returncode:
@@ -215,11 +215,6 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
         python = tools.folder("poetry", TOOLS["poetry"]) / "bin" / "python"
         plugin = [str(python), "-m", "pip", "install", "--quiet", "poetry-plugin-pypi-mirror"]
         subprocess.run(plugin, check=True)
-    finally:
-        os.environ.pop("HEADSTART_STATE_DIR")
-        if before is not None:
-            os.environ["HEADSTART_STATE_DIR"] = before
-    return state / "tools"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import package_index
 from tests.machine.conftest import PIP, Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("locks")]
+pytestmark = pytest.mark.slow
 
 PROJECT = """\
 [project]

@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import package_index, unavailable
 from tests.machine.conftest import PIP, PYTHON, Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("six repositories")]
+pytestmark = pytest.mark.slow
 
 UV = (sys.executable, "-m", "uv")
 WRITTEN = {".python-version", "toolchain.yml", "requirements.lock"}
@@ -36,12 +36,12 @@ class Repository:
     says: tuple[str, ...]
 
 
-PIP_INSTALL = (".venv/bin/python", "-m", "pip", "install", "--quiet")
+INSTALL = (*UV, "pip", "install", "--quiet", "--python", ".venv")
 REPOSITORIES = (
     # Lists in a folder, with exact versions; the venv has one of them, and the package itself.
     Repository(
         "itsdangerous==2.2.0",
-        ((*PIP_INSTALL, "-r", "requirements/tests.txt", "-e", "."),),
+        ((*INSTALL, "-r", "requirements/tests.txt", "-e", "."),),
         ("installer: pip", "lock: requirements.lock", "project: editable"),
     ),
     # A lock of Poetry 1.
@@ -64,13 +64,13 @@ REPOSITORIES = (
     # setup.py and a list of ranges, and a venv with versions of another day.
     Repository(
         "records==0.6.0",
-        ((*PIP_INSTALL, "-e", ".", "-r", "requirements.txt", "SQLAlchemy==2.0.30"),),
+        ((*INSTALL, "-e", ".", "-r", "requirements.txt", "SQLAlchemy==2.0.30"),),
         ("installer: pip", "project: editable", "sources: [requirements.txt]"),
     ),
     # A package with extras, and no lock.
     Repository(
         "pluggy==1.5.0",
-        ((*PIP_INSTALL, "-e", ".[testing]", "pytest==8.2.0"),),
+        ((*INSTALL, "-e", ".[testing]", "pytest==8.2.0"),),
         ("installer: pip", "lock: requirements.lock", "project: editable"),
     ),
 )
@@ -81,8 +81,9 @@ def test_what_works_is_captured_deleted_and_brought_up_again(
     repository: Repository, toolbox: Path, tmp_path: Path
 ) -> None:
     shop = Shop(unpacked(repository.release, tmp_path), tmp_path / "state")
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "tools").symlink_to(toolbox)
+    (tmp_path / "state" / "tools").mkdir(parents=True)
+    for tool in toolbox.iterdir():
+        (tmp_path / "state" / "tools" / tool.name).symlink_to(tool)
     programs = os.pathsep.join(str(at / "bin") for at in sorted(toolbox.iterdir()))
     told = {
         "PATH": os.pathsep.join((programs, str(Path(sys.executable).parent), os.environ["PATH"])),

@@ -227,8 +227,10 @@ def _tool_commands(pins: Pins) -> tuple[Argv, ...]:
 def _provide_tool(context: StepContext) -> None:
     """The version that is pinned is made where it is missing; another one has to be on PATH."""
     pins, tool = context.pins, installers.of(context.pins).tool
-    for command in _tool_commands(pins):
-        context.run(command)
+    if _tool_commands(pins):
+        with tools.alone():
+            for command in _tool_commands(pins):
+                context.run(command)
     if tool != "pip" and not pins.installer_version and not _is_here(tool, pins):
         raise Refused(
             f"This project installs its packages with {tool}, which is not on PATH.",
