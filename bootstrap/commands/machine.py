@@ -134,6 +134,9 @@ says. --write writes .python-version, toolchain.yml and, where no lock is there,
 then `headstart up` works in a repository that Headstart did not render. Exits with 4 where nothing
 can be written.
 
+--relock makes that lock again, from the lists and packages that it was made of: what they ask for
+besides is added, and versions stay where they are still allowed.
+
 \b
   headstart capture                      show
   headstart capture --write && headstart up
@@ -145,6 +148,9 @@ can be written.
 @app.command(cls=ReportCommand, help=_CAPTURE_HELP, short_help="Read the pins of what works here.")
 def capture(
     write: Annotated[bool, typer.Option("--write", help="Write the pins.")] = False,
+    relock: Annotated[
+        bool, typer.Option("--relock", help="Make the lock again, from its sources.")
+    ] = False,
     venv: Annotated[
         Path | None,
         typer.Option(
@@ -156,6 +162,10 @@ def capture(
     from bootstrap.machine import capture
     from bootstrap.show import machine as views
 
+    if relock:
+        from bootstrap.machine import relock as locks
+
+        return views.relocked(locks.again(root(project)))
     folder = project or Path.cwd()
     captured = capture.capture(folder, venv, os.environ)
     return views.captured(captured, capture.write(folder, captured) if write else ())

@@ -162,7 +162,13 @@ def _frozen(form: Form, root: Path, venv: Path, python: str) -> tuple[Form, Lock
     plan = LockPlan(_free(root), "uv", python=python, lines=lines, hashed=hashed, universal=False)
     editable = working.works_on_project(venv, root)
     frozen = Form(
-        lock=plan.target, hashed=hashed, installable=editable, lists=form.lists, also=form.also
+        lock=plan.target,
+        hashed=hashed,
+        installable=editable,
+        lists=form.lists,
+        also=form.also,
+        extras=form.extras,
+        groups=form.groups,
     )
     return frozen, plan
 
@@ -235,6 +241,9 @@ def _toolchain(
         packages += "  project: editable\n"
     if own and form.groups is not None:
         packages += f"  groups: [{', '.join(form.groups)}]\n"
+    if not own and form.installable:
+        named = {"extras": form.extras, "groups": form.groups or ()}
+        packages += "".join(f"  {k}: [{', '.join(v)}]\n" for k, v in named.items() if v)
     if not own and form.lists:
         packages += f"  sources: [{', '.join(form.lists)}]\n"
     text = f'version: 1\nproject: {project}\npip: "{pip}"\nvenv:\n{venv}packages:\n{packages}'

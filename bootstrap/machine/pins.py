@@ -255,8 +255,8 @@ def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
         problems.append(f"packages.lock: {lock} must be beside {TOOLCHAIN}, for {owner} runs there")
     if "version" in packages and installer == "pip":
         problems.append("packages.version: the exact pip is what `pip:` says")
-    if requirements and "groups" in packages:
-        problems.append("packages.groups has no meaning with a list of requirements")
+    if requirements and "groups" in packages and "project" not in packages:
+        problems.append('packages.groups needs "project: editable": they are the project\'s')
     if not requirements and "sources" in packages:
         problems.append("packages.sources has a meaning only with a list of requirements")
     if not requirements and "project" in packages:

@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.errors import HeadstartError
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.files import text_of, write_atomically
+from bootstrap.machine import conda, forms, pins
 from bootstrap.machine.forms import MADE_BY
-from bootstrap.machine.installers import tools
+from bootstrap.machine.installers import LOCKS, tools
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class LockPlan:
     """`target` is made by `tool` at `version`, from files of the repository and from lines.
 
     `without` is the project itself, which is installed apart, whatever else may need it.
+    `keeps` is an earlier lock, whose versions stay as far as they are allowed.
     `universal` is for every platform; what a venv has is for the platform it is on.
     """
 
@@ -43,6 +46,7 @@ class LockPlan:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     hashed: bool = True
+    keeps: str = ""
     without: str = ""
     universal: bool = True
 
@@ -54,6 +58,8 @@ def make(root: Path, plan: LockPlan) -> str:
         return (root / plan.target).read_text(encoding="utf-8")
     with TemporaryDirectory() as folder:
         made = Path(folder) / plan.target
+        if plan.keeps:
+            made.write_text(plan.keeps, encoding="utf-8")
         given = "\n".join((*plan.lines, ""))
         _run(root, (*_compile(plan), "--output-file", str(made)), given)
         text = made.read_text(encoding="utf-8")
@@ -61,6 +67,32 @@ def make(root: Path, plan: LockPlan) -> str:
     if not any(line.kind == "requirement" for line in lockfile.lines("\n".join(kept))):
         return f"# {MADE_BY}: nothing is needed\n"
     return "\n".join((*kept, ""))
+
+
+def again(root: Path) -> str:
+    """The lock from what it was made of, which may ask for more by now. Raises HeadstartError."""
+    pinned = pins.read(root)
+    if pinned.lock.name in LOCKS:
+        tool = pinned.installer
+        raise Refused(f"{pinned.lock.name} is made by {tool} alone.", next=(f"{tool} lock",))
+    package = forms.package_file(root) if pinned.editable else ""
+    files = [source for source in pinned.sources if source.suffix not in {".yml", ".yaml"}]
+    lines = [
+        line for each in pinned.sources if each not in files for line in conda.packages(each)[1]
+    ]
+    sources = (*map(pinned.shown, files), *((package,) if package else ()))
+    if not sources and not lines:
+        raise Refused(
+            f"{pinned.shown(pinned.lock)} was made of an environment alone: no list says more.",
+            next=("install what is missing there, then make the lock again: headstart capture",),
+        )
+    plan = LockPlan(
+        pinned.lock.name, "uv", python=pinned.python, sources=sources, lines=tuple(lines),
+        extras=pinned.extras, groups=pinned.groups or (), hashed=pinned.hashed,
+        keeps=text_of(pinned.lock), without=forms.project_name(root) if pinned.editable else "",
+    )  # fmt: skip
+    write_atomically(pinned.lock, make(root, plan), mode=0o644)
+    return pinned.shown(pinned.lock)
 
 
 def provide(tool: str, version: str) -> str:

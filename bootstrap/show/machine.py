@@ -126,6 +126,12 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
     return Report(found, document)
 
 
+def relocked(lock: str) -> Report:
+    """Which lock was made again."""
+    line = f"{green('✓')} {lock} has what its sources ask for. To install it: headstart up"
+    return Report([line], {"lock": lock})
+
+
 def vendored(vendored: Vendored) -> Report:
     """What a vendor folder has, and lacks."""
     first = f"{green('✓')} {vendored.folder}: {len(vendored.files)} files."

@@ -241,9 +241,8 @@ def _provide_tool(context: StepContext) -> None:
 def _repair(pins: Pins, lacking: str) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     lock = pins.shown(pins.lock)
-    is_made = "headstart capture" in lockfile.texts_of(pins.lock)[0]
-    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and is_made:
-        return f"rm {shlex.quote(lock)} && headstart capture --write"
+    if lacking.startswith((f"{lock} lacks", "the lock lacks")):
+        return "headstart capture --relock && headstart up"
     return "headstart doctor --fix"
 
 
