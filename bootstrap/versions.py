@@ -6,7 +6,7 @@ from __future__ import annotations
 # older ones answer `pip -V` and then die (pkgutil.ImpImporter is gone since 3.12).
 _OLDEST_PIP = (((3, 12), "23.1.2"), ((3, 10), "19.3.1"))
 # The newest pip that still supports a Python, by its own Requires-Python.
-_NEWEST_PIP = {"3.7": "24.0", "3.8": "25.0.1", "3.9": "26.0.1"}
+_NEWEST_PIP = {"3.6": "21.3.1", "3.7": "24.0", "3.8": "25.0.1", "3.9": "26.0.1"}
 CURRENT_PIP = "26.3"
 
 

@@ -133,15 +133,21 @@ def fill_vendor(
 
 _CAPTURE_HELP = """Read the pins of what works here, so that others can have the same.
 
-Reads the virtual environment, .python-version, .tool-versions, runtime.txt, pyproject.toml,
-poetry.lock, requirements files, Dockerfile and README badge. For Python the first exact version of
-these is used; contradictions are shown, and so is what could not be found. --write writes
-.python-version and toolchain.yml; then `headstart up` works in a repository that Headstart did not
-render.
+Reads the virtual environment, the files that name a Python, locks (uv, Poetry, PDM, Pipenv, hashed
+requirements), lists of requirements, environment.yml, pyproject.toml, setup.cfg and setup.py; and
+services, migrations, the example of .env and the tests from compose files, alembic.ini and so on.
+What is installed in a working environment decides; contradictions are shown, and so is what nothing
+says. --write writes .python-version, toolchain.yml and, where no lock is there, one with hashes;
+then `headstart up` works in a repository that Headstart did not render. Exits with 4 where nothing
+can be written.
+
+--relock makes that lock again, from the lists and packages that it was made of: what they ask for
+besides is added, and versions stay where they are still allowed.
 
 \b
   headstart capture                      show
   headstart capture --write && headstart up
+  headstart capture --project backend       a project in a folder of the repository
   headstart capture --from ~/venvs/shop_3.9.21
 """
 
@@ -149,6 +155,9 @@ render.
 @app.command(cls=ReportCommand, help=_CAPTURE_HELP, short_help="Read the pins of what works here.")
 def capture(
     write: Annotated[bool, typer.Option("--write", help="Write the pins.")] = False,
+    relock: Annotated[
+        bool, typer.Option("--relock", help="Make the lock again, from its sources.")
+    ] = False,
     venv: Annotated[
         Path | None,
         typer.Option(
@@ -160,6 +169,10 @@ def capture(
     from bootstrap.machine import capture
     from bootstrap.show import machine as views
 
+    if relock:
+        from bootstrap.machine import relock as locks
+
+        return views.relocked(locks.again(root(project)))
     folder = project or Path.cwd()
     captured = capture.capture(folder, venv, os.environ)
     return views.captured(captured, capture.write(folder, captured) if write else ())

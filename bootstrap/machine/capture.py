@@ -1,65 +1,40 @@
 """Read the pins of a venv that works, or of a repository that Headstart did not render.
 
-For Python the first source that names an exact version decides, in this order: the venv,
-.python-version, .tool-versions, runtime.txt, pyproject.toml, poetry.lock, Dockerfile, README. Where
-none is exact, it is the newest Python on this machine that all of them allow.
+What works decides: the Python, the pip and the versions of the venv, where there is one. What else
+is needed is read from the repository's own files; what they leave open becomes a lock.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-from bootstrap import pyenv
-from bootstrap.errors import Refused, UsageError
+from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import create_atomically, text_of, write_atomically
-from bootstrap.machine import pins
-from bootstrap.machine.facts.venv import python_version, settings_of
-from bootstrap.versions import CURRENT_PIP, newest_pip
+from bootstrap.machine import forms, pins, pythons, relock, surroundings, working
+from bootstrap.machine.facts.venv import settings_of
+from bootstrap.machine.forms import Form
+from bootstrap.machine.installers import LOCKS
+from bootstrap.machine.relock import LockPlan
+from bootstrap.processes import probe
+from bootstrap.versions import CURRENT_PIP, newest_pip, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-_EXACT = re.compile(r"3\.\d{1,2}\.\d{1,3}")
-_REQUIREMENTS = (
-    *("requirements-dev.lock", "requirements-dev.txt", "requirements_dev.txt"),
-    *("dev-requirements.txt", "requirements/dev.txt", "requirements-test.txt"),
-)
-_BASE_REQUIREMENTS = ("requirements.lock", "requirements.txt", "requirements/base.txt")
-_BOTH = "requirements-all.txt"
-_VERSION_FILES = {
-    ".python-version": r"^\s*(\d[\d.]*)",
-    ".tool-versions": r"^python\s+(\d[\d.]*)",
-    "runtime.txt": r"^python-(\d[\d.]*)",
-}
+    from bootstrap.machine.pythons import Statement
 
-
-@dataclass(frozen=True)
-class Statement:
-    """What one source says of Python: an exact version, or what it allows."""
-
-    source: str
-    says: str
-    allows: str
-
-    @property
-    def exact(self) -> str:
-        version = self.allows.removeprefix("==")
-        return version if _EXACT.fullmatch(version) else ""
-
-    def admits(self, version: str) -> bool:
-        return SpecifierSet(self.allows).contains(version, prereleases=True)
+_TOOLS = {"poetry", "uv", "pdm", "pipenv"}
 
 
 @dataclass(frozen=True)
 class Captured:
-    """The pins, where each is from, what contradicts them, and what nothing says."""
+    """The pins, where each is from, what contradicts them, and what nothing says.
+
+    `locks` is the lock that has to be made, `refused` why it cannot be brought up at all.
+    """
 
     project: str
     python: str
@@ -71,38 +46,50 @@ class Captured:
     contradictions: tuple[str, ...]
     unknown: tuple[str, ...]
     files: dict[str, str]
+    locks: LockPlan | None = None
+    refused: str = ""
 
 
 def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Captured:
-    """Everything that can be known, without changing or running anything."""
+    """Everything that can be known without changing anything; installers are only asked."""
     root = root.resolve()
-    venv = stated or _venv_of(root, environ)
+    venv = stated.resolve() if stated else _venv_of(root, environ)
     if stated and settings_of(stated) is None:
         raise UsageError(f"{stated} is no virtual environment.")
-    statements = tuple(_statements(root, venv))
-    python, unknown = _choose(statements)
-    pip = _pip_of(venv) if venv else ""
+    statements = tuple(pythons.statements(root, venv))
+    chosen = pythons.choose(statements, environ)
+    python, pip = chosen.version, _pip_of(venv) if venv else ""
+    unknown = [chosen.guessed] if chosen.guessed else []
     if not pip:
         pip = newest_pip(python) or CURRENT_PIP
-        unknown += (f"which pip works here: pinned the newest for that Python, {pip}",)
-    found = _packages(root)
-    project = _project(root)
+        unknown.append(f"which pip works here: pinned the newest for that Python, {pip}")
+    form = forms.recognise(root) or Form(refused=_unrecognised(root, venv))
+    form, plan, more = _packages(form, root, venv, python, pip)
+    version, where = _tool(form, root)
+    if plan and plan.tool == form.installer:
+        plan = replace(plan, version=version)
+    project = project_name(root)
     shared = _shared_root(venv, root, project, python)
-    contradictions = tuple(
-        f"{each.source} says {each.says}, which is not Python {python}"
-        for each in statements
-        if python and not each.admits(python)
-    )
-    document = _toolchain(root, project, pip, shared, found)
-    files = {pins.PYTHON_VERSION: f"{python}\n", pins.TOOLCHAIN: document, **found.files}
+    tested = _uses_pytest(root, form, venv)
+    document = _toolchain(root, (project, pip, shared), form, version, tested=tested)
     return Captured(
-        project, python, pip, shared, found.installer, found.lock, statements, contradictions,
-        unknown + found.unknown, files,
+        project=project, python=python, pip=pip, venv_root=shared, installer=form.installer,
+        lock=form.lock, statements=statements,
+        contradictions=(*_contradictions(statements, python), *more, *_other_locks(form)),
+        unknown=(*unknown, *where, *_unsaid(plan)),
+        files={
+            pins.PYTHON_VERSION: f"{python}\n",
+            pins.TOOLCHAIN: document,
+        },
+        locks=None if plan is None or (root / plan.target).is_file() else plan,
+        refused=form.refused,
     )  # fmt: skip
 
 
 def write(root: Path, captured: Captured) -> tuple[str, ...]:
     """Write what is new, and name it; a toolchain.yml of yours is never replaced."""
+    if captured.refused:
+        raise Refused("This repository cannot be brought up.", why=(captured.refused,))
     if not captured.python or not captured.lock:
         raise Refused("Too little is known to write the pins.", why=captured.unknown)
     toolchain = root / pins.TOOLCHAIN
@@ -111,139 +98,213 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
             f"There is a {pins.TOOLCHAIN} already, and it says something else.",
             next=(f"move it away, or change it by hand: {toolchain}",),
         )
-    written = []
-    for name, text in captured.files.items():
-        path = root / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        write = write_atomically if name == pins.PYTHON_VERSION else create_atomically
-        write(path, text, mode=0o644)
-        written.append(name)
-    return tuple(written)
+    made: list[str] = []
+    if captured.locks:
+        _written(root / captured.lock, relock.make(root, captured.locks))
+        made.append(captured.lock)
+    made += [name for name, text in captured.files.items() if _written(root / name, text)]
+    return tuple(made)
 
 
-# -- Python --------------------------------------------------------------------------------------
-
-
-def _statements(root: Path, venv: Path | None) -> Iterator[Statement]:
-    if venv and (version := python_version(settings_of(venv) or {})):
-        yield Statement(f"the venv {venv}", version, f"=={version}")
-    for name, pattern in _VERSION_FILES.items():
-        yield from _stated(root, name, pattern)
-    pyproject, poetry_lock = _toml(root / "pyproject.toml"), _toml(root / "poetry.lock")
-    yield from _constraint("pyproject.toml", _inside(pyproject, "project", "requires-python"))
-    poetry = _inside(pyproject, "tool", "poetry", "dependencies", "python")
-    yield from _constraint("pyproject.toml", poetry)
-    yield from _constraint("poetry.lock", _inside(poetry_lock, "metadata", "python-versions"))
-    yield from _stated(root, "Dockerfile", r"^FROM\s+(?:--\S+\s+)?(?:\S*/)?python:(\d[\d.]*)")
-    yield from _stated(root, "README.md", r"(?i)badge/[^)\s]*python[-_: ]*v?(3\.\d+(?:\.\d+)?)")
-
-
-def _stated(root: Path, name: str, pattern: str) -> Iterator[Statement]:
-    """A version written out; with fewer than three numbers it allows all that begin with it."""
-    match = re.search(pattern, text_of(root / name), re.MULTILINE)
-    if match and match[1].startswith("3"):
-        version = match[1].rstrip(".")
-        star = "" if _EXACT.fullmatch(version) else ".*"
-        yield Statement(name, version, f"=={version}{star}")
-
-
-def _constraint(source: str, written: object) -> Iterator[Statement]:
-    if not isinstance(written, str):
-        return
-    allows = ",".join(_pep440(part.strip()) for part in written.split(",") if part.strip())
-    try:
-        SpecifierSet(allows)
-    except InvalidSpecifier:
-        return
-    yield Statement(source, written, allows)
-
-
-def _pep440(part: str) -> str:
-    """Poetry's caret, tilde and bare versions, in the words of PEP 440."""
-    numbers = re.findall(r"\d+", part)
-    if part.startswith("^"):
-        return f">={part[1:]},<{int(numbers[0]) + 1}"
-    if part.startswith("~") and not part.startswith("~="):
-        *before, last = numbers[:2]
-        upper = ".".join((*before, str(int(last) + 1)))
-        return f">={part[1:]},<{upper}"
-    return f"=={part}" if part[:1].isdigit() else part
-
-
-def _choose(statements: tuple[Statement, ...]) -> tuple[str, tuple[str, ...]]:
-    exact = next((each.exact for each in statements if each.exact), "")
-    if exact:
-        return exact, ()
-    here = pyenv.final_versions(pyenv.root(os.environ))
-    allowed = [each for each in here if all(one.admits(each) for one in statements)]
-    if statements and allowed:
-        return allowed[0], (
-            f"the exact Python: pinned {allowed[0]}, the newest here that is allowed",
-        )
-    return "", ("which Python: nothing names an exact one, and none here is known to fit",)
+def project_name(root: Path) -> str:
+    name = forms.project_name(root) or root.name
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return plain if plain[:1].isalpha() else f"project-{plain}".rstrip("-")
 
 
 # -- packages ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Packages:
-    installer: str
-    lock: str
-    hashed: bool
-    unknown: tuple[str, ...]
-    files: dict[str, str]
+def _packages(
+    form: Form, root: Path, venv: Path | None, python: str, pip: str
+) -> tuple[Form, LockPlan | None, tuple[str, ...]]:
+    """The form with its lock, what makes the lock where it is not there, and what contradicts."""
+    if form.refused:
+        return form, None, ()
+    is_whole = bool(form.lock) and form.lock not in LOCKS  # a list with hashes: `up` compares
+    if venv and not is_whole and len(working.packages(venv)) > 1:
+        return _as_it_works(form, root, venv, python, pip)
+    if not form.sources and not form.lines:
+        return form, None, ()
+    plan = _plan(form, root, python)
+    return replace(form, lock=plan.target), plan, ()
 
 
-def _packages(root: Path) -> _Packages:
-    if (root / "poetry.lock").is_file():
-        return _Packages("poetry", "poetry.lock", True, (), {})
-    names = [_first(root, _REQUIREMENTS), _first(root, _BASE_REQUIREMENTS)]
-    found = [name for name in names if name]
-    if not found:
-        unsaid = "the packages: there is no lock and no requirements file"
-        return _Packages("pip", "", True, (unsaid,), {})
-    hashed = all("--hash=" in text_of(root / name) for name in found)
-    unsaid = f"what exactly is installed: {' and '.join(found)}: no hashes, no download is checked"
-    loose = () if hashed else (unsaid,)
-    includes = len(found) > 1 and Path(found[1]).name in text_of(root / found[0])
-    if len(found) == 1 or includes or hashed:
-        return _Packages("pip", found[0], hashed, loose, {})
-    text = "".join(f"-r {name}\n" for name in reversed(found))
-    return _Packages("pip", _BOTH, hashed, loose, {_BOTH: text})
+def _plan(form: Form, root: Path, python: str) -> LockPlan:
+    """What makes the lock where nothing works yet: the newest versions that are allowed."""
+    if form.installer != "pip":
+        return LockPlan(form.lock, form.installer, sources=form.sources)
+    return LockPlan(
+        _free(root), "uv", python=python, sources=form.sources, lines=form.lines,
+        extras=form.extras, groups=form.groups or (), hashed=form.hashed,
+        without=forms.project_name(root) if form.installable else "",
+    )  # fmt: skip
 
 
-def _toolchain(root: Path, project: str, pip: str, shared: str, found: _Packages) -> str:
+def _as_it_works(
+    form: Form, root: Path, venv: Path, python: str, pip: str
+) -> tuple[Form, LockPlan | None, tuple[str, ...]]:
+    """The tool's own lock where the venv has what it says; else the venv as a lock."""
+    if fit := working.fitting(form, root, venv, python, pip):
+        return fit, None, ()
+    frozen, plan = _frozen(form, root, venv, python)
+    if lacking := working.lacking(form.lists, root, venv, python, pip):
+        told = f"the venv has not what {' and '.join(form.lists)} asks for: {lacking}"
+        return replace(frozen, lists=()), plan, (told,)
+    other = f"the venv has not what {form.lock} says: its own versions are pinned"
+    return frozen, plan, (other,) if form.lock in LOCKS else ()
+
+
+def _frozen(form: Form, root: Path, venv: Path, python: str) -> tuple[Form, LockPlan]:
+    """The venv as a lock."""
+    lines = working.requirements(venv, root)
+    hashed = working.can_be_hashed(lines)
+    plan = LockPlan(_free(root), "uv", python=python, lines=lines, hashed=hashed, universal=False)
+    editable = working.works_on_project(venv, root)
+    frozen = Form(
+        lock=plan.target,
+        hashed=hashed,
+        installable=editable,
+        lists=form.lists,
+        also=form.also,
+        extras=form.extras,
+        groups=form.groups,
+    )
+    return frozen, plan
+
+
+def _free(root: Path) -> str:
+    """A lock of the repository's own is never replaced."""
+    ours, another = forms.MADE
+    return ours if forms.made_lock(root) == ours or not (root / ours).exists() else another
+
+
+def _tool(form: Form, root: Path) -> tuple[str, tuple[str, ...]]:
+    """The exact version of the installer, and what to say of it."""
+    tool = form.installer
+    if tool not in _TOOLS or form.refused:
+        return "", ()
+    version, where = surroundings.installer_version(root, tool)
+    # Poetry before 1.8 does not run on the Pythons of today, and later ones read its locks.
+    if version and not (where == "poetry.lock" and numbers(version) < (1, 8)):
+        return version, (f"which {tool}: {version}, by {where}",)
+    found = re.search(r"\d+\.\d+(\.\d+)?", probe((tool, "--version")).output)
+    if found:
+        return found[0], (f"which {tool}: pinned the one on PATH, {found[0]}",)
+    try:
+        newest = relock.newest(tool)
+    except HeadstartError:
+        return "", (f"which {tool}: nothing says it, and there is none on PATH",)
+    return newest, (f"which {tool}: pinned the newest, {newest}",)
+
+
+def _unsaid(plan: LockPlan | None) -> tuple[str, ...]:
+    found = []
+    if plan and plan.lines and not plan.universal:
+        found.append(f"what other platforms need: {plan.target} has what this venv has")
+    elif plan:
+        found.append(f"which versions work: {plan.target} gets the newest that are allowed")
+    if plan and not plan.hashed:
+        found.append("what exactly is downloaded: what is not from an index has no digest")
+    return tuple(found)
+
+
+def _other_locks(form: Form) -> tuple[str, ...]:
+    return tuple(f"{name} is there too, and not used" for name in form.also)
+
+
+def _unrecognised(root: Path, venv: Path | None) -> str:
+    inner = forms.folders(root)
+    if venv and not inner:
+        return ""
+    if inner:
+        named = " or ".join(f"headstart capture --project {name}" for name in inner[:3])
+        return f"the project is not here, but in {', '.join(inner[:3])}: {named}"
+    return "there is no lock, no list of requirements and no package here"
+
+
+# -- toolchain.yml -------------------------------------------------------------------------------
+
+
+def _toolchain(
+    root: Path, about: tuple[str, str, str], form: Form, version: str, *, tested: bool
+) -> str:
+    project, pip, shared = about
     venv = f"  layout: shared\n  root: {shared}\n" if shared else "  layout: in-project\n"
-    hashes = "" if found.hashed else "  hashes: none\n"
-    text = (
-        f'version: 1\nproject: {project}\npip: "{pip}"\nvenv:\n{venv}'
-        f"packages:\n  installer: {found.installer}\n  lock: {found.lock}\n{hashes}"
-    )
-    if (root / ".env.example").is_file():
-        text += "environment:\n  file: .env\n  example: .env.example\n"
-    if _uses_pytest(root):
-        text += "# The tests can be run; `python -m pytest -q` here would demand that they pass.\n"
-        text += "proof:\n  - python -m pytest --collect-only -q\n"
-    return text
+    packages = f"  installer: {form.installer}\n  lock: {form.lock}\n"
+    own = form.lock in LOCKS
+    if not own and not form.hashed:
+        packages += "  hashes: none\n"
+    if version:
+        packages += f'  version: "{version}"\n'
+    if not own and form.installable:
+        packages += "  project: editable\n"
+    if own and form.groups is not None:
+        packages += f"  groups: [{', '.join(form.groups)}]\n"
+    if not own and form.installable:
+        named = {"extras": form.extras, "groups": form.groups or ()}
+        packages += "".join(f"  {k}: [{', '.join(v)}]\n" for k, v in named.items() if v)
+    if not own and form.lists:
+        packages += f"  sources: [{', '.join(form.lists)}]\n"
+    text = f'version: 1\nproject: {project}\npip: "{pip}"\nvenv:\n{venv}packages:\n{packages}'
+    return text + "".join(_about_surroundings(root, tested=tested))
 
 
-def _uses_pytest(root: Path) -> bool:
-    names = (*_REQUIREMENTS, *_BASE_REQUIREMENTS, "pyproject.toml", "poetry.lock")
-    return any(re.search(r"\bpytest\b", text_of(root / name)) for name in names) and any(
-        (root / name).is_dir() for name in ("tests", "test")
-    )
+def _about_surroundings(root: Path, *, tested: bool) -> list[str]:
+    parts = []
+    if example := surroundings.dotenv_example(root):
+        parts.append(f"environment:\n  file: .env\n  example: {example}\n")
+    if urls := surroundings.services(root):
+        parts.append("services:\n" + "".join(f"  - {url}\n" for url in urls))
+    if folder := surroundings.migrations(root):
+        command = "python -m alembic upgrade head"
+        parts.append(f"migrations:\n  command: {command}\n  versions: {folder}\n")
+    if tested:
+        parts.append(
+            "# The tests can be run; `python -m pytest -q` here would demand that they pass.\n"
+            "proof:\n  - python -m pytest --collect-only -q\n"
+        )
+    return parts
+
+
+def _uses_pytest(root: Path, form: Form, venv: Path | None) -> bool:
+    """Whether pytest will be there: by the venv, else by what names it."""
+    if not surroundings.has_tests(root):
+        return False
+    if venv and len(has := working.packages(venv)) > 1:
+        return "pytest" in {each.name for each in has}
+    if form.lock in LOCKS:
+        named = r"""(?m)^name = "pytest"$|^\s*"pytest": \{|^pytest = """
+        return bool(re.search(named, text_of(root / form.lock) + text_of(root / "Pipfile")))
+    files = (*form.sources, *form.lists, form.lock, "setup.cfg")
+    texts = [*form.lines, *(text_of(root / name) for name in files if name)]
+    return any(re.search(r"""(?m)(?:^|["'\s])pytest\b""", text) for text in texts)
 
 
 # -- the rest ------------------------------------------------------------------------------------
+
+
+def _contradictions(statements: tuple[Statement, ...], python: str) -> tuple[str, ...]:
+    return tuple(
+        f"{each.source} says {each.says}, which is not Python {python}"
+        for each in statements
+        if python and not each.admits(python)
+    )
+
+
+def _written(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    write = create_atomically if path.name == pins.TOOLCHAIN else write_atomically
+    write(path, text, mode=0o644)
+    return True
 
 
 def _venv_of(root: Path, environ: Mapping[str, str]) -> Path | None:
     """The project's own venv, else the active one when it bears the project's name."""
     candidates = [root / ".venv", root / "venv"]
     active = environ.get("VIRTUAL_ENV")
-    if active and Path(active).name.startswith(f"{_project(root)}_"):
+    if active and Path(active).name.startswith(f"{project_name(root)}_"):
         candidates.append(Path(active))
     return next((at for at in candidates if settings_of(at)), None)
 
@@ -259,29 +320,3 @@ def _shared_root(venv: Path | None, root: Path, project: str, python: str) -> st
 def _pip_of(venv: Path) -> str:
     found = sorted(venv.glob("lib/python3*/site-packages/pip-*.dist-info"))
     return found[-1].name.removeprefix("pip-").removesuffix(".dist-info") if found else ""
-
-
-def _project(root: Path) -> str:
-    document = _toml(root / "pyproject.toml")
-    poetry = _inside(document, "tool", "poetry", "name")
-    name = _inside(document, "project", "name") or poetry or root.name
-    plain = re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
-    return plain if plain[:1].isalpha() else f"project-{plain}".rstrip("-")
-
-
-def _first(root: Path, names: tuple[str, ...]) -> str:
-    return next((name for name in names if (root / name).is_file()), "")
-
-
-def _toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(text_of(path))
-    except tomllib.TOMLDecodeError:
-        return {}
-
-
-def _inside(document: object, *names: str) -> object:
-    """What is under these names; None where there is no such table."""
-    for name in names:
-        document = document.get(name) if isinstance(document, dict) else None
-    return document

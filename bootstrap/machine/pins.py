@@ -65,6 +65,7 @@ class Pins:
     hashed: bool = True
     installer_version: str = ""
     editable: bool = False
+    sources: tuple[Path, ...] = ()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
     services: tuple[str, ...] = ()
@@ -166,6 +167,7 @@ def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
         hashed=packages.get("hashes", "required") == "required",
         installer_version=packages.get("version", ""),
         editable="project" in packages,
+        sources=tuple(root / name for name in packages.get("sources", ())),
         extras=tuple(packages.get("extras", ())),
         groups=tuple(packages["groups"]) if "groups" in packages else None,
     )
@@ -253,8 +255,10 @@ def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
         problems.append(f"packages.lock: {lock} must be beside {TOOLCHAIN}, for {owner} runs there")
     if "version" in packages and installer == "pip":
         problems.append("packages.version: the exact pip is what `pip:` says")
-    if requirements and "groups" in packages:
-        problems.append("packages.groups has no meaning with a list of requirements")
+    if requirements and "groups" in packages and "project" not in packages:
+        problems.append('packages.groups needs "project: editable": they are the project\'s')
+    if not requirements and "sources" in packages:
+        problems.append("packages.sources has a meaning only with a list of requirements")
     if not requirements and "project" in packages:
         problems.append(f"packages.project: {installer} installs the project by its own rules")
     if requirements and "extras" in packages and "project" not in packages:

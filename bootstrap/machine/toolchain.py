@@ -91,6 +91,9 @@ class PackagesTable(TypedDict):
             Literal["required", "none"], "none: the lock has no hashes, and no download is checked."
         ]
     ]
+    sources: NotRequired[
+        Annotated[list[Inside], "The lists that the lock was made of; it must have what they say."]
+    ]
     version: NotRequired[
         Annotated[ExactVersion, "The exact uv, Poetry, PDM or Pipenv; without it, that on PATH."]
     ]

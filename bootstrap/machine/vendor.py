@@ -47,8 +47,8 @@ def fill(project: Path, folder: Path | None) -> Vendored:
     if gather(pinned).venv.state is not VenvState.READY:
         raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
     if pinned.lock.name in LOCKS:
-        tool = pinned.installer
-        raise Refused(f"What {tool} installs by {pinned.lock.name} cannot come from a folder.")
+        tool, lock = pinned.installer, pinned.lock.name
+        raise Refused(f"{tool} installs by {lock}, and it has no folder to install from.")
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)

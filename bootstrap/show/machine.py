@@ -115,9 +115,21 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
     ]
     for name, text in captured.files.items():
         found += ["", f"{bold(name)}{' (written)' if name in written else ''}", text.rstrip()]
+    if captured.locks and captured.lock not in written:
+        found += ["", f"{bold(captured.lock)} would be made by {captured.locks.tool}"]
+    document = asdict(captured) | {"written": list(written)}
+    if captured.refused or not (captured.python and captured.lock):
+        why = captured.refused or "too little is known to write the pins"
+        return Report([*found, "", f"{red('✗')} {why}"], document, ExitCode.REFUSED)
     if not written:
         found += ["", "Nothing was changed. To write this: headstart capture --write"]
-    return Report(found, asdict(captured) | {"written": list(written)})
+    return Report(found, document)
+
+
+def relocked(lock: str) -> Report:
+    """Which lock was made again."""
+    line = f"{green('✓')} {lock} has what its sources ask for. To install it: headstart up"
+    return Report([line], {"lock": lock})
 
 
 def vendored(vendored: Vendored) -> Report:

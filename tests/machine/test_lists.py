@@ -212,3 +212,58 @@ def test_uv_reads_the_same_list(loose: Shop) -> None:
     assert "uv would still change iniconfig" in told.stdout
     assert loose.headstart("up", PATH=path).returncode == 0
     assert loose.headstart("check", PATH=path).returncode == 0
+
+
+def test_a_lock_of_capture_must_have_what_its_sources_ask_for(loose: Shop) -> None:
+    (loose.root / "toolchain.yml").unlink()
+    done = loose.headstart("capture", "--write", "--json")
+    assert json.loads(done.stdout)["written"] == ["requirements.lock", "toolchain.yml"]
+    loose.up()
+    assert code(loose) == 0
+    (loose.root / "requirements.txt").write_text("pluggy>=1\niniconfig\n")
+    assert code(loose) == 5
+    (found,) = loose.findings()
+    assert "requirements.lock lacks what requirements.txt asks for" in found["problem"]
+    assert found["repair"] == "headstart capture --relock && headstart up"
+    failed = loose.headstart("up")
+    assert failed.returncode == 1
+    assert found["repair"] in failed.stderr
+    before = versions(loose)
+    again = loose.headstart("capture", "--relock")
+    assert again.returncode == 0, again.stderr
+    loose.up()
+    assert versions(loose) == before | {"iniconfig": versions(loose)["iniconfig"]}
+    assert code(loose) == 0
+
+
+def test_a_project_that_needs_more_than_its_lock_has_is_not_as_pinned(loose: Shop) -> None:
+    for name in ("toolchain.yml", "requirements.txt"):
+        (loose.root / name).unlink()
+    project = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["pluggy"{}]\n'
+    build = "[build-system]\nrequires = ['setuptools']\n[tool.setuptools]\npackages = []\n"
+    (loose.root / "pyproject.toml").write_text(project.format("") + build)
+    assert loose.headstart("capture", "--write").returncode == 0
+    loose.up()
+    assert {"shop", "pluggy"} <= versions(loose).keys()
+    assert code(loose) == 0
+    (loose.root / "pyproject.toml").write_text(project.format(', "iniconfig"') + build)
+    assert code(loose) == 5
+    failed = loose.headstart("up")
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "the lock lacks what the project needs" in failed.stderr
+    assert loose.headstart("capture", "--relock").returncode == 0
+    loose.up()
+    assert code(loose) == 0
+
+
+def test_a_venv_without_any_file_becomes_a_lock(loose: Shop) -> None:
+    loose.up()
+    before = versions(loose)
+    for name in ("toolchain.yml", "requirements.txt", ".python-version"):
+        (loose.root / name).unlink()
+    done = loose.headstart("capture", "--write")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "--hash=" in (loose.root / "requirements.lock").read_text()
+    shutil.rmtree(loose.root / ".venv")
+    loose.up()
+    assert versions(loose) == before

@@ -169,6 +169,32 @@ def test_a_problem_names_its_line(old: str, new: str, line: int, words: str) -> 
     assert any(at == line and words in text for at, text in found), found
 
 
+@pytest.mark.parametrize(
+    ("installer", "lock", "more", "words"),
+    [
+        ("pip", "poetry.lock", "", "to pip, poetry.lock is a lock of poetry"),
+        ("poetry", "requirements.txt", "", "to poetry, requirements.txt is no lock of its own"),
+        ("pdm", "uv.lock", "", "to pdm, uv.lock is a lock of uv"),
+        ("uv", "backend/uv.lock", "", "uv.lock must be beside toolchain.yml"),
+        ("pip", "requirements.txt", 'version: "26.3"', "the exact pip is what `pip:` says"),
+        ("pip", "requirements.txt", "groups: [a]", 'packages.groups needs "project: editable"'),
+        ("uv", "uv.lock", "project: editable", "uv installs the project by its own rules"),
+        ("uv", "uv.lock", "sources: [a.txt]", "packages.sources has a meaning only"),
+        ("pip", "requirements.txt", "extras: [a]", 'packages.extras needs "project: editable"'),
+    ],
+)
+def test_a_key_without_meaning_to_the_installer_is_a_problem(
+    shop: Shop, installer: str, lock: str, more: str, words: str
+) -> None:
+    (shop.root / lock).parent.mkdir(exist_ok=True)
+    (shop.root / lock).touch()
+    shop.edit("toolchain.yml", "installer: pip", f"installer: {installer}")
+    shop.edit("toolchain.yml", "lock: requirements-dev.lock", f"lock: {lock}\n  {more}".rstrip())
+    with pytest.raises(UsageError) as caught:
+        pins.read(shop.root)
+    assert any(words in line for line in caught.value.why), caught.value.why
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a list\n", "just words\n", "\0"])
 def test_a_file_that_is_no_table_is_a_problem(text: str) -> None:
     assert problems_of(text)

@@ -37,7 +37,16 @@ FULL = VALID | {
     "services": ["mysql://root:pw@127.0.0.1:3307/shop", "redis://localhost/0"],
     "ide": ["pycharm", "vscode"],
     "venv": {"layout": "shared", "root": "~/venvs"},
-    "packages": {"installer": "uv", "lock": "requirements.lock", "hashes": "none"},
+    "packages": {
+        "installer": "uv",
+        "lock": "requirements.lock",
+        "hashes": "none",
+        "version": "0.13.9",
+        "project": "editable",
+        "extras": ["dev"],
+        "groups": ["test"],
+        "sources": ["requirements.txt"],
+    },
 }
 # A line end in the end is left out: Python's `$` takes it for nothing, ECMAScript's does not.
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)

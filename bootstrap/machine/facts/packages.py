@@ -85,7 +85,7 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if changed is None:
         return PackagesFact(digest, None)
     wanted = installer.exact(pins)
-    if wanted is None or pins.editable:
+    if wanted is None or pins.editable or pins.sources:
         # Without what the list names in so many words nothing can be right.
         missing = difference(pins, wanted or installer.pinned(pins), ours=())
         return PackagesFact(digest, missing or changed, sure=missing is not None)

@@ -45,8 +45,9 @@ class Pdm(Installer):
     def _sync(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))
         groups = [word for name in chosen for word in ("--group", name)]
-        alone = () if pins.groups is None else ("--prod",)
-        return (program(pins, self.tool), "sync", "--non-interactive", *alone, *groups)
+        # Where a group for development is named, PDM leaves out all others.
+        alone = ("--prod",) if pins.groups == () else ()
+        return (program(pins, self.tool), "sync", *alone, *groups)
 
 
 def _first(changes: str) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
+from bootstrap.machine import conda
 from bootstrap.machine.installers.installer import Installer, Verdict, answer, last_words
 from bootstrap.versions import minor, numbers
 
@@ -40,21 +41,39 @@ class Pip(Installer):
         return all_inputs(pins)
 
     def judge(self, pins: Pins) -> Verdict:
-        """The report of a pip that would install it; where pip is too old, of one that is not."""
-        pip = _reporting(pins)
-        if pip is None:
-            return Verdict(unclear=f"pip {pins.pip} has no report of what it would install")
-        report = (*pip, "install", "--dry-run", "--quiet", "--report", "-")
-        done = answer((*report, *strictness(pins), "-r", str(pins.lock)), pins)
-        try:
-            begins = done.output.index('{\n  "version"')
-            document, _ = json.JSONDecoder().raw_decode(done.output, begins)
-        except ValueError:
-            return Verdict(unclear=f"pip could not tell: {last_words(done)}")
-        here = _from_folders(pins)
-        return Verdict(
-            lacking=_lacking([each for each in document["install"] if not here & _source(each)])
-        )
+        return report(pins, (*strictness(pins), "-r", str(pins.lock)))
+
+
+def planned(said: str) -> list[dict[str, dict[str, object]]]:
+    """What pip's report says it would install; ValueError where there is none among its words."""
+    document, _ = json.JSONDecoder().raw_decode(said, said.index('{\n  "version"'))
+    found: list[dict[str, dict[str, object]]] = document["install"]
+    return found
+
+
+def report(pins: Pins, wanted: Argv) -> Verdict:
+    """What a pip would still install; where the pinned one is too old to say it, another one."""
+    pip = _reporting(pins)
+    if pip is None:
+        return Verdict(unclear=f"pip {pins.pip} has no report of what it would install")
+    done = answer((*pip, "install", "--dry-run", "--quiet", "--report", "-", *wanted), pins)
+    try:
+        reported = planned(done.output)
+    except ValueError:
+        return Verdict(unclear=f"pip could not tell: {last_words(done)}")
+    here = _from_folders(pins)
+    return Verdict(lacking=_lacking([each for each in reported if not here & _source(each)]))
+
+
+def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Verdict:
+    """Whether the venv has what these lists ask for, whichever lock it was installed from."""
+    words: list[str] = []
+    for source in sources:
+        if source.suffix in {".yml", ".yaml"}:
+            words += conda.packages(source)[1]
+        else:
+            words += ("-r", str(source))
+    return report(pins, tuple(words)) if words else Verdict()
 
 
 def strictness(pins: Pins) -> Argv:
@@ -77,7 +96,8 @@ def whole(pins: Pins) -> dict[PackageName, str] | None:
 
 def all_inputs(pins: Pins) -> tuple[Path, ...]:
     own = lockfile.metadata_files(pins.root) if pins.editable else ()
-    return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *own)))
+    lists = (path for source in pins.sources for path in lockfile.inputs(source))
+    return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *lists, *own)))
 
 
 def _reporting(pins: Pins) -> Argv | None:

@@ -5,13 +5,15 @@ They are kept with the user's state, for all projects, and never in a project's 
 
 from __future__ import annotations
 
-import shutil
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bootstrap import state
+from bootstrap.files import exclusive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bootstrap.machine.pins import Argv
@@ -45,5 +47,9 @@ def commands(tool: str, version: str) -> tuple[Argv, ...]:
     )
 
 
-def discard(tool: str, version: str) -> None:
-    shutil.rmtree(folder(tool, version), ignore_errors=True)
+@contextmanager
+def alone() -> Iterator[None]:
+    """For one run at a time: projects share the tools."""
+    place = state.private_dir(state.state_dir() / "tools")
+    with exclusive(place / "lock", lambda _: None):
+        yield

@@ -28,6 +28,7 @@ from bootstrap.machine.facts.packages import (
 from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import tools, uv
 from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
@@ -148,7 +149,7 @@ class PackagesStep(Step):
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
             what = f"{pins.installer} said it is done, but it is not."
-            raise HeadstartError(what, why=(left,), next=("headstart up",))
+            raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
         repaired = f", again: {', '.join(again)}" if again else ""
@@ -158,7 +159,7 @@ class PackagesStep(Step):
         """By comparison, or by the tool's own report; then whether all fits together."""
         verdict = judge(installers.of(pins), pins)
         if verdict.lacking:
-            return (self.broken(verdict.lacking, "headstart doctor --fix"),)
+            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
         if verdict.unclear:
             return (self.notice(verdict.unclear, _unclear(pins)),)
         check = probe_project(_check(pins), pins)
@@ -216,7 +217,14 @@ def judge(installer: Installer, pins: Pins) -> Verdict:
         Verdict(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
     )
     if pins.editable and verdict == Verdict():
-        return Verdict(_unfit(pins))
+        verdict = Verdict(_unfit(pins))
+    if pins.sources and verdict == Verdict():
+        verdict = asked_by(pins, pins.sources)
+        if verdict.lacking:
+            named = ", ".join(map(pins.shown, pins.sources))
+            return Verdict(
+                f"{pins.shown(pins.lock)} lacks what {named} asks for: {verdict.lacking}"
+            )
     return verdict
 
 
@@ -276,13 +284,23 @@ def _tool_commands(pins: Pins) -> tuple[Argv, ...]:
 def _provide_tool(context: StepContext) -> None:
     """The version that is pinned is made where it is missing; another one has to be on PATH."""
     pins, tool = context.pins, installers.of(context.pins).tool
-    for command in _tool_commands(pins):
-        context.run(command)
+    if _tool_commands(pins):
+        with tools.alone():
+            for command in _tool_commands(pins):
+                context.run(command)
     if tool != "pip" and not pins.installer_version and not _is_here(tool, pins):
         raise Refused(
             f"This project installs its packages with {tool}, which is not on PATH.",
             next=(_GET[tool], "headstart up"),
         )
+
+
+def _repair(pins: Pins, lacking: str) -> str:
+    """A lock that has not what is asked for has to be made again; all else `up` can install."""
+    lock = pins.shown(pins.lock)
+    if lacking.startswith((f"{lock} lacks", "the lock lacks")):
+        return "headstart capture --relock && headstart up"
+    return "headstart doctor --fix"
 
 
 def _unclear(pins: Pins) -> str:

@@ -1,0 +1,56 @@
+"""What an environment.yml of conda says: its Python, its packages, and its section for pip."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bootstrap.files import text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMES = ("environment.yml", "environment.yaml")
+_OWN = {"python", "pip", "setuptools", "wheel"}
+
+
+def file_in(root: Path) -> Path | None:
+    return next((root / name for name in _NAMES if (root / name).is_file()), None)
+
+
+def packages(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What it names for conda, and for pip."""
+    import yaml  # noqa: PLC0415 - for this form only
+
+    try:
+        document = yaml.safe_load(text_of(file))
+    except yaml.YAMLError:
+        return (), ()
+    listed = document.get("dependencies") if isinstance(document, dict) else None
+    entries = listed if isinstance(listed, list) else []
+    for_pip = [line for each in entries if isinstance(each, dict) for line in each.get("pip") or ()]
+    return tuple(each for each in entries if isinstance(each, str)), tuple(map(str, for_pip))
+
+
+def only_condas(names: tuple[str, ...]) -> tuple[str, ...]:
+    """What only conda can install: all but Python itself and what a venv is made with."""
+    return tuple(each for each in names if _name(each) not in _OWN)
+
+
+def python(names: tuple[str, ...]) -> tuple[str, str]:
+    """A series or exact version of Python, or else what it is limited to; both may be empty."""
+    for each in names:
+        said = (
+            each.rpartition("::")[2].removeprefix("python").strip()
+            if _name(each) == "python"
+            else ""
+        )
+        if match := re.match(r"==?\s*(3[\d.]*)(?:\.?\*)?(?:=\S*)?$", said):
+            return match[1], ""
+        if said:
+            return "", said
+    return "", ""
+
+
+def _name(written: str) -> str:
+    return re.split(r"[\s=<>!~\[]", written.rpartition("::")[2], maxsplit=1)[0].lower()

@@ -1,0 +1,159 @@
+"""Make the lock that a repository lacks: by uv from lists, packages or a venv, or by its own tool.
+
+The versions that work in a venv are those of the lock, with the digest of every file of them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bootstrap import lockfile
+from bootstrap.errors import HeadstartError, Refused
+from bootstrap.files import text_of, write_atomically
+from bootstrap.machine import conda, forms, pins
+from bootstrap.machine.forms import MADE_BY
+from bootstrap.machine.installers import LOCKS, tools
+from bootstrap.processes import probe
+
+if TYPE_CHECKING:
+    from bootstrap.machine.pins import Argv
+
+_MINUTES = 900
+_TAIL = 8
+
+
+@dataclass(frozen=True)
+class LockPlan:
+    """`target` is made by `tool` at `version`, from files of the repository and from lines.
+
+    `without` is the project itself, which is installed apart, whatever else may need it.
+    `keeps` is an earlier lock, whose versions stay as far as they are allowed.
+    `universal` is for every platform; what a venv has is for the platform it is on.
+    """
+
+    target: str
+    tool: str
+    version: str = ""
+    python: str = ""
+    sources: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    hashed: bool = True
+    keeps: str = ""
+    without: str = ""
+    universal: bool = True
+
+
+def make(root: Path, plan: LockPlan) -> str:
+    """The text of the lock; Poetry and Pipenv write theirs themselves. Raises HeadstartError."""
+    if plan.tool != "uv":
+        _run(root, _own(plan))
+        return (root / plan.target).read_text(encoding="utf-8")
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / plan.target
+        if plan.keeps:
+            made.write_text(plan.keeps, encoding="utf-8")
+        given = "\n".join((*plan.lines, ""))
+        _run(root, (*_compile(plan), "--output-file", str(made)), given)
+        text = made.read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not _is_of_the_project(line, root)]
+    if not any(line.kind == "requirement" for line in lockfile.lines("\n".join(kept))):
+        return f"# {MADE_BY}: nothing is needed\n"
+    return "\n".join((*kept, ""))
+
+
+def again(root: Path) -> str:
+    """The lock from what it was made of, which may ask for more by now. Raises HeadstartError."""
+    pinned = pins.read(root)
+    if pinned.lock.name in LOCKS:
+        tool = pinned.installer
+        raise Refused(f"{pinned.lock.name} is made by {tool} alone.", next=(f"{tool} lock",))
+    package = forms.package_file(root) if pinned.editable else ""
+    files = [source for source in pinned.sources if source.suffix not in {".yml", ".yaml"}]
+    lines = [
+        line for each in pinned.sources if each not in files for line in conda.packages(each)[1]
+    ]
+    sources = (*map(pinned.shown, files), *((package,) if package else ()))
+    if not sources and not lines:
+        raise Refused(
+            f"{pinned.shown(pinned.lock)} was made of an environment alone: no list says more.",
+            next=("install what is missing there, then make the lock again: headstart capture",),
+        )
+    plan = LockPlan(
+        pinned.lock.name, "uv", python=pinned.python, sources=sources, lines=tuple(lines),
+        extras=pinned.extras, groups=pinned.groups or (), hashed=pinned.hashed,
+        keeps=text_of(pinned.lock), without=forms.project_name(root) if pinned.editable else "",
+    )  # fmt: skip
+    write_atomically(pinned.lock, make(root, plan), mode=0o644)
+    return pinned.shown(pinned.lock)
+
+
+def provide(tool: str, version: str) -> str:
+    """The program: what is pinned is made where it is missing; else PATH's, or one beside us."""
+    if version:
+        with tools.alone():
+            for command in tools.commands(tool, version):
+                _run(Path.cwd(), command)
+        return str(tools.pinned(tool, version))
+    beside = Path(sys.executable).with_name(tool)
+    if found := shutil.which(tool) or (str(beside) if beside.is_file() else None):
+        return found
+    return provide(tool, newest(tool))
+
+
+def newest(tool: str) -> str:
+    """The newest release that works on the Python that runs Headstart."""
+    from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
+
+    wheel = get_embed_wheel("pip", f"{sys.version_info.major}.{sys.version_info.minor}")
+    pip = (sys.executable, f"{wheel.path}/pip") if wheel else (sys.executable, "-m", "pip")
+    report = ("install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-")
+    said = _run(Path.cwd(), (*pip, *report, tool))
+    from bootstrap.machine.installers.pip import planned  # noqa: PLC0415
+
+    return str(planned(said)[0]["metadata"]["version"])
+
+
+def _compile(plan: LockPlan) -> Argv:
+    choices = [word for extra in plan.extras for word in ("--extra", extra)]
+    choices += [word for group in plan.groups for word in ("--group", group)]
+    kind = ("--universal",) if plan.universal else ("--no-deps",)
+    hashes = ("--generate-hashes",) if plan.hashed else ()
+    if plan.without:
+        choices += ["--no-emit-package", plan.without]
+    made_by = ("--custom-compile-command", MADE_BY, "--no-annotate", "--quiet")
+    compiler = (provide("uv", ""), "pip", "compile", "--python-version", plan.python)
+    given = ("-",) if plan.lines else ()
+    return (*compiler, *kind, *hashes, *made_by, *choices, *given, *plan.sources)
+
+
+def _own(plan: LockPlan) -> Argv:
+    program = provide(plan.tool, plan.version)
+    return (program, "lock", "--no-interaction") if plan.tool == "poetry" else (program, "lock")
+
+
+def _is_of_the_project(line: str, root: Path) -> bool:
+    """The project itself is installed apart from what it needs."""
+    place = line.partition(" ")[2].split(" ;")[0] if line.startswith("-e ") else line
+    plain = place.partition("#")[0].partition("[")[0].rstrip("/ ")
+    return plain in {".", "./", str(root), root.as_uri()}
+
+
+def _run(root: Path, argv: Argv, given: str = "") -> str:
+    own = {"POETRY_VIRTUALENVS_CREATE": "false", "PIPENV_YES": "1", "PDM_CHECK_UPDATE": "0"}
+    environ = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | own
+    done = probe(argv, environ=environ, cwd=root, given=given, seconds=_MINUTES)
+    if done.code == 0:
+        return done.output
+    raise HeadstartError(
+        f"`{' '.join(argv[:3])}` could not make the lock.",
+        why=tuple(done.output.splitlines()[-_TAIL:]),
+        next=("repair that, then run the command again",),
+    )
