@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.files import text_of
-from bootstrap.machine.facts.checkout import variables
+from bootstrap.machine.facts.dotenv import variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -99,8 +99,8 @@ class PipStep(Step):
     def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
         if ask_stub(pins):
             return ()  # all of it is what it was when it was last looked at
-        altered = [each for each in records.altered(pins) if each.name == "pip"]
-        return self.verify(pins, facts) + tuple(self._broken(each.shown) for each in altered)
+        altered = (each for each in records.altered(pins) if each.name == "pip")
+        return self.verify(pins, facts) or tuple(self._broken(each.shown) for each in altered)
 
     def _broken(self, problem: str) -> Finding:
         return self.broken(problem, "headstart doctor --fix")

@@ -51,11 +51,10 @@ def requires(scope: str) -> params.Depends:
 def declare_scopes() -> None:
     """Let the modules' endpoints ask for a scope each; to be called before the api serves them."""
     for listed, router in modules.routers().items():
-        module = listed.rpartition(".")[2]
         for route in router.routes:
             if isinstance(route, APIRoute) and not list(scopes_of(route)):
                 verb = "read" if route.methods == {"GET"} else "write"
-                route.dependencies.append(requires(f"{module}:{verb}"))
+                route.dependencies.append(requires(f"{listed.rpartition('.')[2]}:{verb}"))
 
 
 def scopes_of(route: APIRoute | RouteContext) -> Iterator[str]:
