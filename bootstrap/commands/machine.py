@@ -86,6 +86,12 @@ def doctor(
         bool,
         typer.Option("--strict", help="Packages that the project does not ask for are broken too."),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report", help="Also write headstart-report.md: all this, and nobody's data."
+        ),
+    ] = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
     """Check thoroughly that everything is as pinned; each finding names its repair.
@@ -110,6 +116,10 @@ def doctor(
         pins, findings = apply.examine(folder, strict=strict)
     check.remember(pins, findings, digest, glance)
     yield views.findings(pins, findings)
+    if report:
+        from bootstrap.machine import support_report
+
+        yield views.reported(support_report.write(pins, findings))
 
 
 @app.command(cls=ReportCommand, name="vendor", short_help="Fill a folder for offline machines.")

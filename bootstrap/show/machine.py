@@ -11,6 +11,7 @@ from bootstrap.show.text import bold, dim, duration, green, red
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from bootstrap.machine.apply import RunOutcome
     from bootstrap.machine.capture import Captured
@@ -82,6 +83,12 @@ def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
     titles = {step.name: step.title for step in all_steps()}
     lines = [line for each in findings for line in _finding(each, titles[each.step])]
     return Report([*_head(pins), *lines], document, ExitCode.FAILED)
+
+
+def reported(path: Path) -> Report:
+    """Where the report for whoever helps is."""
+    line = f"Written: {path}. It names no person and no password; read it before you send it."
+    return Report([line])
 
 
 def checked(answer: Answer) -> Report:
