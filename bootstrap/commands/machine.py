@@ -133,12 +133,15 @@ def fill_vendor(
     """Fill DIR (default: ./vendor) with everything needed to set up a similar machine offline.
 
     Python's source and pyenv's definition of it, pip and every locked package, each with its
-    digest. On the offline machine, with pyenv and a compiler: headstart up --offline
+    digest. Says before it downloads what it needs; stopped, it goes on with the same command. Git
+    ignores the folder. On the offline machine, with pyenv and a compiler, or with that Python:
+    headstart up --offline
     """
     from bootstrap.machine import vendor
     from bootstrap.show import machine as views
+    from bootstrap.show.output import note
 
-    return views.vendored(vendor.fill(root(project), folder))
+    return views.vendored(vendor.fill(root(project), folder, note))
 
 
 _CAPTURE_HELP = """Read the pins of what works here, so that others can have the same.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft, write_atomically
-from bootstrap.machine import pins
+from bootstrap.machine import installers, pins
 from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.facts.venv import VenvState
@@ -24,6 +24,8 @@ from bootstrap.machine.installers.pip import strictness
 from bootstrap.machine.runner import probe_project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bootstrap.machine.pins import Pins
 
 FOLDER = "vendor"
@@ -41,8 +43,11 @@ class Vendored:
     left_out: tuple[str, ...]
 
 
-def fill(project: Path, folder: Path | None) -> Vendored:
-    """Fill the folder for machines like this one; safe to repeat. Raises HeadstartError."""
+def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Vendored:
+    """Fill the folder for machines like this one; safe to repeat. Raises HeadstartError.
+
+    `tell` is told beforehand what will be needed, and what cannot be had.
+    """
     pinned = pins.read(project)
     if gather(pinned).venv.state is not VenvState.READY:
         raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
@@ -52,13 +57,17 @@ def fill(project: Path, folder: Path | None) -> Vendored:
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
+    (target / ".gitignore").write_text("*\n", encoding="utf-8")  # this folder ignores itself
+    left_out = _python_source(pinned, target / "python", tell)
+    count = len(installers.of(pinned).exact(pinned) or installers.of(pinned).names(pinned))
+    there = f"{len(list(wheels.iterdir()))} files are there"
+    tell(f"pip {pinned.pip} and {count} packages of {pinned.shown(pinned.lock)}; {there}")
     _download(pinned, wheels, (f"pip=={pinned.pip}", "--no-deps"))
     _download(pinned, wheels, (*strictness(pinned), "-r", str(pinned.lock)))
-    left_out = _python_source(pinned, target / "python")
     files = {
         str(path.relative_to(target)): _digest(path)
         for path in sorted(target.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name not in {MANIFEST, ".gitignore"}
     }
     document = {"python": pinned.python, "pip": pinned.pip, "files": files}
     write_atomically(target / MANIFEST, json.dumps(document, indent=2) + "\n", mode=0o644)
@@ -119,8 +128,11 @@ def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
         )
 
 
-def _python_source(pinned: Pins, folder: Path) -> tuple[str, ...]:
-    """The archive and pyenv's definition of it; the reason where there is none to take."""
+def _python_source(pinned: Pins, folder: Path, tell: Callable[[str], None]) -> tuple[str, ...]:
+    """The archive and pyenv's definition of it; the reason where there is none to take.
+
+    It is for a machine that has no such Python: where it cannot be had, all else can be.
+    """
     site = site_here(pinned.python, platform.look())
     definition = site.definition if site else None
     if definition is None:
@@ -131,7 +143,15 @@ def _python_source(pinned: Pins, folder: Path) -> tuple[str, ...]:
         return (f"Python {pinned.python}: its definition names no .tar.xz",)
     (folder / "definitions").mkdir(parents=True, exist_ok=True)
     shutil.copy(definition, folder / "definitions" / pinned.python)
-    _fetch(found[0]["url"], found[0]["digest"], folder / found[0]["name"])
+    url = found[0]["url"]
+    tell(f"Python {pinned.python} from {url}, unless pyenv has it in its cache")
+    try:
+        _fetch(url, found[0]["digest"], folder / found[0]["name"])
+    except HeadstartError as error:
+        reason = " ".join((error.what, *error.why))
+        left = f"Python {pinned.python}: {reason} The other machine needs that Python already"
+        tell(left)
+        return (left,)
     return ()
 
 

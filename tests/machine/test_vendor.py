@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import package_index, unavailable
+from tests.installed.conftest import UNSHARE
 from tests.machine.conftest import PIP, Shop
 from tests.machine.test_building import Workshop, workshop  # noqa: F401 - a fixture
 
@@ -32,6 +36,22 @@ def unreachable(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def without_network(
+    shop: Shop, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """In a name space that has no network at all."""
+    if subprocess.run([UNSHARE, "--net", "true"], check=False, capture_output=True).returncode:
+        unavailable("unshare, for a machine without a network")
+    return subprocess.run(
+        [UNSHARE, "--net", *shop.argv(*arguments)],
+        cwd=shop.root,
+        env=shop.environment(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_a_machine_without_a_network_comes_up_from_the_folder(
     workshop: Workshop,  # noqa: F811
     tmp_path: Path,
@@ -51,7 +71,7 @@ def test_a_machine_without_a_network_comes_up_from_the_folder(
     }
     there |= options | unreachable(tmp_path)
     assert shop.headstart("up", **there).returncode != 0
-    done = shop.headstart("up", "--offline", **there)
+    done = without_network(shop, "up", "--offline", **there)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shop.findings() == [] or workshop.prefix.exists()
 
@@ -79,7 +99,9 @@ def test_what_cannot_be_downloaded_is_told_and_what_poetry_keeps_is_not_asked_fo
 ) -> None:
     failed = ready.headstart("vendor", **unreachable(tmp_path))
     assert failed.returncode == 1
-    assert "Not everything could be downloaded." in failed.stderr
+    beforehand, _, problem = failed.stderr.partition("Not everything could be downloaded.")
+    assert "pip 26.3 and 2 packages of requirements-dev.lock" in beforehand
+    assert problem
     assert "next: headstart vendor, to continue from here" in failed.stderr
     ready.edit("toolchain.yml", "installer: pip", "installer: poetry")
     ready.edit("toolchain.yml", "lock: requirements-dev.lock", "lock: poetry.lock")
@@ -87,3 +109,23 @@ def test_what_cannot_be_downloaded_is_told_and_what_poetry_keeps_is_not_asked_fo
     refused = ready.headstart("vendor")
     assert refused.returncode == 4
     assert "it has no folder to install from" in refused.stderr
+
+
+def test_where_only_the_archive_of_python_cannot_be_had_all_else_is(
+    ready: Shop, tmp_path: Path
+) -> None:
+    """The Python of the machine that it is for may be there already."""
+    run = ["git", "-C", str(ready.root)]
+    subprocess.run([*run, "init", "--quiet"], check=True)
+    proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    proxy |= dict.fromkeys(("no_proxy", "NO_PROXY"), urlsplit(package_index()).hostname or "")
+    filled = ready.headstart("vendor", "--json", PYTHON_BUILD_CACHE_PATH=str(tmp_path), **proxy)
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    (left,) = json.loads(filled.stdout)["left_out"]
+    assert "could not be downloaded" in left
+    assert "The other machine needs that Python already" in left
+    assert "vendor" not in subprocess.check_output([*run, "status", "--porcelain"], text=True)
+    shutil.rmtree(ready.root / ".venv")
+    done = without_network(ready, "up", "--offline", **unreachable(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ready.findings() == []
