@@ -6,13 +6,12 @@ import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import package_index, unavailable
+from tests.conftest import unavailable
 from tests.installed.conftest import UNSHARE
-from tests.machine.conftest import PIP, Shop
+from tests.machine.conftest import PIP, PYTHON, Shop
 from tests.machine.test_building import Workshop, workshop  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -117,9 +116,11 @@ def test_where_only_the_archive_of_python_cannot_be_had_all_else_is(
     """The Python of the machine that it is for may be there already."""
     run = ["git", "-C", str(ready.root)]
     subprocess.run([*run, "init", "--quiet"], check=True)
-    proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    proxy |= dict.fromkeys(("no_proxy", "NO_PROXY"), urlsplit(package_index()).hostname or "")
-    filled = ready.headstart("vendor", "--json", PYTHON_BUILD_CACHE_PATH=str(tmp_path), **proxy)
+    archive = f"http://127.0.0.1:9/Python-{PYTHON}.tar.xz#{'0' * 64}"
+    (tmp_path / PYTHON).write_text(f'install_package "Python-{PYTHON}" "{archive}" standard\n')
+    places = ("PYTHON_BUILD_CACHE_PATH", "PYTHON_BUILD_DEFINITIONS")
+    nowhere = dict.fromkeys(places, str(tmp_path))
+    filled = ready.headstart("vendor", "--json", **nowhere)
     assert filled.returncode == 0, filled.stdout + filled.stderr
     (left,) = json.loads(filled.stdout)["left_out"]
     assert "could not be downloaded" in left
