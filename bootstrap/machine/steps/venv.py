@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
 from bootstrap.files import remove, write_atomically
+from bootstrap.machine import venv_makers
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.venv import (
     MARKER,
@@ -23,16 +23,14 @@ from bootstrap.machine.facts.venv import (
     set_aside,
     settings_of,
 )
-from bootstrap.machine.runner import CommandError, probe_project
+from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
-from bootstrap.versions import numbers
 
 if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
 
-_OLDEST_OF_VIRTUALENV = (3, 9)
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.MOVED}
 
 
@@ -59,11 +57,11 @@ class VenvStep(Step):
             return ()
         if facts.venv.state is VenvState.OPEN:
             return (f"set {SYSTEM_SITE} = false in {pins.shown(pins.venv / 'pyvenv.cfg')}",)
-        create = shlex.join(create_command(facts.python.executable, pins, pins.pip))
+        create = map(shlex.join, venv_makers.commands(facts.python.executable, pins))
         if facts.venv.state in _REPLACED:
             old = shlex.quote(str(pins.venv))
-            return (f"mv {old} {old}.aside-TIMESTAMP", create)
-        return (create,)
+            return (f"mv {old} {old}.aside-TIMESTAMP", *create)
+        return tuple(create)
 
     def run(self, context: StepContext) -> str:
         pins, fact = context.pins, context.facts.venv
@@ -169,19 +167,6 @@ def _close(pins: Pins) -> None:
     write_atomically(path, closed, mode=0o644)
 
 
-def create_command(python: Path, pins: Pins, pip: str) -> tuple[str, ...]:
-    """The command that creates the venv; `pip` is an exact version, or `embed`.
-
-    virtualenv has dropped the oldest Pythons: those make their own, with the pip they carry.
-    """
-    if numbers(pins.python) < _OLDEST_OF_VIRTUALENV:
-        return (str(python), "-m", "venv", str(pins.venv))
-    return (
-        *(sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"),
-        *("--python", str(python), "--pip", pip, "--no-setuptools", str(pins.venv)),
-    )
-
-
 def aside_name(venv: Path, at: datetime) -> Path:
     """A free name for the old venv; it cannot work there, but it can be moved back."""
     name = f"{venv.name}.aside-{at:%Y%m%d%H%M%S}"
@@ -190,21 +175,11 @@ def aside_name(venv: Path, at: datetime) -> Path:
 
 
 def _create(context: StepContext) -> None:
-    """Seed the exact pip; where virtualenv cannot get it, its own pip, which the pip step replaces.
-
-    virtualenv trusts a downloaded pip only after asking the public index for its digest, so it
-    cannot seed an exact one behind a mirror named in pip's own configuration file.
-    """
-    python = context.facts.python.executable
+    python, venv = context.facts.python.executable, context.pins.venv
     if python is None:
         raise Refused(f"Python {context.pins.python} is not there.", next=("headstart up",))
-    _fresh(context.pins.venv)
-    try:
-        context.run(create_command(python, context.pins, context.pins.pip))
-    except CommandError:
-        _fresh(context.pins.venv)
-        context.run(create_command(python, context.pins, "embed"))
-    (context.pins.venv / MARKER).unlink()
+    venv_makers.make(context, python, lambda: _fresh(venv))
+    (venv / MARKER).unlink()
 
 
 def _fresh(venv: Path) -> None:
