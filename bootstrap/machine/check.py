@@ -69,9 +69,10 @@ def still_as_pinned(project: Path) -> Answer:
 def remember(pinned: Pins, findings: Sequence[Finding], digest: str) -> None:
     """What `doctor` has found to be as asked for, `check` may say; `digest` is from before it."""
     from bootstrap.machine.facts import gather  # noqa: PLC0415 - as below
-    from bootstrap.machine.steps.packages import note  # noqa: PLC0415
+    from bootstrap.machine.steps.packages import FIT, note  # noqa: PLC0415
 
-    if any(each.step in _PINNED_STEPS for each in findings):
+    pinned_ones = (each for each in findings if each.step in _PINNED_STEPS)
+    if any(not each.problem.startswith(FIT) for each in pinned_ones):
         return
     packages = gather(pinned).packages
     if packages.why and not packages.sure and packages.lock == digest:
