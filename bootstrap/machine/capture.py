@@ -146,10 +146,13 @@ def _as_it_works(
     form: Form, root: Path, venv: Path, python: str, pip: str
 ) -> tuple[Form, LockPlan | None, tuple[str, ...]]:
     """The tool's own lock where the venv has what it says; else the venv as a lock."""
-    if fit := working.fitting(form, root, venv, python, pip):
+    looked_at = working.pins_of(root, venv, python, pip)
+    if fit := working.fitting(form, looked_at):
         return fit, None, ()
+    if working.lacks_what_is_optional(form, looked_at):
+        form = replace(form, extras=(), groups=None)
     frozen, plan = _frozen(form, root, venv, python)
-    if lacking := working.lacking(form.lists, root, venv, python, pip):
+    if lacking := working.lacking(form, looked_at):
         told = f"the venv has not what {' and '.join(form.lists)} asks for: {lacking}"
         return replace(frozen, lists=()), plan, (told,)
     other = f"the venv has not what {form.lock} says: its own versions are pinned"

@@ -51,6 +51,7 @@ def _packages(form: Form, version: str) -> Iterator[str]:
         yield "hashes: none"
     if form.installable:
         yield "project: editable"
+    if form.installable or "pyproject.toml" in form.lists:
         named = {"extras": form.extras, "groups": form.groups or ()}
         yield from (f"{key}: [{', '.join(each)}]" for key, each in named.items() if each)
     if form.lists:

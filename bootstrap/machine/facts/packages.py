@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
 from bootstrap.machine import installers
@@ -18,7 +20,6 @@ from bootstrap.machine.facts.venv import VenvFact, VenvState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Pins
@@ -158,8 +159,8 @@ def works_on(folder: Path, root: Path) -> bool:
         source = json.loads((folder / "direct_url.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    is_ours = str(source.get("url", "")).rstrip("/") == root.as_uri()
-    return is_ours and bool(source.get("dir_info", {}).get("editable"))
+    place = unquote(urlsplit(str(source.get("url", ""))).path)  # tools quote different letters
+    return Path(place) == root and bool(source.get("dir_info", {}).get("editable"))
 
 
 def difference(

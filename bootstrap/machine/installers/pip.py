@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.machine import conda
+from bootstrap.machine import conda, declared
 from bootstrap.machine.installers.installer import Installer, Verdict, answer, last_words
 from bootstrap.versions import minor, numbers
 
@@ -71,6 +71,8 @@ def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Verdict:
     for source in sources:
         if source.suffix in {".yml", ".yaml"}:
             words += conda.packages(source)[1]
+        elif source.suffix == ".toml":
+            words += declared.requirements(source, pins.extras, pins.groups or ())
         else:
             words += ("-r", str(source))
     return report(pins, tuple(words)) if words else Verdict()
