@@ -27,6 +27,13 @@ def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tu
     return tuple(found)
 
 
+def groups(file: Path) -> tuple[str, ...]:
+    try:
+        return tuple(tomllib.loads(text_of(file)).get("dependency-groups", {}))
+    except tomllib.TOMLDecodeError:
+        return ()
+
+
 def _of_group(
     stated: Mapping[str, list[object]], group: str, above: frozenset[str]
 ) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap.machine import declared
 from bootstrap.machine.installers.installer import (
     Installer,
     Verdict,
@@ -13,6 +15,7 @@ from bootstrap.machine.installers.installer import (
     named_in_toml,
     program,
 )
+from bootstrap.machine.installers.pip import asked_by
 
 if TYPE_CHECKING:
     from bootstrap.lockfile import PackageName
@@ -36,11 +39,20 @@ class Pdm(Installer):
     def judge(self, pins: Pins) -> Verdict:
         done = answer((*self._sync(pins), "--dry-run"), pins)
         if done.code == 0 and _NOTHING in done.output:
-            return Verdict()
+            return self._unlocked(pins)
         _, told, changes = done.output.partition("Packages to ")
         if done.code == 0 and told:
             return Verdict(lacking=f"PDM would still change {_first(changes)}")
         return Verdict(unclear=f"PDM could not tell: {last_words(done)}")
+
+    def _unlocked(self, pins: Pins) -> Verdict:
+        """PDM only warns of a lock that is not the pyproject.toml's: pip says what that lacks."""
+        project = pins.root / "pyproject.toml"
+        groups = declared.groups(project) if pins.groups is None else pins.groups
+        asked = asked_by(replace(pins, groups=groups), (project,))
+        if asked.lacking:
+            return Verdict(f"pdm.lock lacks what pyproject.toml asks for: {asked.lacking}")
+        return asked
 
     def _sync(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Argv, Pins
 
 _OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
+_STALE = re.compile(r"changed significantly since poetry\.lock|poetry\.lock is not up to date")
 _PLANNED = re.compile(r"^\s+[-•] (?:Installing|Updating|Downgrading) (.+?)\s*$", re.MULTILINE)
 
 
@@ -36,6 +37,8 @@ class Poetry(Installer):
     def judge(self, pins: Pins) -> Verdict:
         done = answer((*self._install(pins), "--dry-run"), pins)
         found = _OPERATIONS.search(done.output)
+        if _STALE.search(done.output):
+            return Verdict(lacking="poetry.lock lacks what pyproject.toml asks for, says Poetry")
         if "No dependencies to install or update" in done.output:
             return Verdict()
         if found is None or done.code:

@@ -66,7 +66,14 @@ class UvProject(Installer):
         return named_in_toml(pins.lock)
 
     def judge(self, pins: Pins) -> Verdict:
-        return _verdict((*self._sync(pins), "--check"), pins)
+        """A lock that is not the pyproject.toml's is another fault than a venv that is not its."""
+        verdict = _verdict((*self._sync(pins), "--check"), pins)
+        if verdict == Verdict():
+            return verdict
+        lock = answer((program(pins, self.tool), "lock", "--check"), pins)
+        if "needs to be updated" in lock.output:
+            return Verdict(lacking="uv.lock lacks what pyproject.toml asks for, says uv")
+        return verdict
 
     def _sync(self, pins: Pins) -> Argv:
         groups = [word for group in pins.groups or () for word in ("--group", group)]

@@ -22,7 +22,7 @@ from bootstrap.machine.facts.packages import (
     stamp_in,
     works_on,
 )
-from bootstrap.machine.installers import tools, uv
+from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Verdict
 from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import probe_project
@@ -187,6 +187,8 @@ def _provide_tool(context: StepContext) -> None:
 def _repair(pins: Pins, lacking: str) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     lock = pins.shown(pins.lock)
+    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and pins.lock.name in LOCKS:
+        return f"{installers.of(pins).tool} lock && headstart up"
     if lacking.startswith((f"{lock} lacks", "the lock lacks")):
         return "headstart capture --relock && headstart up"
     return "headstart doctor --fix"
