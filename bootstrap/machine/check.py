@@ -45,7 +45,7 @@ _TEXT = """\
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckAnswer:
     """`broken` is what is not as pinned; `unknown` is what only an installer can tell."""
 
     pins: Pins
@@ -53,15 +53,15 @@ class Answer:
     unknown: str = ""
 
 
-def still_as_pinned(project: Path) -> Answer:
+def still_as_pinned(project: Path) -> CheckAnswer:
     """What is not as pinned: at once when the stub says yes, else by looking closely."""
     pinned = pins.read(project)
     if ask_stub(pinned):
-        return Answer(pinned)
+        return CheckAnswer(pinned)
     seen = _snapshot(pinned)
     answer = _look(pinned)
     # What was looked at must be what was seen before and after the look.
-    if answer == Answer(pinned) and seen and seen == _snapshot(pinned):
+    if answer == CheckAnswer(pinned) and seen and seen == _snapshot(pinned):
         write_atomically(stub_path(pinned), _stub(pinned, seen), mode=0o755)
     return answer
 
@@ -88,7 +88,7 @@ def digest_of(project: Path) -> str:
     return digest(installers.of(pinned), pinned)
 
 
-def _look(pinned: Pins) -> Answer:
+def _look(pinned: Pins) -> CheckAnswer:
     """First at files alone; only what they leave open and can be asked quickly is asked."""
     from bootstrap.machine.facts import gather  # noqa: PLC0415 - a yes has no use for it
     from bootstrap.machine.steps import all_steps  # noqa: PLC0415
@@ -102,11 +102,11 @@ def _look(pinned: Pins) -> Answer:
         for step, reason in needed.items()
         if reason and not step.undecided(facts)
     ):
-        return Answer(pinned, broken)
+        return CheckAnswer(pinned, broken)
     if unknown := next((reason for reason in needed.values() if reason), ""):
-        return Answer(pinned, unknown=unknown)
+        return CheckAnswer(pinned, unknown=unknown)
     found = [each for step in steps for each in step.verify(pinned, facts)]
-    return Answer(pinned, tuple(each for each in found if each.level == "broken"))
+    return CheckAnswer(pinned, tuple(each for each in found if each.level == "broken"))
 
 
 def stub_path(pinned: Pins) -> Path:

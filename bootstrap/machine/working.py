@@ -11,7 +11,7 @@ from bootstrap.lockfile import normalize
 from bootstrap.machine import installers
 from bootstrap.machine.facts.packages import Distribution, works_on
 from bootstrap.machine.installers import LOCKS
-from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.pins import Pins
 
@@ -62,7 +62,7 @@ def fitting(form: Form, venv_pins: Pins) -> Form | None:
     verdicts = {}
     for groups in (None, ()):
         verdicts[groups] = installers.of(pins).judge(replace(pins, groups=groups))
-        if verdicts[groups] == Verdict():
+        if verdicts[groups] == Judgement():
             return replace(form, groups=groups)
     told = all(each.unclear for each in verdicts.values())
     return form if told and not _contradicted(pins.venv, lock) else None

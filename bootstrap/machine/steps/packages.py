@@ -23,7 +23,7 @@ from bootstrap.machine.facts.packages import (
     works_on,
 )
 from bootstrap.machine.installers import LOCKS, tools, uv
-from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -102,19 +102,19 @@ class PackagesStep(Step):
         )
 
 
-def judge(installer: Installer, pins: Pins) -> Verdict:
+def judge(installer: Installer, pins: Pins) -> Judgement:
     """Whether the venv has what the project asks for: compared, where its list says it all."""
     wanted = installer.exact(pins)
     verdict = (
-        Verdict(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
+        Judgement(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
     )
-    if pins.editable and verdict == Verdict():
-        verdict = Verdict(_unfit(pins))
-    if pins.sources and verdict == Verdict():
+    if pins.editable and verdict == Judgement():
+        verdict = Judgement(_unfit(pins))
+    if pins.sources and verdict == Judgement():
         verdict = asked_by(pins, pins.sources)
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
-            return Verdict(
+            return Judgement(
                 f"{pins.shown(pins.lock)} lacks what {named} asks for: {verdict.lacking}"
             )
     return verdict
