@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import create_atomically, text_of, write_atomically
-from bootstrap.machine import forms, pins, pythons, relock, surroundings, working
+from bootstrap.machine import forms, pin_file, pins, pythons, relock, surroundings, working
 from bootstrap.machine.facts.venv import settings_of
 from bootstrap.machine.forms import Form
 from bootstrap.machine.installers import LOCKS
@@ -70,8 +70,7 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
         plan = replace(plan, version=version)
     project = project_name(root)
     shared = _shared_root(venv, root, project, python)
-    tested = _uses_pytest(root, form, venv)
-    document = _toolchain(root, (project, pip, shared), form, version, tested=tested)
+    document = pin_file.text(root, pin_file.Head(project, pip, shared, version), form, venv)
     return Captured(
         project=project, python=python, pip=pip, venv_root=shared, installer=form.installer,
         lock=form.lock, statements=statements,
@@ -122,7 +121,9 @@ def _packages(
     if form.refused:
         return form, None, ()
     is_whole = bool(form.lock) and form.lock not in LOCKS  # a list with hashes: `up` compares
-    if venv and not is_whole and len(working.packages(venv)) > 1:
+    if venv and len(working.packages(venv)) > 1:
+        if is_whole:
+            return replace(form, installable=working.works_on_project(venv, root)), None, ()
         return _as_it_works(form, root, venv, python, pip)
     if not form.sources and not form.lines:
         return form, None, ()
@@ -145,10 +146,13 @@ def _as_it_works(
     form: Form, root: Path, venv: Path, python: str, pip: str
 ) -> tuple[Form, LockPlan | None, tuple[str, ...]]:
     """The tool's own lock where the venv has what it says; else the venv as a lock."""
-    if fit := working.fitting(form, root, venv, python, pip):
+    looked_at = working.pins_of(root, venv, python, pip)
+    if fit := working.fitting(form, looked_at):
         return fit, None, ()
+    if working.lacks_what_is_optional(form, looked_at):
+        form = replace(form, extras=(), groups=None)
     frozen, plan = _frozen(form, root, venv, python)
-    if lacking := working.lacking(form.lists, root, venv, python, pip):
+    if lacking := working.lacking(form, looked_at):
         told = f"the venv has not what {' and '.join(form.lists)} asks for: {lacking}"
         return replace(frozen, lists=()), plan, (told,)
     other = f"the venv has not what {form.lock} says: its own versions are pinned"
@@ -221,64 +225,6 @@ def _unrecognised(root: Path, venv: Path | None) -> str:
         named = " or ".join(f"headstart capture --project {name}" for name in inner[:3])
         return f"the project is not here, but in {', '.join(inner[:3])}: {named}"
     return "there is no lock, no list of requirements and no package here"
-
-
-# -- toolchain.yml -------------------------------------------------------------------------------
-
-
-def _toolchain(
-    root: Path, about: tuple[str, str, str], form: Form, version: str, *, tested: bool
-) -> str:
-    project, pip, shared = about
-    venv = f"  layout: shared\n  root: {shared}\n" if shared else "  layout: in-project\n"
-    packages = f"  installer: {form.installer}\n  lock: {form.lock}\n"
-    own = form.lock in LOCKS
-    if not own and not form.hashed:
-        packages += "  hashes: none\n"
-    if version:
-        packages += f'  version: "{version}"\n'
-    if not own and form.installable:
-        packages += "  project: editable\n"
-    if own and form.groups is not None:
-        packages += f"  groups: [{', '.join(form.groups)}]\n"
-    if not own and form.installable:
-        named = {"extras": form.extras, "groups": form.groups or ()}
-        packages += "".join(f"  {k}: [{', '.join(v)}]\n" for k, v in named.items() if v)
-    if not own and form.lists:
-        packages += f"  sources: [{', '.join(form.lists)}]\n"
-    text = f'version: 1\nproject: {project}\npip: "{pip}"\nvenv:\n{venv}packages:\n{packages}'
-    return text + "".join(_about_surroundings(root, tested=tested))
-
-
-def _about_surroundings(root: Path, *, tested: bool) -> list[str]:
-    parts = []
-    if example := surroundings.dotenv_example(root):
-        parts.append(f"environment:\n  file: .env\n  example: {example}\n")
-    if urls := surroundings.services(root):
-        parts.append("services:\n" + "".join(f"  - {url}\n" for url in urls))
-    if folder := surroundings.migrations(root):
-        command = "python -m alembic upgrade head"
-        parts.append(f"migrations:\n  command: {command}\n  versions: {folder}\n")
-    if tested:
-        parts.append(
-            "# The tests can be run; `python -m pytest -q` here would demand that they pass.\n"
-            "proof:\n  - python -m pytest --collect-only -q\n"
-        )
-    return parts
-
-
-def _uses_pytest(root: Path, form: Form, venv: Path | None) -> bool:
-    """Whether pytest will be there: by the venv, else by what names it."""
-    if not surroundings.has_tests(root):
-        return False
-    if venv and len(has := working.packages(venv)) > 1:
-        return "pytest" in {each.name for each in has}
-    if form.lock in LOCKS:
-        named = r"""(?m)^name = "pytest"$|^\s*"pytest": \{|^pytest = """
-        return bool(re.search(named, text_of(root / form.lock) + text_of(root / "Pipfile")))
-    files = (*form.sources, *form.lists, form.lock, "setup.cfg")
-    texts = [*form.lines, *(text_of(root / name) for name in files if name)]
-    return any(re.search(r"""(?m)(?:^|["'\s])pytest\b""", text) for text in texts)
 
 
 # -- the rest ------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ _TEXT = """\
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckAnswer:
     """`broken` is what is not as pinned; `unknown` is what only an installer can tell."""
 
     pins: Pins
@@ -56,14 +56,14 @@ class Answer:
     unknown: str = ""
 
 
-def still_as_pinned(project: Path) -> Answer:
+def still_as_pinned(project: Path) -> CheckAnswer:
     """What is not as pinned: at once when the stub says yes, else by looking closely."""
     pinned = pins.read(project)
     if ask_stub(pinned):
-        return Answer(pinned)
+        return CheckAnswer(pinned)
     glance = Glance.at(pinned)
     answer = _look(pinned)
-    if answer == Answer(pinned):
+    if answer == CheckAnswer(pinned):
         glance.keep(pinned)
     return answer
 
@@ -90,9 +90,10 @@ class Glance:
 def remember(pinned: Pins, findings: Sequence[Finding], digest: str, glance: Glance) -> None:
     """What `doctor` has found to be as asked for, `check` may say; `digest` is from before it."""
     from bootstrap.machine.facts import gather  # noqa: PLC0415 - as below
-    from bootstrap.machine.steps.packages import note  # noqa: PLC0415
+    from bootstrap.machine.steps.packages import is_harmless, note  # noqa: PLC0415
 
-    if any(each.step in _PINNED_STEPS and each.level == "broken" for each in findings):
+    pinned_ones = (each for each in findings if each.step in _PINNED_STEPS)
+    if any(not is_harmless(each) for each in pinned_ones):
         return
     packages = gather(pinned).packages
     if packages.why and not packages.sure and packages.lock == digest:
@@ -110,7 +111,7 @@ def digest_of(project: Path) -> str:
     return digest(installers.of(pinned), pinned)
 
 
-def _look(pinned: Pins) -> Answer:
+def _look(pinned: Pins) -> CheckAnswer:
     """First at files alone; only what they leave open and can be asked quickly is asked."""
     from bootstrap.machine.facts import gather  # noqa: PLC0415 - a yes has no use for it
     from bootstrap.machine.steps import all_steps  # noqa: PLC0415
@@ -124,11 +125,11 @@ def _look(pinned: Pins) -> Answer:
         for step, reason in needed.items()
         if reason and not step.undecided(facts)
     ):
-        return Answer(pinned, broken)
+        return CheckAnswer(pinned, broken)
     if unknown := next((reason for reason in needed.values() if reason), ""):
-        return Answer(pinned, unknown=unknown)
+        return CheckAnswer(pinned, unknown=unknown)
     found = [each for step in steps for each in step.inspect(pinned, facts, strict=False)]
-    return Answer(pinned, tuple(each for each in found if each.level == "broken"))
+    return CheckAnswer(pinned, tuple(each for each in found if each.level == "broken"))
 
 
 def stub_path(pinned: Pins) -> Path:

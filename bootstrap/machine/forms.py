@@ -248,6 +248,8 @@ def _packaged(root: Path, package: str) -> Form:
         extras=tuple(name for name in _DEVELOPMENT if name in extras),
         groups=tuple(name for name in _DEVELOPMENT if isinstance(groups, dict) and name in groups),
         installable=is_installable(root),
+        # What is not built has no metadata to verify: the file itself is asked.
+        lists=() if is_installable(root) else (package,),
     )
 
 

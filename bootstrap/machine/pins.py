@@ -255,14 +255,15 @@ def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
         problems.append(f"packages.lock: {lock} must be beside {TOOLCHAIN}, for {owner} runs there")
     if "version" in packages and installer == "pip":
         problems.append("packages.version: the exact pip is what `pip:` says")
-    if requirements and "groups" in packages and "project" not in packages:
-        problems.append('packages.groups needs "project: editable": they are the project\'s')
+    is_stated = "project" in packages or "pyproject.toml" in packages.get("sources", ())
+    for key in ("extras", "groups"):
+        if requirements and key in packages and not is_stated:
+            needed = '"project: editable", or pyproject.toml among its sources'
+            problems.append(f"packages.{key} needs {needed}")
     if not requirements and "sources" in packages:
         problems.append("packages.sources has a meaning only with a list of requirements")
     if not requirements and "project" in packages:
         problems.append(f"packages.project: {installer} installs the project by its own rules")
-    if requirements and "extras" in packages and "project" not in packages:
-        problems.append('packages.extras needs "project: editable": they are the project\'s')
     return tuple(f"{TOOLCHAIN}: {each}" for each in problems)
 
 

@@ -64,7 +64,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenPython:
     """The exact Python; `guessed` says why it is this one where no source names it."""
 
     version: str
@@ -84,22 +84,24 @@ def statements(root: Path, venv: Path | None) -> Iterator[Statement]:
                 yield Statement(each.source, each.says, each.allows, weak=True)
 
 
-def choose(said: tuple[Statement, ...], environ: Mapping[str, str]) -> Choice:
+def choose(said: tuple[Statement, ...], environ: Mapping[str, str]) -> ChosenPython:
     """The exact one that is named; else the newest that is allowed, here or to be built."""
     real = [each for each in said if not each.weak]
     if exact := next((each.exact for each in real if each.exact), ""):
-        return Choice(exact)
+        return ChosenPython(exact)
     constraints = real or [each for each in said if each.weak]
     here = _first_allowed(installed(environ), constraints)
     if here and not constraints:
-        return Choice(here, f"which Python: nothing says one; pinned {here}, the newest here")
+        return ChosenPython(here, f"which Python: nothing says one; pinned {here}, the newest here")
     if here:
-        return Choice(here, f"the exact Python: pinned {here}, the newest here that is allowed")
+        return ChosenPython(
+            here, f"the exact Python: pinned {here}, the newest here that is allowed"
+        )
     if known := _first_allowed(available(environ), constraints):
         why = f"the exact Python: pinned {known}, the newest that can be installed and is allowed"
-        return Choice(known, why)
+        return ChosenPython(known, why)
     allowed = " and ".join(f"{each.source}: {each.says}" for each in constraints)
-    return Choice("", f"which Python: none that is known here fits {allowed}")
+    return ChosenPython("", f"which Python: none that is known here fits {allowed}")
 
 
 def installed(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def again(root: Path) -> str:
     lines = [
         line for each in pinned.sources if each not in files for line in conda.packages(each)[1]
     ]
-    sources = (*map(pinned.shown, files), *((package,) if package else ()))
+    sources = tuple(dict.fromkeys((*map(pinned.shown, files), *([package] if package else []))))
     if not sources and not lines:
         raise Refused(
             f"{pinned.shown(pinned.lock)} was made of an environment alone: no list says more.",

@@ -11,7 +11,7 @@ from bootstrap.lockfile import normalize
 from bootstrap.machine import installers
 from bootstrap.machine.facts.packages import Distribution, works_on
 from bootstrap.machine.installers import LOCKS
-from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.pins import Pins
 
@@ -50,30 +50,39 @@ def can_be_hashed(lines: tuple[str, ...]) -> bool:
     return not any(line.startswith("-e ") or " @ " in line for line in lines)
 
 
-def fitting(form: Form, root: Path, venv: Path, python: str, pip: str) -> Form | None:
+def fitting(form: Form, venv_pins: Pins) -> Form | None:
     """The form as the venv has it: with the usual groups or the project's own; None where neither.
 
     Where the tool is not here, its lock is compared by names and versions, as far as that goes.
     """
     if form.lock not in LOCKS:
         return None
-    pins = replace(_pins(root, venv, python, pip), lock=root / form.lock, installer=form.installer)
+    lock = venv_pins.root / form.lock
+    pins = replace(venv_pins, lock=lock, installer=form.installer)
     verdicts = {}
     for groups in (None, ()):
         verdicts[groups] = installers.of(pins).judge(replace(pins, groups=groups))
-        if verdicts[groups] == Verdict():
+        if verdicts[groups] == Judgement():
             return replace(form, groups=groups)
     told = all(each.unclear for each in verdicts.values())
-    return form if told and not _contradicted(venv, root / form.lock) else None
+    return form if told and not _contradicted(pins.venv, lock) else None
 
 
-def lacking(lists: tuple[str, ...], root: Path, venv: Path, python: str, pip: str) -> str:
-    """What these lists ask for and the venv has not, by pip's own report."""
-    pins = _pins(root, venv, python, pip)
-    return asked_by(pins, tuple(root / name for name in lists)).lacking
+def lacking(form: Form, pins: Pins) -> str:
+    """What the lists ask for and the venv has not, by pip's own report."""
+    chosen = replace(pins, extras=form.extras, groups=form.groups)
+    return asked_by(chosen, tuple(pins.root / name for name in form.lists)).lacking
 
 
-def _pins(root: Path, venv: Path, python: str, pip: str) -> Pins:
+def lacks_what_is_optional(form: Form, pins: Pins) -> bool:
+    """Whether the venv was made without the extras and groups for development."""
+    if not form.extras and not form.groups:
+        return False
+    chosen = replace(pins, extras=form.extras, groups=form.groups)
+    return bool(asked_by(chosen, (pins.root / "pyproject.toml",)).lacking)
+
+
+def pins_of(root: Path, venv: Path, python: str, pip: str) -> Pins:
     """As much of them as an installer has to know to be asked about this venv."""
     return Pins(
         root=root, project="it", python=python, pip=pip, venv=venv, lock=root,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bootstrap.machine.apply import RunOutcome
     from bootstrap.machine.capture import Captured
-    from bootstrap.machine.check import Answer
+    from bootstrap.machine.check import CheckAnswer
     from bootstrap.machine.diagnosis.diagnose import Diagnosis
     from bootstrap.machine.edits import Reversal
     from bootstrap.machine.pins import Pins
@@ -91,7 +91,7 @@ def reported(path: Path) -> Report:
     return Report([line])
 
 
-def checked(answer: Answer) -> Report:
+def checked(answer: CheckAnswer) -> Report:
     """What is not as pinned, or not known."""
     if not answer.unknown:
         return findings(answer.pins, answer.broken)

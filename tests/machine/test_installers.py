@@ -92,6 +92,10 @@ def test_an_installer_that_is_not_here_is_named(shop: Shop, tmp_path: Path) -> N
     refused = shop.headstart("up", PATH=str(bare))
     assert refused.returncode == 4
     assert "pipx install poetry" in refused.stderr
+    # Before anything is made.
+    assert not (shop.root / ".venv").exists()
+    planned = shop.headstart("plan", PATH=str(bare)).stdout
+    assert "1. Build tools: poetry, which installs the packages, is not on PATH" in planned
 
 
 @pytest.mark.xdist_group("poetry")

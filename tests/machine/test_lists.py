@@ -267,3 +267,26 @@ def test_a_venv_without_any_file_becomes_a_lock(loose: Shop) -> None:
     shutil.rmtree(loose.root / ".venv")
     loose.up()
     assert versions(loose) == before
+
+
+def test_a_pyproject_that_is_not_built_is_asked_itself(loose: Shop) -> None:
+    for name in ("toolchain.yml", "requirements.txt"):
+        (loose.root / name).unlink()
+    project = (
+        '[project]\nname = "shop"\nversion = "1"\ndependencies = []\n'
+        '[dependency-groups]\nbase = ["pluggy"]\ndev = [{include-group = "base"}]\n'
+    )
+    (loose.root / "pyproject.toml").write_text(project)
+    assert loose.headstart("capture", "--write").returncode == 0
+    pinned = (loose.root / "toolchain.yml").read_text()
+    assert "  groups: [dev]\n  sources: [pyproject.toml]\n" in pinned
+    loose.up()
+    assert versions(loose).keys() == {"pip", "pluggy"}
+    assert code(loose) == 0
+    (loose.root / "pyproject.toml").write_text(project.replace("= []", '= ["iniconfig"]'))
+    assert code(loose) == 5
+    assert "iniconfig" in loose.findings()[0]["problem"]
+    assert loose.headstart("capture", "--relock").returncode == 0
+    loose.up()
+    assert versions(loose).keys() == {"pip", "pluggy", "iniconfig"}
+    assert loose.findings() == []

@@ -181,6 +181,24 @@ def test_what_is_asked_for_besides_is_there(project: Project) -> None:
     assert project.names() >= {"pluggy", "iniconfig"}
 
 
+@pytest.mark.parametrize("project", ["poetry", "uv", "pdm"], indirect=True)
+def test_a_lock_that_is_not_the_projects_is_not_as_pinned(project: Project) -> None:
+    project.up()
+    pyproject = project.shop.root / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('["pluggy"]', '["pluggy", "certifi"]'))
+    assert project.headstart("check").returncode == 5
+    doctor = project.headstart("doctor")
+    assert doctor.returncode == 1
+    assert f"{project.tool.lock} lacks what pyproject.toml asks for" in doctor.stdout
+    assert f"{project.tool.name} lock && headstart up" in doctor.stdout
+    assert project.headstart("up").returncode == 1
+    assert project.headstart("check").returncode != 0
+    project.make_the_lock()
+    project.up()
+    assert "certifi" in project.names()
+    assert project.headstart("check").returncode == 0
+
+
 @pytest.mark.parametrize("project", ["poetry"], indirect=True)
 def test_an_exact_version_of_a_tool_is_made_once(project: Project) -> None:
     """The release, and not what PATH has; its own folder makes it again where it is not whole."""

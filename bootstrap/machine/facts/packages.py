@@ -7,15 +7,18 @@ is only known here what their own tool said last, and whether anything has chang
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
 from bootstrap.machine import installers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts.venv import VenvFact
@@ -57,11 +60,13 @@ class PackagesFact:
     """`why` says in what the venv differs from what is asked for; None when it does not.
 
     What is not `sure` only the installer can tell: then `why` says what has changed since it did.
+    `no_tool` is the installer where it is needed and not on PATH.
     """
 
     lock: str
     why: str | None
     sure: bool = True
+    no_tool: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,19 @@ class PipFact:
 
 
 def look(pins: Pins, venv: VenvFact) -> PackagesFact:
+    fact = _look(pins, venv)
+    tool = installers.of(pins).tool
+    here = fact.why is None or tool == "pip" or pins.installer_version or is_here(tool, pins)
+    return fact if here else replace(fact, no_tool=tool)
+
+
+def is_here(tool: str, pins: Pins) -> bool:
+    """On PATH as a step has it, where the project's venv comes first."""
+    path = os.pathsep.join((str(pins.venv / "bin"), os.environ.get("PATH", os.defpath)))
+    return shutil.which(tool, path=path) is not None
+
+
+def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     from bootstrap.machine.installers.installer import digest as digest_of  # noqa: PLC0415
 
     installer = installers.of(pins)
@@ -141,8 +159,8 @@ def works_on(folder: Path, root: Path) -> bool:
         source = json.loads((folder / "direct_url.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    is_ours = str(source.get("url", "")).rstrip("/") == root.as_uri()
-    return is_ours and bool(source.get("dir_info", {}).get("editable"))
+    place = unquote(urlsplit(str(source.get("url", ""))).path)  # tools quote different letters
+    return Path(place) == root and bool(source.get("dir_info", {}).get("editable"))
 
 
 def difference(

@@ -28,7 +28,7 @@ _NOT_FOUND = 127
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What a tool's own report says of the venv: in what it differs, or why that is not known.
 
     Both are empty where all is there that the project asks for.
@@ -48,7 +48,7 @@ class Installer(ABC):
         """What installs everything that the project asks for; repeated, it changes nothing."""
 
     @abstractmethod
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         """What the tool itself says of the venv. It may take seconds, and changes nothing."""
 
     @abstractmethod

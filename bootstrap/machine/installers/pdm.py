@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap.machine import declared
 from bootstrap.machine.installers.installer import (
     Installer,
-    Verdict,
+    Judgement,
     answer,
     last_words,
     named_in_toml,
     program,
 )
+from bootstrap.machine.installers.pip import asked_by
 
 if TYPE_CHECKING:
     from bootstrap.lockfile import PackageName
@@ -33,14 +36,23 @@ class Pdm(Installer):
     def names(self, pins: Pins) -> frozenset[PackageName]:
         return named_in_toml(pins.lock)
 
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         done = answer((*self._sync(pins), "--dry-run"), pins)
         if done.code == 0 and _NOTHING in done.output:
-            return Verdict()
+            return self._unlocked(pins)
         _, told, changes = done.output.partition("Packages to ")
         if done.code == 0 and told:
-            return Verdict(lacking=f"PDM would still change {_first(changes)}")
-        return Verdict(unclear=f"PDM could not tell: {last_words(done)}")
+            return Judgement(lacking=f"PDM would still change {_first(changes)}")
+        return Judgement(unclear=f"PDM could not tell: {last_words(done)}")
+
+    def _unlocked(self, pins: Pins) -> Judgement:
+        """PDM only warns of a lock that is not the pyproject.toml's: pip says what that lacks."""
+        project = pins.root / "pyproject.toml"
+        groups = declared.groups(project) if pins.groups is None else pins.groups
+        asked = asked_by(replace(pins, groups=groups), (project,))
+        if asked.lacking:
+            return Judgement(f"pdm.lock lacks what pyproject.toml asks for: {asked.lacking}")
+        return asked
 
     def _sync(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))

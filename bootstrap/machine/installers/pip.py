@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.machine import conda
-from bootstrap.machine.installers.installer import Installer, Verdict, answer, last_words
+from bootstrap.machine import conda, declared
+from bootstrap.machine.installers.installer import Installer, Judgement, answer, last_words
 from bootstrap.versions import minor, numbers
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Pip(Installer):
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         return all_inputs(pins)
 
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         return report(pins, (*strictness(pins), "-r", str(pins.lock)))
 
 
@@ -51,29 +51,31 @@ def planned(said: str) -> list[dict[str, dict[str, object]]]:
     return found
 
 
-def report(pins: Pins, wanted: Argv) -> Verdict:
+def report(pins: Pins, wanted: Argv) -> Judgement:
     """What a pip would still install; where the pinned one is too old to say it, another one."""
     pip = _reporting(pins)
     if pip is None:
-        return Verdict(unclear=f"pip {pins.pip} has no report of what it would install")
+        return Judgement(unclear=f"pip {pins.pip} has no report of what it would install")
     done = answer((*pip, "install", "--dry-run", "--quiet", "--report", "-", *wanted), pins)
     try:
         reported = planned(done.output)
     except ValueError:
-        return Verdict(unclear=f"pip could not tell: {last_words(done)}")
+        return Judgement(unclear=f"pip could not tell: {last_words(done)}")
     here = _from_folders(pins)
-    return Verdict(lacking=_lacking([each for each in reported if not here & _source(each)]))
+    return Judgement(lacking=_lacking([each for each in reported if not here & _source(each)]))
 
 
-def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Verdict:
+def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Judgement:
     """Whether the venv has what these lists ask for, whichever lock it was installed from."""
     words: list[str] = []
     for source in sources:
         if source.suffix in {".yml", ".yaml"}:
             words += conda.packages(source)[1]
+        elif source.suffix == ".toml":
+            words += declared.requirements(source, pins.extras, pins.groups or ())
         else:
             words += ("-r", str(source))
-    return report(pins, tuple(words)) if words else Verdict()
+    return report(pins, tuple(words)) if words else Judgement()
 
 
 def strictness(pins: Pins) -> Argv:

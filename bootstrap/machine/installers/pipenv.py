@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.machine.installers.installer import (
     Installer,
-    Verdict,
+    Judgement,
     answer,
     last_words,
     program,
@@ -38,19 +38,19 @@ class Pipenv(Installer):
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         return (pins.lock, pins.lock.with_name("Pipfile"))
 
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         """Pipenv says whether the lock is the Pipfile's, and what the lock has for whom."""
         tool = program(pins, self.tool)
         verified = answer((tool, "verify"), pins)
         if verified.code:
-            return Verdict(unclear=f"`pipenv verify`: {last_words(verified)}")
+            return Judgement(unclear=f"`pipenv verify`: {last_words(verified)}")
         listed = answer((tool, "requirements", *self._tables(pins)), pins)
         if listed.code:
-            return Verdict(unclear=f"Pipenv could not tell: {last_words(listed)}")
+            return Judgement(unclear=f"Pipenv could not tell: {last_words(listed)}")
         from bootstrap.machine.facts import packages  # noqa: PLC0415 - it looks by installers
 
         wanted = lockfile.wanted(lockfile.pip_entries(listed.output), pins.python)
-        return Verdict(lacking=packages.difference(pins, wanted) or "")
+        return Judgement(lacking=packages.difference(pins, wanted) or "")
 
     def _tables(self, pins: Pins) -> Argv:
         if pins.groups is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.installers.installer import (
     Installer,
-    Verdict,
+    Judgement,
     answer,
     last_words,
     named_in_toml,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Argv, Pins
 
 _OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
+_STALE = re.compile(r"changed significantly since poetry\.lock|poetry\.lock is not up to date")
 _PLANNED = re.compile(r"^\s+[-•] (?:Installing|Updating|Downgrading) (.+?)\s*$", re.MULTILINE)
 
 
@@ -33,17 +34,19 @@ class Poetry(Installer):
     def names(self, pins: Pins) -> frozenset[PackageName]:
         return named_in_toml(pins.lock)
 
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         done = answer((*self._install(pins), "--dry-run"), pins)
         found = _OPERATIONS.search(done.output)
+        if _STALE.search(done.output):
+            return Judgement(lacking="poetry.lock lacks what pyproject.toml asks for, says Poetry")
         if "No dependencies to install or update" in done.output:
-            return Verdict()
+            return Judgement()
         if found is None or done.code:
-            return Verdict(unclear=f"Poetry could not tell: {last_words(done)}")
+            return Judgement(unclear=f"Poetry could not tell: {last_words(done)}")
         if not any(map(int, found.groups()[:2])):
-            return Verdict()
+            return Judgement()
         planned = [each for each in _PLANNED.findall(done.output) if "kipped" not in each]
-        return Verdict(lacking=f"Poetry would still install {', '.join(planned[:3])}")
+        return Judgement(lacking=f"Poetry would still install {', '.join(planned[:3])}")
 
     def _install(self, pins: Pins) -> Argv:
         extras = [word for extra in pins.extras for word in ("--extras", extra)]

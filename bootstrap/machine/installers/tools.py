@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bootstrap import state
+from bootstrap.errors import Refused
 from bootstrap.files import exclusive
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 # What a release of a tool needs besides and does not say itself: PDM 2 reads its cache by
 # hishel 1, and its metadata allows a hishel that has lost those names.
 _COMPANIONS = {"pdm": ("hishel<2",)}
+
+
+GET = {
+    "uv": "curl -LsSf https://astral.sh/uv/install.sh | sh   # or: brew install uv",
+    "poetry": "pipx install poetry   # or: brew install poetry",
+    "pdm": "pipx install pdm   # or: brew install pdm",
+    "pipenv": "pipx install pipenv   # or: brew install pipenv",
+}
 
 
 def folder(tool: str, version: str) -> Path:
@@ -44,6 +53,14 @@ def commands(tool: str, version: str) -> tuple[Argv, ...]:
         (*make, "--no-setuptools", str(at)),
         (*install, *packages),
         ("touch", str(at / "whole")),
+    )
+
+
+def absent(tool: str) -> Refused:
+    return Refused(
+        f"This project installs its packages with {tool}, which is not on PATH.",
+        why=(f"No `version` of {tool} is pinned in toolchain.yml, which `up` would provide.",),
+        next=(GET[tool], "headstart up"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.machine.installers.installer import (
     Installer,
-    Verdict,
+    Judgement,
     answer,
     last_words,
     named_in_toml,
@@ -46,7 +46,7 @@ class UvRequirements(Installer):
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         return all_inputs(pins)
 
-    def judge(self, pins: Pins) -> Verdict:
+    def judge(self, pins: Pins) -> Judgement:
         listed, *_ = self.commands(pins)
         return _verdict((*listed, "--dry-run"), pins)
 
@@ -65,8 +65,15 @@ class UvProject(Installer):
     def names(self, pins: Pins) -> frozenset[PackageName]:
         return named_in_toml(pins.lock)
 
-    def judge(self, pins: Pins) -> Verdict:
-        return _verdict((*self._sync(pins), "--check"), pins)
+    def judge(self, pins: Pins) -> Judgement:
+        """A lock that is not the pyproject.toml's is another fault than a venv that is not its."""
+        verdict = _verdict((*self._sync(pins), "--check"), pins)
+        if verdict == Judgement():
+            return verdict
+        lock = answer((program(pins, self.tool), "lock", "--check"), pins)
+        if "needs to be updated" in lock.output:
+            return Judgement(lacking="uv.lock lacks what pyproject.toml asks for, says uv")
+        return verdict
 
     def _sync(self, pins: Pins) -> Argv:
         groups = [word for group in pins.groups or () for word in ("--group", group)]
@@ -80,11 +87,11 @@ def pip(pins: Pins, command: str) -> Argv:
     return (program(pins, "uv"), "pip", command, "--python", str(pins.venv_python))
 
 
-def _verdict(argv: Argv, pins: Pins) -> Verdict:
+def _verdict(argv: Argv, pins: Pins) -> Judgement:
     done = answer(argv, pins)
     if _NOTHING in done.output:
-        return Verdict()
+        return Judgement()
     if changes := _CHANGE.findall(done.output):
         more = ", …" if len(changes) > 3 else ""  # noqa: PLR2004
-        return Verdict(lacking=f"uv would still change {', '.join(changes[:3])}{more}")
-    return Verdict(unclear=f"uv could not tell: {last_words(done)}")
+        return Judgement(lacking=f"uv would still change {', '.join(changes[:3])}{more}")
+    return Judgement(unclear=f"uv could not tell: {last_words(done)}")

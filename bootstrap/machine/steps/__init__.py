@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine.steps.checkout import DotenvStep, HooksStep, HttpClientStep, MergeDriverStep
 from bootstrap.machine.steps.ide import IdeStep
-from bootstrap.machine.steps.packages import PackagesStep, PipStep
+from bootstrap.machine.steps.packages import PackagesStep
+from bootstrap.machine.steps.pip import PipStep
 from bootstrap.machine.steps.project_commands import MigrationsStep, VerificationStep, VerifyPolicy
 from bootstrap.machine.steps.python import PythonStep
 from bootstrap.machine.steps.services import ServicesStep

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.errors import HeadstartError, Refused
+from bootstrap.errors import HeadstartError
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
 from bootstrap.machine.check import ask_stub
@@ -18,20 +17,19 @@ from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
-    PipFact,
     Stamp,
     difference,
     distributions,
+    is_here,
     stamp_in,
     works_on,
 )
 from bootstrap.machine.facts.venv import own
-from bootstrap.machine.installers import tools, uv
-from bootstrap.machine.installers.installer import Verdict
+from bootstrap.machine.installers import LOCKS, tools, uv
+from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.runner import CommandError, probe_project
+from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
-from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,67 +41,11 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
 
 
-_GET = {
-    "uv": "curl -LsSf https://astral.sh/uv/install.sh | sh   # or: brew install uv",
-    "poetry": "pipx install poetry   # or: brew install poetry",
-    "pdm": "pipx install pdm   # or: brew install pdm",
-    "pipenv": "pipx install pipenv   # or: brew install pipenv",
-}
-
-
+FIT = "pip check"
+"""How what does not fit together is told: all that is asked for may be there nevertheless."""
+_BESIDES = "headstart doctor --fix --strict removes it"
 # What makers of virtual environments put there.
 _SEEDS = {"pip", "setuptools", "wheel"}
-
-
-class PipStep(Step):
-    """Exactly the pinned pip, changed in place."""
-
-    name = StepName("pip")
-    title = "pip"
-
-    def needed(self, pins: Pins, facts: Facts) -> str | None:
-        if facts.pip.version == pins.pip:
-            return None
-        if facts.pip.version is None:
-            return "the venv has no working pip"
-        return f"pip {facts.pip.version} is installed, {pins.pip} is pinned"
-
-    def expect(self, pins: Pins, facts: Facts) -> Facts:
-        return replace(facts, pip=PipFact(pins.pip))
-
-    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join((*pins.venv_pip, *_pip_install(pins))),)
-
-    def run(self, context: StepContext) -> str:
-        pins = context.pins
-        _forget_pip(pins, even_whole=False)
-        try:
-            if context.repairs:
-                _force_pip(context)
-            else:
-                context.run((*pins.venv_pip, *_pip_install(pins)))
-        except CommandError:
-            _force_pip(context)
-        return f"{context.facts.pip.version or 'none'} → {pins.pip}"
-
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        version = probe_project((*pins.venv_pip, "-V"), pins)
-        if version.output.split()[:2] != ["pip", pins.pip]:
-            return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
-        # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
-        listing = probe_project((*pins.venv_pip, "list"), pins)
-        if listing.code:
-            return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
-        return ()
-
-    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
-        if ask_stub(pins):
-            return ()  # all of it is what it was when it was last looked at
-        altered = (each for each in records.altered(pins) if each.name == "pip")
-        return self.verify(pins, facts) or tuple(self._broken(each.shown) for each in altered)
-
-    def _broken(self, problem: str) -> Finding:
-        return self.broken(problem, "headstart doctor --fix")
 
 
 class PackagesStep(Step):
@@ -167,7 +109,7 @@ class PackagesStep(Step):
             return ()
         repair = "change the requirements and lock again, or remove what the lock did not bring"
         return tuple(
-            self.notice(f"pip check: {line}", repair)
+            self.notice(f"{FIT}: {line}", repair)
             for line in check.output.splitlines()[-10:]
             if not line.startswith("Found ")  # how many there are, as uv counts them
         )
@@ -188,11 +130,17 @@ class PackagesStep(Step):
             "and belongs to no package"
             for path in records.strays(pins)
         ]
-        strictly = "headstart doctor --fix --strict removes it"
         told = (
-            self.broken(each, fix) if strict else self.notice(each, strictly) for each in besides
+            self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
         )
         return (*found, *told)
+
+
+def is_harmless(finding: Finding) -> bool:
+    """Whether all that is asked for may be there nevertheless."""
+    return finding.level == "notice" and (
+        finding.problem.startswith(FIT) or finding.repair == _BESIDES
+    )
 
 
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
@@ -210,19 +158,19 @@ def _extra(pins: Pins) -> tuple[PackageName, ...]:
     return tuple(sorted(there - wanted.keys() - _SEEDS))
 
 
-def judge(installer: Installer, pins: Pins) -> Verdict:
+def judge(installer: Installer, pins: Pins) -> Judgement:
     """Whether the venv has what the project asks for: compared, where its list says it all."""
     wanted = installer.exact(pins)
     verdict = (
-        Verdict(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
+        Judgement(difference(pins, wanted) or "") if wanted is not None else installer.judge(pins)
     )
-    if pins.editable and verdict == Verdict():
-        verdict = Verdict(_unfit(pins))
-    if pins.sources and verdict == Verdict():
+    if pins.editable and verdict == Judgement():
+        verdict = Judgement(_unfit(pins))
+    if pins.sources and verdict == Judgement():
         verdict = asked_by(pins, pins.sources)
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
-            return Verdict(
+            return Judgement(
                 f"{pins.shown(pins.lock)} lacks what {named} asks for: {verdict.lacking}"
             )
     return verdict
@@ -271,7 +219,7 @@ def _uninstall(pins: Pins, names: Sequence[PackageName]) -> Argv:
 
 def _check(pins: Pins) -> Argv:
     """Whether all fits together; uv looks at the same as pip, in a thirtieth of the time."""
-    if pins.installer == "uv" and (pins.installer_version or _is_here("uv", pins)):
+    if pins.installer == "uv" and (pins.installer_version or is_here("uv", pins)):
         return (*uv.pip(pins, "check"), "--quiet")
     return (*pins.venv_pip, "check")
 
@@ -288,16 +236,15 @@ def _provide_tool(context: StepContext) -> None:
         with tools.alone():
             for command in _tool_commands(pins):
                 context.run(command)
-    if tool != "pip" and not pins.installer_version and not _is_here(tool, pins):
-        raise Refused(
-            f"This project installs its packages with {tool}, which is not on PATH.",
-            next=(_GET[tool], "headstart up"),
-        )
+    if context.facts.packages.no_tool:
+        raise tools.absent(tool)
 
 
 def _repair(pins: Pins, lacking: str) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     lock = pins.shown(pins.lock)
+    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and pins.lock.name in LOCKS:
+        return f"{installers.of(pins).tool} lock && headstart up"
     if lacking.startswith((f"{lock} lacks", "the lock lacks")):
         return "headstart capture --relock && headstart up"
     return "headstart doctor --fix"
@@ -306,44 +253,5 @@ def _repair(pins: Pins, lacking: str) -> str:
 def _unclear(pins: Pins) -> str:
     """What to do where an installer cannot tell."""
     tool = installers.of(pins).tool
-    there = tool == "pip" or pins.installer_version or _is_here(tool, pins)
-    return "headstart doctor, once that is repaired" if there else _GET[tool]
-
-
-def _is_here(name: str, pins: Pins) -> bool:
-    """On PATH as a step has it, where the project's venv comes first."""
-    path = os.pathsep.join((str(pins.venv / "bin"), os.environ.get("PATH", os.defpath)))
-    return shutil.which(name, path=path) is not None
-
-
-def _pip_install(pins: Pins) -> Argv:
-    return ("install", "--progress-bar", "off", f"pip=={pins.pip}")
-
-
-def _force_pip(context: StepContext) -> None:
-    """The pip in there may be missing, damaged, or one that cannot work on this Python."""
-    forced = ("--force-reinstall", "--no-deps")
-    python = (str(context.pins.venv_python), *_another_pip(context))
-    context.run((*python, *_pip_install(context.pins), *forced))
-
-
-def _forget_pip(pins: Pins, *, even_whole: bool) -> None:
-    """What has metadata is there for an installer, whether it works or not."""
-    for each in distributions(pins):
-        if each.name == "pip" and (even_whole or not each.complete):
-            shutil.rmtree(each.folder)
-
-
-def _another_pip(context: StepContext) -> tuple[str, ...]:
-    """A pip that works on this Python: virtualenv carries a wheel that runs as it is.
-
-    virtualenv has dropped the oldest Pythons: those get the pip they carry themselves.
-    """
-    from virtualenv.seed.wheels.embed import get_embed_wheel  # noqa: PLC0415 - rarely needed
-
-    wheel = get_embed_wheel("pip", minor(context.pins.python))
-    if wheel is not None:
-        return (f"{wheel.path}/pip",)
-    _forget_pip(context.pins, even_whole=True)
-    context.run((str(context.pins.venv_python), "-m", "ensurepip"))
-    return ("-m", "pip")
+    there = tool == "pip" or pins.installer_version or is_here(tool, pins)
+    return "headstart doctor, once that is repaired" if there else tools.GET[tool]

@@ -1,4 +1,7 @@
-"""What the Brewfile names and what a build of Python needs: by Homebrew, or named to a person."""
+"""What has to be on the machine first: by Homebrew, or named to a person.
+
+That is what the Brewfile names, what a build of Python needs, and the tool that installs packages.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.machine.facts.platform import BREWFILE, HomebrewFact
+from bootstrap.machine.installers.tools import GET, absent
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -35,11 +39,14 @@ class ToolsStep(Step):
         if fact and fact.obstacles:
             obstacles = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
             return f"Python {pins.python} cannot be built here yet: {obstacles}"
+        if tool := facts.packages.no_tool:
+            return f"{tool}, which installs the packages, is not on PATH"
         missing = facts.homebrew.missing
         return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
-        facts = replace(facts, homebrew=HomebrewFact())
+        packages = replace(facts.packages, no_tool="")
+        facts = replace(facts, homebrew=HomebrewFact(), packages=packages)
         fact = facts.build
         if fact is None:
             return facts
@@ -53,12 +60,16 @@ class ToolsStep(Step):
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         if formulae := wanted(facts):
             return (shlex.join(install_command(formulae)),)
+        if tool := facts.packages.no_tool:
+            return (GET[tool],)
         return repairs(facts.build, pins.python) if facts.build else ()
 
     def run(self, context: StepContext) -> str:
         """Homebrew installs as the user it belongs to; everything else is for a person to do."""
         fact = context.facts.build
         formulae = wanted(context.facts)
+        if not formulae and not (fact and fact.obstacles) and context.facts.packages.no_tool:
+            raise absent(context.facts.packages.no_tool)
         if not formulae:
             if fact is None:
                 return "nothing has to be built"
