@@ -17,10 +17,16 @@ def main() -> None:
     _fill_closed_streams()
     _leave_current_folder()
     if not sys.flags.isolated and _is_misled():
-        os.execv(sys.executable, [sys.executable, "-I", __file__, *sys.argv[1:]])  # noqa: S606
+        options = [f"-X{name if on is True else f'{name}={on}'}" for name, on in _x_options()]
+        isolated = [sys.executable, "-I", *options, __file__, *sys.argv[1:]]
+        os.execv(sys.executable, isolated)  # noqa: S606
     from bootstrap import cli  # noqa: PLC0415 - not before this
 
     cli.main()
+
+
+def _x_options() -> list[tuple[str, str | bool]]:
+    return list(sys._xoptions.items())  # noqa: SLF001 - documented, in spite of its name
 
 
 def _fill_closed_streams() -> None:

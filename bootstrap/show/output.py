@@ -40,7 +40,9 @@ def begin(form: Literal["text", "json"]) -> None:
     """Fix for whom this process prints; what standard output cannot encode is escaped there."""
     FORM.set(form)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        # An isolated Python does not read that variable itself.
+        stated = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
+        sys.stdout.reconfigure(encoding=stated or None, errors="backslashreplace")
 
 
 def end() -> None:

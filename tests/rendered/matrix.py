@@ -30,6 +30,7 @@ SAMPLES: Final = {
     "python_version": ("3.13.0", "3.11.7", "3.12.1", "3.14.0"),
     "pip_version": ("26.3", "23.1.2"),
     "venv_root": ("~/venvs", "/opt/venvs"),
+    "port_base": (8000, 60000),
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None
