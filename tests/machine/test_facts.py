@@ -258,3 +258,18 @@ def test_a_variable_of_a_dotenv_file_is_replaced_where_another_names_it(
         "F": "$PORT",
         "G": "4:3/",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closely", [False, True])
+def test_the_python_under_a_venv_is_found_without_the_root_that_a_shell_exports(
+    ready: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closely: bool
+) -> None:
+    """As an IDE and cron start it, and when another Python runs Headstart."""
+    pins = read(ready.root)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
+    monkeypatch.setattr(python, "_running", lambda _: None)
+    found = python.look(pins, closely=closely)
+    assert (found.provider, found.executable) == ("venv", pins.venv_python.resolve())
+    (ready.root / ".venv/pyvenv.cfg").unlink()
+    assert python.look(pins, closely=closely).executable is None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import pyenv
+from bootstrap.machine.facts.venv import python_version, settings_of
 from bootstrap.processes import probe
 from bootstrap.versions import minor
 
@@ -44,7 +45,7 @@ class PythonFact:
     """`pyenv` is its root, where there is one; `defect`: why an installed Python is unusable."""
 
     executable: Path | None
-    provider: Literal["pyenv", "uv", "system", "running"] | None
+    provider: Literal["pyenv", "uv", "system", "running", "venv"] | None
     pyenv: Path | None
     defect: str | None = None
 
@@ -75,6 +76,8 @@ def look(pins: Pins, *, closely: bool) -> PythonFact:
     wrong = _defect(prefix, executable, pins.python, closely=closely)
     if executable and wrong is None:
         return PythonFact(executable, "pyenv", found)
+    if wrong is None and (base := _under_venv(pins, closely=closely)):
+        return PythonFact(base, "venv", found)
     if running := _running(pins.python):
         return PythonFact(running, "running", found)
     if managed := _managed_by_uv(pins.python):
@@ -154,6 +157,19 @@ def _defect(prefix: Path, executable: Path | None, version: str, *, closely: boo
         return None
     wrong = defect(executable, version)
     return f"Python {version} cannot be used: {wrong}" if wrong else None
+
+
+def _under_venv(pins: Pins, *, closely: bool) -> Path | None:
+    """The Python that the project's venv was made from, wherever it is.
+
+    An IDE or cron has not the PYENV_ROOT of a shell, by which it would be found.
+    """
+    if python_version(settings_of(pins.venv) or {}) != pins.python:
+        return None
+    base = Path(os.path.realpath(pins.venv_python))
+    if not os.access(base, os.X_OK) or pyenv.marker(base.parents[1]).exists():
+        return None
+    return None if closely and defect(base, pins.python) else base
 
 
 def _running(version: str) -> Path | None:
