@@ -25,12 +25,18 @@ SHIMS = {
         'if [ "$MAC_TOOLS" = no ]; then echo "xcode-select: error: unable to get active developer'
         ' directory" >&2; exit 2; fi; echo /Library/Developer/CommandLineTools'
     ),
-    "xcrun": 'echo "$MAC_SDK"',
+    "xcrun": (
+        'if [ -n "$MAC_XCRUN_SAYS" ]; then echo "$MAC_XCRUN_SAYS" >&2; exit 69; fi; echo "$MAC_SDK"'
+    ),
     "brew": """
 echo "brew $*" >> "$MAC/calls"
 case "$1" in
---prefix) echo "$MAC_BREW";;
-install) sleep "${MAC_SECONDS:-0}"; shift; for formula in "$@"; do
+--prefix) echo "$MAC_BREW${2:+/opt/$2}";;
+install)
+	if [ -n "$MAC_BREW_SAYS" ]; then
+		echo "==> Auto-updating Homebrew..."; printf '%s\n' "$MAC_BREW_SAYS" >&2; exit 1
+	fi
+	sleep "${MAC_SECONDS:-0}"; shift; for formula in "$@"; do
 	mkdir -p "$MAC_BREW/opt/$formula/include/openssl" "$MAC_BREW/opt/$formula/include"
 	case $formula in
 	openssl@3) touch "$MAC_BREW/opt/$formula/include/openssl/ssl.h";;

@@ -49,6 +49,58 @@ def test_nothing_is_installed_that_nobody_has_agreed_to(mac: Mac) -> None:
     assert "headstart up --yes" in str(error(done)["next"])
 
 
+@pytest.mark.parametrize(
+    ("said", "cause", "repair"),
+    [
+        (
+            "Error: A `brew install xz` process has already locked /opt/homebrew/Cellar/xz.",
+            "Another Homebrew is at work",
+            "then run the same command again",
+        ),
+        (
+            "Error: Another `brew update` process is already running.",
+            "Another Homebrew is at work",
+            "then run the same command again",
+        ),
+        (
+            "Error: The following directories are not writable by your user:\n/opt/homebrew/var",
+            "belong to another user",
+            'sudo chown -R "$USER" "$(brew --prefix)"/*',
+        ),
+        ("sudo: a terminal is required to read the password", "as an administrator", "in Terminal"),
+        (
+            "You have not agreed to the Xcode license. Please resolve this by running:",
+            "Apple's license",
+            "sudo xcodebuild -license accept",
+        ),
+        (
+            'xcrun: error: active developer path ("/Applications/Xcode.app") does not exist',
+            "xcode-select leads to",
+            "sudo xcode-select --reset",
+        ),
+        (
+            "Error: Your Command Line Tools are too outdated.",
+            "older than this macOS",
+            "softwareupdate",
+        ),
+        (
+            "Error: xz: something that nobody has foreseen",
+            "brew install openssl@3 xz",
+            "headstart up",
+        ),
+    ],
+)
+def test_a_homebrew_that_fails_says_why_and_the_next_run_goes_on(
+    mac: Mac, said: str, cause: str, repair: str
+) -> None:
+    failed = mac.up(MAC_BREW_SAYS=said)
+    assert failed.returncode == 1
+    told = error(failed)
+    assert cause in " ".join((str(told["what"]), *map(str, told["why"])))  # type: ignore[call-overload]
+    assert repair in " ".join(map(str, told["next"]))  # type: ignore[call-overload]
+    assert any(said.partition("\n")[0] in str(line) for line in told["why"])  # type: ignore[attr-defined]
+
+
 def test_the_formulae_of_the_brewfile_are_installed_in_one_go(mac: Mac) -> None:
     brewfile = mac.shop.root / "Brewfile"
     brewfile.write_text(
@@ -163,6 +215,28 @@ def test_without_the_command_line_tools_it_is_said_how_to_get_them(mac: Mac) -> 
     assert done.returncode == 4
     assert error(done)["cause"] == "clt-missing"
     assert "xcode-select --install" in str(error(done)["next"])
+
+
+@pytest.mark.parametrize(
+    ("said", "repair"),
+    [
+        (
+            "You have not agreed to the Xcode and Apple SDKs license. Please run 'sudo xcodebuild'",
+            "sudo xcodebuild -license accept",
+        ),
+        (
+            'xcrun: error: active developer path ("/Applications/Xcode.app") does not exist',
+            "sudo xcode-select --reset",
+        ),
+    ],
+)
+def test_command_line_tools_that_are_there_and_refuse_say_why(
+    mac: Mac, said: str, repair: str
+) -> None:
+    done = mac.up(MAC_XCRUN_SAYS=said)
+    assert done.returncode == 4
+    assert error(done)["cause"] == "clt-missing"
+    assert repair in str(error(done)["why"])
 
 
 def test_a_mac_without_pyenv_gets_it_and_then_what_the_build_needs(mac: Mac) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.machine.building import build_env, progress
-from bootstrap.machine.diagnosis.causes import CauseId, all_causes
+from bootstrap.machine.diagnosis.causes import CauseId, all_causes, cause_of_command
 from bootstrap.machine.facts import platform
 from bootstrap.processes import probe
 
@@ -126,6 +126,11 @@ def _system(site: Site) -> Iterator[Obstacle]:
         yield Obstacle(CauseId("mixed-architecture"), detail)
     if not machine.developer_tools:
         yield Obstacle(CauseId("clt-missing"), "the Command Line Tools are not installed")
+    elif machine.tools_say:
+        evident = cause_of_command(machine.tools_say)
+        steps = f" ({evident.repair[0]})" if evident else ""
+        said = evident.sentence if evident else machine.tools_say.splitlines()[0]
+        yield Obstacle(CauseId("clt-missing"), f"xcrun finds no compiler: {said}{steps}")
 
 
 def _prefix(site: Site) -> Iterator[Obstacle]:
@@ -145,7 +150,7 @@ def _tools(site: Site) -> Iterator[Obstacle]:
     """The compiler has to make a program that runs; the rest has to be found."""
     environ = build_env.clean(site.given, site.platform)
     path = environ["PATH"]
-    if not site.platform.developer_tools:
+    if not site.platform.developer_tools or site.platform.tools_say:
         return
     compiler = _compiler(path)
     if compiler is None or not _compiles(compiler, environ):

@@ -34,7 +34,8 @@ class PlatformFact:
     """`sdk` is the macOS SDK that the Command Line Tools bring, empty without them.
 
     `machine` is the chip's own architecture, `translated` says that this shell runs under Rosetta;
-    `brew` is Homebrew's prefix.
+    `brew` is Homebrew's prefix. `tools_say` is why the Command Line Tools that are there give no
+    compiler, in their own words.
     """
 
     system: System
@@ -45,6 +46,7 @@ class PlatformFact:
     sdk: str = ""
     translated: bool = False
     developer_tools: bool = True
+    tools_say: str = ""
     brew: Path | None = None
     wsl: bool = False
 
@@ -81,6 +83,8 @@ def _macos() -> PlatformFact:
     translated = _answer("sysctl", "-n", "sysctl.proc_translated") == "1"
     machine = "arm64" if translated else _answer("uname", "-m")
     tools = probe(("xcode-select", "-p")).code == 0
+    # It may lead to an Xcode that is gone, or whose license nobody has agreed to.
+    compiler = probe(("xcrun", "--find", "clang")) if tools else None
     return PlatformFact(
         system="macos",
         family="macos",
@@ -90,6 +94,7 @@ def _macos() -> PlatformFact:
         sdk=_answer("xcrun", "--sdk", "macosx", "--show-sdk-version") if tools else "",
         translated=translated,
         developer_tools=tools,
+        tools_say=compiler.output.strip() if compiler and compiler.code else "",
         brew=homebrew(),
     )
 
