@@ -404,7 +404,7 @@ def test_a_first_project_s_own_files_follow_what_the_releases_have_moved(tmp_pat
     run = headstart("update", "--no-verify", cwd=shop)
     assert run.returncode == 0, run.stdout + run.stderr
     assert (shop / "migrate/mine.py").read_text() == (
-        "from migrate.runtime import online\nfrom migrate.errors import MigrationUnsafe\n\n"
+        "from migrate.kit.runner import online\nfrom migrate.errors import MigrationUnsafe\n\n"
         "raise MigrationUnsafe(online)\n"
     )
     assert "migrate.runtime.MigrationUnsafe is migrate.errors.MigrationUnsafe now" in run.stdout

@@ -382,7 +382,7 @@ def test_a_page_of_a_hundred_files_is_small(tmp_path: Path) -> None:
     diffs = text[text.index('<section class="diffs"') : text.index("<script>")]
     files = diffs.count("<details class=")
     assert files > 100
-    assert len(text.encode()) <= 300_000
+    assert len(text.encode()) / files <= 3_000
     assert sum(map(len, re.findall(r"<[^>]+>", diffs))) / files <= 600, "of markup for a file"
 
 

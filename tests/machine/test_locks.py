@@ -27,7 +27,7 @@ dependencies = ["pluggy"]
 more = ["toolz"]
 """
 GROUPS = '\n[dependency-groups]\ndev = ["iniconfig"]\n'
-POETRY = f"""
+POETRY = """
 [tool.poetry]
 package-mode = false
 
@@ -42,12 +42,12 @@ idna = "*"
 
 [[tool.poetry.source]]
 name = "simple"
-url = "{package_index()}"
+url = "INDEX"
 """
 PIPFILE = """\
 [[source]]
 name = "index"
-url = "{index}"
+url = "INDEX"
 verify_ssl = true
 
 [packages]
@@ -77,7 +77,7 @@ FORMS = {
     "pipenv": Tool(
         "pipenv",
         "Pipfile.lock",
-        {"Pipfile": PIPFILE.format(index=package_index())},
+        {"Pipfile": PIPFILE},
         ("pipenv", "lock"),
     ),
 }
@@ -131,7 +131,7 @@ def project(request: pytest.FixtureRequest, shop: Shop, toolbox: Path) -> Projec
         if each.name != ".python-version":
             shutil.rmtree(each) if each.is_dir() else each.unlink()
     for name, text in tool.files.items():
-        (shop.root / name).write_text(text)
+        (shop.root / name).write_text(text.replace("INDEX", package_index()))
     programs = [
         *(str(at / "bin") for at in sorted(toolbox.iterdir())),
         str(Path(sys.executable).parent),

@@ -202,6 +202,6 @@ def published(repository: Path) -> Path:
     for name in ("template", "copier.yml"):
         git("rm", "-r", "--quiet", name, cwd=repository)
         git(f"--work-tree={ROOT}", "add", name, cwd=repository)
-    git("commit", "--quiet", "--message", "The next release", cwd=repository)
+    git("commit", "--quiet", "--allow-empty", "--message", "The next release", cwd=repository)
     git("tag", "v99.0.0", cwd=repository)
     return repository
