@@ -116,7 +116,11 @@ def _from_folders(pins: Pins) -> set[str]:
     found: set[str] = set()
     for file in pins.site_packages.glob("*.dist-info/direct_url.json"):
         name = file.parent.name.removesuffix(".dist-info").rpartition("-")[0]
-        found |= _folder_of(name, json.loads(file.read_text(encoding="utf-8")))
+        try:
+            source = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # a damaged one names no folder: pip installs it again
+        found |= _folder_of(name, source)
     return found
 
 
