@@ -115,15 +115,18 @@ def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
 
 def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Finding, ...]]:
     """Every deviation from the pins, after a close look; touches nothing."""
+    from bootstrap.machine.check import ask_stub  # noqa: PLC0415 - `up` has no use for it
+
     pinned = pins.read(project_dir)
     facts = gather(pinned, closely=True)
+    unchanged = ask_stub(pinned)
     findings: list[Finding] = []
     for step in all_steps():
         reason = step.needed(pinned, facts)
         if reason and not step.deferrable and not step.undecided(facts):
             findings.append(Finding(step.name, "broken", reason, "headstart up"))
             continue
-        findings += step.inspect(pinned, facts, strict=strict)
+        findings += step.inspect(pinned, facts, strict=strict, unchanged=unchanged)
     return pinned, tuple(findings)
 
 

@@ -128,7 +128,9 @@ def _look(pinned: Pins) -> CheckAnswer:
         return CheckAnswer(pinned, broken)
     if unknown := next((reason for reason in needed.values() if reason), ""):
         return CheckAnswer(pinned, unknown=unknown)
-    found = [each for step in steps for each in step.inspect(pinned, facts, strict=False)]
+    # The stub has not said that nothing has changed.
+    looks = (step.inspect(pinned, facts, strict=False, unchanged=False) for step in steps)
+    found = [each for look in looks for each in look]
     return CheckAnswer(pinned, tuple(each for each in found if each.level == "broken"))
 
 

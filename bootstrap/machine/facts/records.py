@@ -55,11 +55,14 @@ class AlteredPackage:
         return f"{self.name} {self.version}: {path.name} {how}{more}"
 
 
-def altered(pins: Pins) -> tuple[AlteredPackage, ...]:
-    """The packages that differ from their RECORD."""
-    remembered, found = _remembered(pins), {}
+def altered(pins: Pins, *, of_pip: bool = False) -> tuple[AlteredPackage, ...]:
+    """The packages that differ from their RECORD: pip, or all others."""
+    there, remembered = distributions(pins), _remembered(pins)
+    chosen = [each for each in there if (each.name == "pip") is of_pip]
+    others = {each.folder.name for each in there if each not in chosen}
+    found = {name: seen for name, seen in remembered.items() if name in others}
     result = []
-    for each in distributions(pins):
+    for each in chosen:
         if not each.complete:
             continue  # was not installed to its end, which is told elsewhere
         files = tuple(_files(each))

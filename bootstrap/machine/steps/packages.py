@@ -12,7 +12,6 @@ from bootstrap import lockfile
 from bootstrap.errors import HeadstartError
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
-from bootstrap.machine.check import ask_stub
 from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import (
     STAMP,
@@ -114,12 +113,14 @@ class PackagesStep(Step):
             if not line.startswith("Found ")  # how many there are, as uv counts them
         )
 
-    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:
+    def inspect(
+        self, pins: Pins, facts: Facts, *, strict: bool, unchanged: bool
+    ) -> tuple[Finding, ...]:
         """Also every file of every package, and what is there besides."""
         fix = "headstart doctor --fix"
         found: list[Finding] = []
-        if not ask_stub(pins):
-            differing = (each for each in records.altered(pins) if each.name != "pip")
+        if not unchanged:
+            differing = records.altered(pins)
             found += (
                 *self.verify(pins, facts),
                 *(self.broken(each.shown, fix) for each in differing),
@@ -144,7 +145,7 @@ def is_harmless(finding: Finding) -> bool:
 
 
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
-    found = tuple(each for each in records.altered(pins) if each.name != "pip")
+    found = records.altered(pins)
     records.forget(pins, found)
     return tuple(each.name for each in found)
 

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.check import ask_stub
 from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import PipFact, distributions
 from bootstrap.machine.runner import CommandError, probe_project
@@ -61,10 +60,17 @@ class PipStep(Step):
             return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
 
-    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
-        if ask_stub(pins):
-            return ()  # all of it is what it was when it was last looked at
-        altered = (each for each in records.altered(pins) if each.name == "pip")
+    def inspect(
+        self,
+        pins: Pins,
+        facts: Facts,
+        *,
+        strict: bool,  # noqa: ARG002
+        unchanged: bool,
+    ) -> tuple[Finding, ...]:
+        if unchanged:
+            return ()
+        altered = records.altered(pins, of_pip=True)
         return self.verify(pins, facts) or tuple(self._broken(each.shown) for each in altered)
 
     def _broken(self, problem: str) -> Finding:

@@ -100,10 +100,18 @@ class Step(ABC):
         """Look closely, trusting no exit code; changes nothing."""
         return ()
 
-    def inspect(self, pins: Pins, facts: Facts, *, strict: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+    def inspect(
+        self,
+        pins: Pins,
+        facts: Facts,
+        *,
+        strict: bool,  # noqa: ARG002
+        unchanged: bool,  # noqa: ARG002
+    ) -> tuple[Finding, ...]:
         """Look even more closely: at what one that has just run has left right.
 
         With `strict`, what the project does not ask for is broken too, and not only worth knowing.
+        Where the venv is `unchanged` since the last such look, that need not be looked at again.
         """
         return self.verify(pins, facts)
 
