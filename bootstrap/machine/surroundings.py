@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.files import text_of
+from bootstrap.machine.facts.checkout import HOOKS_CONFIG
+from bootstrap.machine.facts.docker import compose_file
 from bootstrap.machine.facts.dotenv import variables
+from bootstrap.machine.facts.services import PORTS
+from bootstrap.machine.toolchain import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example")
 _IMAGES = {
     "mysql": "mysql", "mariadb": "mariadb", "postgres": "postgresql", "postgresql": "postgresql",
     "postgis": "postgresql", "redis": "redis", "redis-stack": "redis", "valkey": "redis",
 }  # fmt: skip
-_PORTS = {"mysql": 3306, "mariadb": 3306, "postgresql": 5432, "redis": 6379}
 _SCHEMES = {"postgres": "postgresql", "rediss": "redis"}
 _LOCAL = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "host.docker.internal"}  # noqa: S104
-_URL = re.compile(
-    r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
-)
+_URL = re.compile(SERVICE)
 _VERSIONS = r"(?i){0}[_-]?VERSION[=:\s]+[\"']?v?(\d+(?:\.\d+){{1,2}})\b"
 _INSTALLED = r"\b{0}(?:\[[^\]]*\])?==(\d+(?:\.\d+){{1,2}})\b"
 _IMAGE_OF_UV = r"astral-sh/uv:(\d+\.\d+\.\d+)"
@@ -80,7 +80,7 @@ def has_tests(root: Path) -> bool:
 
 
 def has_hooks(root: Path) -> bool:
-    return (root / ".pre-commit-config.yaml").is_file()
+    return (root / HOOKS_CONFIG).is_file()
 
 
 def _composed(root: Path) -> Iterator[str]:
@@ -90,13 +90,13 @@ def _composed(root: Path) -> Iterator[str]:
 
 
 def _compose(root: Path) -> Mapping[str, object]:
-    file = next((root / name for name in _COMPOSE if (root / name).is_file()), None)
+    file = compose_file(root)
     if file is None:
         return {}
     import yaml  # noqa: PLC0415 - where there is a compose file
 
     try:
-        document = yaml.safe_load(text_of(file))
+        document = yaml.safe_load(text_of(root / file))
     except yaml.YAMLError:
         return {}
     found = document.get("services") if isinstance(document, dict) else None
@@ -107,7 +107,7 @@ def _url_of(service: Mapping[str, object]) -> str:
     """Empty where it is another service, or publishes no port."""
     image = str(service.get("image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0]
     kind = _IMAGES.get(image, "")
-    port = _published(service.get("ports"), _PORTS[kind]) if kind else 0
+    port = _published(service.get("ports"), PORTS[kind]) if kind else 0
     if not port:
         return ""
     if kind == "redis":
@@ -170,11 +170,11 @@ def _named(root: Path) -> Iterator[str]:
         scheme, separator, rest = value.partition("://")
         kind = scheme.partition("+")[0]
         url = f"{_SCHEMES.get(kind, kind)}{separator}{rest.partition('?')[0]}"
-        if separator and _SCHEMES.get(kind, kind) in _PORTS and urlsplit(url).hostname in _LOCAL:
+        if separator and _SCHEMES.get(kind, kind) in PORTS and urlsplit(url).hostname in _LOCAL:
             yield url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
 
 def _place(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     kind = "mysql" if parts.scheme == "mariadb" else parts.scheme
-    return kind, parts.port or _PORTS[parts.scheme]
+    return kind, parts.port or PORTS[parts.scheme]

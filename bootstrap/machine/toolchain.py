@@ -15,7 +15,7 @@ InstallerName = Literal["pip", "uv", "poetry", "pdm", "pipenv"]
 _INSIDE = r"(?!/)(?!\.$)(?!(?:[\s\S]*/)?\.\.(?:/|$))[\s\S]+"
 _QUOTED = r"""'[^']*'|["](?:\\[\s\S]|[^"\\])*["]"""
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-_SERVICE = (
+SERVICE = (
     r"(redis|mysql|mariadb|postgresql)://([^/@\s]*@)?[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_-]*)?"
 )
 ProjectName = Annotated[
@@ -40,7 +40,7 @@ Inside = Annotated[str, Text(_INSIDE, "a path inside the project", "paths inside
 ServiceAddress = Annotated[
     str,
     Text(
-        rf"{_SERVICE}|{_VARIABLE}",
+        rf"{SERVICE}|{_VARIABLE}",
         "the URL of a redis, mysql, mariadb or postgresql, with a plain name of a database, "
         "or a variable of .env that holds one",
         "URLs and variables of .env",

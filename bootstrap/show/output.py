@@ -95,8 +95,9 @@ def present_error(error: HeadstartError) -> ExitCode:
 def present_interruption() -> None:
     if for_programs():
         error = {"what": "Interrupted.", "why": [], "next": ["run it again"], "exit_code": 130}
-        print_json({"event": "error", "error": error})
-        return
+        with suppress(Unwritable):
+            print_json({"event": "error", "error": error})
+            return
     note("\nInterrupted. Nothing is left running; the same command can be run again.")
 
 

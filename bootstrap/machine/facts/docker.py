@@ -10,6 +10,8 @@ from bootstrap.machine.facts.platform import is_macos
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bootstrap.machine.pins import Pins
 
 _FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -29,15 +31,15 @@ class DockerFact:
 
 def look(pins: Pins) -> DockerFact | None:
     """Ask Docker, where there is a compose file; None where there is none."""
-    file = compose_file(pins)
+    file = compose_file(pins.root)
     if file is None:
         return None
     return DockerFact(file, *_hindrance(file), installed=shutil.which("docker") is not None)
 
 
-def compose_file(pins: Pins) -> str | None:
-    """The name of the project's compose file; None where it has none."""
-    return next((name for name in _FILES if (pins.root / name).is_file()), None)
+def compose_file(root: Path) -> str | None:
+    """The name of a project's compose file; None where it has none."""
+    return next((name for name in _FILES if (root / name).is_file()), None)
 
 
 def _hindrance(file: str) -> tuple[str, str]:

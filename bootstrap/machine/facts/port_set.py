@@ -65,5 +65,5 @@ def moved_ports(pins: Pins, text: str) -> tuple[MovedPort, ...]:
 
 
 def _named_by_compose(pins: Pins) -> set[str]:
-    file = docker.compose_file(pins)
+    file = docker.compose_file(pins.root)
     return set(re.findall(r"\$\{(\w+)", text_of(pins.root / file))) if file else set()

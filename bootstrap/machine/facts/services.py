@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts.docker import DockerFact
     from bootstrap.machine.pins import Pins
 
-KINDS = ("redis", "mysql", "mariadb", "postgresql")
-_PORTS = {"redis": 6379, "mysql": 3306, "mariadb": 3306, "postgresql": 5432}
+PORTS = {"redis": 6379, "mysql": 3306, "mariadb": 3306, "postgresql": 5432}
+KINDS = tuple(PORTS)
 _PLAIN = re.compile(r"[A-Za-z0-9_-]*")
 _NAMES = {"redis": "Redis", "mysql": "MySQL", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
 _CONNECT_SECONDS = 0.5
@@ -158,7 +158,7 @@ def service_of(url: str) -> Service:
     return Service(
         kind=kind,
         host=parts.hostname or "127.0.0.1",
-        port=parts.port or _PORTS[kind],
+        port=parts.port or PORTS[kind],
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         # Another name is a person's to make: it would have to be quoted, each server in its way.

@@ -13,7 +13,7 @@ from bootstrap.machine.installers import tools
 from bootstrap.machine.runner import probe_project
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bootstrap.lockfile import PackageName
@@ -25,6 +25,7 @@ _TABLES = ("project", "build-system", "dependency-groups")
 _TOOLS = ("poetry", "uv", "pdm", "flit", "hatch", "setuptools")
 _MINUTES = 600
 _NOT_FOUND = 127
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ class Installer(ABC):
         return tuple(dict.fromkeys((pins.lock, *lockfile.metadata_files(pins.lock.parent))))
 
 
+class LockInstaller(Installer):
+    """A tool that one command lets install its own lock, which has a table for each package."""
+
+    def commands(self, pins: Pins) -> tuple[Argv, ...]:
+        return (self.command(pins),)
+
+    @abstractmethod
+    def command(self, pins: Pins) -> Argv:
+        """What installs all of the lock that is asked for."""
+
+    def names(self, pins: Pins) -> frozenset[PackageName]:
+        packages = _toml(pins.lock).get("package")
+        found = packages if isinstance(packages, list) else []
+        return frozenset(lockfile.normalize(str(each["name"])) for each in found if "name" in each)
+
+
 def digest(installer: Installer, pins: Pins) -> str:
     """One for all that decides what is installed; comments and other tools' settings aside."""
     chosen = (pins.extras, pins.groups, pins.editable, pins.installer_version)
@@ -95,11 +112,10 @@ def program(pins: Pins, tool: str) -> str:
     return str(tools.pinned(tool, pins.installer_version)) if pins.installer_version else tool
 
 
-def named_in_toml(path: Path) -> frozenset[PackageName]:
-    """The packages of a lock that has a table for each."""
-    packages = _toml(path).get("package")
-    found = packages if isinstance(packages, list) else []
-    return frozenset(lockfile.normalize(str(each["name"])) for each in found if "name" in each)
+def in_short(found: Sequence[str]) -> str:
+    """The first of them, and whether there are more."""
+    more = ", …" if len(found) > _SHOWN else ""
+    return f"{', '.join(found[:_SHOWN])}{more}"
 
 
 def _significant(path: Path) -> bytes:

@@ -8,41 +8,34 @@ from typing import TYPE_CHECKING
 
 from bootstrap.machine import declared
 from bootstrap.machine.installers.installer import (
-    Installer,
     Judgement,
+    LockInstaller,
     answer,
+    in_short,
     last_words,
-    named_in_toml,
     program,
 )
 from bootstrap.machine.installers.pip import asked_by
 
 if TYPE_CHECKING:
-    from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Argv, Pins
 
 _CHANGE = re.compile(r"^\s+- (\S+ \S+)", re.MULTILINE)
 _NOTHING = "All packages are synced to date"
 
 
-class Pdm(Installer):
+class Pdm(LockInstaller):
     """It adopts the venv that is active."""
 
     tool = "pdm"
 
-    def commands(self, pins: Pins) -> tuple[Argv, ...]:
-        return (self._sync(pins),)
-
-    def names(self, pins: Pins) -> frozenset[PackageName]:
-        return named_in_toml(pins.lock)
-
     def judge(self, pins: Pins) -> Judgement:
-        done = answer((*self._sync(pins), "--dry-run"), pins)
+        done = answer((*self.command(pins), "--dry-run"), pins)
         if done.code == 0 and _NOTHING in done.output:
             return self._unlocked(pins)
         _, told, changes = done.output.partition("Packages to ")
         if done.code == 0 and told:
-            return Judgement(lacking=f"PDM would still change {_first(changes)}")
+            return Judgement(lacking=f"PDM would still change {in_short(_CHANGE.findall(changes))}")
         return Judgement(unclear=f"PDM could not tell: {last_words(done)}")
 
     def _unlocked(self, pins: Pins) -> Judgement:
@@ -54,14 +47,9 @@ class Pdm(Installer):
             return Judgement(f"pdm.lock lacks what pyproject.toml asks for: {asked.lacking}")
         return asked
 
-    def _sync(self, pins: Pins) -> Argv:
+    def command(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))
         groups = [word for name in chosen for word in ("--group", name)]
         # Where a group for development is named, PDM leaves out all others.
         alone = ("--prod",) if pins.groups == () else ()
         return (program(pins, self.tool), "sync", *alone, *groups)
-
-
-def _first(changes: str) -> str:
-    found = _CHANGE.findall(changes)
-    return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")  # noqa: PLR2004

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
 from bootstrap.machine import conda, declared
-from bootstrap.machine.installers.installer import Installer, Judgement, answer, last_words
+from bootstrap.machine.installers.installer import (
+    Installer,
+    Judgement,
+    answer,
+    in_short,
+    last_words,
+)
 from bootstrap.versions import minor, numbers
 
 if TYPE_CHECKING:
@@ -19,12 +26,15 @@ if TYPE_CHECKING:
 _FIRST_WITH_A_REPORT = (22, 2)
 
 
-class Pip(Installer):
-    tool = "pip"
+class RequirementsInstaller(Installer):
+    """A tool that installs a list of requirements, whole or not."""
+
+    @abstractmethod
+    def install(self, pins: Pins) -> Argv:
+        """How it installs what the words that follow name."""
 
     def commands(self, pins: Pins) -> tuple[Argv, ...]:
-        # Python compiles what it imports itself.
-        install = (*pins.venv_pip, "install", "--no-compile", "--progress-bar", "off")
+        install = self.install(pins)
         listed = (*install, *strictness(pins), "-r", str(pins.lock))
         return (listed, (*install, "--no-deps", *editable(pins))) if pins.editable else (listed,)
 
@@ -32,13 +42,25 @@ class Pip(Installer):
         return lockfile.names(lockfile.texts_of(pins.lock))
 
     def exact(self, pins: Pins) -> dict[PackageName, str] | None:
-        return whole(pins)
+        if not pins.hashed or not lockfile.is_exact(lockfile.texts_of(pins.lock)):
+            return None
+        return self.pinned(pins)
 
     def pinned(self, pins: Pins) -> dict[PackageName, str]:
         return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
 
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
-        return all_inputs(pins)
+        own = lockfile.metadata_files(pins.root) if pins.editable else ()
+        lists = (path for source in pins.sources for path in lockfile.inputs(source))
+        return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *lists, *own)))
+
+
+class Pip(RequirementsInstaller):
+    tool = "pip"
+
+    def install(self, pins: Pins) -> Argv:
+        # Python compiles what it imports itself.
+        return (*pins.venv_pip, "install", "--no-compile", "--progress-bar", "off")
 
     def judge(self, pins: Pins) -> Judgement:
         return report(pins, (*strictness(pins), "-r", str(pins.lock)))
@@ -89,19 +111,6 @@ def editable(pins: Pins) -> Argv:
     return ("-e", f".{extras}")
 
 
-def whole(pins: Pins) -> dict[PackageName, str] | None:
-    """What a lock with hashes says, where each line of it is one version of one package."""
-    if not pins.hashed or not lockfile.is_exact(lockfile.texts_of(pins.lock)):
-        return None
-    return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
-
-
-def all_inputs(pins: Pins) -> tuple[Path, ...]:
-    own = lockfile.metadata_files(pins.root) if pins.editable else ()
-    lists = (path for source in pins.sources for path in lockfile.inputs(source))
-    return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *lists, *own)))
-
-
 def _reporting(pins: Pins) -> Argv | None:
     if numbers(pins.pip) >= _FIRST_WITH_A_REPORT:
         return pins.venv_pip
@@ -139,7 +148,4 @@ def _folder_of(name: str, source: dict[str, object]) -> set[str]:
 
 def _lacking(planned: list[dict[str, dict[str, object]]]) -> str:
     found = [f"{each['metadata']['name']} {each['metadata']['version']}" for each in planned]
-    if not found:
-        return ""
-    more = ", …" if len(found) > 3 else ""  # noqa: PLR2004
-    return f"pip would still install {len(found)}: {', '.join(found[:3])}{more}"
+    return f"pip would still install {len(found)}: {in_short(found)}" if found else ""

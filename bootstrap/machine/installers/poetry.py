@@ -6,16 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from bootstrap.machine.installers.installer import (
-    Installer,
     Judgement,
+    LockInstaller,
     answer,
     last_words,
-    named_in_toml,
     program,
 )
 
 if TYPE_CHECKING:
-    from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Argv, Pins
 
 _OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
@@ -23,19 +21,13 @@ _STALE = re.compile(r"changed significantly since poetry\.lock|poetry\.lock is n
 _PLANNED = re.compile(r"^\s+[-•] (?:Installing|Updating|Downgrading) (.+?)\s*$", re.MULTILINE)
 
 
-class Poetry(Installer):
+class Poetry(LockInstaller):
     """It adopts the venv that is active."""
 
     tool = "poetry"
 
-    def commands(self, pins: Pins) -> tuple[Argv, ...]:
-        return (self._install(pins),)
-
-    def names(self, pins: Pins) -> frozenset[PackageName]:
-        return named_in_toml(pins.lock)
-
     def judge(self, pins: Pins) -> Judgement:
-        done = answer((*self._install(pins), "--dry-run"), pins)
+        done = answer((*self.command(pins), "--dry-run"), pins)
         found = _OPERATIONS.search(done.output)
         if _STALE.search(done.output):
             return Judgement(lacking="poetry.lock lacks what pyproject.toml asks for, says Poetry")
@@ -48,7 +40,7 @@ class Poetry(Installer):
         planned = [each for each in _PLANNED.findall(done.output) if "kipped" not in each]
         return Judgement(lacking=f"Poetry would still install {', '.join(planned[:3])}")
 
-    def _install(self, pins: Pins) -> Argv:
+    def command(self, pins: Pins) -> Argv:
         extras = [word for extra in pins.extras for word in ("--extras", extra)]
         only = () if pins.groups is None else ("--only", ",".join(("main", *pins.groups)))
         install = (program(pins, self.tool), "install", "--no-interaction", "--no-ansi")

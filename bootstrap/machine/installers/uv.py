@@ -5,53 +5,35 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bootstrap import lockfile
 from bootstrap.machine.installers.installer import (
-    Installer,
     Judgement,
+    LockInstaller,
     answer,
+    in_short,
     last_words,
-    named_in_toml,
     program,
 )
-from bootstrap.machine.installers.pip import all_inputs, editable, strictness, whole
+from bootstrap.machine.installers.pip import RequirementsInstaller
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bootstrap.lockfile import PackageName
     from bootstrap.machine.pins import Argv, Pins
 
 _CHANGE = re.compile(r"^ [+~-] (\S+)", re.MULTILINE)
 _NOTHING = "Would make no changes"
 
 
-class UvRequirements(Installer):
+class UvRequirements(RequirementsInstaller):
     tool = "uv"
 
-    def commands(self, pins: Pins) -> tuple[Argv, ...]:
-        install = (*pip(pins, "install"), "--no-progress", "--no-config")
-        listed = (*install, *strictness(pins), "-r", str(pins.lock))
-        return (listed, (*install, "--no-deps", *editable(pins))) if pins.editable else (listed,)
-
-    def names(self, pins: Pins) -> frozenset[PackageName]:
-        return lockfile.names(lockfile.texts_of(pins.lock))
-
-    def exact(self, pins: Pins) -> dict[PackageName, str] | None:
-        return whole(pins)
-
-    def pinned(self, pins: Pins) -> dict[PackageName, str]:
-        return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
-
-    def inputs(self, pins: Pins) -> tuple[Path, ...]:
-        return all_inputs(pins)
+    def install(self, pins: Pins) -> Argv:
+        return (*pip(pins, "install"), "--no-progress", "--no-config")
 
     def judge(self, pins: Pins) -> Judgement:
         listed, *_ = self.commands(pins)
         return _verdict((*listed, "--dry-run"), pins)
 
 
-class UvProject(Installer):
+class UvProject(LockInstaller):
     """A project with `uv.lock`, which has to be the lock of its pyproject.toml.
 
     What else is in the venv, such as its pip, stays.
@@ -59,15 +41,9 @@ class UvProject(Installer):
 
     tool = "uv"
 
-    def commands(self, pins: Pins) -> tuple[Argv, ...]:
-        return (self._sync(pins),)
-
-    def names(self, pins: Pins) -> frozenset[PackageName]:
-        return named_in_toml(pins.lock)
-
     def judge(self, pins: Pins) -> Judgement:
         """A lock that is not the pyproject.toml's is another fault than a venv that is not its."""
-        verdict = _verdict((*self._sync(pins), "--check"), pins)
+        verdict = _verdict((*self.command(pins), "--check"), pins)
         if verdict == Judgement():
             return verdict
         lock = answer((program(pins, self.tool), "lock", "--check"), pins)
@@ -75,7 +51,7 @@ class UvProject(Installer):
             return Judgement(lacking="uv.lock lacks what pyproject.toml asks for, says uv")
         return verdict
 
-    def _sync(self, pins: Pins) -> Argv:
+    def command(self, pins: Pins) -> Argv:
         groups = [word for group in pins.groups or () for word in ("--group", group)]
         alone = () if pins.groups is None else ("--no-default-groups",)
         extras = [word for extra in pins.extras for word in ("--extra", extra)]
@@ -92,6 +68,5 @@ def _verdict(argv: Argv, pins: Pins) -> Judgement:
     if _NOTHING in done.output:
         return Judgement()
     if changes := _CHANGE.findall(done.output):
-        more = ", …" if len(changes) > 3 else ""  # noqa: PLR2004
-        return Judgement(lacking=f"uv would still change {', '.join(changes[:3])}{more}")
+        return Judgement(lacking=f"uv would still change {in_short(changes)}")
     return Judgement(unclear=f"uv could not tell: {last_words(done)}")
