@@ -14,7 +14,6 @@ import shutil
 import time
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
@@ -26,6 +25,7 @@ from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Finding
@@ -190,7 +190,7 @@ def _command(pinned: Pins) -> tuple[str, ...]:
 
 @cache
 def _form_of(stat: str) -> tuple[str, ...]:
-    """As it wants to be asked: GNU's is first on the PATH of a Mac that has Homebrew's coreutils."""
+    """As it wants to be asked: with Homebrew's coreutils, the first on a Mac's PATH is GNU's."""
     return _GNU if probe((stat, *_GNU, "--", os.curdir)).code == 0 else _BSD
 
 

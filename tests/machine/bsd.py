@@ -39,10 +39,10 @@ export POSIXLY_CORRECT=1
 # Where the options of this machine's tool mean something else.
 _OWN = {
     "stat": "f) format=$OPTARG;;",
-    "sed": "i | I) suffix=$OPTARG;;\n\te | f | n | E | r) kept=\"$kept -$option $OPTARG\";;",
+    "sed": 'i | I) suffix=$OPTARG;;\n\te | f | n | E | r) kept="$kept -$option $OPTARG";;',
     "date": (
-        "r) kept=\"$kept -d @$OPTARG\";;\n\tu) kept=\"$kept -u\";;\n"
-        "\t*) echo \"date: not acted by this stand-in: -$option\" >&2; exit 64;;"
+        'r) kept="$kept -d @$OPTARG";;\n\tu) kept="$kept -u";;\n'
+        '\t*) echo "date: not acted by this stand-in: -$option" >&2; exit 64;;'
     ),
 }
 _ACT = {
@@ -59,7 +59,9 @@ shift $((OPTIND - 1))
 exec {real} --posix $kept -i"$suffix" "$@"
 """,
     "wc": """\
-exec 3>&1; {real} "$@" | while read -r count name; do printf '%8d%s\\n' "$count" "${{name:+ $name}}"; done
+{real} "$@" | while read -r count name; do
+	printf '%8d%s\\n' "$count" "${{name:+ $name}}"
+done
 """,
     # It gives a number of seconds, and there are no nanoseconds.
     "date": """\
@@ -71,7 +73,9 @@ exec {real} $kept "$@"
 _REFUSING = {
     "find": """\
 #!/bin/sh
-case $1 in -[!HLPEXdfsx]*) echo "find: illegal option -- $(printf %.1s "${{1#-}}")" >&2; exit 1;; esac
+case $1 in
+-[!HLPEXdfsx]*) echo "find: illegal option -- $(printf %.1s "${{1#-}}")" >&2; exit 1;;
+esac
 for word; do
 	case $word in -printf | -fprintf | -regextype | -executable | -readable | -writable | -xtype)
 		echo "find: $word: unknown primary or operator" >&2; exit 1;;
@@ -82,7 +86,10 @@ exec {real} "$@"
     "grep": """\
 #!/bin/sh
 for word; do
-	case $word in --) break;; --perl-regexp | -[!-]*P* | -P*) echo "grep: invalid option -- P" >&2; exit 2;; esac
+	case $word in
+	--) break;;
+	--perl-regexp | -[!-]*P* | -P*) echo "grep: invalid option -- P" >&2; exit 2;;
+	esac
 done
 exec {real} "$@"
 """,

@@ -1,4 +1,4 @@
-"""The stand-ins for a Mac's tools: a test that passes with them says something only if they refuse."""
+"""The stand-ins for a Mac's tools refuse: else what passes with them would say nothing."""
 
 from __future__ import annotations
 

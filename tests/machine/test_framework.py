@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import pyenv
 from bootstrap.machine.check import ask_stub
 from bootstrap.machine.pins import read
 from bootstrap.versions import minor
-from tests.machine.conftest import PYTHON, Shop
+from tests.machine.conftest import PYTHON, Shop, other_python
 from tests.machine.simulated_mac import new_mac
 
 pytestmark = pytest.mark.slow
@@ -22,15 +23,16 @@ SERIES = minor(PYTHON)
 NAME = f"python{SERIES}"
 
 
-def framework(frameworks: Path) -> Path:
+def framework(frameworks: Path, real: Path, series: str = SERIES) -> Path:
     """A Python that runs, in the folders of a framework build; return that of its programs."""
-    version = frameworks / "Python.framework" / "Versions" / SERIES
+    version = frameworks / "Python.framework" / "Versions" / series
     (version / "Resources" / "Python.app" / "Contents" / "MacOS").mkdir(parents=True)
     (version / "bin").mkdir()
-    shutil.copy(Path(sys.base_prefix) / "bin" / NAME, version / "bin" / NAME)
-    (version / "bin" / "python3").symlink_to(NAME)
-    (version / "lib").symlink_to(Path(sys.base_prefix) / "lib")
-    (version.parent / "Current").symlink_to(SERIES)
+    name = f"python{series}"
+    shutil.copy(real / "bin" / name, version / "bin" / name)
+    (version / "bin" / "python3").symlink_to(name)
+    (version / "lib").symlink_to(real / "lib")
+    (version.parent / "Current").symlink_to(series)
     return version.parent / "Current" / "bin"
 
 
@@ -41,9 +43,12 @@ def told(shop: Shop, code: int, **variables: str) -> str:
 
 
 def test_a_framework_build_of_pyenv_is_a_python_like_any_other(shop: Shop, tmp_path: Path) -> None:
-    root = tmp_path / "pyenv"
-    prefix = root / "versions" / PYTHON
-    programs = framework(prefix / "Library" / "Frameworks")
+    version = other_python()  # not the one that runs Headstart, which would do as well
+    (shop.root / ".python-version").write_text(f"{version}\n")
+    root, name = tmp_path / "pyenv", f"python{minor(version)}"
+    prefix = root / "versions" / version
+    real = pyenv.root(os.environ) / "versions" / version
+    programs = framework(prefix / "Library" / "Frameworks", real, minor(version))
     (prefix / "bin").symlink_to(programs)
     # A Python that a framework's launcher has started hands this on to whatever it starts.
     of_shell = {"PYENV_ROOT": str(root), "__PYVENV_LAUNCHER__": "/nowhere/python3"}
@@ -54,7 +59,7 @@ def test_a_framework_build_of_pyenv_is_a_python_like_any_other(shop: Shop, tmp_p
     pins = read(shop.root)
     assert ask_stub(pins)
 
-    being_built = root / "versions" / f".{PYTHON}.building"
+    being_built = root / "versions" / f".{version}.building"
     being_built.touch()
     assert not ask_stub(pins)
     assert "was interrupted" in told(shop, 1, **of_shell)
@@ -62,13 +67,13 @@ def test_a_framework_build_of_pyenv_is_a_python_like_any_other(shop: Shop, tmp_p
     told(shop, 0, PYENV_ROOT="/nowhere")  # an IDE has not what a shell exports
 
     pins.venv_python.unlink()
-    shutil.copy(programs / NAME, pins.venv_python)  # as `venv --copies` does it
+    shutil.copy(programs / name, pins.venv_python)  # as `venv --copies` does it
     told(shop, 0, **of_shell)
     assert ask_stub(pins)
 
     prefix.rename(tmp_path / "gone")
     assert not ask_stub(pins)
-    assert f"lost its interpreter: {programs.resolve() / NAME} is gone" in told(shop, 1, **of_shell)
+    assert f"lost its interpreter: {prefix}/bin/{name} is gone" in told(shop, 1, **of_shell)
     (tmp_path / "gone").rename(prefix)
     told(shop, 0, **of_shell)
 
@@ -122,7 +127,7 @@ def pour(brew: Path, version: str) -> None:
     """As `brew upgrade` leaves it: one version in the Cellar, and the links to it."""
     cellar = brew / "Cellar" / f"python@{SERIES}"
     shutil.rmtree(cellar, ignore_errors=True)
-    programs = framework(cellar / version / "Frameworks")
+    programs = framework(cellar / version / "Frameworks", Path(sys.base_prefix))
     (cellar / version / "bin").symlink_to(programs)
     links = {brew / "opt" / f"python@{SERIES}": cellar / version}
     links[brew / "bin" / NAME] = links[brew / "opt" / f"python@{SERIES}"] / "bin" / NAME

@@ -344,6 +344,14 @@ def test_a_rosetta_shell_and_an_intel_homebrew_are_refused(mac: Machine) -> None
     refused = mac.install(PREFIX="/usr/local")
     assert refused.returncode == 4
     assert "/opt/homebrew" in refused.stderr
+    # Beside the one for Intel, which is the first on PATH, there is one for the chip.
+    ours = mac.folder / "ours" / "brew"
+    ours.parent.mkdir()
+    ours.write_text(f"#!/bin/sh\nPREFIX=/opt/homebrew\n{BREW}\n")
+    ours.chmod(0o755)
+    path = f"{mac.bin}:{ours.parent}"
+    done = mac.install("--no-up", PREFIX="/usr/local", PATH=path, source=NOWHERE)
+    assert f"There is no {NOWHERE}" in done.stderr
 
 
 def test_one_that_did_not_end_is_made_again_and_then_brings_the_project_up(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,17 +80,21 @@ def _look_inside(pins: Pins, settings: dict[str, str], aside: tuple[Path, ...]) 
         return VenvFact(VenvState.OTHERS, version, aside, owner)
     if made_in := _other_place(pins.venv):
         return VenvFact(VenvState.MOVED, version, aside, made_in)
+    return replace(_as_made(pins, version, settings), aside=aside)
+
+
+def _as_made(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvFact:
+    """Is it still the venv that it was made to be, of the pinned Python?"""
     if version != pins.python:
-        return VenvFact(VenvState.WRONG_PYTHON, version, aside)
+        return VenvFact(VenvState.WRONG_PYTHON, version)
     base = base_python(pins)
-    if not (os.access(base, os.X_OK) and os.access(pins.venv_python, os.X_OK)):
-        return VenvFact(VenvState.BROKEN, version, aside, None if base.exists() else base)
-    if not pins.site_packages.is_dir():
-        return VenvFact(VenvState.BROKEN, version, aside)
+    programs = (base, pins.venv_python)
+    if not (all(os.access(at, os.X_OK) for at in programs) and pins.site_packages.is_dir()):
+        return VenvFact(VenvState.BROKEN, version, elsewhere=None if base.exists() else base)
     if (runs := _replaced(pins, base)) and runs != version:
-        return VenvFact(VenvState.WRONG_PYTHON, runs, aside)
+        return VenvFact(VenvState.WRONG_PYTHON, runs)
     is_open = settings.get(SYSTEM_SITE, "").lower() == "true"
-    return VenvFact(VenvState.OPEN if is_open else VenvState.READY, version, aside)
+    return VenvFact(VenvState.OPEN if is_open else VenvState.READY, version)
 
 
 def base_python(pins: Pins) -> Path:

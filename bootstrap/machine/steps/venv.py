@@ -7,7 +7,6 @@ import re
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
@@ -27,6 +26,8 @@ from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
