@@ -133,13 +133,14 @@ def test_a_client_that_homebrew_does_not_link_is_put_on_the_path(
     folder = mac.brew / "opt" / "mysql-client" / "bin"
     folder.mkdir(parents=True)
     fact = shell.look(pinned)
-    assert fact.profile == mac.folder / "home" / ".zprofile"
+    profile = mac.folder / "home" / ".zprofile"
+    assert fact.profiles == (profile, profile.with_name(".zshrc"))
     assert lines(fact) == (f'export PATH="{folder}:$PATH"',)
-    fact.profile.write_text(f"path+=({folder})\n")
+    profile.write_text(f"path+=({folder})\n")
     assert shell.look(pinned).folders == ()
     (mac.folder / "bin" / "mysql").write_text("#!/bin/sh\n")
     (mac.folder / "bin" / "mysql").chmod(0o755)
-    fact.profile.unlink()
+    profile.unlink()
     assert shell.look(pinned).folders == ()
 
 
