@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
-from bootstrap.files import create_atomically, text_of, write_atomically
+from bootstrap.files import create_atomically, real_path, text_of, write_atomically
 from bootstrap.machine import forms, pin_file, pins, pythons, relock, surroundings, working
 from bootstrap.machine.facts.venv import settings_of
 from bootstrap.machine.forms import Form
@@ -52,7 +52,7 @@ class Captured:
 
 def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Captured:
     """Everything that can be known without changing anything; installers are only asked."""
-    root = root.resolve()
+    root = real_path(root)
     venv = stated.resolve() if stated else _venv_of(root, environ)
     if stated and settings_of(stated) is None:
         raise UsageError(f"{stated} is no virtual environment.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
-from bootstrap.files import text_of, write_atomically
+from bootstrap.files import real_path, text_of, write_atomically
 from bootstrap.machine.installers import LOCKS
 from bootstrap.versions import newest_pip, oldest_pip
 
@@ -94,13 +94,13 @@ class Pins:
 
 def locate(start: Path) -> Path:
     """The project that `start` is in: the nearest folder upwards with a `toolchain.yml`."""
-    start = start.resolve()
+    start = real_path(start)
     return next((at for at in (start, *start.parents) if (at / TOOLCHAIN).is_file()), start)
 
 
 def read(root: Path) -> Pins:
     """Read and validate every pin of the project in `root`; a UsageError names each line."""
-    root = root.resolve()
+    root = real_path(root)
     source = _text_of(root / TOOLCHAIN)
     if source is None:
         raise UsageError(
