@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from bootstrap.files import real_path
+from bootstrap.paths import real_path
 
 
 def state_dir() -> Path:

@@ -66,7 +66,7 @@ def disk_without_case(at: Path) -> Iterator[Path]:
         file.truncate(256 << 20)
     subprocess.run([make, "--quick", "--force", "--quiet", image], check=True, capture_output=True)
     at.mkdir()
-    arguments = [mount, "-o", "ignore_case,windows_names", image, at]
+    arguments = [mount, "-o", "ignore_case", str(image), str(at)]
     if subprocess.run(arguments, capture_output=True, check=False).returncode:
         unavailable("to be allowed to mount a disk by FUSE")
     try:

@@ -62,7 +62,7 @@ def resource(
     project: ProjectOption = None,
 ) -> Report:
     from bootstrap.commands.verify import project_tools
-    from bootstrap.files import real_path
+    from bootstrap.paths import real_path
     from bootstrap.project import answers_file
     from bootstrap.project.resource import add as adding
     from bootstrap.project.resource.acceptance import accept

@@ -46,7 +46,7 @@ def link(
     no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
-    from bootstrap.files import real_path
+    from bootstrap.paths import real_path
     from bootstrap.project import link as links
     from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import open_repository

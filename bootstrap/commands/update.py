@@ -253,7 +253,7 @@ def drift(
 
 def _open(project: Path | None, html: Path | None = None, *, to_update: bool = False) -> "Project":
     """The project here, when it is certain that its page can be written."""
-    from bootstrap.files import real_path
+    from bootstrap.paths import real_path
     from bootstrap.project import answers_file, update
 
     if html:

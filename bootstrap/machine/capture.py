@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
-from bootstrap.files import create_atomically, real_path, text_of, write_atomically
+from bootstrap.files import create_atomically, text_of, write_atomically
 from bootstrap.machine import forms, pin_file, pins, pythons, relock, surroundings, working
 from bootstrap.machine.facts.venv import settings_of
 from bootstrap.machine.forms import Form
 from bootstrap.machine.installers import LOCKS
 from bootstrap.machine.relock import LockPlan
+from bootstrap.paths import real_path
 from bootstrap.processes import probe
 from bootstrap.versions import CURRENT_PIP, newest_pip, numbers
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
-from bootstrap.files import real_path, text_of, write_atomically
+from bootstrap.files import text_of, write_atomically
 from bootstrap.machine.installers import LOCKS
+from bootstrap.paths import real_path
 from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:

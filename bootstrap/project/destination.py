@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap.errors import Refused
-from bootstrap.files import real_path, write_atomically
+from bootstrap.files import write_atomically
+from bootstrap.paths import real_path
 
 _MOVED = "moved.json"
 _TAKEN = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR})

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.files import real_path
+from bootstrap.paths import real_path
 from bootstrap.project import branches, changelog, drift, pool, publish, releases, update
 from bootstrap.project.answers_file import ANSWERS, is_headstart
 from bootstrap.project.branches import Branch

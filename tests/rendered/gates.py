@@ -152,7 +152,7 @@ def residue(shop: Path) -> list[str]:
 
 
 def spelled_alike(shop: Path) -> list[str]:
-    """Names that a Mac takes for one another: they differ in capitals, or in how accents are made."""
+    """Names that a Mac takes for one another: capitals differ, or how accents are made."""
     relative = (str(path.relative_to(shop)) for path in files(shop))
     spelled = [unicodedata.normalize("NFC", name).casefold() for name in relative]
     return [name for name, count in Counter(spelled).items() if count > 1]
