@@ -51,11 +51,22 @@ def test_a_framework_build_of_pyenv_is_a_python_like_any_other(shop: Shop, tmp_p
     programs = framework(prefix / "Library" / "Frameworks", real, minor(version))
     (prefix / "bin").symlink_to(programs)
     # A Python that a framework's launcher has started hands this on to whatever it starts.
-    of_shell = {"PYENV_ROOT": str(root), "__PYVENV_LAUNCHER__": "/nowhere/python3"}
+    tools, handed_on = tmp_path / "tools", tmp_path / "handed-on"
+    tools.mkdir()
+    (tools / "find").write_text(
+        f'#!/bin/sh\necho "${{__PYVENV_LAUNCHER__-no}}" >>{handed_on}\nexec /usr/bin/find "$@"\n'
+    )
+    (tools / "find").chmod(0o755)
+    of_shell = {
+        "PYENV_ROOT": str(root),
+        "PATH": f"{tools}:{shop.environment({})['PATH']}",
+        "__PYVENV_LAUNCHER__": "/nowhere/python3",
+    }
     done = shop.headstart("up", **of_shell)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shop.headstart("doctor", **of_shell).returncode == 0
     told(shop, 0, **of_shell)
+    assert set(handed_on.read_text().split()) == {"no"}
     pins = read(shop.root)
     assert ask_stub(pins)
 

@@ -26,13 +26,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_new_project_is_no_other_one_in_capitals(disk: Path, tmp_path: Path) -> None:
     shop = Shop(disk, tmp_path / "state")
-    made = shop.headstart("new", "shop", "--preset", "minimal", "--defaults")
+    options = ("--preset", "minimal", "--defaults", "--version", "0.7.0")
+    made = shop.headstart("new", "shop", *options)
     assert made.returncode == 0, made.stderr
     refused = shop.headstart("new", "Shop", "--preset", "minimal", "--defaults")
     assert refused.returncode == 4
     assert "it is the folder shop: capitals are not told from small letters there" in refused.stderr
-    status = shop.headstart("status", "--project", "SHOP")
-    assert status.returncode == 0, status.stdout + status.stderr
+    for command in (("update",), ("update", "--rollback")):
+        done = shop.headstart(*command, "--project", "SHOP")
+        assert done.returncode == 0, done.stdout + done.stderr
     listed = shop.headstart("fleet", "status", "shop", "SHOP", "--json")
     assert listed.stdout.count('"path"') == 1, listed.stdout
 
