@@ -9,6 +9,8 @@ import sys
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is an import
 _ROOT = os.path.dirname(_PACKAGE)  # noqa: PTH120
+# By it the launcher of a framework build on a Mac tells one Python, and no other, where it is.
+_OF_LAUNCHER = "__PYVENV_LAUNCHER__"
 _MISLEADING = ("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONCASEOK")
 
 
@@ -16,6 +18,7 @@ def main() -> None:
     """Run the command line, in a Python that takes nothing from its surroundings."""
     _fill_closed_streams()
     _leave_current_folder()
+    os.environ.pop(_OF_LAUNCHER, None)
     if not sys.flags.isolated and _is_misled():
         options = [f"-X{name if on is True else f'{name}={on}'}" for name, on in _x_options()]
         isolated = [sys.executable, "-I", *options, __file__, *sys.argv[1:]]

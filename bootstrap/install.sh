@@ -120,29 +120,38 @@ command_line_tools() {
 	say "✓ Command Line Tools"
 }
 
+# The first that is not for another chip; a Mac that was migrated has two.
 find_homebrew() {
-	for brew in "$(command -v brew 2>/dev/null || true)" /opt/homebrew/bin/brew /usr/local/bin/brew; do
-		if [ -n "$brew" ] && [ -x "$brew" ] && "$brew" --prefix >/dev/null 2>&1; then
-			PATH="$(dirname "$brew"):$PATH"
-			export PATH
-			return 0
-		fi
+	brew=$(homebrew_of_this_chip) || return 1
+	PATH="$(dirname "$brew"):$PATH"
+	export PATH
+}
+
+homebrew_of_this_chip() (
+	chip=$(uname -m)
+	IFS=:
+	set -f
+	for folder in $PATH /opt/homebrew/bin /usr/local/bin; do
+		prefix=$([ -x "$folder/brew" ] && "$folder/brew" --prefix 2>/dev/null) || continue
+		case $chip:$prefix in arm64:/usr/local | x86_64:/opt/homebrew) continue ;; esac
+		echo "$folder/brew"
+		return 0
 	done
 	return 1
-}
+)
 
 homebrew() {
 	if ! find_homebrew; then
+		if [ "$(uname -m)" = arm64 ] && command -v brew >/dev/null 2>&1; then
+			refuse "The Homebrew here is for Intel, the chip is Apple's." \
+				"install the one for Apple silicon from https://brew.sh; it lives in /opt/homebrew"
+		fi
 		agreed "Homebrew is missing, and its installer asks for your password. Install it from brew.sh?" ||
 			refuse "Homebrew is missing." "https://brew.sh, then run this again" \
 				"or: sh install.sh --yes"
 		install_homebrew
 		find_homebrew || fail "Homebrew was installed, but brew is not found." "open a new terminal"
 		say "✓ Homebrew"
-	fi
-	if [ "$(uname -m)" = arm64 ] && [ "$(brew --prefix)" = /usr/local ]; then
-		refuse "The Homebrew on PATH is for Intel, the chip is Apple's." \
-			"install the one for Apple silicon from https://brew.sh; it lives in /opt/homebrew"
 	fi
 }
 

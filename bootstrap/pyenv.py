@@ -19,6 +19,20 @@ def executable(prefix: Path, version: str) -> Path | None:
     return path if _runs(path) else None
 
 
+def prefix_of(interpreter: Path) -> Path:
+    """Where the build of an interpreter was installed; a framework has a layout of its own in it.
+
+    python-build makes PREFIX/Library/Frameworks/Python.framework/Versions/3.13/bin, Homebrew the
+    same without Library.
+    """
+    framework = next((at for at in interpreter.parents if at.suffix == ".framework"), None)
+    if framework is None:
+        return interpreter.parents[1]
+    around = (at for at in framework.parents if at.name not in {"Frameworks", "Library"})
+    prefix = next(around)
+    return prefix if prefix.name else framework
+
+
 def marker(prefix: Path) -> Path:
     """The file that says a prefix is half made; pyenv does not list it among its versions."""
     return prefix.with_name(f".{prefix.name}.building")

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from bootstrap.paths import real_path
+
 
 def state_dir() -> Path:
     """What `platformdirs.user_state_path("headstart")` says, without its 40 ms of imports."""
@@ -26,8 +28,9 @@ def projects_dir() -> Path:
 
 def project_state(root: Path) -> Path:
     """The state of the project in the folder `root`; two checkouts of one project have two."""
-    digest = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:10]
-    return projects_dir() / f"{root.resolve().name}-{digest}"
+    path = real_path(root)
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:10]
+    return projects_dir() / f"{path.name}-{digest}"
 
 
 def stamp(folder: Path, kind: str, about: str) -> Path:

@@ -55,6 +55,27 @@ def disk(at: Path, *options: str) -> Iterator[Path]:
         subprocess.run(["/bin/umount", "--lazy", str(at)], check=True)
 
 
+@contextmanager
+def disk_without_case(at: Path) -> Iterator[Path]:
+    """A disk at `at` that takes `SHOP` for `shop`, as a Mac's does: NTFS, by FUSE."""
+    make = shutil.which("mkntfs", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if not make or not (mount := shutil.which("lowntfs-3g")):
+        unavailable("ntfs-3g")
+    image = at.with_name("disk.ntfs")
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    subprocess.run([make, "--quick", "--force", "--quiet", image], check=True, capture_output=True)
+    at.mkdir()
+    arguments = [mount, "-o", "ignore_case", str(image), str(at)]
+    if subprocess.run(arguments, capture_output=True, check=False).returncode:
+        unavailable("to be allowed to mount a disk by FUSE")
+    try:
+        yield at
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(at)], check=True)
+        image.unlink()
+
+
 def remount(at: Path, options: str) -> None:
     """Change a disk while it is used."""
     subprocess.run(["/bin/mount", "-o", f"remount,{options}", str(at)], check=True)

@@ -62,6 +62,7 @@ def resource(
     project: ProjectOption = None,
 ) -> Report:
     from bootstrap.commands.verify import project_tools
+    from bootstrap.paths import real_path
     from bootstrap.project import answers_file
     from bootstrap.project.resource import add as adding
     from bootstrap.project.resource.acceptance import accept
@@ -71,7 +72,7 @@ def resource(
     from bootstrap.show import resource as views
     from bootstrap.show.output import note
 
-    folder = answers_file.locate((project or Path.cwd()).resolve())
+    folder = answers_file.locate(real_path(project or Path.cwd()))
     names, parsed = resource_names(name, plural), parse_fields(fields or ["name:str"])
     version, tools = adding.recorded_version(folder), project_tools(folder)
     notes = () if fields else ("no fields were named, so it has name:str",)

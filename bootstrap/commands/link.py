@@ -46,13 +46,14 @@ def link(
     no_hooks: NoHooks = False,
     project: ProjectOption = None,
 ) -> Iterator[Report]:
+    from bootstrap.paths import real_path
     from bootstrap.project import link as links
     from bootstrap.project.commits import CommitOptions
     from bootstrap.project.repository import open_repository
     from bootstrap.show import link as views
     from bootstrap.show.progress import can_confirm, confirm
 
-    folder = (project or links.locate(Path.cwd())).resolve()
+    folder = real_path(project or links.locate(Path.cwd()))
     repository = open_repository(folder)
     how = CommitOptions(sign=not no_sign, hooks=not no_hooks)
     found = links.find(repository, folder.name, version, data or [])

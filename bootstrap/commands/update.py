@@ -253,6 +253,7 @@ def drift(
 
 def _open(project: Path | None, html: Path | None = None, *, to_update: bool = False) -> "Project":
     """The project here, when it is certain that its page can be written."""
+    from bootstrap.paths import real_path
     from bootstrap.project import answers_file, update
 
     if html:
@@ -260,7 +261,7 @@ def _open(project: Path | None, html: Path | None = None, *, to_update: bool = F
 
         check_writable(html)
     return update.open_project(
-        (project or answers_file.locate(Path.cwd())).resolve(), to_update=to_update
+        real_path(project or answers_file.locate(Path.cwd())), to_update=to_update
     )
 
 

@@ -18,6 +18,7 @@ from bootstrap.machine.facts.venv import settings_of
 from bootstrap.machine.forms import Form
 from bootstrap.machine.installers import LOCKS
 from bootstrap.machine.relock import LockPlan
+from bootstrap.paths import real_path
 from bootstrap.processes import probe
 from bootstrap.versions import CURRENT_PIP, newest_pip, numbers
 
@@ -52,7 +53,7 @@ class Captured:
 
 def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Captured:
     """Everything that can be known without changing anything; installers are only asked."""
-    root = root.resolve()
+    root = real_path(root)
     venv = stated.resolve() if stated else _venv_of(root, environ)
     if stated and settings_of(stated) is None:
         raise UsageError(f"{stated} is no virtual environment.")

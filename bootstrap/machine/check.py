@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
@@ -26,6 +25,7 @@ from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Finding
@@ -34,10 +34,8 @@ STUB = "headstart-check"
 _COARSE = 10_000_000  # nanoseconds; a file system's clock may be so much behind
 # The .env, migrations and verification are the project's life; these are its pins.
 _PINNED_STEPS = {"python", "venv", "pip", "packages"}
-_FORMAT = (
-    ("-L", "-f", "%N %d:%i:%z:%Fm:%Fc:%p") if sys.platform == "darwin" else
-    ("-L", "-c", "%n %d:%i:%s:%.9Y:%.9Z:%f")
-)  # fmt: skip
+_GNU = ("-L", "-c", "%n %d:%i:%s:%.9Y:%.9Z:%f")
+_BSD = ("-L", "-f", "%N %d:%i:%z:%Fm:%Fc:%p")
 _TEXT = """\
 #!/bin/sh
 # Is {project} still as pinned? 0: yes. 1: no, or not sure, then `headstart check` looks closely.
@@ -145,7 +143,9 @@ def ask_stub(pinned: Pins) -> bool:
 
 def watched(pinned: Pins) -> tuple[Path, ...]:
     """Everything that the answer depends on."""
-    base = Path(os.path.realpath(pinned.venv_python))
+    from bootstrap.machine.facts.venv import base_python  # noqa: PLC0415 - as for `_stub`
+
+    base = base_python(pinned)
     library = base.parents[1] / "lib" / f"python{minor(pinned.python)}"
     site = pinned.site_packages
     return (
@@ -184,14 +184,21 @@ def _snapshot(pinned: Pins) -> str:
 
 
 def _command(pinned: Pins) -> tuple[str, ...]:
-    return (shutil.which("stat") or "/usr/bin/stat", *_FORMAT, "--", *map(str, watched(pinned)))
+    program = shutil.which("stat") or "/usr/bin/stat"
+    return (program, *_form_of(program), "--", *map(str, watched(pinned)))
+
+
+@cache
+def _form_of(stat: str) -> tuple[str, ...]:
+    """As it wants to be asked: with Homebrew's coreutils, the first on a Mac's PATH is GNU's."""
+    return _GNU if probe((stat, *_GNU, "--", os.curdir)).code == 0 else _BSD
 
 
 def _stub(pinned: Pins, seen: str) -> str:
-    from bootstrap.machine.facts.venv import MARKER  # noqa: PLC0415 - nor for all facts
+    from bootstrap.machine.facts.venv import MARKER, base_python  # noqa: PLC0415 - nor for facts
 
-    base = Path(os.path.realpath(pinned.venv_python))
-    absent = (pinned.venv / MARKER, pyenv.marker(base.parents[1]), *_unborn(pinned))
+    build = pyenv.prefix_of(base_python(pinned))
+    absent = (pinned.venv / MARKER, pyenv.marker(build), *_unborn(pinned))
     count = shlex.join(_files(pinned))
     newer = f'{count} -cnewer "$0"'
     return _TEXT.format(

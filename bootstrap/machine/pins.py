@@ -13,6 +13,7 @@ from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
 from bootstrap.files import text_of, write_atomically
 from bootstrap.machine.installers import LOCKS
+from bootstrap.paths import real_path
 from bootstrap.versions import newest_pip, oldest_pip
 
 if TYPE_CHECKING:
@@ -94,13 +95,13 @@ class Pins:
 
 def locate(start: Path) -> Path:
     """The project that `start` is in: the nearest folder upwards with a `toolchain.yml`."""
-    start = start.resolve()
+    start = real_path(start)
     return next((at for at in (start, *start.parents) if (at / TOOLCHAIN).is_file()), start)
 
 
 def read(root: Path) -> Pins:
     """Read and validate every pin of the project in `root`; a UsageError names each line."""
-    root = root.resolve()
+    root = real_path(root)
     source = _text_of(root / TOOLCHAIN)
     if source is None:
         raise UsageError(

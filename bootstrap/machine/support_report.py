@@ -47,7 +47,6 @@ _ON_A_MAC = (
     ("xcrun", "--sdk", "macosx", "--show-sdk-version"),
     ("clang", "--version"),
     ("brew", "--version"),
-    ("brew", "--prefix"),
     ("brew", "list", "--versions"),
 )
 
@@ -110,6 +109,9 @@ def _lines(pins: Pins, findings: Sequence[Finding]) -> Iterator[str]:
     yield "\n## The machine\n"
     for argv in (*_EVERYWHERE, *(_ON_A_MAC if machine.system == "macos" else ())):
         yield from _answered(argv)
+    if machine.brews:
+        prefixes = ", ".join(str(each.prefix) for each in machine.brews)
+        yield f"Homebrews, of which the first is used: {prefixes}"
     yield from _file_system(pins)
 
 

@@ -11,6 +11,7 @@ from bootstrap.errors import UsageError
 from bootstrap.files import remove
 from bootstrap.machine import journal, pins
 from bootstrap.machine.edits import Edit, Reversal, base_url, pycharm, shell_profile
+from bootstrap.machine.facts.platform import brew_command
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _reverse(reversal: Reversal) -> None:
     if edit:
         edit.reverse(path, reversal.to)
     elif reversal.action == "uninstall":
-        probe(("brew", "uninstall", reversal.what), seconds=600)
+        probe((*brew_command(), "uninstall", reversal.what), seconds=600)
     elif reversal.action == "remove":
         remove(path)
     elif reversal.action == "restore" and not os.path.lexists(reversal.to):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.files import write_atomically
+from bootstrap.paths import real_path
 
 _MOVED = "moved.json"
 _TAKEN = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.EISDIR})
@@ -101,13 +102,20 @@ def _check_empty(path: Path) -> None:
     found = [name for name in entries if not name.startswith(_prefix(path))]
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004
-        raise _taken(path, f"it holds {', '.join(found[:3])}{more}")
+        raise _taken(path, *_spelled(path), f"it holds {', '.join(found[:3])}{more}")
 
 
-def _taken(path: Path, why: str) -> Refused:
+def _spelled(path: Path) -> Iterator[str]:
+    """On a Mac, `Shop` is the folder `shop` that is there."""
+    listed = real_path(path).name
+    if listed != path.name and listed.casefold() == path.name.casefold():
+        yield f"it is the folder {listed}: capitals are not told from small letters there"
+
+
+def _taken(path: Path, *why: str) -> Refused:
     return Refused(
         f"{path} exists and is not empty.",
-        why=(why,),
+        why=why,
         next=("choose another destination, or empty it first",),
     )
 

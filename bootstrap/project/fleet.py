@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.paths import real_path
 from bootstrap.project import branches, changelog, drift, pool, publish, releases, update
 from bootstrap.project.answers_file import ANSWERS, is_headstart
 from bootstrap.project.branches import Branch
@@ -111,7 +112,7 @@ def find_projects(folders: Iterable[Path]) -> tuple[Path, ...]:
 
     A folder without any is returned itself, so that it is reported.
     """
-    tops = {folder.expanduser().resolve() for folder in folders}
+    tops = {real_path(folder.expanduser()) for folder in folders}
     return tuple(sorted({project for top in tops for project in list(_projects(top)) or [top]}))
 
 

@@ -208,7 +208,7 @@ def folder(work_tree: Path) -> Path:
 def is_top_level(folder: Path) -> bool:
     """Whether `folder` itself, not a folder above it, is a git work tree."""
     top = query("rev-parse", "--show-toplevel", cwd=folder)
-    return bool(top) and Path(top).resolve() == folder.resolve()
+    return bool(top) and Path(top).samefile(folder)
 
 
 def is_inside_work_tree(folder: Path) -> bool:

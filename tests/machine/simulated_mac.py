@@ -21,6 +21,7 @@ SHIMS = {
     "uname": 'case "$1" in -m) echo "$MAC_MACHINE";; *) echo Darwin;; esac',
     "sw_vers": 'echo "$MAC_VERSION"',
     "sysctl": 'case "$*" in *proc_translated*) echo "${MAC_TRANSLATED:-0}";; *) echo 8;; esac',
+    "arch": '[ "$1" = -arm64 ] && shift && MAC_TRANSLATED=0 exec "$@"',
     "xcode-select": (
         'if [ "$MAC_TOOLS" = no ]; then echo "xcode-select: error: unable to get active developer'
         ' directory" >&2; exit 2; fi; echo /Library/Developer/CommandLineTools'

@@ -18,6 +18,7 @@ from bootstrap.machine.diagnosis.diagnose import diagnose
 from bootstrap.machine.diagnosis.log import from_text
 from bootstrap.machine.facts import platform
 from bootstrap.machine.facts import python as interpreters
+from bootstrap.machine.facts.homebrew import APPLE, Homebrew
 from bootstrap.machine.facts.platform import PlatformFact
 from bootstrap.machine.facts.python import InterpreterReport
 from tests.conftest import disk, remount
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 LOGS = Path(__file__).parent / "data" / "build-logs"
 M3 = PlatformFact(
-    "macos", "macos", "macOS 26.1", "arm64", "26.1", "26.1", brew=Path("/opt/homebrew")
+    "macos",
+    "macos",
+    "macOS 26.1",
+    "arm64",
+    "26.1",
+    "26.1",
+    brews=(Homebrew(APPLE, APPLE / "bin" / "brew"),),
 )
 DEBIAN = PlatformFact("linux", "debian", "Debian 12", "x86_64")
 NOTES = "--enable-framework --with-openssl=/opt/homebrew/opt/openssl@3"

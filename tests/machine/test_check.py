@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bootstrap.machine import check
 from bootstrap.machine.check import ask_stub, stub_path, watched
 from bootstrap.machine.pins import read
+from tests.machine import bsd
 from tests.machine.conftest import Shop
 
 if TYPE_CHECKING:
@@ -138,6 +139,27 @@ def test_the_stub_starts_few_processes_and_no_python(ready: Shop, tmp_path: Path
     stub.write_text(text)
     subprocess.run([stub], env={"PATH": str(tmp_path)}, check=True)
     assert sorted(started.read_text().split()) == ["find", "find", "stat", "wc", "wc"]
+
+
+def test_by_the_tools_of_a_mac_it_says_yes_and_no_as_well(ready: Shop, tmp_path: Path) -> None:
+    """BSD's stat and find, and macOS's sh, which is a bash in POSIX mode."""
+    bsd.install(tmp_path / "bin")
+    path = f"{tmp_path / 'bin'}:{ready.environment({})['PATH']}"
+    stub = stub_path(read(ready.root))
+    stub.unlink()
+    assert ready.headstart("check", PATH=path).returncode == 0
+    assert f"{tmp_path}/bin/stat -L -f" in stub.read_text()
+    assert f"{tmp_path}/bin/find " in stub.read_text()
+
+    def says(*command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [*command, stub], env={"PATH": path}, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    assert says("/bin/sh") == says("/bin/bash", "--posix") == (0, "")
+    rewrite(ready.root / "toolchain.yml")
+    assert says("/bin/sh") == says("/bin/bash", "--posix") == (1, "")
 
 
 def test_a_yes_imports_little(ready: Shop) -> None:

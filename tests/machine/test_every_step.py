@@ -147,6 +147,7 @@ def test_killed_anywhere_in_any_step_the_same_command_arrives_and_touches_nothin
         root / ".idea",
         tmp_path / "home" / PYCHARM,
         tmp_path / "home" / ".zprofile",
+        tmp_path / "home" / ".zshrc",
     ]
     own = [mac.shop.state, tmp_path / "pip-cache", mac.folder / "calls"]
     built = [mac.brew / "opt", mac.folder / "pyenv"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -96,7 +97,7 @@ def fake_venv(shop: Shop, settings: str) -> Path:
     pins = read(shop.root)
     pins.site_packages.mkdir(parents=True)
     pins.venv_python.parent.mkdir()
-    pins.venv_python.touch(mode=0o755)
+    pins.venv_python.symlink_to(Path(sys.executable).resolve())
     (pins.venv / "pyvenv.cfg").write_text(settings)
     return pins.venv
 

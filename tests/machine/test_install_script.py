@@ -15,6 +15,7 @@ import copier
 import pytest
 
 from bootstrap import pyenv
+from tests.machine import bsd
 from tests.machine.conftest import REPOSITORY, Shop
 
 pytestmark = pytest.mark.slow
@@ -343,14 +344,23 @@ def test_a_rosetta_shell_and_an_intel_homebrew_are_refused(mac: Machine) -> None
     refused = mac.install(PREFIX="/usr/local")
     assert refused.returncode == 4
     assert "/opt/homebrew" in refused.stderr
+    # Beside the one for Intel, which is the first on PATH, there is one for the chip.
+    ours = mac.folder / "ours" / "brew"
+    ours.parent.mkdir()
+    ours.write_text(f"#!/bin/sh\nPREFIX=/opt/homebrew\n{BREW}\n")
+    ours.chmod(0o755)
+    path = f"{mac.bin}:{ours.parent}"
+    done = mac.install("--no-up", PREFIX="/usr/local", PATH=path, source=NOWHERE)
+    assert f"There is no {NOWHERE}" in done.stderr
 
 
 def test_one_that_did_not_end_is_made_again_and_then_brings_the_project_up(
-    shop: Shop, tmp_path: Path
+    shop: Shop, mac: Machine, tmp_path: Path
 ) -> None:
-    machine = Machine(tmp_path / "linux")
-    machine.has("uname", "echo Linux")
-    machine.has("python3", PYTHON)
+    """With a Mac's own tools, which refuse what only GNU's know."""
+    machine = mac
+    bsd.install(machine.bin)
+    machine.has("brew", BREW)
     for name in ("toolchain.yml", ".python-version", "requirements-dev.lock", "prove.py"):
         shutil.copy(shop.root / name, machine.folder)
     text = (machine.folder / "toolchain.yml").read_text()
@@ -385,11 +395,13 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def make_up(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """With the tools of a Mac."""
+    bsd.install(project / "bsd")
     return subprocess.run(
-        [str(shutil.which("make")), "up", *arguments],
+        [str(shutil.which("make")), *arguments],
         cwd=project,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(project)},
+        env={"PATH": f"{project / 'bsd'}:/usr/bin:/bin", "HOME": str(project)},
         capture_output=True,
         text=True,
         check=False,
@@ -397,8 +409,9 @@ def make_up(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_up_takes_the_headstart_it_is_given(project: Path) -> None:
-    done = make_up(project, "HEADSTART=/bin/echo")
+    done = make(project, "up", "HEADSTART=/bin/echo")
     assert (done.returncode, done.stdout) == (0, "up\n")
+    assert "  make up         Bring this machine" in make(project).stdout
 
 
 def test_make_up_brings_in_the_version_that_rendered_the_project(
@@ -406,8 +419,8 @@ def test_make_up_brings_in_the_version_that_rendered_the_project(
 ) -> None:
     script = tmp_path / "install.sh"
     script.write_text('echo "version $HEADSTART_VERSION in $(pwd)"\n')
-    done = make_up(project, f"HEADSTART_SCRIPT=file://{script}")
+    done = make(project, "up", f"HEADSTART_SCRIPT=file://{script}")
     assert done.stdout == f"version 0.1.0 in {project}\n"
-    failed = make_up(project, "HEADSTART_SCRIPT=file:///nowhere/install.sh")
+    failed = make(project, "up", "HEADSTART_SCRIPT=file:///nowhere/install.sh")
     assert failed.returncode != 0
     assert "make up HEADSTART=/path/to/headstart" in failed.stderr

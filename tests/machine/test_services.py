@@ -76,19 +76,26 @@ def test_a_silent_service_is_named_with_the_command_that_starts_it(shop: Shop) -
 def test_homebrew_starts_what_is_silent(shop: Shop, tmp_path: Path) -> None:
     port = free_port()
     pin(shop, f"redis://127.0.0.1:{port}/0")
-    shims = tmp_path / "shims"
-    shims.mkdir()
-    (shims / "brew").write_text(
-        f'#!/bin/sh\n[ "$*" = "services start redis" ] && exec redis-server --port {port}'
-        f" --daemonize yes --save '' --pidfile {tmp_path}/redis.pid >/dev/null\n"
-    )
-    (shims / "brew").chmod(0o755)
+    starts = f"redis-server --port {port} --daemonize yes --save '' --pidfile {tmp_path}/redis.pid"
+    shims = homebrew_with_redis(tmp_path / "homebrew", starts)
     try:
         done = shop.headstart("up", PATH=f"{shims}:/usr/bin:/bin")
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
         end = ["/usr/bin/redis-cli", "-p", str(port), "shutdown", "nosave"]
         subprocess.run(end, check=False, capture_output=True)
+
+
+def homebrew_with_redis(prefix: Path, starts: str) -> Path:
+    """The folder of a `brew` whose service runs this."""
+    (prefix / "opt" / "redis").mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    (prefix / "bin" / "brew").write_text(
+        f'#!/bin/sh\ncase "$*" in --prefix) echo {prefix};;\n'
+        f'"services start redis") exec {starts} >/dev/null;; esac\n'
+    )
+    (prefix / "bin" / "brew").chmod(0o755)
+    return prefix / "bin"
 
 
 IMPATIENT = """\
@@ -102,8 +109,8 @@ cli.main()
 def test_what_stays_silent_after_it_was_started_is_told(shop: Shop, tmp_path: Path) -> None:
     port = free_port()
     pin(shop, f"redis://127.0.0.1:{port}/0")
-    (tmp_path / "brew").symlink_to("/bin/true")
-    environment = shop.environment({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    shims = homebrew_with_redis(tmp_path / "homebrew", "true")
+    environment = shop.environment({"PATH": f"{shims}:/usr/bin:/bin"})
     command = ("-c", IMPATIENT, "up")
     failed = forkserver.of_headstart().run(*command, cwd=shop.root, env=environment)
     assert failed.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from bootstrap.machine import pins
 from bootstrap.machine.edits import shell_profile
-from bootstrap.machine.facts.shell import ShellFact, look, profile_of
+from bootstrap.machine.facts import homebrew, shell
+from bootstrap.machine.facts.shell import ShellFact, look, profiles_of
+from tests.conftest import unavailable
 from tests.machine.conftest import Shop
 
 if TYPE_CHECKING:
@@ -182,10 +185,98 @@ def test_a_profile_that_is_a_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "dotfiles").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_profile_is_the_one_that_a_login_shell_reads(tmp_path: Path) -> None:
+def test_the_files_are_those_that_the_shell_reads(tmp_path: Path) -> None:
     (tmp_path / ".bash_login").touch()
-    assert profile_of({"SHELL": "/bin/zsh"}, tmp_path) == tmp_path / ".zprofile"
-    assert profile_of({"SHELL": "/bin/zsh", "ZDOTDIR": "/z"}, tmp_path) == Path("/z/.zprofile")
-    assert profile_of({"SHELL": "/usr/bin/bash"}, tmp_path) == tmp_path / ".bash_login"
-    assert profile_of({"SHELL": "/bin/sh"}, tmp_path) == tmp_path / ".profile"
-    assert profile_of({"SHELL": "/usr/bin/fish"}, tmp_path) is None
+    of_zsh = (tmp_path / ".zprofile", tmp_path / ".zshrc")
+    assert profiles_of({"SHELL": "/bin/zsh"}, tmp_path) == of_zsh
+    elsewhere = profiles_of({"SHELL": "/bin/zsh", "ZDOTDIR": "/z"}, tmp_path)
+    assert elsewhere == (Path("/z/.zprofile"), Path("/z/.zshrc"))
+    assert profiles_of({"SHELL": "/usr/bin/bash"}, tmp_path) == (tmp_path / ".bash_login",)
+    assert profiles_of({"SHELL": "/bin/sh"}, tmp_path) == (tmp_path / ".profile",)
+    assert profiles_of({"SHELL": "/usr/bin/fish"}, tmp_path) == ()
+
+
+# As macOS has it: the folders of /etc/paths, and what was on PATH before behind them.
+PATH_HELPER = """\
+#!/bin/sh
+path=
+IFS=:
+for folder in $(tr '\\n' : <"$PATHS")$PATH; do
+	case ":$path:" in *":$folder:"*) ;; *) path=${path:+$path:}$folder;; esac
+done
+echo "PATH=\\"$path\\"; export PATH;"
+"""
+
+
+@pytest.mark.slow
+def test_in_every_zsh_of_a_mac_it_comes_before_what_path_helper_puts_first(
+    ready: Shop, home: Path, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """ZDOTDIR lets path_helper run where macOS's /etc/zprofile does: right before ~/.zprofile."""
+    if not (zsh := shutil.which("zsh")):
+        unavailable("zsh")
+    variables |= {"SHELL": "/bin/zsh"}
+    (home / ".zshrc").write_text(MINE)
+    done = ready.headstart("up", "--yes", **variables)
+    assert done.returncode == 0, done.stderr
+    assert "~/.zprofile and ~/.zshrc" in done.stderr
+    for name, before in ((".zprofile", ""), (".zshrc", f"{MINE}\n")):
+        block = f"# >>> headstart >>>\n{LINE}\n# <<< headstart <<<\n"
+        assert (home / name).read_text() == before + block
+    assert "nothing to do" in ready.headstart("up", "--yes", **variables).stdout
+
+    system, etc = tmp_path / "usr", tmp_path / "etc"
+    for folder in (system, etc):
+        folder.mkdir()
+    (system / "pyenv").write_text("#!/bin/sh\n")  # another one, in a folder of the system
+    (system / "pyenv").chmod(0o755)
+    (etc / "paths").write_text(f"{system}\n/usr/bin\n/bin\n")
+    (etc / "path_helper").write_text(PATH_HELPER)
+    (etc / "path_helper").chmod(0o755)
+    (etc / ".zprofile").write_text(f'eval "$({etc}/path_helper -s)"\n. ~/.zprofile\n')
+    (etc / ".zshrc").write_text(". ~/.zshrc\n")
+
+    def found(command: str, **more: str) -> str:
+        of_mac = {"HOME": str(home), "ZDOTDIR": str(etc), "PATHS": str(etc / "paths"), "ZSH": zsh}
+        given = {"PATH": f"{system}:/usr/bin:/bin", **of_mac, **more}
+        argv = ["/bin/sh", "-c", command]
+        return subprocess.check_output(argv, env=given, text=True, timeout=60).strip()
+
+    ours = str(home / ".pyenv" / "bin" / "pyenv")
+    asked = "'command -v pyenv'"
+    for options in ("-lc", "-lic", "-ic"):
+        assert found(f"$ZSH {options} {asked}") == ours, options
+    assert found(f'$ZSH -lic "$ZSH -lc {asked}"') == ours  # a terminal in a terminal
+    # What path_helper is about: it would not come first if .zshenv had it.
+    path = f"{home / '.pyenv' / 'bin'}:{system}:/usr/bin:/bin"
+    (home / ".zprofile").write_text("")
+    assert found(f"$ZSH -lc {asked}", PATH=path) == str(system / "pyenv")
+
+    assert ready.headstart("undo", "--yes", **variables).returncode == 0
+    assert (home / ".zshrc").read_text() == f"{MINE}\n"
+
+
+def test_a_homebrew_that_is_not_on_path_is_put_there(
+    shop: Shop, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apple silicon's lives in no folder that a new Mac has on PATH; Intel's does."""
+    apple, intel = tmp_path / "homebrew", tmp_path / "local"
+    monkeypatch.setattr(homebrew, "APPLE", apple)
+    for module in (homebrew, shell):
+        monkeypatch.setattr(module, "INTEL", intel)
+    for variable, value in (variables | {"PYENV_ROOT": "/none"}).items():
+        monkeypatch.setenv(variable, value)
+    for prefix in (apple, intel):
+        (prefix / "bin").mkdir(parents=True)
+        (prefix / "bin" / "brew").write_text("#!/bin/sh\n")
+        (prefix / "bin" / "brew").chmod(0o755)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uname").write_text("#!/bin/sh\necho arm64\n")
+    (tools / "uname").chmod(0o755)
+    pinned = pins.read(shop.root)
+    for path in (f"{tools}:/bin", f"{intel}/bin:{tools}:/bin"):
+        monkeypatch.setenv("PATH", path)
+        assert look(pinned).folders == (apple / "bin",)
+    monkeypatch.setenv("PATH", f"{intel}/bin:{apple}/bin:{tools}:/bin")
+    assert look(pinned) == ShellFact()

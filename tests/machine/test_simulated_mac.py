@@ -133,13 +133,14 @@ def test_a_client_that_homebrew_does_not_link_is_put_on_the_path(
     folder = mac.brew / "opt" / "mysql-client" / "bin"
     folder.mkdir(parents=True)
     fact = shell.look(pinned)
-    assert fact.profile == mac.folder / "home" / ".zprofile"
+    profile = mac.folder / "home" / ".zprofile"
+    assert fact.profiles == (profile, profile.with_name(".zshrc"))
     assert lines(fact) == (f'export PATH="{folder}:$PATH"',)
-    fact.profile.write_text(f"path+=({folder})\n")
+    profile.write_text(f"path+=({folder})\n")
     assert shell.look(pinned).folders == ()
     (mac.folder / "bin" / "mysql").write_text("#!/bin/sh\n")
     (mac.folder / "bin" / "mysql").chmod(0o755)
-    fact.profile.unlink()
+    profile.unlink()
     assert shell.look(pinned).folders == ()
 
 
@@ -203,6 +204,36 @@ def test_an_intel_homebrew_on_an_apple_chip_is_refused(mac: Mac) -> None:
     done = mac.up(MAC_BREW="/usr/local")
     assert done.returncode == 4
     assert "mixed-architecture" in str(error(done)["cause"])
+
+
+def test_of_two_homebrews_the_one_for_the_chip_is_used(mac: Mac) -> None:
+    """As on a Mac whose contents came from an Intel one, in whichever shell."""
+    theirs = mac.folder / "intel" / "brew"
+    theirs.parent.mkdir()
+    theirs.write_text(
+        '#!/bin/sh\n[ "$1" = --prefix ] && echo /usr/local || echo no >"$MAC/intel/used"\n'
+    )
+    theirs.chmod(0o755)
+    ours = mac.folder / "bin"
+    mac.variables["PATH"] = f"{theirs.parent}:{mac.variables['PATH']}"
+    assert mac.plan()["tools"]["commands"] == [f"{ours}/brew install openssl@3 xz"]
+    done = mac.up(PYTHON_BUILD_FAILS="plain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "brew install openssl@3 xz" in mac.calls()
+    assert f"--with-openssl={mac.brew}/opt/openssl@3" in mac.calls()
+    assert f"PATH={ours}:" in mac.calls()
+    told = mac.shop.headstart("doctor", **mac.variables).stdout
+    assert f"a second Homebrew, in /usr/local: used is the one in {mac.brew}" in told
+    assert f"take {theirs.parent} out of PATH" in told
+
+    (mac.shop.root / "Brewfile").write_text('brew "redis"\n')
+    rosetta = {"MAC_MACHINE": "x86_64", "MAC_TRANSLATED": "1"}
+    assert mac.plan(**rosetta)["tools"]["commands"] == [f"arch -arm64 {ours}/brew install redis"]
+    assert mac.up(**rosetta).returncode == 0
+    assert "brew install redis" in mac.calls()
+    told = mac.shop.headstart("doctor", **mac.variables | rosetta).stdout
+    assert "this shell runs under Rosetta" in told
+    assert not (theirs.parent / "used").exists()
 
 
 def test_an_intel_mac_is_a_mac_too(mac: Mac) -> None:

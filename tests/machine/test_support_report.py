@@ -68,5 +68,5 @@ def test_a_mac_says_what_only_a_mac_has(shop: Shop, tmp_path: Path) -> None:
     assert text.startswith("# Headstart ")
     assert "on macOS 26.1, arm64" in text.splitlines()[0]
     assert "`xcode-select -p` → 0" in text
-    assert "`brew --prefix` → 0" in text
+    assert "Homebrews, of which the first is used: " in text
     assert str(tmp_path) not in text.replace(str(mac.brew), "")

@@ -12,6 +12,8 @@ import os
 import re
 import subprocess
 import tomllib
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +151,13 @@ def residue(shop: Path) -> list[str]:
     return found
 
 
+def spelled_alike(shop: Path) -> list[str]:
+    """Names that a Mac takes for one another: capitals differ, or how accents are made."""
+    relative = (str(path.relative_to(shop)) for path in files(shop))
+    spelled = [unicodedata.normalize("NFC", name).casefold() for name in relative]
+    return [name for name, count in Counter(spelled).items() if count > 1]
+
+
 def settings_shown(shop: Path) -> list[str]:
     """The settings that the example shows."""
     example = (shop / ".env.example").read_text("utf-8")
@@ -213,6 +222,7 @@ def distributions(everything: Path) -> dict[str, set[str]]:
 def pass_cheap_gates(shop: Path, everything: Path) -> None:
     """Lint, format, types, contracts; migrations on SQLite; every import; tests are collected."""
     assert residue(shop) == []
+    assert spelled_alike(shop) == []
     assert settings_missing(shop) == []
     assert documents_mistaken(shop) == set()
     assert undeclared(shop, everything) == set()

@@ -46,9 +46,12 @@ def clean(inherited: Mapping[str, str], platform: PlatformFact) -> dict[str, str
 
 
 def clean_path(inherited: Mapping[str, str], platform: PlatformFact) -> tuple[str, ...]:
-    """PATH without other people's compilers, and without the other chip's Homebrew."""
+    """PATH without other people's compilers, and with no Homebrew but that of this chip.
+
+    pyenv asks the first `brew` on PATH where its libraries are.
+    """
     venv = inherited.get("VIRTUAL_ENV") or "\0"
-    intel = platform.apple_silicon and os.access("/usr/local/bin/brew", os.X_OK)
+    of_others = _of_others(platform)
     entries = inherited.get("PATH", os.defpath).split(os.pathsep)
     kept = [
         entry
@@ -56,10 +59,17 @@ def clean_path(inherited: Mapping[str, str], platform: PlatformFact) -> tuple[st
         if entry
         and not _POISONED_PATH.search(entry)
         and not entry.startswith(venv)
-        and not (intel and entry.startswith("/usr/local/"))
+        and not f"{entry}/".startswith(of_others)
     ]
+    own = (str(each.program.parent) for each in platform.brews[:1])
     usual = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
-    return tuple(dict.fromkeys((*kept, *usual)))
+    return tuple(dict.fromkeys((*kept, *own, *usual)))
+
+
+def _of_others(platform: PlatformFact) -> tuple[str, ...]:
+    """The folders of Homebrews that are for another architecture."""
+    others = [each for each in platform.brews if each.architecture not in {"", platform.machine}]
+    return tuple(f"{at}/" for each in others for at in (each.prefix, each.program.parent))
 
 
 def left_out(inherited: Mapping[str, str], platform: PlatformFact) -> tuple[str, ...]:

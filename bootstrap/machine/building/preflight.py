@@ -17,6 +17,7 @@ from bootstrap import pyenv
 from bootstrap.machine.building import build_env, progress
 from bootstrap.machine.diagnosis.causes import CauseId, all_causes, cause_of_command
 from bootstrap.machine.facts import platform
+from bootstrap.machine.facts.homebrew import INTEL
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -120,9 +121,8 @@ def _system(site: Site) -> Iterator[Obstacle]:
     machine = site.platform
     if machine.translated:
         yield Obstacle(CauseId("rosetta-shell"), "this shell runs under Rosetta on an Apple chip")
-    intel = machine.apple_silicon and machine.brew == Path("/usr/local")
-    if intel:
-        detail = "the Homebrew in /usr/local is for Intel; the chip is Apple's"
+    if machine.apple_silicon and machine.brew == INTEL:
+        detail = f"the Homebrew in {INTEL} is for Intel; the chip is Apple's"
         yield Obstacle(CauseId("mixed-architecture"), detail)
     if not machine.developer_tools:
         yield Obstacle(CauseId("clt-missing"), "the Command Line Tools are not installed")

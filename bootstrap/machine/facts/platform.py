@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.files import text_of
+from bootstrap.machine.facts.homebrew import by_use, installed
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
+    from bootstrap.machine.facts.homebrew import Homebrew
     from bootstrap.machine.pins import Pins
 
 System = Literal["macos", "linux"]
@@ -34,8 +35,8 @@ class PlatformFact:
     """`sdk` is the macOS SDK that the Command Line Tools bring, empty without them.
 
     `machine` is the chip's own architecture, `translated` says that this shell runs under Rosetta;
-    `brew` is Homebrew's prefix. `tools_say` is why the Command Line Tools that are there give no
-    compiler, in their own words.
+    `brews` are its Homebrews, of which the first is used. `tools_say` is why the Command Line Tools
+    that are there give no compiler, in their own words.
     """
 
     system: System
@@ -47,8 +48,13 @@ class PlatformFact:
     translated: bool = False
     developer_tools: bool = True
     tools_say: str = ""
-    brew: Path | None = None
+    brews: tuple[Homebrew, ...] = ()
     wsl: bool = False
+
+    @property
+    def brew(self) -> Path | None:
+        """The prefix of the Homebrew that is used."""
+        return self.brews[0].prefix if self.brews else None
 
     @property
     def apple_silicon(self) -> bool:
@@ -73,14 +79,13 @@ def look() -> PlatformFact:
         family=family,
         name=release.get("PRETTY_NAME", "Linux"),
         machine=_answer("uname", "-m"),
-        brew=None,
         wsl="microsoft" in _answer("uname", "-r").lower(),
     )
 
 
 def _macos() -> PlatformFact:
     version = _answer("sw_vers", "-productVersion")
-    translated = _answer("sysctl", "-n", "sysctl.proc_translated") == "1"
+    translated = is_translated()
     machine = "arm64" if translated else _answer("uname", "-m")
     tools = probe(("xcode-select", "-p")).code == 0
     # It may lead to an Xcode that is gone, or whose license nobody has agreed to.
@@ -95,7 +100,7 @@ def _macos() -> PlatformFact:
         translated=translated,
         developer_tools=tools,
         tools_say=compiler.output.strip() if compiler and compiler.code else "",
-        brew=homebrew(),
+        brews=by_use(installed(), machine),
     )
 
 
@@ -103,12 +108,34 @@ def is_macos() -> bool:
     return _answer("uname", "-s") == "Darwin"
 
 
+def is_translated() -> bool:
+    """Whether this shell runs under Rosetta: there, `uname` calls Apple's chip an Intel one."""
+    return _answer("sysctl", "-n", "sysctl.proc_translated") == "1"
+
+
+def homebrews() -> tuple[Homebrew, ...]:
+    """All that are here, of which the first is used; only of two or more is the chip asked."""
+    found = installed()
+    if len(found) > 1:
+        return by_use(found, "arm64" if is_translated() else _answer("uname", "-m"))
+    return found
+
+
 def homebrew() -> Path | None:
-    """Its prefix: what `brew` on PATH says, else one of the two places it lives in."""
-    if shutil.which("brew") and (prefix := _answer("brew", "--prefix")):
-        return Path(prefix)
-    known = (Path("/opt/homebrew"), Path("/usr/local"))
-    return next((at for at in known if os.access(at / "bin" / "brew", os.X_OK)), None)
+    """The prefix of the one that is used."""
+    return next((each.prefix for each in homebrews()), None)
+
+
+def brew_command() -> tuple[str, ...]:
+    """What a person types for it: by its path where `brew` is another one, or none.
+
+    Under Rosetta the one for Apple's chip installs nothing, unless it is started as that chip's.
+    """
+    used = next(iter(homebrews()), None)
+    on_path = shutil.which("brew")
+    name = "brew" if used is None or on_path == str(used.program) else str(used.program)
+    of_chip = ("arch", "-arm64") if is_macos() and is_translated() else ()
+    return (*of_chip, name)
 
 
 def look_at_homebrew(pins: Pins) -> HomebrewFact:

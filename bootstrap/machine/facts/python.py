@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap import pyenv
-from bootstrap.machine.facts.venv import python_version, settings_of
+from bootstrap.machine.facts.venv import base_python, python_version, settings_of
 from bootstrap.processes import probe
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bootstrap.machine.pins import Pins
 
 
@@ -141,11 +143,19 @@ def _managed_by_uv(version: str) -> Path | None:
 
 def _on_path(version: str) -> Path | None:
     """The first interpreter on PATH that says it is exactly this one."""
+    return next((at for at, says in _all_on_path(version) if says == version), None)
+
+
+def another_patch(version: str) -> str:
+    """The version on PATH that differs only in its last number; empty where there is none."""
+    found = (says for _, says in _all_on_path(version) if minor(says) == minor(version))
+    return next(found, "")
+
+
+def _all_on_path(version: str) -> Iterator[tuple[Path, str]]:
     for name in (f"python{minor(version)}", "python3", "python"):
-        program = shutil.which(name)
-        if program and probe((program, "-V")).output == f"Python {version}":
-            return Path(program)
-    return None
+        if program := shutil.which(name):
+            yield Path(program), probe((program, "-V")).output.removeprefix("Python ")
 
 
 def _defect(prefix: Path, executable: Path | None, version: str, *, closely: bool) -> str | None:
@@ -166,8 +176,8 @@ def _under_venv(pins: Pins, *, closely: bool) -> Path | None:
     """
     if python_version(settings_of(pins.venv) or {}) != pins.python:
         return None
-    base = Path(os.path.realpath(pins.venv_python))
-    if not os.access(base, os.X_OK) or pyenv.marker(base.parents[1]).exists():
+    base = base_python(pins)
+    if not os.access(base, os.X_OK) or pyenv.marker(pyenv.prefix_of(base)).exists():
         return None
     return None if closely and defect(base, pins.python) else base
 

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ _REMEMBERED = "headstart-records.json"
 # They change what every Python of the venv does before it begins; virtualenv has one of its own.
 _CUSTOMIZERS = ("sitecustomize.py", "usercustomize.py")
 _OF_VIRTUALENV = {"_virtualenv.pth", "_virtualenv.py"}
+_PROGRAMS = re.compile(rb"(/[^'\"\n]*)/python[\w.]*")
 _FIRST_BYTES = 512  # a script's first line, or the three that a long path takes
 
 
@@ -153,7 +155,10 @@ def _runs_elsewhere(content: bytes, pins: Pins) -> bool:
     """A script of a package names the interpreter of the venv, by its whole path."""
     first = content[:_FIRST_BYTES]
     names_python = first.startswith(b"#!") and b"python" in first
-    return names_python and os.fsencode(pins.venv / "bin") not in first
+    if not names_python or os.fsencode(pins.venv / "bin") in first:
+        return False
+    named = (Path(os.fsdecode(each)) for each in _PROGRAMS.findall(first))
+    return not any(each.exists() and each.samefile(pins.venv / "bin") for each in named)
 
 
 def _remembered(pins: Pins) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv, state
 from bootstrap.files import text_of
 from bootstrap.machine.facts import platform, services
+from bootstrap.machine.facts.homebrew import INTEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +31,10 @@ CLIENTS = {
 class ShellFact:
     """`folders` hold programs and are neither on PATH nor named where the shell is set up.
 
-    `shown`: a person has seen the lines that would change that.
+    `shown`: a person has seen the lines that would change that. `profiles` are where they belong.
     """
 
-    profile: Path | None = None
+    profiles: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     shown: bool = True
 
@@ -43,10 +44,10 @@ def look(pins: Pins) -> ShellFact:
     unseen = tuple(_unseen(pins))
     if not unseen:
         return ShellFact()
-    profile = profile_of(os.environ, Path.home())
-    text = _set_up(profile) if profile else ""
+    profiles = profiles_of(os.environ, Path.home())
+    text = _set_up(profiles)
     folders = tuple(each for each in unseen if not _is_named(each, text))
-    return ShellFact(profile, folders, stamp(folders).exists()) if folders else ShellFact()
+    return ShellFact(profiles, folders, stamp(folders).exists()) if folders else ShellFact()
 
 
 def stamp(folders: tuple[Path, ...]) -> Path:
@@ -62,27 +63,44 @@ def unlinked(kind: str) -> Iterator[Path]:
     return (folder for folder in folders if folder.is_dir())
 
 
-def profile_of(environ: Mapping[str, str], home: Path) -> Path | None:
-    """What a login shell of this person reads; None for a shell of another kind."""
+def profiles_of(environ: Mapping[str, str], home: Path) -> tuple[Path, ...]:
+    """The files in which PATH is set for this person's shell; none for a shell of another kind.
+
+    On a Mac /etc/zprofile puts the system's folders first (path_helper), after .zshenv was read and
+    before .zprofile is. That is for login shells; .zshrc is for those that people type in.
+    """
     shell = Path(environ.get("SHELL", "")).name
     if shell == "zsh":
-        return Path(environ.get("ZDOTDIR") or home) / ".zprofile"
+        folder = Path(environ.get("ZDOTDIR") or home)
+        return (folder / ".zprofile", folder / ".zshrc")
     if shell in {"bash", "sh", "dash", "ksh"}:
         names = (".bash_profile", ".bash_login", ".profile") if shell == "bash" else (".profile",)
         found = (home / name for name in names if (home / name).is_file())
-        return next(found, home / (".bash_profile" if platform.is_macos() else ".profile"))
-    return None
+        default = home / (".bash_profile" if platform.is_macos() else ".profile")
+        return (next(found, default),)
+    return ()
 
 
 def _unseen(pins: Pins) -> Iterator[Path]:
     root = pyenv.root(os.environ)
     if pins.provider == "pyenv" and not shutil.which("pyenv") and shutil.which(root / "bin/pyenv"):
         yield root / "bin"
+    yield from _homebrew()
     kinds = dict.fromkeys(map(services.kind_of, services.urls(pins)))
     for kind in kinds:
         programs = CLIENTS[kind][0] if kind in CLIENTS else ()
         if programs and not any(shutil.which(name) for name in programs):
             yield from list(unlinked(kind))[:1]
+
+
+def _homebrew() -> Iterator[Path]:
+    """Its programs where `brew` is not on PATH, or only that for Intel beside the chip's own."""
+    on_path = shutil.which("brew")
+    if on_path and Path(on_path) != INTEL / "bin" / "brew":
+        return
+    used = next(iter(platform.homebrews()), None)
+    if used and str(used.program.parent) not in os.environ.get("PATH", "").split(os.pathsep):
+        yield used.program.parent
 
 
 def _is_named(folder: Path, text: str) -> bool:
@@ -93,7 +111,7 @@ def _is_named(folder: Path, text: str) -> bool:
     return short in text or bool(by_pyenv)
 
 
-def _set_up(profile: Path) -> str:
-    """What is written in the profile, and beside it in what an interactive shell reads."""
-    names = (profile.name, ".zshrc", ".bashrc")
-    return "\n".join(text_of(profile.with_name(name)) for name in names)
+def _set_up(profiles: tuple[Path, ...]) -> str:
+    """What is written in them, and beside them in what an interactive shell reads."""
+    read = (*profiles, *(each.with_name(".bashrc") for each in profiles[:1]))
+    return "\n".join(map(text_of, read))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.files import text_of, write_atomically
+from bootstrap.processes import probe
+from bootstrap.versions import minor
 
 if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
@@ -41,8 +43,8 @@ class VenvState(Enum):
 class VenvFact:
     """`aside` are earlier venvs kept until the present one is verified, oldest first.
 
-    `elsewhere` is the folder that a moved or copied venv was made in, or the project that another's
-    is for.
+    `elsewhere` is the folder that a moved or copied venv was made in, the project that another's is
+    for, or the interpreter that a broken one has lost.
     """
 
     state: VenvState
@@ -78,16 +80,45 @@ def _look_inside(pins: Pins, settings: dict[str, str], aside: tuple[Path, ...]) 
         return VenvFact(VenvState.OTHERS, version, aside, owner)
     if made_in := _other_place(pins.venv):
         return VenvFact(VenvState.MOVED, version, aside, made_in)
-    return VenvFact(_state(pins, version, settings), version, aside)
+    return replace(_as_made(pins, version, settings), aside=aside)
 
 
-def _state(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvState:
+def _as_made(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvFact:
+    """Is it still the venv that it was made to be, of the pinned Python?"""
     if version != pins.python:
-        return VenvState.WRONG_PYTHON
-    if not (os.access(pins.venv_python, os.X_OK) and pins.site_packages.is_dir()):
-        return VenvState.BROKEN
+        return VenvFact(VenvState.WRONG_PYTHON, version)
+    base = base_python(pins)
+    programs = (base, pins.venv_python)
+    if not (all(os.access(at, os.X_OK) for at in programs) and pins.site_packages.is_dir()):
+        return VenvFact(VenvState.BROKEN, version, elsewhere=None if base.exists() else base)
+    if (runs := _replaced(pins, base)) and runs != version:
+        return VenvFact(VenvState.WRONG_PYTHON, runs)
     is_open = settings.get(SYSTEM_SITE, "").lower() == "true"
-    return VenvState.OPEN if is_open else VenvState.READY
+    return VenvFact(VenvState.OPEN if is_open else VenvState.READY, version)
+
+
+def base_python(pins: Pins) -> Path:
+    """The interpreter under the venv, where it really is, or was.
+
+    A framework's Python is copied into some venvs: then `pyvenv.cfg` has it.
+    """
+    python = Path(os.path.realpath(pins.venv_python))
+    if not python.is_relative_to(os.path.realpath(pins.venv)):
+        return python
+    settings = settings_of(pins.venv) or {}
+    at_home = str(Path(settings.get("home", ""), f"python{minor(pins.python)}"))
+    named = settings.get("base-executable") or settings.get("executable") or at_home
+    return Path(os.path.realpath(named))
+
+
+def _replaced(pins: Pins, base: Path) -> str | None:
+    """The version that runs where the interpreter was changed after the venv was made.
+
+    `brew upgrade` and apt put another patch release into the same place; pyenv never does.
+    """
+    if base.stat().st_ctime_ns <= (pins.venv / "pyvenv.cfg").stat().st_ctime_ns:
+        return None
+    return probe((str(pins.venv_python), "-V")).output.removeprefix("Python ")
 
 
 def other_owner(pins: Pins) -> Path | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.python import defect
+from bootstrap.machine.facts.python import another_patch, defect
+from bootstrap.machine.pins import PYTHON_VERSION
 from bootstrap.machine.runner import CommandError
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
@@ -58,13 +59,7 @@ class PythonStep(Step):
         fact = context.facts.build
         reason = self.needed(context.pins, context.facts) or ""
         if context.pins.provider == "system":
-            raise Refused(
-                f"{reason}, and this project uses the system's own.",
-                next=(
-                    f"install Python {context.pins.python} so that PATH finds it",
-                    "headstart up",
-                ),
-            )
+            raise _refusal(reason, context.pins.python)
         if fact is None or fact.site is None:
             raise Refused(f"{reason}, and there is no pyenv to build it.", next=get_pyenv(fact))
         from bootstrap.machine.building.build import Builder  # noqa: PLC0415 - only where it is built
@@ -87,6 +82,16 @@ class PythonStep(Step):
             return ()
         problem = f"{executable} cannot be used: {wrong}"
         return (self.broken(problem, "headstart doctor --fix"),)
+
+
+def _refusal(reason: str, version: str) -> Refused:
+    """Homebrew and distributions have one patch release at a time: the pinned one may be gone."""
+    here = another_patch(version)
+    instead = (f"or pin the one that is here: echo {here} >{PYTHON_VERSION}",) if here else ()
+    return Refused(
+        f"{reason}, and this project uses the system's own.",
+        next=(f"install Python {version} so that PATH finds it", *instead, "headstart up"),
+    )
 
 
 def uv_install(version: str) -> tuple[str, ...]:

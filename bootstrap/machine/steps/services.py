@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of
-from bootstrap.machine.facts.platform import homebrew, is_installed
+from bootstrap.machine.facts.platform import brew_command, homebrew, is_installed
 from bootstrap.machine.facts.port_set import moved_ports
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
@@ -95,11 +95,12 @@ def _automatic(fact: ServicesFact) -> tuple[str, ...]:
         return (
             shlex.join(("docker", "compose", "--file", docker.file, "up", "--detach", "--wait")),
         )
-    if shutil.which("brew") is None or (docker and docker.installed):
+    if homebrew() is None or (docker and docker.installed):
         return ()
     needed, absent = _servers(fact.silent)
     install = (shlex.join(install_command(absent)),) if absent else ()
-    return (*install, *(f"brew services start {name}" for name in needed))
+    brew = shlex.join(brew_command())
+    return (*install, *(f"{brew} services start {name}" for name in needed))
 
 
 def _by_hand(fact: ServicesFact) -> tuple[str, ...]:
@@ -149,9 +150,9 @@ def _start(context: StepContext, fact: ServicesFact) -> None:
         repair = (*_by_hand(fact), "headstart up")
         raise Refused("A service is not running.", why=silence + cause, next=repair)
     for command in commands:
-        words = tuple(shlex.split(command))
-        if words[:2] == install_command(()):
-            install(context, words[2:])
+        words, begins = tuple(shlex.split(command)), install_command(())
+        if words[: len(begins)] == begins:
+            install(context, words[len(begins) :])
         else:
             context.run(words)
     deadline = time.monotonic() + _SECONDS

@@ -26,7 +26,7 @@ class ShellStep(Step):
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.shell
-        if not fact.folders or (fact.shown and not (self.yes and fact.profile)):
+        if not fact.folders or (fact.shown and not (self.yes and fact.profiles)):
             return None
         folders = ", ".join(pins.shown(each) for each in fact.folders)
         return f"PATH of your shell lacks {folders}"
@@ -35,20 +35,25 @@ class ShellStep(Step):
         return replace(facts, shell=ShellFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
-        where = pins.shown(facts.shell.profile) if facts.shell.profile else "your shell's profile"
+        where = _named(pins, facts.shell)
         return (f"add to {where}, when you agree:", *lines(facts.shell))
 
     def run(self, context: StepContext) -> str:
         fact = context.facts.shell
         added = lines(fact)
-        named = context.pins.shown(fact.profile) if fact.profile else "your shell's profile"
+        named = _named(context.pins, fact)
         question = "\n      ".join((f"Add to {named}:", *added, "Agreed?"))
-        if fact.profile is None or not context.agrees(question):
+        if not fact.profiles or not context.agrees(question):
             stamp(fact.folders).touch(mode=0o600)
             return "\n".join((f"left as it is; add to {named}, or: headstart up --yes", *added))
-        shell_profile.add(fact.profile, added)
-        context.changed("profile", str(fact.profile), "\n".join(added))
+        for profile in fact.profiles:
+            shell_profile.add(profile, added)
+            context.changed("profile", str(profile), "\n".join(added))
         return f"{len(added)} lines are in {named}; a new terminal reads them"
+
+
+def _named(pins: Pins, fact: ShellFact) -> str:
+    return " and ".join(map(pins.shown, fact.profiles)) or "your shell's profile"
 
 
 def lines(fact: ShellFact) -> tuple[str, ...]:

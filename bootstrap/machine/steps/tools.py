@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.platform import BREWFILE, HomebrewFact
+from bootstrap.machine.facts.platform import (
+    BREWFILE,
+    HomebrewFact,
+    brew_command,
+    homebrews,
+    is_macos,
+    is_translated,
+)
 from bootstrap.machine.installers.tools import GET, absent
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bootstrap.machine.building.preflight import BuildFact, Obstacle
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
 
 PYENV = "pyenv"
+_UNINSTALL = "https://docs.brew.sh/FAQ#how-do-i-uninstall-homebrew"
 
 
 class ToolsStep(Step):
@@ -99,9 +109,31 @@ class ToolsStep(Step):
         repair = " && ".join(repairs(fact, pins.python)) or "headstart up"
         return found + tuple(self.broken(each.detail, repair) for each in fact.obstacles)
 
+    def inspect(
+        self, pins: Pins, facts: Facts, *, strict: bool, unchanged: bool
+    ) -> tuple[Finding, ...]:
+        found = super().inspect(pins, facts, strict=strict, unchanged=unchanged)
+        notices = _of_another_chip() if is_macos() else ()
+        return found + tuple(self.notice(problem, way_out) for problem, way_out in notices)
+
+
+def _of_another_chip() -> Iterator[tuple[str, str]]:
+    """What is for Intel where the chip is Apple's, and the way out."""
+    if is_translated():
+        yield (
+            "this shell runs under Rosetta: what is built in it is for Intel, the chip is Apple's",
+            "arch -arm64 zsh -l",
+        )
+    brews = homebrews()
+    for other in brews[1:]:
+        yield (
+            f"there is a second Homebrew, in {other.prefix}: used is the one in {brews[0].prefix}",
+            f"take {other.program.parent} out of PATH, or remove it: {_UNINSTALL}",
+        )
+
 
 def install_command(formulae: tuple[str, ...]) -> tuple[str, ...]:
-    return ("brew", "install", *formulae)
+    return (*brew_command(), "install", *formulae)
 
 
 def install(context: StepContext, formulae: tuple[str, ...]) -> None:
@@ -140,7 +172,7 @@ def installable(fact: BuildFact) -> tuple[str, ...]:
 def repairs(fact: BuildFact, python: str) -> tuple[str, ...]:
     """The exact commands, packages in one of them."""
     if fact.site is None and installable(fact):
-        return (f"brew install {PYENV}",)
+        return (shlex.join(install_command((PYENV,))),)
     from bootstrap.machine.diagnosis import causes, diagnose  # noqa: PLC0415 - only where it is built
 
     family = fact.platform.family

@@ -7,7 +7,6 @@ import re
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
@@ -19,14 +18,16 @@ from bootstrap.machine.facts.venv import (
     SYSTEM_SITE,
     VenvFact,
     VenvState,
+    base_python,
     own,
     set_aside,
-    settings_of,
 )
 from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
@@ -134,11 +135,19 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
         VenvState.INCOMPLETE: f"the creation of {where} was interrupted",
         VenvState.FOREIGN: f"{where} is in the way: it is no virtual environment",
         VenvState.WRONG_PYTHON: f"{where} has Python {fact.version}, not {pins.python}",
-        VenvState.BROKEN: f"{where} has lost its interpreter",
+        VenvState.BROKEN: f"{where} has lost its interpreter{_gone(fact.elsewhere)}",
         VenvState.MOVED: f"{where} was made in {fact.elsewhere}, and its scripts still lead there",
         VenvState.OPEN: f"{where} also sees the packages of the Python under it",
         VenvState.OTHERS: f"{where} is the environment of another project, {fact.elsewhere}",
     }[fact.state]
+
+
+def _gone(base: Path | None) -> str:
+    """Homebrew keeps a version in a folder of its own, which the next one replaces."""
+    if base is None:
+        return ""
+    by_homebrew = ", and Homebrew has another version now" if "Cellar" in base.parts else ""
+    return f": {base} is gone{by_homebrew}"
 
 
 def _require_ours(pins: Pins, fact: VenvFact) -> None:
@@ -202,10 +211,10 @@ def _restore(venv: Path) -> None:
 
 
 def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Finding, ...]:
-    """The venv must use the interpreter that the python step found."""
-    home = Path((settings_of(pins.venv) or {}).get("home", ""))
-    if python is None or home.resolve() == python.parent.resolve():
+    """The venv must use the interpreter that the python step found, by whatever path."""
+    base = base_python(pins)
+    if python is None or (base.exists() and python.exists() and base.samefile(python)):
         return ()
-    problem = f"{pins.shown(pins.venv)} uses the Python in {home}, not that in {python.parent}"
+    problem = f"{pins.shown(pins.venv)} uses {base}, not {python}"
     repair = f"to move it over: mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
     return (Finding(step, "notice", problem, repair),)
