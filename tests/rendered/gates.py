@@ -35,6 +35,8 @@ TRACES = {
     "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
     "github": r"\.github/|workflows|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
+    "container": r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
+    r"revision=\$\$|compose\.app|app.probe|test_probe|container\.md",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",

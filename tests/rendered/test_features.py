@@ -27,7 +27,7 @@ from tests.rendered.processes import of_render
 pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
-OWN_TESTS = ("tests/features", "tests/migrate", "tests/postman", "tests/core")
+OWN_TESTS = ("features", "migrate", "postman", "core", "test_probe.py")
 NONE = "features=[]"
 UNTESTED = {"github", "pycharm", "vscode"}
 
@@ -123,9 +123,9 @@ def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_test
 ) -> None:
     shop = rendered(tmp_path, *only(feature))
     assert traces(shop, *(other for other in slices() if other != feature)) == []
-    own = [folder for folder in OWN_TESTS if (shop / folder).is_dir()]
+    own = [shop / "tests" / name for name in OWN_TESTS]
     run([str(everything / ".venv/bin/lint-imports"), "--no-logo"], shop)
-    tested = [str(path) for folder in own for path in (shop / folder).rglob("test_*.py")]
+    tested = [str(path) for each in own for path in (each, *each.rglob("test_*.py")) if path.is_file()]
     assert bool(tested) == (feature not in UNTESTED)
     if tested:
         done = of_render(everything).run(*PYTEST, *tested, cwd=shop, env=os.environ)
