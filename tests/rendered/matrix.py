@@ -31,6 +31,9 @@ SAMPLES: Final = {
     "pip_version": ("26.3", "23.1.2"),
     "venv_root": ("~/venvs", "/opt/venvs"),
     "port_base": (8000, 60000),
+    "namespace": ("shop", "team-2"),
+    "aws_account": ("123456789012", "000000000001"),
+    "region": ("ap-northeast-2", "us-gov-west-1"),
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None

@@ -47,3 +47,13 @@ def findings(command: Command) -> str:
     )
     assert done.stdout or not done.returncode, f"{command[0]} ends with {done.returncode}"
     return done.stdout if done.returncode else ""
+
+
+def actionlint(*workflows: Path) -> Command:
+    """With shellcheck, for the lines that a workflow gives to a shell."""
+    return ["actionlint", "-no-color", "-shellcheck", str(BIN / "shellcheck"), *map(str, workflows)]
+
+
+def zizmor(folder: Path) -> Command:
+    """Unpinned actions, injections, permissions and credentials that are too wide."""
+    return ["zizmor", "--offline", "--no-progress", "--color=never", str(folder)]
