@@ -13,6 +13,7 @@ from itertools import combinations, product
 from typing import Final
 
 import jinja2.meta
+import jinja2.nodes
 from allpairspy import AllPairs
 
 from bootstrap.project.answers import Expressions
@@ -31,9 +32,9 @@ SAMPLES: Final = {
     "pip_version": ("26.3", "23.1.2"),
     "venv_root": ("~/venvs", "/opt/venvs"),
     "port_base": (8000, 60000),
-    "namespace": ("shop", "team-2"),
-    "aws_account": ("123456789012", "000000000001"),
-    "region": ("ap-northeast-2", "us-gov-west-1"),
+    "namespace": ("team-2",),
+    "aws_account": ("000000000001",),
+    "region": ("us-gov-west-1",),
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None
@@ -85,7 +86,7 @@ class Matrix:
         return self._expressions.holds(when, known) == (answers[question.name] is not NOT_ASKED)
 
     def _known(self, answers: Row) -> dict[str, Value]:
-        """What conditions see: the chosen once all is chosen, and defaults of what is not asked."""
+        """What conditions see: of features all that they look for, and defaults of what is not asked."""
         known: dict[str, Value] = {}
         for question in self.questionnaire.questions:
             name, told = question.name, answers.get(question.name)
@@ -93,19 +94,42 @@ class Matrix:
                 known |= self._default(question, known)
             elif name in answers:
                 known[name] = told
-            elif question.multiselect and answers.keys() >= _features(question).keys():
-                chosen = (value for key, value in _features(question).items() if answers[key])
-                known[name] = list(chosen)
+            elif question.multiselect:
+                offered = _features(question)
+                if all(key in answers for key in offered if self._decides(key)):
+                    known[name] = [value for key, value in offered.items() if answers.get(key)]
         return known
 
     def _default(self, question: Question, known: Mapping[str, Value]) -> dict[str, Value]:
-        """The default by name; nothing where it follows from what is not known."""
+        """The default by name; nothing where it follows from what is not known, or decides nothing."""
         default = question.default
+        if question.name not in self._deciding:
+            return {}
         if not isinstance(default, str):
             return {question.name: default}
-        if question.type != "str" or not _variables(default) <= known.keys():
+        if question.type not in {"str", "bool"} or not _variables(default) <= known.keys():
             return {}
-        return {question.name: self._expressions.render(default, known)}
+        told = self._expressions.render(default, known)
+        return {question.name: told == "True" if question.type == "bool" else told}
+
+    @cached_property
+    def _deciding(self) -> frozenset[str]:
+        """The names and the words that conditions look at, at once or through a hidden answer."""
+        questions = {each.name: each for each in self.questionnaire.questions}
+        texts = [each.when for each in questions.values() if isinstance(each.when, str)]
+        found: set[str] = set()
+        while texts:
+            new = _variables(text := texts.pop()) - found
+            found |= new | _words(text)
+            hidden = (questions[name] for name in new & questions.keys())
+            texts += [str(each.default) for each in hidden if each.when is False]
+        return frozenset(found)
+
+    def _decides(self, name: str) -> bool:
+        """Whether an answer can make others possible or impossible: to most questions none can."""
+        if name.startswith(FEATURE):
+            return name.removeprefix(FEATURE) in self._deciding
+        return name in self._deciding or NOT_ASKED in self.factors[name]
 
     @cached_property
     def _expressions(self) -> Expressions:
@@ -118,7 +142,8 @@ class Matrix:
         name = next((name for name in self.factors if name not in answers), None)
         if name is None:
             return answers
-        tries = (self.completed({**answers, name: answer}) for answer in self.factors[name])
+        offered = self.factors[name] if self._decides(name) else self.factors[name][:1]
+        tries = (self.completed({**answers, name: answer}) for answer in offered)
         return next((row for row in tries if row is not None), None)
 
     @cached_property
@@ -137,17 +162,32 @@ class Matrix:
         """Few rows that have every pair."""
         found = [{name: row[name] for name in self.factors} for row in self._few()]
         covered = {pair for row in found for pair in pairs_of(row)}
-        for pair in sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair))):
-            # What the few could not reach, past the conditions.
-            row = None if pair in covered else self.completed(dict(pair))
-            if row is not None:
-                found.append({name: row[name] for name in self.factors})
-                covered |= pairs_of(row)
+        left = sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair)))
+        while left:  # what the few could not reach, past the conditions
+            row = self.completed(self._together(left))
+            assert row is not None
+            found.append({name: row[name] for name in self.factors})
+            told = pairs_of(row)
+            left = [pair for pair in left if pair not in told]
         return tuple(found)
 
+    def _together(self, pairs: Sequence[Pair]) -> Row:
+        """The first pair, and as many of the others as can be given with it."""
+        answers: Row = {}
+        for pair in pairs:
+            more = answers | dict(pair)
+            if more.items() >= answers.items() and self.completed(more) is not None:
+                answers = more
+        return answers
+
     def _few(self) -> Iterator[Row]:
-        """The questions with most answers first make them fewest."""
-        longest_first = dict(sorted(self.factors.items(), key=lambda factor: -len(factor[1])))
+        """The questions with most answers first make them fewest, behind those that decide on them."""
+        longest_first = dict(
+            sorted(
+                self.factors.items(),
+                key=lambda factor: (NOT_ASKED in factor[1] or not self._decides(factor[0]), -len(factor[1])),
+            )
+        )
 
         def named(answers: Sequence[Answer]) -> Row:
             return dict(zip(longest_first, answers, strict=False))
@@ -162,6 +202,13 @@ def _variables(text: str) -> frozenset[str]:
     """The names that an expression needs a value for."""
     environment = jinja2.Environment(autoescape=True)
     return frozenset(jinja2.meta.find_undeclared_variables(environment.parse(text)))
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    """The texts that an expression compares with."""
+    constants = jinja2.Environment(autoescape=True).parse(text).find_all(jinja2.nodes.Const)
+    return frozenset(each.value for each in constants if isinstance(each.value, str))
 
 
 def _features(question: Question) -> dict[str, Value]:
