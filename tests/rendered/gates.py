@@ -35,7 +35,8 @@ TRACES = {
     "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
     "github": r"workflows.check|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
-    "ecr": r"\becr\b|aws|image\.yml",
+    "ecr": r"(docs|deploy).ecr\b|\(ecr\.md|\baws |image\.yml",
+    "gitops": r"gitops|argocd|keda",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
@@ -45,7 +46,7 @@ TRACES = {
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
-    ("container", "ecr"): r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
+    ("container", "ecr", "gitops"): r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
     r"revision=\$\$|compose\.app|app.probe|test_probe|container\.md",
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",

@@ -35,6 +35,8 @@ SAMPLES: Final = {
     "namespace": ("team-2",),
     "aws_account": ("000000000001",),
     "region": ("us-gov-west-1",),
+    "domain": ("example.com",),
+    "gitops_repository": ("git@example.com:team/gitops.git",),
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None
@@ -76,8 +78,17 @@ class Matrix:
         A condition on an answer that is not among these is not broken.
         """
         known = self._known(answers)
-        asked = (each for each in self.questionnaire.questions if each.name in answers)
-        return all(self._is_kept(question, known, answers) for question in asked)
+        questions = self.questionnaire.questions
+        asked = (each for each in questions if each.name in answers)
+        return all(self._is_kept(question, known, answers) for question in asked) and not any(
+            self._is_refused(question, known) for question in questions if question.multiselect
+        )
+
+    def _is_refused(self, question: Question, known: Mapping[str, Value]) -> bool:
+        """Whether the features that are chosen do not go with what is known."""
+        if question.name not in known or not _variables(question.validator) <= known.keys():
+            return False
+        return bool(self._expressions.render(question.validator, known).strip())
 
     def _is_kept(self, question: Question, known: Mapping[str, Value], answers: Row) -> bool:
         when = question.when
@@ -117,6 +128,7 @@ class Matrix:
         """The names and the words that conditions look at, at once or through a hidden answer."""
         questions = {each.name: each for each in self.questionnaire.questions}
         texts = [each.when for each in questions.values() if isinstance(each.when, str)]
+        texts += [each.validator for each in questions.values() if each.multiselect]
         found: set[str] = set()
         while texts:
             new = _variables(text := texts.pop()) - found
@@ -151,10 +163,11 @@ class Matrix:
         """Every pair of answers that can be given together."""
         found: set[Pair] = set()
         for one, other in combinations(self.factors.items(), 2):
+            are_free = not self._decides(one[0]) and not self._decides(other[0])
             for first, second in product(one[1], other[1]):
                 row = {one[0]: first, other[0]: second}
                 told = pairs_of(row) - found
-                found |= told if told and self.completed(row) is not None else set()
+                found |= told if told and (are_free or self.completed(row) is not None) else set()
         return frozenset(found)
 
     @cached_property
@@ -260,7 +273,13 @@ def only(*wanted: str) -> tuple[str, ...]:
     """The answers of a project that has these slices and no other."""
     listed = ", ".join(name for name in features() if name in wanted)
     switches = [name for name in slices() if name not in features()]
-    return (f"features=[{listed}]", *(f"{name}={name in wanted}".lower() for name in switches))
+    answers = (f"features=[{listed}]", *(f"{name}={name in wanted}".lower() for name in switches))
+    return (*answers, *server_of(*wanted))
+
+
+def server_of(*wanted: str) -> tuple[str, ...]:
+    """The answer to `database` that these slices need, if they need one."""
+    return ("database=postgresql",) if "gitops" in wanted else ()
 
 
 def data(row: Row) -> tuple[str, ...]:

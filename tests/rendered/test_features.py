@@ -21,7 +21,7 @@ from tests.rendered.gates import (
     traces,
     untraceable,
 )
-from tests.rendered.matrix import only, slices
+from tests.rendered.matrix import only, server_of, slices
 from tests.rendered.processes import of_render
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
 ) -> None:
     for folder in ("none", "one"):
         (tmp_path / folder).mkdir()
-    minimal = rendered(tmp_path / "none", *only())
+    minimal = rendered(tmp_path / "none", *only(), *server_of(feature))
     shop = rendered(tmp_path / "one", *only(feature))
     together = {each for group in TRACES_OF_ANY if feature in group for each in group} | {feature}
     assert untraceable(minimal, shop, *together) == []

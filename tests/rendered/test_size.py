@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import rendered
 from tests.rendered.gates import files
-from tests.rendered.matrix import features
+from tests.rendered.matrix import features, server_of
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,7 @@ def size(shop: Path) -> Size:
 
 def size_with(folder: Path, *chosen: str) -> Size:
     folder.mkdir()
-    return size(rendered(folder, f"features=[{', '.join(chosen)}]"))
+    return size(rendered(folder, f"features=[{', '.join(chosen)}]", *server_of(*chosen)))
 
 
 # The aim for `minimal` is 5,500 lines in 75 files; for everything 14,500, and what the migration
