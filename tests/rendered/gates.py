@@ -31,7 +31,7 @@ TRACES = {
     "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"
     r"app jobs|the worker answers /livez",
     "idempotency": r"idempoten",
-    "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
+    "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics(?!:$)",
     "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
     "github": r"workflows.check|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
@@ -46,7 +46,11 @@ TRACES = {
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
-    ("container", "ecr", "gitops"): r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
+    (
+        "container",
+        "ecr",
+        "gitops",
+    ): r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
     r"revision=\$\$|compose\.app|app.probe|test_probe|container\.md",
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",

@@ -97,7 +97,7 @@ class Matrix:
         return self._expressions.holds(when, known) == (answers[question.name] is not NOT_ASKED)
 
     def _known(self, answers: Row) -> dict[str, Value]:
-        """What conditions see: of features all that they look for, and defaults of what is not asked."""
+        """What conditions see: the features they look for, and defaults of what is not asked."""
         known: dict[str, Value] = {}
         for question in self.questionnaire.questions:
             name, told = question.name, answers.get(question.name)
@@ -112,7 +112,7 @@ class Matrix:
         return known
 
     def _default(self, question: Question, known: Mapping[str, Value]) -> dict[str, Value]:
-        """The default by name; nothing where it follows from what is not known, or decides nothing."""
+        """The default by name; nothing where it decides nothing or follows from the unknown."""
         default = question.default
         if question.name not in self._deciding:
             return {}
@@ -194,11 +194,14 @@ class Matrix:
         return answers
 
     def _few(self) -> Iterator[Row]:
-        """The questions with most answers first make them fewest, behind those that decide on them."""
+        """The questions with most answers first make them fewest, behind those that decide."""
         longest_first = dict(
             sorted(
                 self.factors.items(),
-                key=lambda factor: (NOT_ASKED in factor[1] or not self._decides(factor[0]), -len(factor[1])),
+                key=lambda factor: (
+                    NOT_ASKED in factor[1] or not self._decides(factor[0]),
+                    -len(factor[1]),
+                ),
             )
         )
 

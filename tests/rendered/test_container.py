@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from tests.conftest import rendered
+from tests.rendered.gates import run
 from tests.rendered.matrix import only
 from tests.rendered.servers import free_port, running_redis
 from tests.rendered.tools import findings, hadolint, of_schema, yamllint
@@ -92,7 +93,7 @@ def test_the_image_is_built_with_its_version_and_commit(shop: Path, tmp_path: Pa
     docker.chmod(0o755)
     command = ["make", "--silent", "image", f"DOCKER={docker}"]
     subprocess.run(command, cwd=shop, check=True)
-    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=shop, text=True).strip()
+    commit = run(["git", "rev-parse", "HEAD"], shop).strip()
     asked = log.read_text().split()
     assert {"VERSION=0.1.0", f"REVISION={commit}", "shop:0.1.0"} <= set(asked)
     (shop / "README.md").write_text("changed")
@@ -102,7 +103,7 @@ def test_the_image_is_built_with_its_version_and_commit(shop: Path, tmp_path: Pa
 
 @dataclass
 class Composed:
-    """The services of `compose.app.yaml` as processes: their commands, settings and health checks."""
+    """The services of `compose.app.yaml` as processes: commands, settings, health checks."""
 
     root: Path
     python: Path

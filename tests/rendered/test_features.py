@@ -125,7 +125,9 @@ def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_test
     assert traces(shop, *(other for other in slices() if other != feature)) == []
     own = [shop / "tests" / name for name in OWN_TESTS]
     run([str(everything / ".venv/bin/lint-imports"), "--no-logo"], shop)
-    tested = [str(path) for each in own for path in (each, *each.rglob("test_*.py")) if path.is_file()]
+    tested = [
+        str(path) for each in own for path in (each, *each.rglob("test_*.py")) if path.is_file()
+    ]
     assert bool(tested) == (feature not in UNTESTED)
     if tested:
         done = of_render(everything).run(*PYTEST, *tested, cwd=shop, env=os.environ)

@@ -1,10 +1,11 @@
-"""The manifests: valid, in step with the app's own settings, and made for what rewrites their tags."""
+"""The manifests: valid, in step with the app's settings, made for what rewrites their tags."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ import yaml
 
 from tests.conftest import rendered
 from tests.rendered.conftest import on_every_server
+from tests.rendered.gates import run
 from tests.rendered.matrix import only
-from tests.rendered.processes import Backend
 from tests.rendered.servers import engine_of
 from tests.rendered.tools import findings, kubernetes, of_schema, yamllint
 
@@ -34,7 +35,9 @@ Manifest = dict[str, Any]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    return rendered(tmp_path, *only("gitops", "operations", "ecr"), *OURS, "tag_written_by=workflow")
+    return rendered(
+        tmp_path, *only("gitops", "operations", "ecr"), *OURS, "tag_written_by=workflow"
+    )
 
 
 def manifest(shop: Path, environment: str) -> Path:
@@ -58,7 +61,7 @@ def pods(shop: Path, environment: str) -> dict[str, Manifest]:
 
 
 def custom(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Each document that Kubernetes has no schema of, in a file of its own, with the name of ours."""
+    """Each document of which Kubernetes has no schema, in a file of its own, with ours."""
     folder.mkdir(exist_ok=True)
     for number, each in enumerate(documents(path)):
         if (SCHEMAS / f"{each['kind']}.json").exists():
@@ -76,7 +79,7 @@ def all_findings(path: Path, folder: Path) -> str:
 @pytest.mark.parametrize("database", ["postgresql", "mysql"])
 def test_the_tools_of_the_field_find_nothing(tmp_path: Path, database: str) -> None:
     shop = rendered(tmp_path, *only("gitops"), f"database={database}", *OURS)
-    paths = [*map(lambda each: manifest(shop, each), ENVIRONMENTS)]
+    paths = [manifest(shop, each) for each in ENVIRONMENTS]
     paths += sorted((shop / "deploy/gitops/applications").iterdir())
     assert len(paths) == 4
     told = [kind["kind"] for path in paths for kind in documents(path)]
@@ -180,13 +183,15 @@ def test_migrations_come_after_the_settings_and_before_the_code(shop: Path) -> N
     waves = {each["kind"]: wave(each) for each in told}
     assert waves["ServiceAccount"] == waves["ConfigMap"] < waves["Job"] < waves["Deployment"]
     (job,) = of_kind(shop, "prod", "Job")
-    hooks = {name.rpartition("/")[2]: value for name, value in job["metadata"]["annotations"].items()}
+    hooks = {
+        name.rpartition("/")[2]: value for name, value in job["metadata"]["annotations"].items()
+    }
     assert (hooks["hook"], hooks["hook-delete-policy"]) == ("Sync", "BeforeHookCreation")
     assert "docs/migrations.md" in (shop / "docs/gitops.md").read_text("utf-8")
 
 
 def rewritten(text: str, repository: str, tag: str) -> str:
-    """What a function does that is called for a pushed image: replace what follows the last colon."""
+    """What a function does that hears of an image: replace what follows the last colon."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if f"image: {HOST}/{repository}:" in line:
@@ -218,11 +223,13 @@ def test_the_workflow_writes_the_same_tag_once_however_often_it_runs(
     origin, clone = tmp_path / "origin.git", tmp_path / "clone"
     git("init", "--quiet", "--bare", "--initial-branch=main", str(origin))
     git("clone", "--quiet", str(origin), str(clone))
-    subprocess.run(["cp", "-r", *(shop / "deploy/gitops").iterdir(), clone], check=True)
+    shutil.copytree(shop / "deploy/gitops", clone, dirs_exist_ok=True)
     git("add", "--all", cwd=clone)
     git("commit", "--quiet", "--message", "Begin", cwd=clone)
     git("push", "--quiet", "origin", "HEAD:main", cwd=clone)
-    expected = rewritten(manifest(clone.parent / "shop", "dev").read_text("utf-8"), "team-dev/shop", "17")
+    expected = rewritten(
+        manifest(clone.parent / "shop", "dev").read_text("utf-8"), "team-dev/shop", "17"
+    )
 
     def write(name: str) -> subprocess.CompletedProcess[str]:
         settings = {"NAME": name, "REGISTRY": HOST, "GITOPS_REPOSITORY": f"file://{origin}"}
@@ -247,12 +254,13 @@ def test_the_workflow_writes_the_same_tag_once_however_often_it_runs(
 
 def git(*words: str, cwd: Path | None = None) -> str:
     who = ("-c", "user.name=somebody", "-c", "user.email=somebody@localhost")
-    return subprocess.check_output(["git", *who, *words], cwd=cwd, text=True)
+    return run(["git", *who, *words], cwd or Path.cwd())
 
 
 @on_every_server
+@pytest.mark.usefixtures("backend")
 def test_keda_asks_for_the_jobs_that_wait_and_for_how_long(
-    tmp_path: Path, backend: Backend, database_url: str
+    tmp_path: Path, database_url: str
 ) -> None:
     kind = sa.make_url(database_url).get_backend_name()
     shop = rendered(tmp_path, *only("gitops"), f"database={kind}", *OURS)
@@ -261,7 +269,7 @@ def test_keda_asks_for_the_jobs_that_wait_and_for_how_long(
     assert {each["type"] for each in scaled["spec"]["triggers"]} == {kind}
     now = datetime.now(UTC).replace(tzinfo=None if kind == "mysql" else UTC)
     ago, later = now - timedelta(minutes=5), now + timedelta(hours=1)
-    rows = [
+    rows: list[dict[str, object]] = [
         {"created_at": ago, "due_at": now, "began_at": None},  # due
         {"created_at": now, "due_at": now + timedelta(seconds=30), "began_at": None},  # sent
         {"created_at": ago, "due_at": later, "began_at": None},  # scheduled
@@ -272,7 +280,12 @@ def test_keda_asks_for_the_jobs_that_wait_and_for_how_long(
     with engine.begin() as connection:
         table = sa.Table("outbox", sa.MetaData(), autoload_with=connection)
         empty: object = "{}" if kind == "mysql" else {}  # MariaDB has a text for it
-        usual = {"actor": "none", "arguments": empty, "correlation_id": "1", "headers": empty}
+        usual: dict[str, object] = {
+            "actor": "none",
+            "arguments": empty,
+            "correlation_id": "1",
+            "headers": empty,
+        }
         assert connection.execute(sa.text(waiting)).scalar() == 0
         assert int(connection.execute(sa.text(oldest)).scalar_one()) == 0
         for row in rows:

@@ -162,7 +162,9 @@ def test_it_says_what_it_is_and_holds_no_more_than_it_needs(image: Image) -> Non
     assert (labels["title"], labels["version"], labels["revision"]) == ("shop", "1.2.3", "abc")
     app = {path.name for path in (image.root / "app").iterdir()}
     assert app == {"alembic.ini", "pyproject.toml", "app", "migrate", "var"}
-    packages = {path.name.partition("-")[0] for path in image.root.glob("opt/venv/lib/*/*/*.dist-info")}
+    packages = {
+        path.name.partition("-")[0] for path in image.root.glob("opt/venv/lib/*/*/*.dist-info")
+    }
     assert "fastapi" in packages
     assert packages & {"pip", "pytest", "mypy", "ruff"} == set()
     owners = {path.stat().st_uid for path in (image.root / "app").rglob("*") if path.name != "var"}
