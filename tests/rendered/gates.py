@@ -46,12 +46,10 @@ TRACES = {
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
-    (
-        "container",
-        "ecr",
-        "gitops",
-    ): r"docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|version=\$\$|"
-    r"revision=\$\$|compose\.app|app.probe|test_probe|container\.md",
+    ("container", "ecr", "gitops"): (
+        r"(?<!\")docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|"
+        r"version=\$\$|revision=\$\$|compose\.app|app.probe|test_probe|container\.md"
+    ),
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",

@@ -280,6 +280,11 @@ def only(*wanted: str) -> tuple[str, ...]:
     return (*answers, *server_of(*wanted))
 
 
+def features_on(database: str) -> tuple[str, ...]:
+    """Every feature that goes with a database."""
+    return tuple(name for name in features() if database != "sqlite" or not server_of(name))
+
+
 def server_of(*wanted: str) -> tuple[str, ...]:
     """The answer to `database` that these slices need, if they need one."""
     return ("database=postgresql",) if "gitops" in wanted else ()
