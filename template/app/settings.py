@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=6 * 1024 * 1024, gt=0)
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
 
+    # What an api that is told to end gives the requests it has; its jobs have their own grace then.
+    request_grace: timedelta = timedelta(seconds=20)
+
     # How many jobs one process runs at a time.
     job_concurrency: int = Field(default=8, gt=0)
     # How often the outbox is swept for jobs that are due, besides right after a commit.

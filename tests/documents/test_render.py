@@ -22,7 +22,7 @@ from tests.conftest import install, rendered
 from tests.documents.blocks import Reader
 from tests.documents.conftest import shorten_the_suite
 from tests.installed import pythons
-from tests.rendered.matrix import features
+from tests.rendered.matrix import features_on
 from tests.rendered.servers import free_port
 from tests.rendered.test_postman import newman  # noqa: F401 - a fixture
 from tests.waiting import wait_until
@@ -39,7 +39,9 @@ VALUES (?, 'profiles.make_thumbnail', '{}', 'a', '{}', '2026-01-02 03:04:05', 8,
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with every feature, whose packages are there already: uv brings them sooner."""
     shop = rendered(
-        tmp_path_factory.mktemp("render"), "preset=custom", f"features=[{', '.join(features())}]"
+        tmp_path_factory.mktemp("render"),
+        "preset=custom",
+        f"features=[{', '.join(features_on('sqlite'))}]",
     )
     install(shop, shop / "requirements-dev.lock", pythons.of("3.13"))
     shorten_the_suite(shop / "pyproject.toml")

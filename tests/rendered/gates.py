@@ -33,10 +33,12 @@ TRACES = {
     "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"
     r"app jobs|the worker answers /livez",
     "idempotency": r"idempoten",
-    "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics",
+    "telemetry": r"telemetry|prometheus|otel|(?<!/)\bmetrics(?!:$)",
     "cache": r"(features|docs).cache|\(cache\.md|cache_(entries|timeout|pause)",
-    "github": r"\.github/|workflows|github actions",
+    "github": r"workflows.check|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
+    "ecr": r"(docs|deploy).ecr\b|\(ecr\.md|\baws |image\.yml",
+    "gitops": r"gitops|argocd|keda",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
@@ -46,6 +48,10 @@ TRACES = {
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
+    ("container", "ecr", "gitops"): (
+        r"(?<!\")docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|"
+        r"version=\$\$|revision=\$\$|compose\.app|app.probe|test_probe|container\.md"
+    ),
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
@@ -114,7 +120,8 @@ def traces(shop: Path, *features: str) -> list[str]:
 def pattern_of(*features: str) -> re.Pattern[str]:
     """What is in no line of a project that has none of these features."""
     of_any = [told for group, told in TRACES_OF_ANY.items() if set(group) <= set(features)]
-    return re.compile("|".join([*map(TRACES.__getitem__, features), *of_any]), re.IGNORECASE)
+    alone = [TRACES[feature] for feature in features if feature in TRACES]
+    return re.compile("|".join([*alone, *of_any]) or r"(?!)", re.IGNORECASE)
 
 
 def untraceable(minimal: Path, shop: Path, *features: str) -> list[str]:

@@ -13,6 +13,7 @@ from itertools import combinations, product
 from typing import Final
 
 import jinja2.meta
+import jinja2.nodes
 from allpairspy import AllPairs
 
 from bootstrap.project.answers import Expressions
@@ -31,6 +32,11 @@ SAMPLES: Final = {
     "pip_version": ("26.3", "23.1.2"),
     "venv_root": ("~/venvs", "/opt/venvs"),
     "port_base": (8000, 60000),
+    "namespace": ("team-2",),
+    "aws_account": ("000000000001",),
+    "region": ("us-gov-west-1",),
+    "domain": ("example.com",),
+    "gitops_repository": ("git@example.com:team/gitops.git",),
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None
@@ -72,8 +78,17 @@ class Matrix:
         A condition on an answer that is not among these is not broken.
         """
         known = self._known(answers)
-        asked = (each for each in self.questionnaire.questions if each.name in answers)
-        return all(self._is_kept(question, known, answers) for question in asked)
+        questions = self.questionnaire.questions
+        asked = (each for each in questions if each.name in answers)
+        return all(self._is_kept(question, known, answers) for question in asked) and not any(
+            self._is_refused(question, known) for question in questions if question.multiselect
+        )
+
+    def _is_refused(self, question: Question, known: Mapping[str, Value]) -> bool:
+        """Whether the features that are chosen do not go with what is known."""
+        if question.name not in known or not _variables(question.validator) <= known.keys():
+            return False
+        return bool(self._expressions.render(question.validator, known).strip())
 
     def _is_kept(self, question: Question, known: Mapping[str, Value], answers: Row) -> bool:
         when = question.when
@@ -82,7 +97,7 @@ class Matrix:
         return self._expressions.holds(when, known) == (answers[question.name] is not NOT_ASKED)
 
     def _known(self, answers: Row) -> dict[str, Value]:
-        """What conditions see: the chosen once all is chosen, and defaults of what is not asked."""
+        """What conditions see: the features they look for, and defaults of what is not asked."""
         known: dict[str, Value] = {}
         for question in self.questionnaire.questions:
             name, told = question.name, answers.get(question.name)
@@ -90,19 +105,43 @@ class Matrix:
                 known |= self._default(question, known)
             elif name in answers:
                 known[name] = told
-            elif question.multiselect and answers.keys() >= _features(question).keys():
-                chosen = (value for key, value in _features(question).items() if answers[key])
-                known[name] = list(chosen)
+            elif question.multiselect:
+                offered = _features(question)
+                if all(key in answers for key in offered if self._decides(key)):
+                    known[name] = [value for key, value in offered.items() if answers.get(key)]
         return known
 
     def _default(self, question: Question, known: Mapping[str, Value]) -> dict[str, Value]:
-        """The default by name; nothing where it follows from what is not known."""
+        """The default by name; nothing where it decides nothing or follows from the unknown."""
         default = question.default
+        if question.name not in self._deciding:
+            return {}
         if not isinstance(default, str):
             return {question.name: default}
-        if question.type != "str" or not _variables(default) <= known.keys():
+        if question.type not in {"str", "bool"} or not _variables(default) <= known.keys():
             return {}
-        return {question.name: self._expressions.render(default, known)}
+        told = self._expressions.render(default, known)
+        return {question.name: told == "True" if question.type == "bool" else told}
+
+    @cached_property
+    def _deciding(self) -> frozenset[str]:
+        """The names and the words that conditions look at, at once or through a hidden answer."""
+        questions = {each.name: each for each in self.questionnaire.questions}
+        texts = [each.when for each in questions.values() if isinstance(each.when, str)]
+        texts += [each.validator for each in questions.values() if each.multiselect]
+        found: set[str] = set()
+        while texts:
+            new = _variables(text := texts.pop()) - found
+            found |= new | _words(text)
+            hidden = (questions[name] for name in new & questions.keys())
+            texts += [str(each.default) for each in hidden if each.when is False]
+        return frozenset(found)
+
+    def _decides(self, name: str) -> bool:
+        """Whether an answer can make others possible or impossible: to most questions none can."""
+        if name.startswith(FEATURE):
+            return name.removeprefix(FEATURE) in self._deciding
+        return name in self._deciding or NOT_ASKED in self.factors[name]
 
     @cached_property
     def _expressions(self) -> Expressions:
@@ -115,7 +154,8 @@ class Matrix:
         name = next((name for name in self.factors if name not in answers), None)
         if name is None:
             return answers
-        tries = (self.completed({**answers, name: answer}) for answer in self.factors[name])
+        offered = self.factors[name] if self._decides(name) else self.factors[name][:1]
+        tries = (self.completed({**answers, name: answer}) for answer in offered)
         return next((row for row in tries if row is not None), None)
 
     @cached_property
@@ -123,10 +163,11 @@ class Matrix:
         """Every pair of answers that can be given together."""
         found: set[Pair] = set()
         for one, other in combinations(self.factors.items(), 2):
+            are_free = not self._decides(one[0]) and not self._decides(other[0])
             for first, second in product(one[1], other[1]):
                 row = {one[0]: first, other[0]: second}
                 told = pairs_of(row) - found
-                found |= told if told and self.completed(row) is not None else set()
+                found |= told if told and (are_free or self.completed(row) is not None) else set()
         return frozenset(found)
 
     @cached_property
@@ -134,17 +175,35 @@ class Matrix:
         """Few rows that have every pair."""
         found = [{name: row[name] for name in self.factors} for row in self._few()]
         covered = {pair for row in found for pair in pairs_of(row)}
-        for pair in sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair))):
-            # What the few could not reach, past the conditions.
-            row = None if pair in covered else self.completed(dict(pair))
-            if row is not None:
-                found.append({name: row[name] for name in self.factors})
-                covered |= pairs_of(row)
+        left = sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair)))
+        while left:  # what the few could not reach, past the conditions
+            row = self.completed(self._together(left))
+            assert row is not None
+            found.append({name: row[name] for name in self.factors})
+            told = pairs_of(row)
+            left = [pair for pair in left if pair not in told]
         return tuple(found)
 
+    def _together(self, pairs: Sequence[Pair]) -> Row:
+        """The first pair, and as many of the others as can be given with it."""
+        answers: Row = {}
+        for pair in pairs:
+            more = answers | dict(pair)
+            if more.items() >= answers.items() and self.completed(more) is not None:
+                answers = more
+        return answers
+
     def _few(self) -> Iterator[Row]:
-        """The questions with most answers first make them fewest."""
-        longest_first = dict(sorted(self.factors.items(), key=lambda factor: -len(factor[1])))
+        """The questions with most answers first make them fewest, behind those that decide."""
+        longest_first = dict(
+            sorted(
+                self.factors.items(),
+                key=lambda factor: (
+                    NOT_ASKED in factor[1] or not self._decides(factor[0]),
+                    -len(factor[1]),
+                ),
+            )
+        )
 
         def named(answers: Sequence[Answer]) -> Row:
             return dict(zip(longest_first, answers, strict=False))
@@ -159,6 +218,13 @@ def _variables(text: str) -> frozenset[str]:
     """The names that an expression needs a value for."""
     environment = jinja2.Environment(autoescape=True)
     return frozenset(jinja2.meta.find_undeclared_variables(environment.parse(text)))
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    """The texts that an expression compares with."""
+    constants = jinja2.Environment(autoescape=True).parse(text).find_all(jinja2.nodes.Const)
+    return frozenset(each.value for each in constants if isinstance(each.value, str))
 
 
 def _features(question: Question) -> dict[str, Value]:
@@ -210,7 +276,18 @@ def only(*wanted: str) -> tuple[str, ...]:
     """The answers of a project that has these slices and no other."""
     listed = ", ".join(name for name in features() if name in wanted)
     switches = [name for name in slices() if name not in features()]
-    return (f"features=[{listed}]", *(f"{name}={name in wanted}".lower() for name in switches))
+    answers = (f"features=[{listed}]", *(f"{name}={name in wanted}".lower() for name in switches))
+    return (*answers, *server_of(*wanted))
+
+
+def features_on(database: str) -> tuple[str, ...]:
+    """Every feature that goes with a database."""
+    return tuple(name for name in features() if database != "sqlite" or not server_of(name))
+
+
+def server_of(*wanted: str) -> tuple[str, ...]:
+    """The answer to `database` that these slices need, if they need one."""
+    return ("database=postgresql",) if "gitops" in wanted else ()
 
 
 def data(row: Row) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tests.conftest import ROOT, rendered, said
 from tests.rendered.conftest import on_every_database
 from tests.rendered.gates import MIGRATED, PYTEST, run
-from tests.rendered.matrix import features
+from tests.rendered.matrix import features_on
 from tests.rendered.processes import Backend, of_render
 from tests.rendered.servers import engine_of
 from tests.rendered.test_postman import Runner, newman, serve  # noqa: F401 - newman is a fixture
@@ -100,7 +100,7 @@ def test_two_resources_of_all_kinds_pass_every_gate(
 ) -> None:
     """With every feature, and the second with a job and a reference to the first."""
     kind = sa.make_url(database_url).get_backend_name()
-    answers = ("preset=custom", f"database={kind}", f"features=[{', '.join(features())}]")
+    answers = ("preset=custom", f"database={kind}", f"features=[{', '.join(features_on(kind))}]")
     shop = with_tools(rendered(tmp_path, *answers), everything)
     headstart(shop, "add", "resource", "Customer", "email:email!", "name:str")
     commit(shop)

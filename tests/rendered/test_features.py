@@ -21,13 +21,13 @@ from tests.rendered.gates import (
     traces,
     untraceable,
 )
-from tests.rendered.matrix import only, slices
+from tests.rendered.matrix import only, server_of, slices
 from tests.rendered.processes import of_render
 
 pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
-OWN_TESTS = ("tests/features", "tests/migrate", "tests/postman", "tests/core")
+OWN_TESTS = ("features", "migrate", "postman", "core", "test_probe.py")
 NONE = "features=[]"
 UNTESTED = {"github", "pycharm", "vscode"}
 
@@ -108,7 +108,7 @@ def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
 ) -> None:
     for folder in ("none", "one"):
         (tmp_path / folder).mkdir()
-    minimal = rendered(tmp_path / "none", *only())
+    minimal = rendered(tmp_path / "none", *only(), *server_of(feature))
     shop = rendered(tmp_path / "one", *only(feature))
     together = {each for group in TRACES_OF_ANY if feature in group for each in group} | {feature}
     assert untraceable(minimal, shop, *together) == []
@@ -123,9 +123,11 @@ def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_test
 ) -> None:
     shop = rendered(tmp_path, *only(feature))
     assert traces(shop, *(other for other in slices() if other != feature)) == []
-    own = [folder for folder in OWN_TESTS if (shop / folder).is_dir()]
+    own = [shop / "tests" / name for name in OWN_TESTS]
     run([str(everything / ".venv/bin/lint-imports"), "--no-logo"], shop)
-    tested = [str(path) for folder in own for path in (shop / folder).rglob("test_*.py")]
+    tested = [
+        str(path) for each in own for path in (each, *each.rglob("test_*.py")) if path.is_file()
+    ]
     assert bool(tested) == (feature not in UNTESTED)
     if tested:
         done = of_render(everything).run(*PYTEST, *tested, cwd=shop, env=os.environ)

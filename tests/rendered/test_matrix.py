@@ -19,7 +19,15 @@ from tests.installed import pythons
 from tests.nightly import tree
 from tests.rendered import matrix
 from tests.rendered.conftest import on_every_server
-from tests.rendered.gates import TEMPLATE, TRACES, files, pass_cheap_gates, run, traces
+from tests.rendered.gates import (
+    TEMPLATE,
+    TRACES,
+    TRACES_OF_ANY,
+    files,
+    pass_cheap_gates,
+    run,
+    traces,
+)
 from tests.rendered.matrix import Matrix, Row
 
 pytestmark = pytest.mark.slow
@@ -46,7 +54,8 @@ def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
         if answer is not matrix.NOT_ASKED
     }
     assert answers == offered
-    assert set(matrix.slices()) == TRACES.keys(), "a feature is not searched for"
+    searched = {*TRACES, *(each for group in TRACES_OF_ANY for each in group)}
+    assert set(matrix.slices()) == searched, "a feature is not searched for"
 
 
 def test_what_a_row_has_passed_is_asked_again_after_any_change_of_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import rendered
 from tests.rendered.gates import names, run
-from tests.rendered.matrix import features
+from tests.rendered.matrix import features_on
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ class Shop:
         return subprocess.run(command, cwd=self.at, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("chosen", [(), features()], ids=["minimal", "everything"])
+@pytest.mark.parametrize("chosen", [(), features_on("sqlite")], ids=["minimal", "everything"])
 def test_without_the_sample_everything_else_holds(
     tmp_path: Path, everything: Path, chosen: tuple[str, ...]
 ) -> None:

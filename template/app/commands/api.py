@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import suppress
@@ -37,6 +38,7 @@ def run(arguments: Namespace) -> None:
         factory=True,
         root_path=settings.root_path,
         forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_graceful_shutdown=math.ceil(settings.request_grace.total_seconds()),
         access_log=False,
         log_config=None,
     )
