@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.python import defect
+from bootstrap.machine.facts.interpreter import defect
 from bootstrap.machine.runner import CommandError
 from bootstrap.machine.steps.step import Finding, Step, StepName
 from bootstrap.versions import minor
