@@ -90,7 +90,9 @@ def main() -> None:
 def _presented(arguments: list[str], *, debug: bool) -> int:
     """The exit code of a command, once everything that it has to say was shown."""
     try:
-        result = command_line(arguments)(args=arguments, prog_name="headstart", standalone_mode=False)
+        result = command_line(arguments)(
+            args=arguments, prog_name="headstart", standalone_mode=False
+        )
         if result is not None and not isinstance(result, int):
             return output.present(result)
     except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +41,8 @@ def is_local(host: str) -> bool:
 
 def is_taken(port: int) -> bool:
     """Whether nobody else can listen there; what was left open a moment ago does not count."""
+    import socket  # noqa: PLC0415 - most looks ask about no port
+
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from bootstrap import state
 from bootstrap.errors import UsageError
-from bootstrap.machine.facts import docker, dotenv, ports
+from bootstrap.machine.facts import dotenv, ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,8 +115,14 @@ def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
             each for each in with_database if gone or not stamp(pins, each).exists()
         ),
         taken=tuple(taken for each in services if (taken := taken_by(each, greet))),
-        docker=docker.look(pins) if silent else None,
+        docker=_docker(pins) if silent else None,
     )
+
+
+def _docker(pins: Pins) -> DockerFact | None:
+    from bootstrap.machine.facts import docker  # noqa: PLC0415 - where all services answer: never
+
+    return docker.look(pins)
 
 
 def urls(pins: Pins) -> tuple[str, ...]:
@@ -188,6 +193,8 @@ def state_of(service: Service) -> ServiceState:
 
 
 def _state_at(kind: str, host: str, port: int) -> ServiceState:
+    import socket  # noqa: PLC0415 - most looks greet nobody
+
     try:
         connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
     except OSError:

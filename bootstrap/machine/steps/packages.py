@@ -12,7 +12,6 @@ from bootstrap import lockfile
 from bootstrap.errors import HeadstartError
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
-from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -32,6 +31,7 @@ from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
@@ -79,7 +79,7 @@ class PackagesStep(Step):
         again = _forget_altered(pins) if context.repairs else ()
         if context.strict:
             ours |= set(_extra(pins))
-            for stray in records.strays(pins):
+            for stray in _strays(pins):
                 stray.unlink()
         # What is still needed, though it is no longer named, the installer brings back.
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
@@ -120,16 +120,15 @@ class PackagesStep(Step):
         fix = "headstart doctor --fix"
         found: list[Finding] = []
         if not unchanged:
-            differing = records.altered(pins)
             found += (
                 *self.verify(pins, facts),
-                *(self.broken(each.shown, fix) for each in differing),
+                *(self.broken(each, fix) for each in _altered(pins)),
             )
         besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
         besides += [
             f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
             "and belongs to no package"
-            for path in records.strays(pins)
+            for path in _strays(pins)
         ]
         told = (
             self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
@@ -144,7 +143,21 @@ def is_harmless(finding: Finding) -> bool:
     )
 
 
+def _altered(pins: Pins) -> tuple[str, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    return tuple(each.shown for each in records.altered(pins))
+
+
+def _strays(pins: Pins) -> tuple[Path, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    return records.strays(pins)
+
+
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
     found = records.altered(pins)
     records.forget(pins, found)
     return tuple(each.name for each in found)
