@@ -91,9 +91,21 @@ def entries_of(root: Path) -> tuple[JournalEntry, ...]:
     return entries_in(path_of(root))
 
 
-def entries_in(path: Path) -> tuple[JournalEntry, ...]:
-    """Every whole entry; what a power cut tore is skipped."""
-    return tuple(entry for line in text_of(path).splitlines() if (entry := _decode(line)))
+def entries_in(path: Path, word: str = "") -> tuple[JournalEntry, ...]:
+    """Every whole entry that has the word somewhere; what a power cut tore is skipped.
+
+    A journal is long by and by, and most looks are for a few of its lines.
+    """
+    lines = (line for line in text_of(path).splitlines() if word in line)
+    return tuple(entry for line in lines if (entry := _decode(line)))
+
+
+def last_run(root: Path) -> tuple[JournalEntry, ...]:
+    """The entries of the run that began last."""
+    lines = text_of(path_of(root)).splitlines()
+    starts = [index for index, line in enumerate(lines) if '"run-started"' in line]
+    last = lines[starts[-1] :] if starts else ()
+    return tuple(entry for line in last if (entry := _decode(line)))
 
 
 def _decode(line: str) -> JournalEntry | None:
@@ -108,7 +120,7 @@ def was_verified(root: Path, fingerprint: str) -> bool:
     """Whether the last word on `fingerprint` is that its verification passed."""
     words = [
         entry["event"]
-        for entry in entries_of(root)
+        for entry in entries_in(path_of(root), fingerprint)
         if entry["event"] in {_VERIFYING, _VERIFIED} and entry.get("fingerprint") == fingerprint
     ]
     return words[-1:] == [_VERIFIED]
@@ -168,7 +180,7 @@ def usual_seconds() -> dict[str, float]:
 
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for path in sorted(state.projects_dir().glob("*/journal.jsonl")):
-        for entry in entries_in(path):
+        for entry in entries_in(path, '"step-done"'):
             if entry["event"] == "step-done":
                 seconds[current_name(str(entry["step"]))].append(float(entry["seconds"]))
     return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}

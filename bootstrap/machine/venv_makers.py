@@ -98,11 +98,9 @@ def _uv(pins: Pins) -> _Uv | None:
 
 def _by_uv(uv: str, python: Path, pins: Pins) -> tuple[Argv, ...]:
     quiet = ("--quiet", "--no-config", "--python")
-    # A link to uv's cache would let who edits this pip edit that of every other environment.
-    install = (uv, "pip", "install", "--link-mode", "copy")
     return (
         (uv, "venv", "--no-project", "--allow-existing", *quiet, str(python), str(pins.venv)),
-        (*install, *quiet, str(pins.venv_python), f"pip=={pins.pip}"),
+        (uv, "pip", "install", *quiet, str(pins.venv_python), f"pip=={pins.pip}"),
     )
 
 

@@ -96,32 +96,25 @@ class PackagesStep(Step):
         repaired = f", again: {', '.join(again)}" if again else ""
         return f"{len(named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
 
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        """By comparison, or by the tool's own report; then whether all fits together."""
-        verdict = judge(installers.of(pins), pins)
-        if verdict.lacking:
-            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
-        if verdict.unclear:
-            return (self.notice(verdict.unclear, _unclear(pins)),)
-        check = probe_project(_check(pins), pins)
-        if check.code == 0:
-            return ()
-        repair = "change the requirements and lock again, or remove what the lock did not bring"
-        return tuple(
-            self.notice(f"{FIT}: {line}", repair)
-            for line in check.output.splitlines()[-10:]
-            if not line.startswith("Found ")  # how many there are, as uv counts them
-        )
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        """`run` has asked the tool itself, and left a stamp by which everything is known."""
+        left = facts.packages.why if facts.packages.sure else None
+        return (self.broken(left, _repair(pins, left)),) if left else ()
 
     def inspect(
-        self, pins: Pins, facts: Facts, *, strict: bool, unchanged: bool
+        self,
+        pins: Pins,
+        facts: Facts,  # noqa: ARG002
+        *,
+        strict: bool,
+        unchanged: bool,
     ) -> tuple[Finding, ...]:
         """Also every file of every package, and what is there besides."""
         fix = "headstart doctor --fix"
         found: list[Finding] = []
         if not unchanged:
             found += (
-                *self.verify(pins, facts),
+                *self._judged(pins),
                 *(self.broken(each, fix) for each in _altered(pins)),
             )
         besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
@@ -134,6 +127,27 @@ class PackagesStep(Step):
             self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
         )
         return (*found, *told)
+
+    def hints(self, pins: Pins) -> tuple[Finding, ...]:
+        """Whether all that is installed fits together."""
+        check = probe_project(_check(pins), pins)
+        if check.code == 0:
+            return ()
+        repair = "change the requirements and lock again, or remove what the lock did not bring"
+        return tuple(
+            self.notice(f"{FIT}: {line}", repair)
+            for line in check.output.splitlines()[-10:]
+            if not line.startswith("Found ")  # how many there are, as uv counts them
+        )
+
+    def _judged(self, pins: Pins) -> tuple[Finding, ...]:
+        """By comparison, or by the tool's own report."""
+        verdict = judge(installers.of(pins), pins)
+        if verdict.lacking:
+            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
+        if verdict.unclear:
+            return (self.notice(verdict.unclear, _unclear(pins)),)
+        return ()
 
 
 def is_harmless(finding: Finding) -> bool:
