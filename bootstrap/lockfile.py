@@ -7,7 +7,6 @@ here: only pip can tell whether an environment has it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 
@@ -30,8 +29,7 @@ _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S+)")
 _LOCAL = re.compile(r"(?:file:|\.{1,2}(?:/|\[|$)|/|~/)\S*|\S+\.(?:whl|tar\.gz|zip)\b\S*")
 
 
-@dataclass(frozen=True)
-class LockEntry:
+class LockEntry(NamedTuple):
     """One package at one version, wanted where its PEP 508 marker holds (empty: everywhere)."""
 
     name: PackageName

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NewType, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, NoReturn
 
 from bootstrap import state
 from bootstrap.errors import Refused
@@ -31,8 +31,7 @@ _RENAMED = {"environment": "dotenv", "proof": "verification"}
 _VERIFYING, _VERIFIED = "proving", "proven"
 
 
-@dataclass(frozen=True)
-class Unfinished:
+class Unfinished(NamedTuple):
     """An earlier run that did not end well: in which step, and what may still run of it."""
 
     run: str

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
@@ -39,8 +38,7 @@ class Stamp(TypedDict):
     ours: list[PackageName]
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """An installed package; incomplete when its installer was stopped half-way.
 
     pip writes INSTALLER and RECORD last, and cannot repair or remove what lacks a RECORD.
@@ -55,8 +53,7 @@ class Distribution:
         return (self.folder / "INSTALLER").is_file() and (self.folder / "RECORD").is_file()
 
 
-@dataclass(frozen=True)
-class PackagesFact:
+class PackagesFact(NamedTuple):
     """`why` says in what the venv differs from what is asked for; None when it does not.
 
     What is not `sure` only the installer can tell: then `why` says what has changed since it did.
@@ -69,8 +66,7 @@ class PackagesFact:
     no_tool: str = ""
 
 
-@dataclass(frozen=True)
-class PipFact:
+class PipFact(NamedTuple):
     """`version` is None when there is no pip, or a half-installed one."""
 
     version: str | None
@@ -80,7 +76,7 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
     fact = _look(pins, venv)
     tool = installers.of(pins).tool
     here = fact.why is None or tool == "pip" or pins.installer_version or is_here(tool, pins)
-    return fact if here else replace(fact, no_tool=tool)
+    return fact if here else fact._replace(no_tool=tool)
 
 
 def is_here(tool: str, pins: Pins) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of
 from bootstrap.processes import probe
@@ -22,8 +21,7 @@ _SETS = 100  # so many are tried
 _PORTS = 2**16
 
 
-@dataclass(frozen=True)
-class PortOwner:
+class PortOwner(NamedTuple):
     """The process that listens on a port, and its command line."""
 
     pid: int

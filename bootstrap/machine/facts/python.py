@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bootstrap import pyenv
 from bootstrap.machine.facts.interpreter import defect
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
 
-@dataclass(frozen=True)
-class PythonFact:
+class PythonFact(NamedTuple):
     """`pyenv` is its root, where there is one; `defect`: why an installed Python is unusable."""
 
     executable: Path | None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bootstrap import state
@@ -40,8 +39,7 @@ class ServiceState(Enum):
     ANSWERS = "the service answers"
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """One pinned service; `database` is empty where there is none to make."""
 
     kind: str
@@ -64,8 +62,7 @@ class Service:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Greeting:
+class Greeting(NamedTuple):
     """What was found at an address; `owner` says who listens there where that is foreign."""
 
     state: ServiceState
@@ -76,8 +73,7 @@ class Greeting:
 Greet = Callable[[str, str, int], Greeting]
 
 
-@dataclass(frozen=True)
-class TakenPort:
+class TakenPort(NamedTuple):
     """A service's address at which something else answers, or nothing that it would say."""
 
     service: Service
@@ -89,8 +85,7 @@ class TakenPort:
         return f"{self.service.place} is taken by {self.owner}, which is not {name}"
 
 
-@dataclass(frozen=True)
-class ServicesFact:
+class ServicesFact(NamedTuple):
     """`docker` was looked at where something is silent."""
 
     silent: tuple[Service, ...] = ()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of, write_atomically
 
@@ -37,8 +36,7 @@ class VenvState(Enum):
     READY = "ready"
 
 
-@dataclass(frozen=True)
-class VenvFact:
+class VenvFact(NamedTuple):
     """`aside` are earlier venvs kept until the present one is verified, oldest first.
 
     `elsewhere` is the folder that a moved or copied venv was made in, or the project that another's

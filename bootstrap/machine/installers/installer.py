@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from bootstrap import lockfile
 from bootstrap.machine.installers import tools
@@ -28,8 +27,7 @@ _NOT_FOUND = 127
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What a tool's own report says of the venv: in what it differs, or why that is not known.
 
     Both are empty where all is there that the project asks for.

@@ -34,7 +34,7 @@ class PythonStep(Step):
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         root = facts.python.pyenv or pyenv.root(os.environ)
         executable = root / "versions" / pins.python / "bin" / f"python{minor(pins.python)}"
-        found = replace(facts.python, executable=executable, provider="pyenv", defect=None)
+        found = facts.python._replace(executable=executable, provider="pyenv", defect=None)
         return replace(facts, python=found, build=None)
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:

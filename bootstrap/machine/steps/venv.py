@@ -111,7 +111,7 @@ class CleanupStep(Step):
         )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, venv=replace(facts.venv, aside=()))
+        return replace(facts, venv=facts.venv._replace(aside=()))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         return tuple(f"rm -r {shlex.quote(str(path))}" for path in facts.venv.aside)
