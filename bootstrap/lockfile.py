@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PackageName = NewType("PackageName", str)
 
+_LISTS = 16  # of each of them all is asked several times
 METADATA = ("pyproject.toml", "setup.cfg", "setup.py")
 _COMMENT = re.compile(r"(?:^|\s)#")
 _OPTIONS = re.compile(r"\s--")
@@ -56,7 +57,7 @@ def lines(text: str) -> Iterator[Line]:
         yield Line("other", line.says) if is_other else line
 
 
-@lru_cache(maxsize=16)  # of one list all is asked several times
+@lru_cache(maxsize=_LISTS)
 def _unparsed(text: str) -> tuple[Line, ...]:
     """The same, but for whether what looks like a requirement is one."""
     joined = re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text)
@@ -103,6 +104,7 @@ def requirements(text: str) -> Iterator[Requirement]:
             yield requirement
 
 
+@lru_cache(maxsize=_LISTS)
 def pip_entries(text: str) -> tuple[LockEntry, ...]:
     """The requirements that are pinned to one version."""
     return tuple(
@@ -114,7 +116,12 @@ def pip_entries(text: str) -> tuple[LockEntry, ...]:
 
 def is_exact(texts: Iterable[str]) -> bool:
     """Whether every package is named with its one version, so that a list says it all."""
-    return all(_is_exact_line(line) for text in texts for line in lines(text))
+    return all(map(_is_exact_text, texts))
+
+
+@lru_cache(maxsize=_LISTS)
+def _is_exact_text(text: str) -> bool:
+    return all(map(_is_exact_line, lines(text)))
 
 
 def _is_exact_line(line: Line) -> bool:
@@ -122,6 +129,15 @@ def _is_exact_line(line: Line) -> bool:
         return line.kind in {"include", "constraint", "option"}
     requirement = parsed(line.says)
     return requirement is not None and bool(_exact(requirement))
+
+
+def surely_asks(texts: Iterable[str]) -> bool:
+    """Whether a package is named for every Python; that needs no parser to be seen."""
+    return any(
+        line.kind == "requirement" and ";" not in line.says
+        for text in texts
+        for line in _unparsed(text)
+    )
 
 
 def names(texts: Iterable[str]) -> frozenset[PackageName]:

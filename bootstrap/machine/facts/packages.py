@@ -96,8 +96,8 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)
-    if changed is None:
-        return PackagesFact(digest, None)
+    if changed is None or (changed == _not_yet(pins) and installer.surely_asks(pins)):
+        return PackagesFact(digest, changed)
     wanted = installer.exact(pins)
     if wanted is None or pins.editable or pins.sources:
         # Without what the list names in so many words nothing can be right.
@@ -110,7 +110,7 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
     """What is not as the installer left it; None where all of it is."""
     lock = pins.shown(pins.lock)
     if stamp is None and {each.name for each in distributions(pins)} <= {"pip", "setuptools"}:
-        return f"{lock} is not installed yet"
+        return _not_yet(pins)
     if stamp is None:
         return f"whether {lock} is installed is not known: Headstart has not installed it here"
     if stamp["lock"] != digest:
@@ -123,6 +123,10 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
     names = [each.name for each in there]
     twice = sorted({name for name in names if names.count(name) > 1})
     return f"{twice[0]} is there in two versions" if twice else None
+
+
+def _not_yet(pins: Pins) -> str:
+    return f"{pins.shown(pins.lock)} is not installed yet"
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:

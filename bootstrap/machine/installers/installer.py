@@ -58,6 +58,10 @@ class Installer(ABC):
         """The whole of the list for this Python; None where only the tool itself can tell."""
         return None
 
+    def surely_asks(self, pins: Pins) -> bool:  # noqa: ARG002
+        """Whether a glance shows that it names something for every Python."""
+        return False
+
     def pinned(self, pins: Pins) -> dict[PackageName, str]:  # noqa: ARG002
         """What the list names at one version for this Python, in whichever other ways it speaks."""
         return {}

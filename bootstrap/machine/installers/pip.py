@@ -41,6 +41,9 @@ class RequirementsInstaller(Installer):
     def names(self, pins: Pins) -> frozenset[PackageName]:
         return lockfile.names(lockfile.texts_of(pins.lock))
 
+    def surely_asks(self, pins: Pins) -> bool:
+        return lockfile.surely_asks(lockfile.texts_of(pins.lock))
+
     def exact(self, pins: Pins) -> dict[PackageName, str] | None:
         if not pins.hashed or not lockfile.is_exact(lockfile.texts_of(pins.lock)):
             return None
