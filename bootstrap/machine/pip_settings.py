@@ -24,12 +24,13 @@ _KEPT = {
     *("CERT", "CLIENT_CERT", "PROXY", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES"),
     *("CACHE_DIR", "NO_CACHE_DIR"),
 }
-# The same as uv says it; what is in neither list it has not, or means in another way.
+# The same as uv says it, and what it puts between several; what is in neither list, uv has not.
 _OF_UV = {
-    "PIP_INDEX_URL": "UV_INDEX_URL",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS",
-    "PIP_NO_INDEX": "UV_NO_INDEX",
-    "PIP_CERT": "SSL_CERT_FILE",
+    "PIP_INDEX_URL": ("UV_INDEX_URL", " "),
+    "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", " "),
+    "PIP_FIND_LINKS": ("UV_FIND_LINKS", ","),
+    "PIP_NO_INDEX": ("UV_NO_INDEX", " "),
+    "PIP_CERT": ("SSL_CERT_FILE", " "),
 }
 _UNSAID = {
     *("PIP_CONFIG_FILE", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"),
@@ -57,7 +58,10 @@ def as_told_to_uv(environ: Mapping[str, str]) -> dict[str, str] | None:
     if stated.keys() - _OF_UV.keys():
         return None
     kept = {name: value for name, value in environ.items() if name not in _SOURCES_OF_UV}
-    return kept | {_OF_UV[name]: ",".join(value.split()) for name, value in stated.items()}
+    for name, value in stated.items():
+        variable, between = _OF_UV[name]
+        kept[variable] = between.join(value.split())
+    return kept | {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # all indexes are one, as to pip
 
 
 def _kept(stated: Mapping[str, str]) -> dict[str, str]:
