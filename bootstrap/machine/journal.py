@@ -175,14 +175,18 @@ def _left_running(entries: Sequence[JournalEntry]) -> ProcessId | None:
 
 def usual_seconds() -> dict[str, float]:
     """The median of the latest durations of each step, over all projects of this machine."""
-    from statistics import median  # noqa: PLC0415 - a no-op has no use for it
-
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for path in sorted(state.projects_dir().glob("*/journal.jsonl")):
         for entry in entries_in(path, '"step-done"'):
             if entry["event"] == "step-done":
                 seconds[current_name(str(entry["step"]))].append(float(entry["seconds"]))
-    return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}
+    return {step: round(_median(each[-_RECENT:]), 3) for step, each in seconds.items()}
+
+
+def _median(values: Sequence[float]) -> float:
+    """As `statistics` has it, which loads fractions and decimals for it."""
+    ordered, last = sorted(values), len(values) - 1
+    return (ordered[last // 2] + ordered[len(values) // 2]) / 2
 
 
 def only_one(root: Path) -> AbstractContextManager[None]:
