@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Given = dict[str, str]
 NOTHING: Given = {}
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROWS = os.environ.get("ROWS", "")
 BIN = Path(sys.executable).parent
 PIP = "26.3"
 POETRY = "poetry==2.5.1"
@@ -225,7 +226,8 @@ def main() -> None:
         version = (shop / ".python-version").read_text().strip()
         python = pyenv.executable(pyenv.root(os.environ) / "versions" / version, version)
         assert python
-        ways = contestants(Bench(folder, python, version, shop / "requirements-dev.lock"), shop)
+        every = contestants(Bench(folder, python, version, shop / "requirements-dev.lock"), shop)
+        ways = {what: way for what, way in every.items() if re.search(ROWS, what)}
         for way in ways.values():
             way()
         measures = {what: _measure(way) for what, way in ways.items()}
