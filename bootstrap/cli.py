@@ -1,13 +1,17 @@
-"""The command line: one place parses, runs the command, shows what it returns, and exits."""
+"""The command line: one place parses, runs the command, shows what it returns, and exits.
+
+A command costs the imports of its own part, and none of the others'.
+"""
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from itertools import takewhile
 from typing import Annotated
 
 import typer
 
 from bootstrap import __version__
-from bootstrap.commands import add, fleet, link, machine, project, update
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 from bootstrap.show import output
 
@@ -28,16 +32,20 @@ Every command that reports takes --json. Exit codes: 0 done, 1 failed, conflicts
 error or invalid pins, 130 interrupted.
 """
 
-app = typer.Typer(
-    name="headstart",
-    help="A head start for a Python backend, and for the person who works on it.",
-    epilog=EPILOG,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# The modules of `bootstrap.commands`, in the order of --help, and what each has.
+PARTS = {
+    "project": ("new", "presets", "versions"),
+    "add": ("add",),
+    "update": ("status", "update", "drift", "feature"),
+    "link": ("link", "merge-driver"),
+    "fleet": ("fleet",),
+    "machine": (
+        *("up", "plan", "doctor", "vendor", "capture", "check"),
+        *("journal", "undo", "schema", "explain"),
+    ),
+}
 
 
-@app.callback(invoke_without_command=True)
 def headstart(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main reads it, wherever it stands
@@ -47,12 +55,20 @@ def headstart(
         raise typer.Exit
 
 
-app.add_typer(project.app)
-app.add_typer(add.app)
-app.add_typer(update.app)
-app.add_typer(link.app)
-app.add_typer(fleet.app)
-app.add_typer(machine.app)
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """Only the part that has the command; all of them where none is named, or an unknown one."""
+    named = next((each for each in arguments if not each.startswith("-")), "")
+    app = typer.Typer(
+        name="headstart",
+        help="A head start for a Python backend, and for the person who works on it.",
+        epilog=EPILOG,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(headstart)
+    for part in [part for part, commands in PARTS.items() if named in commands] or PARTS:
+        app.add_typer(import_module(f"bootstrap.commands.{part}").app)
+    return app
 
 
 # -- the entry point -------------------------------------------------------------------------------
@@ -74,7 +90,9 @@ def main() -> None:
 def _presented(arguments: list[str], *, debug: bool) -> int:
     """The exit code of a command, once everything that it has to say was shown."""
     try:
-        result = app(args=arguments, prog_name="headstart", standalone_mode=False)
+        result = command_line(arguments)(
+            args=arguments, prog_name="headstart", standalone_mode=False
+        )
         if result is not None and not isinstance(result, int):
             return output.present(result)
     except KeyboardInterrupt:

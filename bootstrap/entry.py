@@ -4,6 +4,7 @@ Whoever calls it may have set a PYTHONPATH for other work, or have packages of t
 site: a `typer.py` there is not ours. Nothing here imports more than Python itself has loaded.
 """
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - 
 _ROOT = os.path.dirname(_PACKAGE)  # noqa: PTH120
 # By it the launcher of a framework build on a Mac tells one Python, and no other, where it is.
 _OF_LAUNCHER = "__PYVENV_LAUNCHER__"
+_OBJECTS = 50_000  # between two collections: what is imported, a twelfth of the time, is no garbage
 _MISLEADING = ("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONCASEOK")
 
 
@@ -23,9 +25,13 @@ def main() -> None:
         options = [f"-X{name if on is True else f'{name}={on}'}" for name, on in _x_options()]
         isolated = [sys.executable, "-I", *options, __file__, *sys.argv[1:]]
         os.execv(sys.executable, isolated)  # noqa: S606
+    gc.set_threshold(_OBJECTS)
     from bootstrap import cli  # noqa: PLC0415 - not before this
 
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        gc.freeze()  # or Python would look through all of it again, to free it one by one
 
 
 def _x_options() -> list[tuple[str, str | bool]]:

@@ -7,7 +7,7 @@ here: only pip can tell whether an environment has it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 
 from bootstrap.versions import minor
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 PackageName = NewType("PackageName", str)
 
+_LISTS = 16  # of each of them all is asked several times
 METADATA = ("pyproject.toml", "setup.cfg", "setup.py")
+_COMMENT = re.compile(r"(?:^|\s)#")
+_OPTIONS = re.compile(r"\s--")
 _INCLUDE = re.compile(r"(?:-r|--requirement)[ =]?\s*(\S+)")
 _CONSTRAINT = re.compile(r"(?:-c|--constraint)[ =]?\s*(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S+)")
 _LOCAL = re.compile(r"(?:file:|\.{1,2}(?:/|\[|$)|/|~/)\S*|\S+\.(?:whl|tar\.gz|zip)\b\S*")
 
 
-@dataclass(frozen=True)
-class LockEntry:
+class LockEntry(NamedTuple):
     """One package at one version, wanted where its PEP 508 marker holds (empty: everywhere)."""
 
     name: PackageName
@@ -50,26 +52,38 @@ def normalize(name: str) -> PackageName:
 
 def lines(text: str) -> Iterator[Line]:
     """Every line of a list of requirements that says something."""
-    for line in re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text).splitlines():
-        said = re.split(r"(?:^|\s)#", line.strip().removeprefix("\ufeff"), maxsplit=1)[0].strip()
-        if said:
-            yield _line(said)
+    for line in _unparsed(text):
+        is_other = line.kind == "requirement" and parsed(line.says) is None
+        yield Line("other", line.says) if is_other else line
+
+
+@lru_cache(maxsize=_LISTS)
+def _unparsed(text: str) -> tuple[Line, ...]:
+    """The same, but for whether what looks like a requirement is one."""
+    joined = re.sub(r"[ \t]*\\\r?\n[ \t]*", " ", text)
+    bare = (line.strip().removeprefix("\ufeff") for line in joined.splitlines())
+    stated = (_COMMENT.split(line, maxsplit=1)[0].strip() for line in bare)
+    return tuple(_line(said) for said in stated if said)
 
 
 def _line(said: str) -> Line:
-    for kind, pattern in (("include", _INCLUDE), ("constraint", _CONSTRAINT)):
-        if match := pattern.match(said):
-            return Line("include" if kind == "include" else "constraint", match[1].strip("'\""))
+    if said.startswith("-"):
+        return _option(said)
+    stated = _OPTIONS.split(said, maxsplit=1)[0].strip()
+    return Line("local" if _LOCAL.fullmatch(stated) else "requirement", stated)
+
+
+def _option(said: str) -> Line:
+    if match := _INCLUDE.match(said):
+        return Line("include", match[1].strip("'\""))
+    if match := _CONSTRAINT.match(said):
+        return Line("constraint", match[1].strip("'\""))
     if match := _EDITABLE.match(said):
         return Line("editable", match[1].strip("'\""))
-    if said.startswith("-"):
-        return Line("option", said)
-    stated = re.split(r"\s--", said, maxsplit=1)[0].strip()
-    if _LOCAL.fullmatch(stated):
-        return Line("local", stated)
-    return Line("requirement" if parsed(stated) else "other", stated)
+    return Line("option", said)
 
 
+@lru_cache(maxsize=1024)
 def parsed(stated: str) -> Requirement | None:
     """A requirement of PEP 508; None where it is none."""
     from packaging.requirements import (  # noqa: PLC0415 - 40 ms, where the quick check does without
@@ -90,6 +104,7 @@ def requirements(text: str) -> Iterator[Requirement]:
             yield requirement
 
 
+@lru_cache(maxsize=_LISTS)
 def pip_entries(text: str) -> tuple[LockEntry, ...]:
     """The requirements that are pinned to one version."""
     return tuple(
@@ -101,7 +116,12 @@ def pip_entries(text: str) -> tuple[LockEntry, ...]:
 
 def is_exact(texts: Iterable[str]) -> bool:
     """Whether every package is named with its one version, so that a list says it all."""
-    return all(_is_exact_line(line) for text in texts for line in lines(text))
+    return all(map(_is_exact_text, texts))
+
+
+@lru_cache(maxsize=_LISTS)
+def _is_exact_text(text: str) -> bool:
+    return all(map(_is_exact_line, lines(text)))
 
 
 def _is_exact_line(line: Line) -> bool:
@@ -109,6 +129,15 @@ def _is_exact_line(line: Line) -> bool:
         return line.kind in {"include", "constraint", "option"}
     requirement = parsed(line.says)
     return requirement is not None and bool(_exact(requirement))
+
+
+def surely_asks(texts: Iterable[str]) -> bool:
+    """Whether a package is named for every Python; that needs no parser to be seen."""
+    return any(
+        line.kind == "requirement" and ";" not in line.says
+        for text in texts
+        for line in _unparsed(text)
+    )
 
 
 def names(texts: Iterable[str]) -> frozenset[PackageName]:
@@ -135,7 +164,7 @@ def inputs(path: Path) -> tuple[Path, ...]:
     """All that the result of installing it depends on: also constraints, and folders' metadata."""
     found = list(_closure(path, {"include", "constraint"}))
     for file in tuple(found):
-        for line in lines(_text(file)):
+        for line in _unparsed(_text(file)):
             if line.kind in {"editable", "local"}:
                 found += metadata_files(file.parent / re.split(r"[\[;#]", line.says)[0].strip())
     return tuple(dict.fromkeys(found))
@@ -151,7 +180,7 @@ def _closure(path: Path, kinds: set[str]) -> dict[Path, None]:
     waiting = [path]
     while waiting:
         file = waiting.pop()
-        said = (line.says for line in lines(_text(file)) if line.kind in kinds)
+        said = (line.says for line in _unparsed(_text(file)) if line.kind in kinds)
         included = [file.parent / name for name in said]
         fresh = [at for at in included if at not in found and at.is_file()]
         found |= dict.fromkeys(fresh)

@@ -7,9 +7,8 @@ import shlex
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +18,12 @@ _ORPHAN_PATIENCE = 10.0
 _GLANCE = 0.2
 
 
-@dataclass(frozen=True)
-class ProbeResult:
+class ProbeResult(NamedTuple):
     code: int
     output: str
 
 
-@dataclass(frozen=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """How a command ended: its exit code, all that it wrote, how long it took."""
 
     code: int
@@ -39,8 +36,7 @@ class CommandResult:
         return tuple(line for line in lines if line)[-count:]
 
 
-@dataclass(frozen=True)
-class ProcessId:
+class ProcessId(NamedTuple):
     """A process, and when it began: numbers are reused, the pair is not."""
 
     pid: int

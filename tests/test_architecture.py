@@ -7,10 +7,13 @@ import subprocess
 import sysconfig
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
+from bootstrap.cli import PARTS
 from tests.conftest import ROOT
 
 PACKAGE = sorted((ROOT / "bootstrap").rglob("*.py"))
@@ -31,17 +34,18 @@ def test_no_file_is_too_long(files: list[Path], most: int) -> None:
     assert {file: length for file, length in lengths.items() if length > most} == {}
 
 
-def test_every_module_of_commands_is_a_part_of_the_command_line() -> None:
-    source = (ROOT / "bootstrap/cli.py").read_text("utf-8")
-    modules = {each.stem for each in PACKAGE if each.parent.name == "commands"} - {"__init__"}
-    with_commands = {
-        name
+def test_every_command_is_found_in_its_part_of_the_command_line() -> None:
+    modules = [each.stem for each in PACKAGE if each.parent.name == "commands"]
+    apps = {
+        name: app
         for name in modules
-        if "\napp = " in (ROOT / f"bootstrap/commands/{name}.py").read_text()
+        if (app := getattr(import_module(f"bootstrap.commands.{name}"), "app", None))
     }
-    left = {name for name in with_commands if f"app.add_typer({name}.app)" not in source}
-    assert left == set()
-    assert len(with_commands) > 3
+    commands = {name: tuple(get_group(app).commands) for name, app in apps.items()}
+    assert {name: set(found) for name, found in commands.items()} == {
+        name: set(named) for name, named in PARTS.items()
+    }
+    assert len(PARTS) > 3
 
 
 def test_functions_are_short() -> None:

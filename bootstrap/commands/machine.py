@@ -96,11 +96,12 @@ def doctor(
 ) -> Iterator[Report]:
     """Check thoroughly that everything is as pinned; each finding names its repair.
 
-    Runs the interpreter, pip, `pip check` and the installer's own report of what it would still do
-    instead of trusting files, and compares every file of every package with what was installed;
-    what it finds to be right, `check` knows from then on. Changes nothing else without --fix, which
-    runs the steps again that have something broken, and verifies them: of the packages, only those
-    are installed again that differ. Exits with 1 if any finding remains.
+    Runs pip, `pip check` and the installer's own report of what it would still do instead of
+    trusting files, asks the interpreter (again only when what it had loaded has changed), and
+    compares every file of every package with what was installed; what it finds to be right, `check`
+    knows from then on. Changes nothing else without --fix, which runs the steps again that have
+    something broken, and verifies them: of the packages, only those are installed again that
+    differ. Exits with 1 if any finding remains.
     """
     from bootstrap.machine import apply, check
     from bootstrap.machine import pins as machine_pins

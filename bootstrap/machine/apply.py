@@ -126,7 +126,9 @@ def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Fin
         if reason and not step.deferrable and not step.undecided(facts):
             findings.append(Finding(step.name, "broken", reason, "headstart up"))
             continue
-        findings += step.inspect(pinned, facts, strict=strict, unchanged=unchanged)
+        found = step.inspect(pinned, facts, strict=strict, unchanged=unchanged)
+        is_broken = any(each.level == "broken" for each in found)
+        findings += (*found, *(() if unchanged or is_broken else step.hints(pinned)))
     return pinned, tuple(findings)
 
 
@@ -140,7 +142,7 @@ def repair(
 
 def _begin(pinned: Pins, steps: Sequence[Step], observer: Observer, options: Options) -> _Run:
     """Clear up after an earlier run that was killed, look again, and open the journal."""
-    earlier = journal.unfinished(journal.entries_of(pinned.root))
+    earlier = journal.unfinished(journal.last_run(pinned.root))
     if earlier and earlier.orphan:
         end_orphan(earlier.orphan)
     facts = gather(pinned, closely=bool(options.broken))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.files import text_of
 
@@ -14,10 +13,7 @@ if TYPE_CHECKING:
 
 def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tuple[str, ...]:
     """Those of the project, and those of its extras and groups that are wanted besides."""
-    try:
-        document = tomllib.loads(text_of(file))
-    except tomllib.TOMLDecodeError:
-        return ()
+    document = _document(file)
     project = document.get("project", {})
     optional = project.get("optional-dependencies", {})
     stated = document.get("dependency-groups", {})
@@ -28,10 +24,18 @@ def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tu
 
 
 def groups(file: Path) -> tuple[str, ...]:
+    """The names of those it has."""
+    return tuple(_document(file).get("dependency-groups", {}))
+
+
+def _document(file: Path) -> dict[str, Any]:
+    """Nothing where it is none."""
+    import tomllib  # noqa: PLC0415 - lists of requirements do without
+
     try:
-        return tuple(tomllib.loads(text_of(file)).get("dependency-groups", {}))
+        return tomllib.loads(text_of(file))
     except tomllib.TOMLDecodeError:
-        return ()
+        return {}
 
 
 def _of_group(

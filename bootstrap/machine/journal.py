@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NewType, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, NoReturn
 
 from bootstrap import state
 from bootstrap.errors import Refused
@@ -31,8 +31,7 @@ _RENAMED = {"environment": "dotenv", "proof": "verification"}
 _VERIFYING, _VERIFIED = "proving", "proven"
 
 
-@dataclass(frozen=True)
-class Unfinished:
+class Unfinished(NamedTuple):
     """An earlier run that did not end well: in which step, and what may still run of it."""
 
     run: str
@@ -91,9 +90,21 @@ def entries_of(root: Path) -> tuple[JournalEntry, ...]:
     return entries_in(path_of(root))
 
 
-def entries_in(path: Path) -> tuple[JournalEntry, ...]:
-    """Every whole entry; what a power cut tore is skipped."""
-    return tuple(entry for line in text_of(path).splitlines() if (entry := _decode(line)))
+def entries_in(path: Path, word: str = "") -> tuple[JournalEntry, ...]:
+    """Every whole entry that has the word somewhere; what a power cut tore is skipped.
+
+    A journal is long by and by, and most looks are for a few of its lines.
+    """
+    lines = (line for line in text_of(path).splitlines() if word in line)
+    return tuple(entry for line in lines if (entry := _decode(line)))
+
+
+def last_run(root: Path) -> tuple[JournalEntry, ...]:
+    """The entries of the run that began last."""
+    lines = text_of(path_of(root)).splitlines()
+    starts = [index for index, line in enumerate(lines) if '"run-started"' in line]
+    last = lines[starts[-1] :] if starts else ()
+    return tuple(entry for line in last if (entry := _decode(line)))
 
 
 def _decode(line: str) -> JournalEntry | None:
@@ -108,7 +119,7 @@ def was_verified(root: Path, fingerprint: str) -> bool:
     """Whether the last word on `fingerprint` is that its verification passed."""
     words = [
         entry["event"]
-        for entry in entries_of(root)
+        for entry in entries_in(path_of(root), fingerprint)
         if entry["event"] in {_VERIFYING, _VERIFIED} and entry.get("fingerprint") == fingerprint
     ]
     return words[-1:] == [_VERIFIED]
@@ -164,14 +175,18 @@ def _left_running(entries: Sequence[JournalEntry]) -> ProcessId | None:
 
 def usual_seconds() -> dict[str, float]:
     """The median of the latest durations of each step, over all projects of this machine."""
-    from statistics import median  # noqa: PLC0415 - a no-op has no use for it
-
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for path in sorted(state.projects_dir().glob("*/journal.jsonl")):
-        for entry in entries_in(path):
+        for entry in entries_in(path, '"step-done"'):
             if entry["event"] == "step-done":
                 seconds[current_name(str(entry["step"]))].append(float(entry["seconds"]))
-    return {step: round(median(each[-_RECENT:]), 3) for step, each in seconds.items()}
+    return {step: round(_median(each[-_RECENT:]), 3) for step, each in seconds.items()}
+
+
+def _median(values: Sequence[float]) -> float:
+    """As `statistics` has it, which loads fractions and decimals for it."""
+    ordered, last = sorted(values), len(values) - 1
+    return (ordered[last // 2] + ordered[len(values) // 2]) / 2
 
 
 def only_one(root: Path) -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
@@ -25,21 +25,18 @@ TOOLCHAIN = "toolchain.yml"
 PYTHON_VERSION = ".python-version"
 
 
-@dataclass(frozen=True)
-class DotenvPin:
+class DotenvPin(NamedTuple):
     file: Path
     example: Path
     secrets: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class MigrationsPin:
+class MigrationsPin(NamedTuple):
     command: Argv
     versions: Path
 
 
-@dataclass(frozen=True)
-class HttpClientPin:
+class HttpClientPin(NamedTuple):
     command: Argv
     files: tuple[Path, ...]
     url: str

@@ -24,6 +24,22 @@ _KEPT = {
     *("CERT", "CLIENT_CERT", "PROXY", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES"),
     *("CACHE_DIR", "NO_CACHE_DIR"),
 }
+# The same as uv says it, and what it puts between several; what is in neither list, uv has not.
+_OF_UV = {
+    "PIP_INDEX_URL": ("UV_INDEX_URL", " "),
+    "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", " "),
+    "PIP_FIND_LINKS": ("UV_FIND_LINKS", ","),
+    "PIP_NO_INDEX": ("UV_NO_INDEX", " "),
+    "PIP_CERT": ("SSL_CERT_FILE", " "),
+}
+_UNSAID = {
+    *("PIP_CONFIG_FILE", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"),
+    *("PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES"),
+}
+_SOURCES_OF_UV = {
+    *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
+    *("UV_FIND_LINKS", "UV_NO_INDEX"),
+}
 _NO_INDEX = "PIP_NO_INDEX"
 _FIND_LINKS = "PIP_FIND_LINKS"
 _SECTIONS = ("global", "install")
@@ -34,6 +50,18 @@ def pip_settings(inherited: Mapping[str, str]) -> dict[str, str]:
     variables = {name: value for name, value in inherited.items() if name.startswith("PIP_")}
     files = dict(_of_files(*_paths(inherited)))
     return {**_kept(files), **_kept(variables), "PIP_CONFIG_FILE": os.devnull}
+
+
+def as_told_to_uv(environ: Mapping[str, str]) -> dict[str, str] | None:
+    """The environment in which uv takes pip from where pip would; None where it cannot."""
+    stated = {name: value for name, value in pip_settings(environ).items() if name not in _UNSAID}
+    if stated.keys() - _OF_UV.keys():
+        return None
+    kept = {name: value for name, value in environ.items() if name not in _SOURCES_OF_UV}
+    for name, value in stated.items():
+        variable, between = _OF_UV[name]
+        kept[variable] = between.join(value.split())
+    return kept | {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # all indexes are one, as to pip
 
 
 def _kept(stated: Mapping[str, str]) -> dict[str, str]:

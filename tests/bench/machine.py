@@ -1,7 +1,8 @@
 """What it costs to bring a machine up, beside what people type instead: CPU-seconds, all of it.
 
 `python -m tests.bench machine` renders and builds what is compared. Downloads are in the caches of
-pip, uv and Poetry after the first round, which is not counted.
+pip, uv and Poetry after the first round, which is not counted. Of all rounds the least counts: what
+else the machine does only adds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 Given = dict[str, str]
 NOTHING: Given = {}
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROWS = os.environ.get("ROWS", "")
 BIN = Path(sys.executable).parent
 PIP = "26.3"
 POETRY = "poetry==2.5.1"
@@ -97,13 +99,15 @@ class Bench:
         return at
 
 
-def by_headstart(bench: Bench, installer: str, *only: str) -> Callable[[], None]:
+def by_headstart(
+    bench: Bench, installer: str, *only: str, given: Given = NOTHING
+) -> Callable[[], None]:
     """Return what brings a fresh environment up, with that installer."""
-    at = bench.pinned("-".join(("headstart", installer, *only)), installer)
+    at = bench.pinned("-".join(("headstart", installer, *only, *given)), installer)
 
     def run() -> None:
         shutil.rmtree(at / ".venv", ignore_errors=True)
-        bench.run("headstart", "up", *only, cwd=at)
+        bench.run("headstart", "up", *only, cwd=at, given=given)
 
     return run
 
@@ -162,6 +166,15 @@ def without_header(bench: Bench) -> Callable[[], None]:
     return lambda: bench.run("headstart", "up", cwd=at, ends=4, given=given)
 
 
+def without_uv(bench: Bench) -> Given:
+    """Return a PATH that has headstart, and no uv."""
+    alone = bench.folder / "alone"
+    alone.mkdir()
+    (alone / "headstart").symlink_to(BIN / "headstart")
+    others = (each for each in os.environ["PATH"].split(":") if not (Path(each) / "uv").exists())
+    return {"PATH": ":".join((str(alone), *others))}
+
+
 def contestants(bench: Bench, shop: Path) -> dict[str, Callable[[], None]]:
     """Return every way that is compared, by what is told of it; rivals follow what they rival."""
     venv = (bench.python, "-m", "venv", ".venv")
@@ -170,11 +183,22 @@ def contestants(bench: Bench, shop: Path) -> dict[str, Callable[[], None]]:
     uv_venv = ("uv", "venv", "--quiet", "--python", bench.python, ".venv")
     uv_sync = ("uv", "pip", "sync", "--quiet", "--require-hashes", "requirements-dev.lock")
     stub = shop / ".venv" / "bin" / "headstart-check"
+    virtualenv = (BIN / "python", "-m", "virtualenv", "--quiet", "--no-periodic-update")
+    exact = ("--python", bench.python, "--pip", PIP, "--no-setuptools", ".venv")
+    only_venv = ("--only", "venv")
     return {
+        "its own start: headstart --version": lambda: bench.run("headstart", "--version", cwd=shop),
         "nothing to do: headstart up": lambda: bench.run("headstart", "up", cwd=shop),
         "nothing to do: the stub of headstart check": lambda: bench.run(stub, cwd=shop),
-        "venv with exact pip: headstart up --only venv": by_headstart(
-            bench, "pip", "--only", "venv"
+        "nothing has changed: headstart doctor": lambda: bench.run("headstart", "doctor", cwd=shop),
+        "venv with exact pip: headstart up --only venv, without uv": by_headstart(
+            bench, "pip", *only_venv, given=without_uv(bench)
+        ),
+        "venv with exact pip: virtualenv --pip": by_hand(
+            bench, "virtualenv", (*virtualenv, *exact)
+        ),
+        "venv with exact pip: headstart up --only venv, with uv": by_headstart(
+            bench, "uv", *only_venv
         ),
         "venv with exact pip: python -m venv, pip install pip==": by_hand(
             bench, "notes", venv, (*pip, "--upgrade", f"pip=={PIP}")
@@ -202,11 +226,12 @@ def main() -> None:
         version = (shop / ".python-version").read_text().strip()
         python = pyenv.executable(pyenv.root(os.environ) / "versions" / version, version)
         assert python
-        ways = contestants(Bench(folder, python, version, shop / "requirements-dev.lock"), shop)
+        every = contestants(Bench(folder, python, version, shop / "requirements-dev.lock"), shop)
+        ways = {what: way for what, way in every.items() if re.search(ROWS, what)}
         for way in ways.values():
             way()
         measures = {what: _measure(way) for what, way in ways.items()}
-        for what, seconds in interleaved(measures, ROUNDS).items():
+        for what, seconds in interleaved(measures, ROUNDS, min).items():
             print(f"{seconds:6.2f} CPU-seconds  {what}")
     print(f"load average {os.getloadavg()[0]:.1f}")
 

@@ -29,13 +29,17 @@ def cpu_seconds(run: Callable[[], object]) -> float:
     return user + after.children_system - before.children_system
 
 
-def interleaved(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Measure each in turn, so many rounds; return the medians."""
+def interleaved(
+    contestants: Mapping[str, Callable[[], float]],
+    rounds: int,
+    of: Callable[[list[float]], float] = statistics.median,
+) -> dict[str, float]:
+    """Measure each in turn, so many rounds; return the medians, or what else is asked for."""
     seen: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, measure in contestants.items():
             seen[name].append(measure())
-    return {name: statistics.median(values) for name, values in seen.items()}
+    return {name: of(values) for name, values in seen.items()}
 
 
 def cpu_per_request(pid: int, port: int, requests: list[bytes], clients: int = 16) -> float:

@@ -16,11 +16,10 @@ from bootstrap.machine.building.preflight import BuildFact, Site, obstacles, pye
 from bootstrap.machine.building.progress import PastBuild, Progress
 from bootstrap.machine.diagnosis.diagnose import diagnose
 from bootstrap.machine.diagnosis.log import from_text
-from bootstrap.machine.facts import platform
-from bootstrap.machine.facts import python as interpreters
+from bootstrap.machine.facts import interpreter, platform
 from bootstrap.machine.facts.homebrew import APPLE, Homebrew
+from bootstrap.machine.facts.interpreter import InterpreterReport
 from bootstrap.machine.facts.platform import PlatformFact
-from bootstrap.machine.facts.python import InterpreterReport
 from tests.conftest import disk, remount
 from tests.machine.conftest import other_python
 
@@ -171,7 +170,7 @@ def test_the_surroundings_of_a_build_are_an_allow_list() -> None:
 
 def test_an_interpreter_is_held_against_all_that_was_asked_for() -> None:
     good = InterpreterReport("3.9.21", "arm64", "OpenSSL 3.5.1", f"'{NOTES}'", "Python", ())
-    assert interpreters.problems(good, "3.9.21", "arm64", NOTES) == ()
+    assert interpreter.problems(good, "3.9.21", "arm64", NOTES) == ()
     for bad in (
         replace(good, version="3.9.20"),
         replace(good, machine="x86_64"),
@@ -180,7 +179,7 @@ def test_an_interpreter_is_held_against_all_that_was_asked_for() -> None:
         replace(good, flags=""),
         replace(good, framework=""),
     ):
-        assert len(interpreters.problems(bad, "3.9.21", "arm64", NOTES)) == 1
+        assert len(interpreter.problems(bad, "3.9.21", "arm64", NOTES)) == 1
 
 
 @pytest.mark.parametrize("scenario", ["ok-3.13.5", "missing-optional-3.9"])

@@ -83,7 +83,7 @@ def test_a_plan_is_one_document_and_touches_nothing(shop: Shop) -> None:
 
 def test_a_plan_shows_commands_to_people(shop: Shop) -> None:
     told = shop.headstart("plan").stdout
-    assert "-m virtualenv" in told
+    assert "-m virtualenv" in told or "uv venv" in told
     assert "--require-hashes" in told
     assert "\033[" not in told
 

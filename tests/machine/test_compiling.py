@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.facts import python as interpreters
+from bootstrap.machine.facts import interpreter
 from tests.conftest import disk, fill
 from tests.machine import cpython
 from tests.machine.conftest import Shop
@@ -84,9 +84,9 @@ def test_killed_while_it_compiles_the_same_command_builds_a_python_that_works(
     told = again.communicate(timeout=MINUTES * 60)
     assert again.returncode == 0, told
     assert foundry.leftovers() == []
-    said = interpreters.interrogate(foundry.prefix / "bin" / "python3")
-    assert isinstance(said, interpreters.InterpreterReport)
-    assert interpreters.problems(said, cpython.VERSION, options=OPENSSL) == ()
+    said = interpreter.interrogate(foundry.prefix / "bin" / "python3")
+    assert isinstance(said, interpreter.InterpreterReport)
+    assert interpreter.problems(said, cpython.VERSION, options=OPENSSL) == ()
     base = [str(foundry.shop.root / ".venv/bin/python"), "-c", "import sys; print(sys.base_prefix)"]
     assert subprocess.run(base, capture_output=True, text=True, check=True).stdout.strip() == str(
         foundry.prefix

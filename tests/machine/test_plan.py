@@ -50,22 +50,22 @@ ABSENT = replace(
 )
 
 WHY = st.none() | st.just("because")
+VENVS = st.tuples(
+    st.sampled_from(VenvState),
+    st.sampled_from((None, "3.13.0", "3.12.1")),
+    st.sampled_from(((), (ROOT / ".venv.aside-20260101000000",))),
+)
 FACTS = st.builds(
     Facts,
     python=st.sampled_from(
         (READY.python, PythonFact(None, None, None), PythonFact(None, None, ROOT, "x"))
     ),
-    venv=st.builds(
-        VenvFact,
-        st.sampled_from(VenvState),
-        st.sampled_from((None, "3.13.0", "3.12.1")),
-        st.sampled_from(((), (ROOT / ".venv.aside-20260101000000",))),
-    ),
-    pip=st.builds(PipFact, st.sampled_from((None, "26.3", "23.2.1"))),
-    packages=st.builds(PackagesFact, st.just("digest"), WHY),
-    dotenv=st.builds(DotenvFact, st.booleans()),
-    migrations=st.builds(MigrationsFact, st.just(("0002",)), WHY),
-    verification=st.builds(VerificationFact, st.just("fingerprint"), st.booleans()),
+    venv=VENVS.map(lambda each: VenvFact(*each)),
+    pip=st.sampled_from((None, "26.3", "23.2.1")).map(PipFact),
+    packages=WHY.map(lambda why: PackagesFact("digest", why)),
+    dotenv=st.booleans().map(DotenvFact),
+    migrations=WHY.map(lambda why: MigrationsFact(("0002",), why)),
+    verification=st.booleans().map(lambda passed: VerificationFact("fingerprint", passed)),
 )
 ALL_PINS = st.sampled_from((PINS, replace(PINS, dotenv=None, verification=())))
 

@@ -26,7 +26,7 @@ from bootstrap.machine.building.progress import Progress
 from bootstrap.machine.diagnosis import log as logs
 from bootstrap.machine.diagnosis.causes import UNKNOWN, CauseId, cause_named
 from bootstrap.machine.diagnosis.diagnose import Diagnosis, diagnose, repair, telling_line
-from bootstrap.machine.facts import python as interpreters
+from bootstrap.machine.facts import interpreter
 from bootstrap.machine.runner import CommandError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Builder:
         with one_builder(self.site.prefix, self.tell):
             python = pyenv.executable(self.site.prefix, self.site.version)
             waited = python and not pyenv.marker(self.site.prefix).exists()
-            if python and waited and interpreters.defect(python, self.site.version) is None:
+            if python and waited and interpreter.defect(python, self.site.version) is None:
                 return f"{self.site.version}, built meanwhile for another project"
             return self._climb()
 
@@ -138,7 +138,7 @@ class Builder:
         if python is None:
             return "pyenv has left no interpreter"
         options = environ.get("PYTHON_CONFIGURE_OPTS", "")
-        return interpreters.defect(python, self.site.version, self.site.platform.machine, options)
+        return interpreter.defect(python, self.site.version, self.site.platform.machine, options)
 
 
 def one_builder(prefix: Path, tell: Callable[[str], None]) -> AbstractContextManager[None]:

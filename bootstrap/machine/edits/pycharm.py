@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import replace_text
 from bootstrap.machine.edits import Action, Reversal
@@ -49,8 +48,7 @@ class UnreadableError(Exception):
     """The list is there, and it is not what PyCharm writes."""
 
 
-@dataclass(frozen=True)
-class PycharmSdk:
+class PycharmSdk(NamedTuple):
     """An interpreter as PyCharm knows it: projects refer to it by its name."""
 
     name: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap import state
 from bootstrap.files import text_of
@@ -21,38 +20,33 @@ MERGE_DRIVER = '[merge "headstart"]'
 HOOKS_CONFIG = ".pre-commit-config.yaml"
 
 
-@dataclass(frozen=True)
-class DotenvFact:
+class DotenvFact(NamedTuple):
     """`missing` are variables of the example: for information, each may have a default."""
 
     exists: bool
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class HooksFact:
+class HooksFact(NamedTuple):
     """Whether git does not run the hooks that the project configures."""
 
     missing: bool = False
 
 
-@dataclass(frozen=True)
-class MergeDriverFact:
+class MergeDriverFact(NamedTuple):
     """The configuration of git that should name the merge driver, and does not."""
 
     config: Path | None = None
 
 
-@dataclass(frozen=True)
-class NamedUrl:
+class NamedUrl(NamedTuple):
     """A file, and the address that it names."""
 
     file: Path
     address: str
 
 
-@dataclass(frozen=True)
-class HttpClientFact:
+class HttpClientFact(NamedTuple):
     """What the HTTP client knows of this machine; `address` is where the api listens.
 
     `stale` files name another address, which was filled in here; `typed` ones name a person's.

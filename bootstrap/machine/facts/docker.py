@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.machine.facts.platform import is_macos
 from bootstrap.processes import probe
@@ -19,8 +18,7 @@ _MANUAL = "https://docs.docker.com"
 _SECONDS = 20
 
 
-@dataclass(frozen=True)
-class DockerFact:
+class DockerFact(NamedTuple):
     """`file` describes the services; `cause` and `repair` where Docker cannot start them."""
 
     file: str

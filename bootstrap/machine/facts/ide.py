@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bootstrap import state
 from bootstrap.files import text_of
@@ -22,8 +21,7 @@ VSCODE = ".vscode/settings.json"
 _SETTING = re.compile(r'^\s*"python\.defaultInterpreterPath"\s*:\s*"([^"]+)"', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class PyCharm:
+class PyCharm(NamedTuple):
     """One PyCharm that has run here; `name` is what it calls the interpreter, or will call it."""
 
     folder: Path
@@ -35,8 +33,7 @@ class PyCharm:
         return re.sub(r"(\D)(\d)", r"\1 \2", self.folder.name, count=1)
 
 
-@dataclass(frozen=True)
-class IdeFact:
+class IdeFact(NamedTuple):
     """What the IDEs here know of the project's interpreter.
 
     `unlinked`: the project's folder says nothing to PyCharm yet. `shown`: a person has been shown

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.machine.facts import services
 from bootstrap.machine.facts.dotenv import setting
@@ -26,8 +25,7 @@ _BEHIND = "Database is not on all head revisions"  # as Alembic says it
 _SERVERS = {"postgresql", "mysql", "mariadb"}
 
 
-@dataclass(frozen=True)
-class MigrationsFact:
+class MigrationsFact(NamedTuple):
     """`why` says why the database is not (known to be) at `heads`; None when it is.
 
     `gone` is whether its server answers, and has no such database. `taken` is what listens where

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
@@ -39,8 +38,7 @@ class Stamp(TypedDict):
     ours: list[PackageName]
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """An installed package; incomplete when its installer was stopped half-way.
 
     pip writes INSTALLER and RECORD last, and cannot repair or remove what lacks a RECORD.
@@ -55,8 +53,7 @@ class Distribution:
         return (self.folder / "INSTALLER").is_file() and (self.folder / "RECORD").is_file()
 
 
-@dataclass(frozen=True)
-class PackagesFact:
+class PackagesFact(NamedTuple):
     """`why` says in what the venv differs from what is asked for; None when it does not.
 
     What is not `sure` only the installer can tell: then `why` says what has changed since it did.
@@ -69,8 +66,7 @@ class PackagesFact:
     no_tool: str = ""
 
 
-@dataclass(frozen=True)
-class PipFact:
+class PipFact(NamedTuple):
     """`version` is None when there is no pip, or a half-installed one."""
 
     version: str | None
@@ -80,7 +76,7 @@ def look(pins: Pins, venv: VenvFact) -> PackagesFact:
     fact = _look(pins, venv)
     tool = installers.of(pins).tool
     here = fact.why is None or tool == "pip" or pins.installer_version or is_here(tool, pins)
-    return fact if here else replace(fact, no_tool=tool)
+    return fact if here else fact._replace(no_tool=tool)
 
 
 def is_here(tool: str, pins: Pins) -> bool:
@@ -100,8 +96,8 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)
-    if changed is None:
-        return PackagesFact(digest, None)
+    if changed is None or (changed == _not_yet(pins) and installer.surely_asks(pins)):
+        return PackagesFact(digest, changed)
     wanted = installer.exact(pins)
     if wanted is None or pins.editable or pins.sources:
         # Without what the list names in so many words nothing can be right.
@@ -114,7 +110,7 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
     """What is not as the installer left it; None where all of it is."""
     lock = pins.shown(pins.lock)
     if stamp is None and {each.name for each in distributions(pins)} <= {"pip", "setuptools"}:
-        return f"{lock} is not installed yet"
+        return _not_yet(pins)
     if stamp is None:
         return f"whether {lock} is installed is not known: Headstart has not installed it here"
     if stamp["lock"] != digest:
@@ -127,6 +123,10 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
     names = [each.name for each in there]
     twice = sorted({name for name in names if names.count(name) > 1})
     return f"{twice[0]} is there in two versions" if twice else None
+
+
+def _not_yet(pins: Pins) -> str:
+    return f"{pins.shown(pins.lock)} is not installed yet"
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:

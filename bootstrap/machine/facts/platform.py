@@ -6,7 +6,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bootstrap.files import text_of
 from bootstrap.machine.facts.homebrew import by_use, installed
@@ -61,8 +61,7 @@ class PlatformFact:
         return self.system == "macos" and self.machine == "arm64"
 
 
-@dataclass(frozen=True)
-class HomebrewFact:
+class HomebrewFact(NamedTuple):
     """The formulae of the project's Brewfile that are not installed on this Mac."""
 
     missing: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of
 from bootstrap.machine.facts import docker, ports, services
@@ -20,8 +19,7 @@ _IN_URL = re.compile(rf"\b({'|'.join(services.KINDS)})(?:\+\w+)?://[^\s'\"]*:\$\
 _LOCALHOST = "127.0.0.1"
 
 
-@dataclass(frozen=True)
-class MovedPort:
+class MovedPort(NamedTuple):
     """A port of `.env` or its example that is another one here."""
 
     name: str

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of
 from bootstrap.processes import probe
@@ -23,8 +21,7 @@ _SETS = 100  # so many are tried
 _PORTS = 2**16
 
 
-@dataclass(frozen=True)
-class PortOwner:
+class PortOwner(NamedTuple):
     """The process that listens on a port, and its command line."""
 
     pid: int
@@ -42,6 +39,8 @@ def is_local(host: str) -> bool:
 
 def is_taken(port: int) -> bool:
     """Whether nobody else can listen there; what was left open a moment ago does not count."""
+    import socket  # noqa: PLC0415 - most looks ask about no port
+
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

@@ -1,19 +1,15 @@
-"""Which interpreter of exactly the pinned version is on this machine, and is it whole?
-
-That is asked of the interpreter itself, because no exit code says so.
-"""
+"""Which interpreter of exactly the pinned version is on this machine, and is it whole?"""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bootstrap import pyenv
+from bootstrap.machine.facts.interpreter import defect
 from bootstrap.machine.facts.venv import base_python, python_version, settings_of
 from bootstrap.processes import probe
 from bootstrap.versions import minor
@@ -24,44 +20,13 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Pins
 
 
-# pyenv reports success with most of these missing, when their headers were not there.
-MODULES = ("ssl", "zlib", "sqlite3", "bz2", "lzma", "ctypes", "readline", "hashlib")
-_PROBE = """
-import importlib, json, platform, sys, sysconfig
-missing = []
-for name in sys.argv[1:]:
-    try: importlib.import_module(name)
-    except ImportError: missing.append(name)
-try: import ssl; openssl = ssl.OPENSSL_VERSION
-except ImportError: openssl = ""
-print(json.dumps({
-    "version": platform.python_version(), "machine": platform.machine(), "missing": missing,
-    "openssl": openssl, "flags": sysconfig.get_config_var("CONFIG_ARGS") or "",
-    "framework": sysconfig.get_config_var("PYTHONFRAMEWORK") or "",
-}))
-"""
-
-
-@dataclass(frozen=True)
-class PythonFact:
+class PythonFact(NamedTuple):
     """`pyenv` is its root, where there is one; `defect`: why an installed Python is unusable."""
 
     executable: Path | None
     provider: Literal["pyenv", "uv", "system", "running", "venv"] | None
     pyenv: Path | None
     defect: str | None = None
-
-
-@dataclass(frozen=True)
-class InterpreterReport:
-    """What an interpreter says of itself."""
-
-    version: str
-    machine: str
-    openssl: str
-    flags: str
-    framework: str
-    missing: tuple[str, ...]
 
 
 def look(pins: Pins, *, closely: bool) -> PythonFact:
@@ -85,45 +50,6 @@ def look(pins: Pins, *, closely: bool) -> PythonFact:
     if managed := _managed_by_uv(pins.python):
         return PythonFact(managed, "uv", found)
     return PythonFact(None, None, found, wrong)
-
-
-def interrogate(python: Path) -> InterpreterReport | str:
-    """What it says of itself; a sentence where it does not run."""
-    answer = probe((str(python), "-I", "-c", _PROBE, *MODULES))
-    try:
-        report = json.loads(answer.output.splitlines()[-1])
-        return InterpreterReport(**{**report, "missing": tuple(report["missing"])})
-    except (ValueError, TypeError, KeyError, IndexError):
-        last = answer.output.splitlines()[-1:] or [f"exit code {answer.code}, and not a word"]
-        return f"{python} does not run: {last[0]}"
-
-
-def problems(
-    report: InterpreterReport, version: str, machine: str = "", options: str = ""
-) -> tuple[str, ...]:
-    """In what it is not as it should be; pure. `machine` and `options` are what was asked for."""
-    found: list[str] = []
-    if report.version != version:
-        found.append(f"it says it is Python {report.version}, not {version}")
-    if report.missing:
-        found.append(f"it was built without {', '.join(report.missing)}")
-    if machine and report.machine.lower() != machine.lower():
-        found.append(f"it is for {report.machine}, this machine is {machine}")
-    if report.openssl.startswith("LibreSSL"):
-        found.append(f"it is linked with {report.openssl}, not with OpenSSL")
-    wanted = [each for each in options.split() if each.startswith("--with-openssl=")]
-    found += [f"it was not configured with {each}" for each in wanted if each not in report.flags]
-    if "--enable-framework" in options and not report.framework:
-        found.append("it is no framework build")
-    return tuple(found)
-
-
-def defect(python: Path, version: str, machine: str = "", options: str = "") -> str | None:
-    """What is wrong with an interpreter, in words; None when nothing is."""
-    report = interrogate(python)
-    if isinstance(report, str):
-        return report
-    return "; ".join(problems(report, version, machine, options)) or None
 
 
 def _look_elsewhere(pins: Pins) -> PythonFact:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bootstrap import state
 from bootstrap.errors import UsageError
-from bootstrap.machine.facts import docker, dotenv, ports
+from bootstrap.machine.facts import dotenv, ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +39,7 @@ class ServiceState(Enum):
     ANSWERS = "the service answers"
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """One pinned service; `database` is empty where there is none to make."""
 
     kind: str
@@ -65,8 +62,7 @@ class Service:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class Greeting:
+class Greeting(NamedTuple):
     """What was found at an address; `owner` says who listens there where that is foreign."""
 
     state: ServiceState
@@ -77,8 +73,7 @@ class Greeting:
 Greet = Callable[[str, str, int], Greeting]
 
 
-@dataclass(frozen=True)
-class TakenPort:
+class TakenPort(NamedTuple):
     """A service's address at which something else answers, or nothing that it would say."""
 
     service: Service
@@ -90,8 +85,7 @@ class TakenPort:
         return f"{self.service.place} is taken by {self.owner}, which is not {name}"
 
 
-@dataclass(frozen=True)
-class ServicesFact:
+class ServicesFact(NamedTuple):
     """`docker` was looked at where something is silent."""
 
     silent: tuple[Service, ...] = ()
@@ -116,8 +110,14 @@ def look(pins: Pins, greet: Greet, *, gone: bool) -> ServicesFact:
             each for each in with_database if gone or not stamp(pins, each).exists()
         ),
         taken=tuple(taken for each in services if (taken := taken_by(each, greet))),
-        docker=docker.look(pins) if silent else None,
+        docker=_docker(pins) if silent else None,
     )
+
+
+def _docker(pins: Pins) -> DockerFact | None:
+    from bootstrap.machine.facts import docker  # noqa: PLC0415 - where all services answer: never
+
+    return docker.look(pins)
 
 
 def urls(pins: Pins) -> tuple[str, ...]:
@@ -188,6 +188,8 @@ def state_of(service: Service) -> ServiceState:
 
 
 def _state_at(kind: str, host: str, port: int) -> ServiceState:
+    import socket  # noqa: PLC0415 - most looks greet nobody
+
     try:
         connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
     except OSError:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap import pyenv, state
 from bootstrap.files import text_of
@@ -27,8 +26,7 @@ CLIENTS = {
 }
 
 
-@dataclass(frozen=True)
-class ShellFact:
+class ShellFact(NamedTuple):
     """`folders` hold programs and are neither on PATH nor named where the shell is set up.
 
     `shown`: a person has seen the lines that would change that. `profiles` are where they belong.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of, write_atomically
 from bootstrap.processes import probe
@@ -39,8 +38,7 @@ class VenvState(Enum):
     READY = "ready"
 
 
-@dataclass(frozen=True)
-class VenvFact:
+class VenvFact(NamedTuple):
     """`aside` are earlier venvs kept until the present one is verified, oldest first.
 
     `elsewhere` is the folder that a moved or copied venv was made in, the project that another's is
@@ -80,7 +78,7 @@ def _look_inside(pins: Pins, settings: dict[str, str], aside: tuple[Path, ...]) 
         return VenvFact(VenvState.OTHERS, version, aside, owner)
     if made_in := _other_place(pins.venv):
         return VenvFact(VenvState.MOVED, version, aside, made_in)
-    return replace(_as_made(pins, version, settings), aside=aside)
+    return _as_made(pins, version, settings)._replace(aside=aside)
 
 
 def _as_made(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvFact:

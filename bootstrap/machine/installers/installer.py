@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from bootstrap import lockfile
 from bootstrap.machine.installers import tools
@@ -28,8 +27,7 @@ _NOT_FOUND = 127
 _SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What a tool's own report says of the venv: in what it differs, or why that is not known.
 
     Both are empty where all is there that the project asks for.
@@ -59,6 +57,10 @@ class Installer(ABC):
     def exact(self, pins: Pins) -> dict[PackageName, str] | None:  # noqa: ARG002
         """The whole of the list for this Python; None where only the tool itself can tell."""
         return None
+
+    def surely_asks(self, pins: Pins) -> bool:  # noqa: ARG002
+        """Whether a glance shows that it names something for every Python."""
+        return False
 
     def pinned(self, pins: Pins) -> dict[PackageName, str]:  # noqa: ARG002
         """What the list names at one version for this Python, in whichever other ways it speaks."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from bootstrap.machine.installers.installer import (
     in_short,
     last_words,
 )
+from bootstrap.machine.remembered import remembered
 from bootstrap.versions import minor, numbers
 
 if TYPE_CHECKING:
@@ -41,10 +44,18 @@ class RequirementsInstaller(Installer):
     def names(self, pins: Pins) -> frozenset[PackageName]:
         return lockfile.names(lockfile.texts_of(pins.lock))
 
+    def surely_asks(self, pins: Pins) -> bool:
+        return lockfile.surely_asks(lockfile.texts_of(pins.lock))
+
     def exact(self, pins: Pins) -> dict[PackageName, str] | None:
-        if not pins.hashed or not lockfile.is_exact(lockfile.texts_of(pins.lock)):
+        """To read it takes a parser of markers, which takes longer to load than all the rest."""
+        if not pins.hashed:
             return None
-        return self.pinned(pins)
+        texts = lockfile.texts_of(pins.lock)
+        decides = (pins.python, sys.implementation.name, *os.uname(), *texts)
+        return remembered(
+            "locks", decides, lambda: self.pinned(pins) if lockfile.is_exact(texts) else None
+        )
 
     def pinned(self, pins: Pins) -> dict[PackageName, str]:
         return lockfile.wanted(lockfile.entries(pins.lock), pins.python)

@@ -13,7 +13,6 @@ from bootstrap.files import create_atomically, write_atomically
 from bootstrap.machine.edits import base_url, shell_profile
 from bootstrap.machine.facts import checkout, ports
 from bootstrap.machine.facts.packages import distributions
-from bootstrap.machine.facts.port_set import moved_ports
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ class DotenvStep(Step):
                 f"{file} cannot be created: there is no {example}.",
                 next=(f"restore {example}, or write {file} yourself", "headstart up"),
             ) from None
+        from bootstrap.machine.facts.port_set import moved_ports  # noqa: PLC0415 - where one is made
+
         moved = moved_ports(context.pins, text)
         filled = fill(text, pinned.secrets, _draw)
         try:

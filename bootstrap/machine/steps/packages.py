@@ -12,7 +12,6 @@ from bootstrap import lockfile
 from bootstrap.errors import HeadstartError
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
-from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -32,6 +31,7 @@ from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
@@ -79,7 +79,7 @@ class PackagesStep(Step):
         again = _forget_altered(pins) if context.repairs else ()
         if context.strict:
             ours |= set(_extra(pins))
-            for stray in records.strays(pins):
+            for stray in _strays(pins):
                 stray.unlink()
         # What is still needed, though it is no longer named, the installer brings back.
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
@@ -96,13 +96,40 @@ class PackagesStep(Step):
         repaired = f", again: {', '.join(again)}" if again else ""
         return f"{len(named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
 
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        """By comparison, or by the tool's own report; then whether all fits together."""
-        verdict = judge(installers.of(pins), pins)
-        if verdict.lacking:
-            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
-        if verdict.unclear:
-            return (self.notice(verdict.unclear, _unclear(pins)),)
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        """`run` has asked the tool itself, and left a stamp by which everything is known."""
+        left = facts.packages.why if facts.packages.sure else None
+        return (self.broken(left, _repair(pins, left)),) if left else ()
+
+    def inspect(
+        self,
+        pins: Pins,
+        facts: Facts,  # noqa: ARG002
+        *,
+        strict: bool,
+        unchanged: bool,
+    ) -> tuple[Finding, ...]:
+        """Also every file of every package, and what is there besides."""
+        fix = "headstart doctor --fix"
+        found: list[Finding] = []
+        if not unchanged:
+            found += (
+                *self._judged(pins),
+                *(self.broken(each, fix) for each in _altered(pins)),
+            )
+        besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
+        besides += [
+            f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
+            "and belongs to no package"
+            for path in _strays(pins)
+        ]
+        told = (
+            self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
+        )
+        return (*found, *told)
+
+    def hints(self, pins: Pins) -> tuple[Finding, ...]:
+        """Whether all that is installed fits together."""
         check = probe_project(_check(pins), pins)
         if check.code == 0:
             return ()
@@ -113,28 +140,14 @@ class PackagesStep(Step):
             if not line.startswith("Found ")  # how many there are, as uv counts them
         )
 
-    def inspect(
-        self, pins: Pins, facts: Facts, *, strict: bool, unchanged: bool
-    ) -> tuple[Finding, ...]:
-        """Also every file of every package, and what is there besides."""
-        fix = "headstart doctor --fix"
-        found: list[Finding] = []
-        if not unchanged:
-            differing = records.altered(pins)
-            found += (
-                *self.verify(pins, facts),
-                *(self.broken(each.shown, fix) for each in differing),
-            )
-        besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
-        besides += [
-            f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
-            "and belongs to no package"
-            for path in records.strays(pins)
-        ]
-        told = (
-            self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
-        )
-        return (*found, *told)
+    def _judged(self, pins: Pins) -> tuple[Finding, ...]:
+        """By comparison, or by the tool's own report."""
+        verdict = judge(installers.of(pins), pins)
+        if verdict.lacking:
+            return (self.broken(verdict.lacking, _repair(pins, verdict.lacking)),)
+        if verdict.unclear:
+            return (self.notice(verdict.unclear, _unclear(pins)),)
+        return ()
 
 
 def is_harmless(finding: Finding) -> bool:
@@ -144,7 +157,21 @@ def is_harmless(finding: Finding) -> bool:
     )
 
 
+def _altered(pins: Pins) -> tuple[str, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    return tuple(each.shown for each in records.altered(pins))
+
+
+def _strays(pins: Pins) -> tuple[Path, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    return records.strays(pins)
+
+
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
     found = records.altered(pins)
     records.forget(pins, found)
     return tuple(each.name for each in found)

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.machine.facts import records
 from bootstrap.machine.facts.packages import PipFact, distributions
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -70,6 +69,8 @@ class PipStep(Step):
     ) -> tuple[Finding, ...]:
         if unchanged:
             return ()
+        from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
         altered = records.altered(pins, of_pip=True)
         return self.verify(pins, facts) or tuple(self._broken(each.shown) for each in altered)
 

@@ -72,7 +72,7 @@ class VerificationStep(Step):
         return f"this {_COMBINATION} is not yet verified on this machine"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, verification=replace(facts.verification, passed=True))
+        return replace(facts, verification=facts.verification._replace(passed=True))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         return tuple(shlex.join(command) for command in pins.verification)

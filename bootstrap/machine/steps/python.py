@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.machine.facts.python import another_patch, defect
+from bootstrap.machine.facts.interpreter import defect
+from bootstrap.machine.facts.python import another_patch
 from bootstrap.machine.pins import PYTHON_VERSION
 from bootstrap.machine.runner import CommandError
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -35,7 +36,7 @@ class PythonStep(Step):
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         root = facts.python.pyenv or pyenv.root(os.environ)
         executable = root / "versions" / pins.python / "bin" / f"python{minor(pins.python)}"
-        found = replace(facts.python, executable=executable, provider="pyenv", defect=None)
+        found = facts.python._replace(executable=executable, provider="pyenv", defect=None)
         return replace(facts, python=found, build=None)
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of
 from bootstrap.machine.facts.platform import brew_command, homebrew, is_installed
-from bootstrap.machine.facts.port_set import moved_ports
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
 from bootstrap.machine.runner import clean_environment
@@ -128,6 +127,8 @@ def _require_free(pins: Pins, fact: ServicesFact) -> None:
 
 def _elsewhere(pins: Pins) -> str:
     """The next free ports, where `.env` says them; it is its owner's to change."""
+    from bootstrap.machine.facts.port_set import moved_ports  # noqa: PLC0415 - where one is taken
+
     dotenv = pins.dotenv
     moved = moved_ports(pins, text_of(dotenv.file)) if dotenv else ()
     lines = ", ".join(each.line for each in moved)

@@ -115,6 +115,10 @@ class Step(ABC):
         """
         return self.verify(pins, facts)
 
+    def hints(self, pins: Pins) -> tuple[Finding, ...]:  # noqa: ARG002
+        """What is worth knowing besides, and takes a while: `doctor` alone asks."""
+        return ()
+
     def broken(self, problem: str, repair: str = "headstart up") -> Finding:
         return Finding(self.name, "broken", problem, repair)
 

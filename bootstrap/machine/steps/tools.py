@@ -55,7 +55,7 @@ class ToolsStep(Step):
         return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
-        packages = replace(facts.packages, no_tool="")
+        packages = facts.packages._replace(no_tool="")
         facts = replace(facts, homebrew=HomebrewFact(), packages=packages)
         fact = facts.build
         if fact is None:

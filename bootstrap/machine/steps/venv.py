@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import StepContext
+    from bootstrap.machine.venv_makers import Made
 
 _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.MOVED}
 
@@ -75,16 +76,18 @@ class VenvStep(Step):
             pins.venv.rename(aside)
             context.changed("set-aside", str(aside), str(pins.venv))
         try:
-            _create(context)
+            made = _create(context)
         except BaseException:
             _restore(pins.venv)
             raise
         own(pins)
         context.changed("venv", str(pins.venv))
+        context.runner.journal.write("venv-made", **made._asdict())
         replaced = (
             f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
         )
-        return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}"
+        instead = f"\nby {made.by}, because uv said: {made.because}" if made.because else ""
+        return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}{instead}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         answer = probe_project((str(pins.venv_python), "-V"), pins)
@@ -109,7 +112,7 @@ class CleanupStep(Step):
         )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
-        return replace(facts, venv=replace(facts.venv, aside=()))
+        return replace(facts, venv=facts.venv._replace(aside=()))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
         return tuple(f"rm -r {shlex.quote(str(path))}" for path in facts.venv.aside)
@@ -183,12 +186,13 @@ def aside_name(venv: Path, at: datetime) -> Path:
     return next(path for each in names if not os.path.lexists(path := venv.with_name(each)))
 
 
-def _create(context: StepContext) -> None:
+def _create(context: StepContext) -> Made:
     python, venv = context.facts.python.executable, context.pins.venv
     if python is None:
         raise Refused(f"Python {context.pins.python} is not there.", next=("headstart up",))
-    venv_makers.make(context, python, lambda: _fresh(venv))
+    made = venv_makers.make(context, python, lambda: _fresh(venv))
     (venv / MARKER).unlink()
+    return made
 
 
 def _fresh(venv: Path) -> None:
