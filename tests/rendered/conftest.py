@@ -16,6 +16,14 @@ from tests.rendered.servers import SqlServer, running_mariadb, running_mysql, ru
 on_every_database = pytest.mark.parametrize(
     "database_url", ["sqlite", "postgresql", "mariadb", "mysql"], indirect=True
 )
+# MariaDB stands in for MySQL until the nightly; migrations are tried on both, each time.
+AND_MYSQL = pytest.param("mysql", marks=pytest.mark.nightly)
+on_each_kind = pytest.mark.parametrize(
+    "database_url", ["sqlite", "postgresql", "mariadb", AND_MYSQL], indirect=True
+)
+on_each_kind_of_server = pytest.mark.parametrize(
+    "database_url", ["postgresql", "mariadb", AND_MYSQL], indirect=True
+)
 on_every_server = pytest.mark.parametrize(
     "database_url", ["postgresql", "mariadb", "mysql"], indirect=True
 )

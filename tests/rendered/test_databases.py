@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import sqlalchemy as sa
 
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import on_each_kind
 from tests.rendered.processes import Backend
 from tests.rendered.servers import engine_of
 
@@ -64,7 +64,7 @@ def databases(backend: Backend) -> set[str]:
     return {str(row[0]) for row in backend.query(names)}
 
 
-@on_every_database
+@on_each_kind
 def test_the_suite_passes_beside_another_and_a_developers_database(backend: Backend) -> None:
     backend.execute(DEVELOPERS_ROW)
     before, known = contents(backend), databases(backend)
@@ -75,7 +75,7 @@ def test_the_suite_passes_beside_another_and_a_developers_database(backend: Back
     assert databases(backend) == known, "a test has left its database behind"
 
 
-@on_every_database
+@on_each_kind
 def test_the_migrations_go_up_down_and_up_without_drift(unmigrated: Backend) -> None:
     alembic(unmigrated, "upgrade head", "check", "downgrade base")
     assert set(contents(unmigrated)) == {"alembic_version", "alembic_journal"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.rendered.conftest import on_every_server, on_postgresql
+from tests.rendered.conftest import on_each_kind_of_server, on_postgresql
 from tests.rendered.load import Outcomes, crowd, writers
 from tests.rendered.processes import Backend, create_profile, draft_of, picture, upload
 from tests.rendered.servers import (
@@ -62,7 +62,7 @@ GROUP BY p.employee_number
 """
 
 
-@on_every_server
+@on_each_kind_of_server
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_a_database_that_restarts_under_load_loses_nothing(
     backend: Backend, server: SqlServer, tmp_path: Path, how: signal.Signals
@@ -117,7 +117,7 @@ def test_a_redis_that_comes_late_finds_every_job_waiting(backend: Backend, tmp_p
         backend.assert_each_job_took_effect_once(5)
 
 
-@on_every_server
+@on_each_kind_of_server
 def test_two_relays_and_two_workers_do_each_job_once(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         clients = [backend.start_api(REDIS_URL=url, JOB_POLL="PT0.02S")[1] for _ in range(2)]
@@ -189,7 +189,7 @@ def request(method: str, path: str, body: dict[str, str] | None = None) -> bytes
     return f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload
 
 
-@on_every_server
+@on_each_kind_of_server
 def test_a_database_that_is_away_is_a_503_until_it_is_back(
     backend: Backend, server: SqlServer
 ) -> None:

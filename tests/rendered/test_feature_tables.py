@@ -10,7 +10,7 @@ import pytest
 
 from tests import forkserver
 from tests.conftest import ROOT, rendered
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import on_each_kind
 from tests.rendered.processes import Backend
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ class Shop:
         return int(str(count))
 
 
-@on_every_database
+@on_each_kind
 def test_tables_go_with_a_feature_and_come_back_with_it(
     tmp_path: Path, everything: Path, database_url: str
 ) -> None:
@@ -80,7 +80,7 @@ def test_tables_go_with_a_feature_and_come_back_with_it(
     shop.migrate("upgrade")
 
 
-@on_every_database
+@on_each_kind
 def test_a_database_that_was_brought_back_first_needs_no_revision(
     tmp_path: Path, everything: Path, database_url: str
 ) -> None:

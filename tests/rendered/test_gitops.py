@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import yaml
 
 from tests.conftest import rendered
-from tests.rendered.conftest import on_every_server
+from tests.rendered.conftest import on_each_kind_of_server
 from tests.rendered.gates import run
 from tests.rendered.matrix import only
 from tests.rendered.servers import engine_of
@@ -257,7 +257,7 @@ def git(*words: str, cwd: Path | None = None) -> str:
     return run(["git", *who, *words], cwd or Path.cwd())
 
 
-@on_every_server
+@on_each_kind_of_server
 @pytest.mark.usefixtures("backend")
 def test_keda_asks_for_the_jobs_that_wait_and_for_how_long(
     tmp_path: Path, database_url: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import on_each_kind
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import running_redis
 from tests.waiting import DEADLINE, wait_until
@@ -24,7 +24,7 @@ SHORT_LEASE = {"JOB_LEASE": "PT3S", "JOB_RESEND": "PT3S"}
 BEGUN = "SELECT count(*) FROM outbox WHERE attempts = 1"
 
 
-@on_every_database
+@on_each_kind
 def test_without_redis_the_api_does_the_jobs(backend: Backend) -> None:
     api, client = backend.start_api()
     for number in range(10):
@@ -39,7 +39,7 @@ def test_without_redis_the_api_does_the_jobs(backend: Backend) -> None:
     )  # uvicorn ends in order and then by the signal it got
 
 
-@on_every_database
+@on_each_kind
 def test_with_redis_the_workers_do_them(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url)
@@ -52,7 +52,7 @@ def test_with_redis_the_workers_do_them(backend: Backend, tmp_path: Path) -> Non
         assert worker.wait(DEADLINE) == 0
 
 
-@on_every_database
+@on_each_kind
 def test_a_killed_api_loses_no_job_that_it_was_running(backend: Backend) -> None:
     api, client = backend.start_api(**SHORT_LEASE)
     path = create_profile(client, 1)
@@ -65,7 +65,7 @@ def test_a_killed_api_loses_no_job_that_it_was_running(backend: Backend) -> None
     backend.assert_each_job_took_effect_once(1)
 
 
-@on_every_database
+@on_each_kind
 def test_an_api_killed_between_commit_and_relay_loses_no_job(
     backend: Backend, tmp_path: Path
 ) -> None:
@@ -83,7 +83,7 @@ def test_an_api_killed_between_commit_and_relay_loses_no_job(
         backend.assert_each_job_took_effect_once(5)
 
 
-@on_every_database
+@on_each_kind
 def test_a_worker_killed_in_mid_job_loses_none_and_repeats_none(
     backend: Backend, tmp_path: Path
 ) -> None:
@@ -100,7 +100,7 @@ def test_a_worker_killed_in_mid_job_loses_none_and_repeats_none(
         backend.assert_each_job_took_effect_once(3)
 
 
-@on_every_database
+@on_each_kind
 def test_jobs_outlive_a_redis_that_forgets_everything(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url, **SHORT_LEASE)

@@ -18,7 +18,7 @@ from tests.conftest import ROOT, install, rendered
 from tests.installed import pythons
 from tests.nightly import tree
 from tests.rendered import matrix
-from tests.rendered.conftest import on_every_server
+from tests.rendered.conftest import on_each_kind_of_server
 from tests.rendered.gates import (
     TEMPLATE,
     TRACES,
@@ -141,8 +141,8 @@ def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) 
 
 @pytest.mark.nightly
 @of_every_row
-@on_every_server
-def test_a_row_passes_its_tests_on_every_server(
+@on_each_kind_of_server
+def test_a_row_passes_its_tests_on_each_kind_of_server(
     row: Row, everything: Path, database_url: str, tmp_path: Path
 ) -> None:
     shop = rendered(tmp_path, *matrix.data(row))

@@ -21,7 +21,11 @@ from tests.rendered.servers import SqlServer, engine_of
 
 pytestmark = pytest.mark.slow
 
-ANSWERS = [("postgresql", "postgresql"), ("mysql", "mariadb"), ("mysql", "mysql")]
+ANSWERS = [
+    ("postgresql", "postgresql"),
+    ("mysql", "mariadb"),
+    pytest.param("mysql", "mysql", marks=pytest.mark.nightly),
+]
 
 
 def up(shop: Path, state: Path) -> tuple[str, list[str]]:
