@@ -47,7 +47,7 @@ def judged(jobs: list[Job], folder: Path) -> str:
         if unknown := undeclared(job):
             found.append(f"{job['name']} reads options that it has not: {unknown}")
     # A word each, out of several: that is what it splits for.
-    command = [BIN / "shellcheck", "--exclude=SC2086", "--format=gcc", *scripts]
+    command = [str(BIN / "shellcheck"), "--exclude=SC2086", "--format=gcc", *map(str, scripts)]
     found.append(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     return "".join(found)
 

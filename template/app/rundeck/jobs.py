@@ -133,8 +133,9 @@ def _script(program: str, leaf: Leaf) -> str:
 def _line(argument: Action) -> str:
     """The line that adds an argument where it is filled in."""
     variable = f"RD_OPTION_{_name(argument).upper()}"
+    filled_in = "${" + variable + ":-}"
     said = f" {argument.option_strings[-1]}" if argument.option_strings else ""
     if _is_repeated(argument):
-        return f'for word in ${{{variable}:-}}; do set -- "$@"{said} "$word"; done'
+        return f'for word in {filled_in}; do set -- "$@"{said} "$word"; done'
     value = "" if argument.nargs == 0 else f' "${variable}"'
-    return f'if [ -n "${{{variable}:-}}" ]; then set -- "$@"{said}{value}; fi'
+    return f'if [ -n "{filled_in}" ]; then set -- "$@"{said}{value}; fi'
