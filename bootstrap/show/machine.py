@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bootstrap.machine.undo import Run
     from bootstrap.machine.vendor import Vendored
 
+_FEW = 5
+
 
 def outcome(outcome: RunOutcome) -> Report:
     """What a run of `up` did."""
@@ -183,7 +185,10 @@ def diagnosis(diagnosis: Diagnosis) -> Report:
     lines += [f"  {dim('→')} {line}" for line in diagnosis.repair]
     if diagnosis.source:
         lines.append(f"  {dim(diagnosis.source)}")
-    return Report(lines, document)
+    if diagnosis.others:
+        few = ", ".join(diagnosis.others[:_FEW]) + (", …" if len(diagnosis.others) > _FEW else "")
+        lines.append(f"  {dim('logs of other builds are there too, and not looked at:')} {few}")
+    return Report(lines, document, ExitCode.UNKNOWN if diagnosis.unexplained else ExitCode.DONE)
 
 
 def versions(pins: Pins) -> str:

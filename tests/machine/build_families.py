@@ -172,11 +172,18 @@ def loader_messages() -> Iterator[Told]:
         "dyld[88]: symbol not found in flat namespace '_libintl_bindtextdomain'",
         "dyld[1]: symbol not found in flat namespace (_libintl_gettext)",
         "Symbol not found: (_libintl_textdomain)",
-        "dyld: Library not loaded: /usr/local/opt/gettext/lib/libintl.8.dylib",
-        "dyld[3]: Library not loaded: '/opt/homebrew/opt/gettext/lib/libintl.8.dylib'",
     ):
         yield Told("libintl-arch", f"{line}\nAbort trap: 6", "brew install gettext", APT)
-    libraries = ("mpdecimal/lib/libmpdec.3", "ncurses/lib/libncursesw.6", "gdbm/lib/libgdbm.6")
+    intl = "Library not loaded: /usr/local/opt/gettext/lib/libintl.8.dylib\n  Reason: "
+    mixed = f"{intl}tried: '/x' (mach-o file, but is an incompatible architecture (have 'x86_64'"
+    yield Told("libintl-arch", mixed, "brew install gettext", APT)
+    yield Told("library-missing", f"{intl}tried: '/x' (no such file)", "brew reinstall gettext")
+    libraries = (
+        "gettext/lib/libintl.8",
+        "mpdecimal/lib/libmpdec.3",
+        "ncurses/lib/libncursesw.6",
+        "gdbm/lib/libgdbm.6",
+    )
     for library, prefix, quote in product(libraries, ("/usr/local", "/opt/homebrew"), ("", "'")):
         path = f"{prefix}/opt/{library}.dylib"
         text = f"Library not loaded: {quote}{path}{quote}\n  Referenced from: /Users/a/python"
@@ -301,14 +308,14 @@ def busybox() -> Iterator[Told]:
             f"{text}error: failed to download Python-3.9.0.tar.xz\n{built('Alpine Linux 3.15.0')}"
         )
         yield Told("tool-too-small", ended, "apk add coreutils")
-        yield Told("tool-too-small", text, "coreutils")
+        yield Told("tool-too-small", text, "apk add coreutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "ps: unrecognized option: p"), "procps")
     for line in (
         "env: can't execute 'bash': No such file or directory",
         "env: bash: No such file or x",
     ):
         yield Told("bash-missing", built("Alpine Linux 3.20", line), "apk add bash")
-    yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
+    yield Told("tool-too-small", "xargs: unrecognized option: d", "apk add coreutils findutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "install: applet not found"), "apk add")
 
 
@@ -408,8 +415,125 @@ def archives_of_python_build() -> Iterator[Told]:
     yield Told("download-failed", python, "", APT)
 
 
+def of_apple() -> Iterator[Told]:
+    unlicensed = (
+        "You have not agreed to the Xcode license agreements, please run xcodebuild -license",
+        "You have not agreed to the Xcode and Apple SDKs license agreements. Please run it",
+        "Agreeing to the Xcode/iOS license requires admin privileges, please re-run as root",
+        "Error: You have not agreed to the Xcode license. Please resolve this",
+        "agreeing to the Xcode and Apple SDKs licence is needed",
+    )
+    no_compiler = "configure: error: C compiler cannot create executables"
+    for line, system in product(unlicensed, ("OS X 10.11.6", "OS X 26.1")):
+        for text in (line, f"checking whether the C compiler works... no\n{line}\n{no_compiler}"):
+            yield Told("apple-license", text, "xcodebuild -license accept", "xcode-select")
+            yield Told("apple-license", built(system, text), "pyenv install", APT)
+    gone = (
+        'xcrun: error: active developer path ("{}") does not exist',
+        'xcode-select: error: active developer path ("{}") does not exist\nUse `sudo xcode-select`',
+        "xcode-select: note: x\nxcrun: error: invalid active developer path ({}), missing xcrun",
+    )
+    for line, app in product(gone, ("Xcode-beta", "Xcode_15.2", "Old/Xcode")):
+        text = line.format(f"/Applications/{app}.app/Contents/Developer")
+        yield Told("apple-tools-gone", f"{text}\n{no_compiler}", "xcode-select --reset", APT)
+
+
+def certificates() -> Iterator[Told]:
+    refused = (
+        "curl: (60) SSL certificate problem: self-signed certificate in certificate chain",
+        "curl: (60) SSL certificate problem: self signed certificate",
+        "curl: (60) SSL certificate problem: unable to get local issuer certificate",
+        "curl: (60) server certificate verification failed. CAfile: none CRLfile: none",
+        "curl: (77) error setting certificate verify locations:",
+        "ERROR: cannot verify example.org's certificate, issued by ‘CN=Proxy’:",
+        "ERROR: The certificate of ‘example.org’ doesn't have a known issuer.",
+        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
+    )
+    for line, archive in product(refused, ("Python-3.12.1.tar.xz", "openssl-3.0.16.tar.gz")):
+        lines = (f"Downloading {archive}...", line, f"error: failed to download {archive}")
+        yield Told("certificate-untrusted", built("Ubuntu 22.04", *lines), "CURL_CA_BUNDLE=")
+        yield Told("certificate-untrusted", built("OS X 14", *lines), "CURL_CA_BUNDLE=", APT)
+        yield Told("certificate-untrusted", "\n".join(lines), "", "https_proxy")
+    for line in (
+        "curl: (60) SSL certificate problem: certificate has expired",
+        "ERROR: The certificate of ‘x’ is not trusted: certificate is not yet activated",
+    ):
+        yield Told("certificate-untrusted", built("Debian 12", line), "date   #", "CURL_CA_BUNDLE")
+
+
+def full_disks() -> Iterator[Told]:
+    """As glibc says it."""
+    said = (
+        *("Auf dem Gerät ist kein Speicherplatz mehr verfügbar", "デバイスに空き領域がありません"),
+        *("No queda espacio en el dispositivo", "Aucun espace disponible sur le périphérique"),
+        *(
+            "设备上没有空间",
+            "裝置上已無多餘空間",
+            "장치에 남은 공간이 없음",
+            "Spazio esaurito sul device",
+        ),
+        *("Não há espaço disponível no dispositivo", "Brak miejsca na urządzeniu"),
+        *("На устройстве не осталось свободного места", "No space left on device"),
+        *(
+            "Der zugewiesene Plattenplatz (Quota) ist überschritten",
+            "Se ha excedido la cuota de disco",
+        ),
+    )
+    tools = (
+        *("cp: Fehler beim Schreiben von '/tmp/x': {}", "/usr/bin/ld: final link failed: {}"),
+        *("tar: Python-3.12.1/README: {}", "fatal error: error writing to /tmp/x.s: {}"),
+    )
+    for line, words in product(tools, said):
+        yield Told("disk-full", built("Debian GNU/Linux 12", line.format(words)), "df -h")
+
+
+def single_faults() -> Iterator[Told]:
+    for name, quote in product(("makedev", "major", "gnu_dev_minor"), "`'"):
+        line = f"posixmodule.c:(.text+0x7d9): undefined reference to {quote}{name}'"
+        text = built("Ubuntu 20.04", line, python="2.7.9")
+        yield Told("old-python-new-sdk", text, "-include sys/sysmacros.h")
+    for line in (
+        "_cursesmodule.c:1:9: error: incomplete definition of type 'struct _win_st'",
+        "Modules/_cursesmodule.c:9: error: incomplete typedef 'WINDOW' {aka 'struct _win_st'}",
+        "_cursesmodule.c:9:1: error: invalid use of incomplete typedef ‘WINDOW’",
+        "_cursesmodule.c:9: error: dereferencing pointer to incomplete type ‘WINDOW’",
+    ):
+        yield Told("old-python-new-sdk", built("Arch", line, python="2.7.9"), "2.7.15")
+    for line in (
+        "dyld: Library not loaded: @rpath/libpython3.7m.dylib\n  Reason: image not found",
+        "dyld[1]: Library not loaded: '/x/lib/libpython3.12.dylib'\n  Reason: tried: '/x'",
+        "python: error while loading shared libraries: libpython3.12.so.1.0: cannot open shared",
+        "ImportError: libpython3.6m.so.1.0: cannot open shared object file: No such file",
+        "libpython3.13t.so.1.0: cannot open shared object file",
+    ):
+        yield Told("libpython-missing", line, "PYTHON_CONFIGURE_OPTS=--enable-shared", APT)
+    for line in (
+        "lto1: fatal error: bytecode stream in file 'x.o' generated with LTO version 7.3",
+        "lto1: fatal error: bytecode stream generated with LTO version 6.0 instead of the expected",
+    ):
+        yield Told("lto-mismatch", f"{line} 6.2", "-fno-lto")
+    sane = "checking whether build environment is sane... configure: error: newly created file is"
+    text = f"{sane} older than distributed files!\nCheck your system clock"
+    yield Told("clock-wrong", text, "date")
+    for version, line in product(
+        ("3.6.8", "3.12.1"),
+        (
+            "gcc: internal compiler error: Segmentation fault (program cc1)",
+            "Parser/parser.c:3:1: internal compiler error: in build_abbrev, at dwarf2out.c:7478",
+            "clang: error: clang frontend command failed with exit code 139 (use -v)",
+        ),
+    ):
+        text = built("Debian GNU/Linux 12", "./python -E -m ensurepip", line, python=version)
+        yield Told("compiler-crash", text, "memtest86+", "CFLAGS=-O2")
+    killed = "gcc: internal compiler error: Killed (program cc1)"
+    yield Told("memory-exhausted", built("Debian 12", killed), "-j1")
+    for archive in ("/usr/local/lib/libcrypto.a", "/opt/x/lib/libssl.a"):
+        line = f"/usr/bin/ld: {archive}(o.o): relocation R_X86_64_32 can not be used; recompile"
+        yield Told("openssl-mismatch", built("Debian 12", line), "./config shared", "libssl-dev")
+
+
 FAMILIES = (
     *(openssl_by_age, compilers_by_path, homebrew_on_linux, loader_messages, newer_compilers),
     *(patches_of_ones_own, windows, busybox, profile_tools, stale_expat, spaces),
-    archives_of_python_build,
+    *(archives_of_python_build, of_apple, certificates, full_disks, single_faults),
 )
