@@ -1,15 +1,21 @@
-"""What a pyproject.toml says that its project needs, as requirements (PEP 621, PEP 735)."""
+"""What a pyproject.toml says that its project needs, as requirements (PEP 621, PEP 735).
+
+Groups that a tool has in a table of its own, from before PEP 735, are groups too.
+"""
 
 from __future__ import annotations
 
+import re
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.files import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+_IN_PROJECT = re.compile(r"^-e\s+file:///\$\{PROJECT_ROOT\}/([^#\s]*)\S*")
 
 
 def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tuple[str, ...]:
@@ -20,7 +26,7 @@ def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tu
         return ()
     project = document.get("project", {})
     optional = project.get("optional-dependencies", {})
-    stated = document.get("dependency-groups", {})
+    stated = _groups(document)
     found = [*project.get("dependencies", ())]
     found += [line for extra in extras for line in optional.get(extra, ())]
     found += [line for group in groups for line in _of_group(stated, group, frozenset())]
@@ -29,9 +35,36 @@ def requirements(file: Path, extras: Iterable[str], groups: Iterable[str]) -> tu
 
 def groups(file: Path) -> tuple[str, ...]:
     try:
-        return tuple(tomllib.loads(text_of(file)).get("dependency-groups", {}))
+        return tuple(_groups(tomllib.loads(text_of(file))))
     except tomllib.TOMLDecodeError:
         return ()
+
+
+def groups_of_tools(file: Path) -> dict[str, tuple[str, ...]]:
+    """Groups that only their own tool knows: those of PDM, and the one of uv."""
+    try:
+        return _of_tools(tomllib.loads(text_of(file)))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _groups(document: Mapping[str, dict[str, Any]]) -> dict[str, list[object]]:
+    found = {name: list(lines) for name, lines in document.get("dependency-groups", {}).items()}
+    for name, lines in _of_tools(document).items():
+        found[name] = [*found.get(name, []), *lines]
+    return found
+
+
+def _of_tools(document: Mapping[str, dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """PDM's editable packages lie in the project, which it calls by a variable of its own."""
+    tools = document.get("tool", {})
+    stated = dict(tools.get("pdm", {}).get("dev-dependencies", {}))
+    if of_uv := tools.get("uv", {}).get("dev-dependencies"):
+        stated["dev"] = [*stated.get("dev", []), *of_uv]
+    return {
+        name: tuple(_IN_PROJECT.sub(r"-e ./\1", line) for line in lines)
+        for name, lines in stated.items()
+    }
 
 
 def _of_group(
