@@ -266,13 +266,13 @@ def test_what_only_pip_finds_to_be_missing_stays_known_after_up_has_failed(loose
     listed = f"dependencies: [python={PYTHON}, pip, {{pip: [-r more/extra.txt, iniconfig]}}]\n"
     (loose.root / "environment.yml").write_text(listed)
     (loose.root / "more").mkdir()
-    (loose.root / "more" / "extra.txt").write_text("pluggy\n")
+    (loose.root / "more" / "extra.txt").write_text("markdown-it-py\n")
     done = loose.headstart("capture", "--write")
     assert done.returncode == 0, done.stdout + done.stderr
     loose.up()
-    assert {"pluggy", "iniconfig"} <= versions(loose).keys()
+    assert {"markdown-it-py", "iniconfig"} <= versions(loose).keys()
     assert code(loose) == 0
-    (loose.root / "more" / "extra.txt").write_text("pluggy[dev]\n")
+    (loose.root / "more" / "extra.txt").write_text("markdown-it-py[linkify]\n")
     assert code(loose) == 5
     failed = loose.headstart("up")
     assert "lacks what environment.yml asks for: pip would still install" in failed.stderr

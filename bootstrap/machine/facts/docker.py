@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap.machine.facts.platform import is_macos
-from bootstrap.processes import probe
+from bootstrap.processes import TIMED_OUT, probe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,12 +49,17 @@ def _hindrance(file: str) -> tuple[str, str]:
         return cause, _repair(
             "brew install --cask docker", f"install Docker: {_MANUAL}/engine/install"
         )
-    if probe(("docker", "compose", "version"), seconds=_SECONDS).code:
+    compose = probe(("docker", "compose", "version"), seconds=_SECONDS)
+    if compose.code == TIMED_OUT:
+        return _silent()
+    if compose.code:
         manual = f"install the compose plugin: {_MANUAL}/compose/install/linux"
         return "Docker has no compose plugin", _repair("brew install docker-compose", manual)
     daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
     if daemon.code == 0:
         return "", ""
+    if daemon.code == TIMED_OUT:
+        return _silent()
     if "permission denied" in daemon.output:
         return (
             "Docker does not let this user in",
@@ -62,6 +67,11 @@ def _hindrance(file: str) -> tuple[str, str]:
         )
     cause = "Docker is installed, and its daemon is not running"
     return cause, _repair("open -a Docker", "sudo systemctl start docker")
+
+
+def _silent() -> tuple[str, str]:
+    restart = "quit Docker Desktop, then: open -a Docker"
+    return "Docker does not answer", _repair(restart, "sudo systemctl restart docker")
 
 
 def _repair(macos: str, linux: str) -> str:
