@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.machine.pins import Pins
+    from bootstrap.processes import ProbeResult
 
 _FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _MANUAL = "https://docs.docker.com"
@@ -50,28 +51,28 @@ def _hindrance(file: str) -> tuple[str, str]:
             "brew install --cask docker", f"install Docker: {_MANUAL}/engine/install"
         )
     compose = probe(("docker", "compose", "version"), seconds=_SECONDS)
-    if compose.code == TIMED_OUT:
-        return _silent()
+    daemon = compose
+    if compose.code == 0:
+        daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
+    if daemon.code == TIMED_OUT:
+        restart = "quit Docker Desktop, then: open -a Docker"
+        return "Docker does not answer", _repair(restart, "sudo systemctl restart docker")
     if compose.code:
         manual = f"install the compose plugin: {_MANUAL}/compose/install/linux"
         return "Docker has no compose plugin", _repair("brew install docker-compose", manual)
-    daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
-    if daemon.code == 0:
+    return _of_daemon(daemon)
+
+
+def _of_daemon(answered: ProbeResult) -> tuple[str, str]:
+    if answered.code == 0:
         return "", ""
-    if daemon.code == TIMED_OUT:
-        return _silent()
-    if "permission denied" in daemon.output:
+    if "permission denied" in answered.output:
         return (
             "Docker does not let this user in",
             'sudo usermod -aG docker "$USER", and log in again',
         )
     cause = "Docker is installed, and its daemon is not running"
     return cause, _repair("open -a Docker", "sudo systemctl start docker")
-
-
-def _silent() -> tuple[str, str]:
-    restart = "quit Docker Desktop, then: open -a Docker"
-    return "Docker does not answer", _repair(restart, "sudo systemctl restart docker")
 
 
 def _repair(macos: str, linux: str) -> str:
