@@ -88,7 +88,7 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
         project=project, python=python, pip=pip, venv_root=shared, installer=form.installer,
         lock=form.lock, statements=statements,
         contradictions=(*_contradictions(statements, python), *more, *_other_locks(form)),
-        unknown=(*unknown, *where, *_unsaid(plan)),
+        unknown=(*unknown, *where, *_unsaid(plan), *_unread(root)),
         files={
             pins.PYTHON_VERSION: f"{python}\n",
             pins.TOOLCHAIN: document,
@@ -226,6 +226,12 @@ def _unsaid(plan: LockPlan | None) -> tuple[str, ...]:
     if plan and not plan.hashed:
         found.append("what exactly is downloaded: what is not from an index has no digest")
     return tuple(found)
+
+
+def _unread(root: Path) -> tuple[str, ...]:
+    if forms.inside(forms.toml(root / "pyproject.toml"), "tool", "hatch", "envs") is None:
+        return ()
+    return ("what Hatch's environments need (tool.hatch.envs): they are not read",)
 
 
 def _other_locks(form: Form) -> tuple[str, ...]:

@@ -97,9 +97,10 @@ class PackagesStep(Step):
         try:
             for command in installer.commands(pins):
                 context.run(command)
-        except CommandError:
+        except CommandError as error:
             if pins.lock.name in LOCKS and _is_short(pins, left := judge(installer, pins).lacking):
                 _write_stamp(pins, _failed(underway, context, left))
+                raise _refusal(pins, left) from error
             raise
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
