@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -142,6 +143,10 @@ def unreadable(root: Path) -> str:
             tomllib.loads(text_of(root / name))
         except tomllib.TOMLDecodeError as error:
             return f"{name} is no TOML: {error}"
+    try:
+        json.loads(text_of(root / "Pipfile.lock") or "{}")
+    except ValueError as error:
+        return f"Pipfile.lock is no JSON: {error}"
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text_of(root / "setup.cfg"), "setup.cfg")

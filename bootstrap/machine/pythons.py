@@ -107,7 +107,8 @@ def choose(said: tuple[Statement, ...], environ: Mapping[str, str]) -> ChosenPyt
         return ChosenPython(exact)
     here = _first_allowed(installed(environ), constraints)
     if here and not constraints:
-        nothing = "only a README says one" if readable else "nothing says one"
+        nothing = "nothing says one" if not said else "nothing that is understood says one"
+        nothing = "only a README says one" if readable else nothing
         return ChosenPython(here, f"which Python: {nothing}; pinned {here}, the newest here")
     if here:
         return ChosenPython(

@@ -131,7 +131,8 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
         why = captured.refused or "too little is known to write the pins"
         return Report([*found, "", f"{red('✗')} {why}"], document, ExitCode.REFUSED)
     if not written:
-        found += ["", "Nothing was changed. To write this: headstart capture --write"]
+        anyway = " all the same" if captured.contradictions else ""
+        found += ["", f"Nothing was changed. To write this{anyway}: headstart capture --write"]
     return Report(found, document)
 
 

@@ -157,6 +157,7 @@ def test_what_is_said_of_python_and_not_understood_is_told_with_its_place(
         ({"pyproject.toml": "not toml ["}, "pyproject.toml is no TOML: Expected"),
         ({"uv.lock": "version = \n"}, "uv.lock is no TOML: Invalid value (at line 1"),
         ({"environment.yml": "a: [\n"}, "environment.yml is no YAML"),
+        ({"Pipfile.lock": "{"}, "Pipfile.lock is no JSON"),
         ({"setup.cfg": "[options\n"}, "setup.cfg cannot be read"),
         (
             {
