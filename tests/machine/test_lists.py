@@ -286,6 +286,20 @@ def test_what_only_pip_finds_to_be_missing_stays_known_after_up_has_failed(loose
     assert code(loose) == 0
 
 
+def test_a_capture_that_fails_leaves_the_repository_as_it_was(loose: Shop) -> None:
+    """setuptools leaves a folder beside a package whose metadata it is asked for."""
+    for name in ("toolchain.yml", "requirements.txt"):
+        (loose.root / name).unlink()
+    setup = (
+        "import setuptools\nsetuptools.setup(name='thing', py_modules=[], install_requires={})\n"
+    )
+    (loose.root / "setup.py").write_text(setup.format(["pluggy<0.0.0.dev0"]))
+    failed = loose.headstart("capture", "--write")
+    assert failed.returncode == 1
+    assert "could not make the lock" in failed.stderr
+    assert {at.name for at in loose.root.iterdir()} == {".python-version", "setup.py"}
+
+
 def test_a_venv_without_any_file_becomes_a_lock(loose: Shop) -> None:
     loose.up()
     before = versions(loose)
