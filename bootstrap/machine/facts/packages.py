@@ -85,6 +85,13 @@ def is_here(tool: str, pins: Pins) -> bool:
     return shutil.which(tool, path=path) is not None
 
 
+def not_from_here(pins: Pins) -> str | None:
+    """Whether the project itself is lacking, where it is worked on as it is installed."""
+    if not pins.editable or any(works_on(each.folder, pins.root) for each in distributions(pins)):
+        return None
+    return "the project itself is not installed from here"
+
+
 def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     from bootstrap.machine.installers.installer import digest as digest_of  # noqa: PLC0415
 
@@ -96,12 +103,15 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)
-    if changed is None or (changed == _not_yet(pins) and installer.surely_asks(pins)):
+    if changed is None:
+        return PackagesFact(digest, not_from_here(pins))
+    if changed == _not_yet(pins) and installer.surely_asks(pins):
         return PackagesFact(digest, changed)
     wanted = installer.exact(pins)
     if wanted is None or pins.editable or pins.sources:
         # Without what the list names in so many words nothing can be right.
-        missing = difference(pins, wanted or installer.pinned(pins), ours=())
+        named = wanted or installer.pinned(pins)
+        missing = difference(pins, named, ours=()) or not_from_here(pins)
         return PackagesFact(digest, missing or changed, sure=missing is not None)
     return PackagesFact(digest, difference(pins, wanted))
 

@@ -19,6 +19,7 @@ from bootstrap.machine.facts.packages import (
     difference,
     distributions,
     is_here,
+    not_from_here,
     stamp_in,
     works_on,
 )
@@ -30,8 +31,7 @@ from bootstrap.machine.runner import probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Sequence
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
@@ -75,12 +75,13 @@ class PackagesStep(Step):
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
         _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | named)))
         own(pins)
-        _sweep(pins)
+        _sweep(pins, None if wanted is None else wanted.keys())
         again = _forget_altered(pins) if context.repairs else ()
         if context.strict:
+            from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
             ours |= set(_extra(pins))
-            for stray in _strays(pins):
-                stray.unlink()
+            records.remove_strays(pins)
         # What is still needed, though it is no longer named, the installer brings back.
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
@@ -118,11 +119,7 @@ class PackagesStep(Step):
                 *(self.broken(each, fix) for each in _altered(pins)),
             )
         besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
-        besides += [
-            f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
-            "and belongs to no package"
-            for path in _strays(pins)
-        ]
+        besides += _strays(pins)
         told = (
             self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
         )
@@ -163,18 +160,23 @@ def _altered(pins: Pins) -> tuple[str, ...]:
     return tuple(each.shown for each in records.altered(pins))
 
 
-def _strays(pins: Pins) -> tuple[Path, ...]:
+def _strays(pins: Pins) -> tuple[str, ...]:
     from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
-    return records.strays(pins)
+    return tuple(
+        f"{pins.shown(path)} "
+        + ("runs with every Python there, and " if records.is_customizer(path) else "")
+        + "belongs to no package"
+        for path in records.strays(pins)
+    )
 
 
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
     from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
-    found = records.altered(pins)
+    found = tuple(each.name for each in records.altered(pins))
     records.forget(pins, found)
-    return tuple(each.name for each in found)
+    return found
 
 
 def _extra(pins: Pins) -> tuple[PackageName, ...]:
@@ -217,16 +219,24 @@ def note(pins: Pins, digest: str) -> None:
 
 def _unfit(pins: Pins) -> str:
     """In what the project itself, as it is installed, is not at one with its lock."""
-    own = next((each for each in distributions(pins) if works_on(each.folder, pins.root)), None)
-    if own is None:
-        return "the project itself is not installed from here"
+    if lacking := not_from_here(pins):
+        return lacking
+    own = next(each for each in distributions(pins) if works_on(each.folder, pins.root))
     check = probe_project(_check(pins), pins)
     lines = [line for line in check.output.splitlines() if own.name in lockfile.normalize(line)]
     return f"the lock lacks what the project needs: {lines[0]}" if check.code and lines else ""
 
 
-def _sweep(pins: Pins) -> None:
-    """Remove what a killed pip leaves: half-installed packages, and folders renamed to `~…`."""
+def _sweep(pins: Pins, asked_for: Collection[PackageName] | None) -> None:
+    """Remove what nobody can install over.
+
+    A killed pip leaves half-installed packages, and folders renamed to `~…`; others leave metadata
+    under a name that is not its own, or a second time. What nobody asks for stays.
+    """
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    found = {each.name for each in records.misplaced(pins)} - {"pip"}
+    records.forget(pins, found if asked_for is None else found.intersection(asked_for))
     for each in distributions(pins):
         if not each.complete and each.name != "pip":
             shutil.rmtree(each.folder)
