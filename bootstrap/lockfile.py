@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from packaging.requirements import Requirement
@@ -196,16 +196,39 @@ def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]
     """The packages whose marker holds for `python` on this machine, with their versions."""
     from packaging.markers import Marker  # noqa: PLC0415 - as above
 
-    target = {
-        "python_full_version": python,
-        "python_version": minor(python),
-        "implementation_version": python,
-        "extra": "",
-    }
+    target = _environment(python)
     return {
         entry.name: entry.version
         for entry in locked
         if not entry.marker or Marker(entry.marker).evaluate(target)
+    }
+
+
+def is_wanted(requirement: Requirement, python: str) -> bool:
+    """Whether its marker holds for `python` on this machine."""
+    return requirement.marker is None or requirement.marker.evaluate(_environment(python))
+
+
+def is_met(requirement: Requirement, locked: Mapping[PackageName, str]) -> bool:
+    """Whether one of these versions is allowed; any is, where an address says which it is."""
+    from packaging.version import InvalidVersion  # noqa: PLC0415 - as above
+
+    version = locked.get(normalize(requirement.name))
+    if version is None or requirement.url:
+        return version is not None
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        return True
+
+
+def _environment(python: str) -> dict[str, str]:
+    """What a marker of PEP 508 is evaluated in."""
+    return {
+        "python_full_version": python,
+        "python_version": minor(python),
+        "implementation_version": python,
+        "extra": "",
     }
 
 

@@ -279,6 +279,11 @@ def test_a_venv_that_has_lost_a_program_or_its_python_is_made_anew(ready: Shop) 
     """`check`, `plan` and `up` say the same of it."""
     assert "exactly as pinned" in checked(ready)
     programs = ready.root / ".venv/bin"
+    (programs / "python3").unlink()
+    (programs / "python3").symlink_to("/bin/sh")
+    assert ".venv has lost bin/python3, or it leads elsewhere" in checked(ready)
+    (programs / "python3").unlink()
+    (programs / "python3").symlink_to("python")
     (programs / "activate.fish").unlink()
     assert ".venv has lost bin/activate.fish" in checked(ready)
     other = other_python()

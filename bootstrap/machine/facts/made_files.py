@@ -27,26 +27,33 @@ def keep(pins: Pins) -> None:
     """Remember them, while nobody can have changed one."""
     programs = (path for path in (pins.venv / "bin").iterdir() if _PROGRAMS.match(path.name))
     hook = (path for name in _HOOK if (path := pins.site_packages / name).exists())
-    found = {str(path.relative_to(pins.venv)): _seen(path) for path in (*programs, *hook)}
+    found = {str(path.relative_to(pins.venv)): _digest(path) for path in (*programs, *hook)}
     write_atomically(pins.venv / _KEPT, json.dumps(found), mode=0o644)
 
 
 def lost(pins: Pins) -> Path | None:
-    """A program that is gone, or a link that leads elsewhere; people edit what activates a venv."""
-    for name, seen in _kept(pins).items():
-        path = pins.venv / name
-        if path.parent != pins.site_packages and not path.exists():
-            return path
-        if seen.startswith("->") and _seen(path) != seen:
-            return path
-    return None
+    """A program that is gone, or the venv's Python by another name and no longer the same.
+
+    What they contain is not compared: people edit what activates a venv.
+    """
+    paths = (pins.venv / name for name in _kept(pins))
+    programs = (path for path in paths if path.parent != pins.site_packages)
+    return next((path for path in programs if not path.exists() or _strayed(path, pins)), None)
+
+
+def _strayed(program: Path, pins: Pins) -> bool:
+    return (
+        program.name.startswith("python")
+        and program.is_symlink()
+        and not program.samefile(pins.venv_python)
+    )
 
 
 def hook(pins: Pins) -> set[Path]:
     """virtualenv's own, as long as it is; one of a venv that others made only has to look so."""
     paths, kept = [pins.site_packages / name for name in _HOOK], _kept(pins)
     if kept:
-        as_made = all(kept.get(str(path.relative_to(pins.venv))) == _seen(path) for path in paths)
+        as_made = all(kept.get(str(path.relative_to(pins.venv))) == _digest(path) for path in paths)
     else:
         as_made = text_of(paths[0]).strip() == "import _virtualenv"
     return set(paths) if as_made else set()
@@ -60,9 +67,7 @@ def _kept(pins: Pins) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _seen(path: Path) -> str:
+def _digest(path: Path) -> str:
     with suppress(OSError):
-        if path.is_symlink():
-            return f"-> {path.readlink()}"
         return hashlib.sha256(path.read_bytes()).hexdigest()
     return ""

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
@@ -31,11 +31,14 @@ class Stamp(TypedDict):
 
     `lock` is the digest of all that decides what is installed (empty while it is being installed),
     `folders` the dist-info folders that prove it, `ours` the packages that lists of ours named.
+    Where it was not finished, `asked` is what the digest was to be, and `why` says what stopped it.
     """
 
     lock: str
     folders: list[str]
     ours: list[PackageName]
+    asked: NotRequired[str]
+    why: NotRequired[str]
 
 
 class Distribution(NamedTuple):
@@ -98,13 +101,22 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     installer = installers.of(pins)
     digest = digest_of(installer, pins)
     if not venv.works:
-        return PackagesFact(digest, "there is no venv to hold them yet")
+        older = installer.outdated(pins)
+        return PackagesFact(digest, older or "there is no venv to hold them yet")
     stamp = stamp_in(pins)
-    if stamp and not stamp["lock"]:
-        return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)
     if changed is None:
         return PackagesFact(digest, not_from_here(pins))
+    if older := installer.outdated(pins):
+        return PackagesFact(digest, older)
+    if stamp and not stamp["lock"]:
+        return PackagesFact(digest, _unfinished(pins, stamp, digest))
+    return _look_closer(pins, changed, digest)
+
+
+def _look_closer(pins: Pins, changed: str, digest: str) -> PackagesFact:
+    """How much can be known here of what has changed since an installer has judged it."""
+    installer = installers.of(pins)
     if changed == _not_yet(pins) and installer.surely_asks(pins):
         return PackagesFact(digest, changed)
     wanted = installer.exact(pins)
@@ -114,6 +126,19 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
         missing = difference(pins, named, ours=()) or not_from_here(pins)
         return PackagesFact(digest, missing or changed, sure=missing is not None)
     return PackagesFact(digest, difference(pins, wanted))
+
+
+def _unfinished(pins: Pins, stamp: Stamp, digest: str) -> str:
+    """With the reason, as long as what was asked for then is what is asked for now."""
+    why = stamp.get("why", "") if stamp.get("asked") == digest else ""
+    if lock_lacks(pins, why):
+        return why
+    return f"an earlier installation did not finish{f': {why}' if why else ''}"
+
+
+def lock_lacks(pins: Pins, why: str | None) -> bool:
+    """Whether that says that the lock has to be made again: no installation will help."""
+    return bool(why) and str(why).startswith((f"{pins.shown(pins.lock)} lacks", "the lock lacks"))
 
 
 def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:

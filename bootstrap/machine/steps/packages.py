@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.errors import HeadstartError
+from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
 from bootstrap.machine.facts.packages import (
@@ -19,6 +19,7 @@ from bootstrap.machine.facts.packages import (
     difference,
     distributions,
     is_here,
+    lock_lacks,
     not_from_here,
     stamp_in,
     works_on,
@@ -27,7 +28,7 @@ from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.runner import probe_project
+from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class PackagesStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         return facts.packages.why
 
+    def refusal(self, pins: Pins, facts: Facts) -> Refused | None:
+        """To install a lock that lacks something leaves what was to be repaired."""
+        if not lock_lacks(pins, facts.packages.why):
+            return None
+        return Refused(
+            "The lock has to be made again before it is installed.",
+            why=(str(facts.packages.why),),
+            next=(_repair(pins, facts.packages.why),),
+        )
+
     def undecided(self, facts: Facts) -> bool:
         return not facts.packages.sure
 
@@ -73,7 +84,9 @@ class PackagesStep(Step):
         wanted = installer.exact(pins)
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
-        _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | named)))
+        stamp = Stamp(lock="", folders=[], ours=sorted(ours | named))
+        stamp["asked"] = context.facts.packages.lock
+        _write_stamp(pins, stamp)
         own(pins)
         _sweep(pins, None if wanted is None else wanted.keys())
         again = _forget_altered(pins) if context.repairs else ()
@@ -86,16 +99,20 @@ class PackagesStep(Step):
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
             context.run(_uninstall(pins, gone))
-        for command in installer.commands(pins):
-            context.run(command)
+        try:
+            for command in installer.commands(pins):
+                context.run(command)
+        except CommandError as failed:
+            raise _with_the_reason(pins, stamp, failed) from None
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
+            _write_stamp(pins, Stamp(**{**stamp, "why": left}))
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
         repaired = f", again: {', '.join(again)}" if again else ""
-        return f"{len(named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
+        return f"{_installed(pins, named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         """`run` has asked the tool itself, and left a stamp by which everything is known."""
@@ -227,6 +244,25 @@ def _unfit(pins: Pins) -> str:
     return f"the lock lacks what the project needs: {lines[0]}" if check.code and lines else ""
 
 
+def _installed(pins: Pins, named: Collection[PackageName]) -> str:
+    """How many of those that are named are there, for a list may name some for other machines."""
+    there = distributions(pins)
+    own = {each.name for each in there if works_on(each.folder, pins.root)}
+    count = len({each.name for each in there}.intersection(named) - own)
+    return f"the project itself, and {count}" if own else str(count)
+
+
+def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
+    """What a tool has ended with; it is remembered, and whether its lock is why, is asked."""
+    verdict = judge(installers.of(pins), pins) if pins.lock.name in LOCKS else Judgement()
+    is_lock = lock_lacks(pins, verdict.lacking)
+    why = verdict.lacking if is_lock else (failed.why or (failed.what,))[-1]
+    _write_stamp(pins, Stamp(**{**stamp, "why": why}))
+    if not is_lock:
+        return failed
+    return HeadstartError(failed.what, why=(why,), next=(_repair(pins, why),))
+
+
 def _sweep(pins: Pins, asked_for: Collection[PackageName] | None) -> None:
     """Remove what nobody can install over.
 
@@ -278,14 +314,13 @@ def _provide_tool(context: StepContext) -> None:
         raise tools.absent(tool)
 
 
-def _repair(pins: Pins, lacking: str) -> str:
+def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
-    lock = pins.shown(pins.lock)
-    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and pins.lock.name in LOCKS:
-        return f"{installers.of(pins).tool} lock && headstart up"
-    if lacking.startswith((f"{lock} lacks", "the lock lacks")):
+    if not lock_lacks(pins, lacking):
+        return "headstart doctor --fix"
+    if pins.lock.name not in LOCKS:
         return "headstart capture --relock && headstart up"
-    return "headstart doctor --fix"
+    return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 
 
 def _unclear(pins: Pins) -> str:
