@@ -24,11 +24,17 @@ _HOOK = ("_virtualenv.pth", "_virtualenv.py")  # virtualenv's and uv's: the firs
 
 
 def keep(pins: Pins) -> None:
-    """Remember them, while nobody can have changed one."""
+    """Remember them, as they are now."""
     programs = (path for path in (pins.venv / "bin").iterdir() if _PROGRAMS.match(path.name))
     hook = (path for name in _HOOK if (path := pins.site_packages / name).exists())
     found = {str(path.relative_to(pins.venv)): _digest(path) for path in (*programs, *hook)}
     write_atomically(pins.venv / _KEPT, json.dumps(found), mode=0o644)
+
+
+def adopt(pins: Pins) -> None:
+    """The same for a venv that others have made, or an earlier Headstart, the first time."""
+    if not _kept(pins):
+        keep(pins)
 
 
 def lost(pins: Pins) -> Path | None:

@@ -12,6 +12,7 @@ from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
+from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -88,6 +89,7 @@ class PackagesStep(Step):
         stamp["asked"] = context.facts.packages.lock
         _write_stamp(pins, stamp)
         own(pins)
+        made_files.adopt(pins)
         _sweep(pins, None if wanted is None else wanted.keys())
         again = _forget_altered(pins) if context.repairs else ()
         if context.strict:
