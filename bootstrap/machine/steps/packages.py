@@ -90,8 +90,8 @@ class PackagesStep(Step):
         _write_stamp(pins, stamp)
         own(pins)
         made_files.adopt(pins)
-        _sweep(pins, None if wanted is None else wanted.keys())
         again = _forget_altered(pins) if context.repairs else ()
+        _sweep(pins, None if wanted is None else wanted.keys())
         if context.strict:
             from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
