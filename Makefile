@@ -52,11 +52,7 @@ picture: .venv/test.stamp
 	@.venv/bin/python -m tests.documents.session
 
 install: .venv/runtime.stamp
-	@mkdir -p "$(PREFIX)/bin"
-	@ln -sf "$(CURDIR)/.venv/bin/headstart" "$(PREFIX)/bin/headstart"
-	@echo "headstart is in $(PREFIX)/bin"
-	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; \
-		*) echo "That is not on your PATH yet: export PATH=\"$(PREFIX)/bin:\$$PATH\"" ;; esac
+	@HEADSTART_BIN="$(PREFIX)/bin" sh bootstrap/install.sh --command-on "$(CURDIR)/.venv/bin/python"
 
 # Two stamps in one environment: what `headstart` needs to run, and what its tests need besides.
 # Each is written last, so an interrupted build is simply built again.

@@ -345,9 +345,14 @@ the_command() {
 		: >"$place/complete"
 		unfinished=
 	fi
+	put_command "$place/bin/python"
+}
+
+# The command runs on this Python, isolated: pip's own script would import before it could be.
+put_command() {
 	mkdir -p "$bin"
 	launcher=$bin/.headstart.$$
-	printf '#!/bin/sh\nexec %s -I -m bootstrap "$@"\n' "$(quoted "$place/bin/python")" >"$launcher"
+	printf '#!/bin/sh\nexec %s -I -m bootstrap "$@"\n' "$(quoted "$1")" >"$launcher"
 	chmod 755 "$launcher"
 	mv -f "$launcher" "$bin/headstart"
 	say "✓ $("$bin/headstart" --version) in $bin"
@@ -360,6 +365,11 @@ the_command() {
 quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 
 main() {
+	# What `make install` of a checkout does, in an environment of its own.
+	if [ $# = 2 ] && [ "$1" = --command-on ]; then
+		put_command "$2"
+		exit 0
+	fi
 	for argument; do
 		case $argument in
 		--yes) yes=yes ;;

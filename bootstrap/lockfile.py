@@ -210,7 +210,7 @@ def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]
     """The packages whose marker holds for `python` on this machine, with their versions."""
     from packaging.markers import Marker  # noqa: PLC0415 - as above
 
-    target = _target(python)
+    target = _environment(python)
     return {
         entry.name: entry.version
         for entry in locked
@@ -218,22 +218,26 @@ def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]
     }
 
 
-def unmet(text: str, have: Mapping[PackageName, str], python: str) -> tuple[str, ...]:
-    """Requirements that no version in `have` meets, as far as names and versions say it."""
-    return tuple(
-        str(each)
-        for each in requirements(text)
-        if each.url is None
-        and (each.marker is None or each.marker.evaluate(_target(python)))
-        and not _meets(have.get(normalize(each.name)), each)
-    )
+def is_wanted(requirement: Requirement, python: str) -> bool:
+    """Whether its marker holds for `python` on this machine."""
+    return requirement.marker is None or requirement.marker.evaluate(_environment(python))
 
 
-def _meets(version: str | None, requirement: Requirement) -> bool:
-    return version is not None and requirement.specifier.contains(version, prereleases=True)
+def is_met(requirement: Requirement, locked: Mapping[PackageName, str]) -> bool:
+    """Whether one of these versions is allowed; any is, where an address says which it is."""
+    from packaging.version import InvalidVersion  # noqa: PLC0415 - as above
+
+    version = locked.get(normalize(requirement.name))
+    if version is None or requirement.url:
+        return version is not None
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        return True
 
 
-def _target(python: str) -> dict[str, str]:
+def _environment(python: str) -> dict[str, str]:
+    """What a marker of PEP 508 is evaluated in."""
     return {
         "python_full_version": python,
         "python_version": minor(python),

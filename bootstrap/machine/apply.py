@@ -15,7 +15,8 @@ from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.machine import journal, pins
 from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.journal import Journal
-from bootstrap.machine.plan import Plan, PlannedStep, plan
+from bootstrap.machine.plan import Plan, PlannedStep, plan, refusal
+from bootstrap.machine.plan import repair as repair_of
 from bootstrap.machine.runner import Runner
 from bootstrap.machine.steps import all_steps
 from bootstrap.machine.steps.step import Finding, StepContext, StepName
@@ -100,6 +101,8 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
     facts = gather(pinned, closely=bool(options.broken))
     if not plan(pinned, facts, steps, {}).steps and not options.broken:
         return RunOutcome(pinned, (), (), time.monotonic() - started, None)
+    if refused := refusal(pinned, facts, steps):
+        raise refused
     with journal.only_one(pinned.root), _signals_interrupt():
         run = _begin(pinned, steps, observer, replace(options, only=only))
         with _journaled_end(run.journal):
@@ -108,9 +111,12 @@ def bring_up(project_dir: Path, observer: Observer, options: Options = DEFAULT) 
 
 
 def look_ahead(project_dir: Path) -> tuple[Pins, Plan]:
-    """What `bring_up` would do now; touches nothing."""
+    """What `bring_up` would do now; touches nothing. Raises what `bring_up` would."""
     pinned = pins.read(project_dir)
-    return pinned, plan(pinned, gather(pinned), all_steps(), journal.usual_seconds())
+    steps, facts = all_steps(), gather(pinned)
+    if refused := refusal(pinned, facts, steps):
+        raise refused
+    return pinned, plan(pinned, facts, steps, journal.usual_seconds())
 
 
 def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Finding, ...]]:
@@ -121,10 +127,12 @@ def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Fin
     facts = gather(pinned, closely=True)
     unchanged = ask_stub(pinned)
     findings: list[Finding] = []
-    for step in all_steps():
+    steps = all_steps()
+    remedy = repair_of(refusal(pinned, facts, steps))
+    for step in steps:
         reason = step.needed(pinned, facts)
         if reason and not step.deferrable and not step.undecided(facts):
-            findings.append(Finding(step.name, "broken", reason, step.remedy(facts)))
+            findings.append(Finding(step.name, "broken", reason, remedy))
             continue
         found = step.inspect(pinned, facts, strict=strict, unchanged=unchanged)
         is_broken = any(each.level == "broken" for each in found)

@@ -17,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
-from bootstrap.files import write_atomically
+from bootstrap.files import text_of, write_atomically
 from bootstrap.lockfile import METADATA
 from bootstrap.machine import pins
 from bootstrap.processes import probe
@@ -36,10 +36,17 @@ _COARSE = 10_000_000  # nanoseconds; a file system's clock may be so much behind
 _PINNED_STEPS = {"python", "venv", "pip", "packages"}
 _GNU = ("-L", "-c", "%n %d:%i:%s:%.9Y:%.9Z:%f")
 _BSD = ("-L", "-f", "%N %d:%i:%z:%Fm:%Fc:%p")
-_TEXT = """\
+_HEAD = """\
 #!/bin/sh
-# Is {project} still as pinned? 0: yes. 1: no, or not sure, then `headstart check` looks closely.
+# Is the project still as pinned? 0: yes. 1: no, or not sure, then `headstart check` looks closely.
 # Made by `headstart check`, which rewrites it whenever it has looked.
+project={root}
+"""
+# Called in another project's folder, as by a hook there, it has no answer for that one.
+_TEXT = """\
+cd -P . && here=$PWD || exit 1
+while [ "$here" ] && ! [ -e "$here/{toolchain}" ]; do here=${{here%/*}}; done
+[ -z "$here" ] || [ "$here" -ef "$project" ] || exit 1
 [ "$0" -ef {stub} ] && {absent}[ "$({command} 2>&1)" = {expected} ] &&
 [ $(({count})) = {files} ] && [ $(({count_newer})) = 0 ]
 """
@@ -111,15 +118,17 @@ def digest_of(project: Path) -> str:
 
 def _look(pinned: Pins) -> CheckAnswer:
     """First at files alone; only what they leave open and can be asked quickly is asked."""
-    from bootstrap.machine.facts import gather  # noqa: PLC0415 - a yes has no use for it
+    from bootstrap.machine import plan  # noqa: PLC0415 - a yes has no use for it
+    from bootstrap.machine.facts import gather  # noqa: PLC0415
     from bootstrap.machine.steps import all_steps  # noqa: PLC0415
     from bootstrap.machine.steps.step import Finding  # noqa: PLC0415
 
     facts = gather(pinned, closely=True)
     steps = [step for step in all_steps() if step.name in _PINNED_STEPS]
     needed = {step: step.needed(pinned, facts) for step in steps}
+    remedy = plan.repair(plan.refusal(pinned, facts, steps))
     if broken := tuple(
-        Finding(step.name, "broken", reason, step.remedy(facts))
+        Finding(step.name, "broken", reason, remedy)
         for step, reason in needed.items()
         if reason and not step.undecided(facts)
     ):
@@ -138,12 +147,22 @@ def stub_path(pinned: Pins) -> Path:
 
 
 def ask_stub(pinned: Pins) -> bool:
-    return probe((str(stub_path(pinned)),)).code == 0
+    """Whether it says yes; one that was made for another project, or otherwise, is not asked."""
+    is_ours = text_of(stub_path(pinned)).startswith(_head(pinned))
+    return is_ours and probe((str(stub_path(pinned)),), cwd=pinned.root).code == 0
+
+
+def _head(pinned: Pins) -> str:
+    return _HEAD.format(root=shlex.quote(str(pinned.root)))
 
 
 def watched(pinned: Pins) -> tuple[Path, ...]:
     """Everything that the answer depends on."""
-    from bootstrap.machine.facts.venv import base_python  # noqa: PLC0415 - as for `_stub`
+    from bootstrap.machine.facts.venv import (  # noqa: PLC0415 - as for `_stub`
+        OWNER,
+        base_python,
+        is_shared,
+    )
 
     base = base_python(pinned)
     library = base.parents[1] / "lib" / f"python{minor(pinned.python)}"
@@ -152,6 +171,7 @@ def watched(pinned: Pins) -> tuple[Path, ...]:
         *(pinned.root / name for name in (pins.TOOLCHAIN, pins.PYTHON_VERSION)),
         *(*_inputs(pinned), pinned.venv / "pyvenv.cfg", pinned.venv_python, base),
         *(library, library / "lib-dynload", site),
+        *((pinned.venv / OWNER,) if is_shared(pinned) else ()),
         *sorted(site.glob("*.dist-info")),
     )
 
@@ -201,12 +221,12 @@ def _stub(pinned: Pins, seen: str) -> str:
     absent = (pinned.venv / MARKER, pyenv.marker(build), *_unborn(pinned))
     count = shlex.join(_files(pinned))
     newer = f'{count} -cnewer "$0"'
-    return _TEXT.format(
+    return _head(pinned) + _TEXT.format(
+        toolchain=pins.TOOLCHAIN,
         stub=shlex.quote(str(stub_path(pinned))),
         count=f"$({count} | wc -l)",
         count_newer=f"$({newer} | wc -l)",
         files=len(probe(_files(pinned)).output.splitlines()),
-        project=pinned.project,
         absent="".join(f"[ ! -e {shlex.quote(str(path))} ] && " for path in absent),
         command=shlex.join(_command(pinned)),
         expected=shlex.quote(seen),

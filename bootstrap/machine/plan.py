@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bootstrap.errors import Refused
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
     from bootstrap.machine.steps.step import Step, StepName
@@ -48,3 +49,14 @@ def plan(pins: Pins, facts: Facts, steps: Sequence[Step], usual: Mapping[str, fl
             )
             facts = step.expect(pins, facts)
     return Plan(tuple(planned), facts)
+
+
+def refusal(pins: Pins, facts: Facts, steps: Sequence[Step]) -> Refused | None:
+    """Why `up` would stop, before it does anything; None where every needed step can be taken."""
+    needed = (step for step in steps if step.needed(pins, facts))
+    return next((refused for step in needed if (refused := step.refusal(pins, facts))), None)
+
+
+def repair(refused: Refused | None) -> str:
+    """What brings back what a step is needed for: what has to be done first, or `up` itself."""
+    return refused.next[0] if refused else "headstart up"

@@ -20,6 +20,7 @@ from bootstrap.files import text_of, write_atomically
 from bootstrap.machine import conda, declared, forms, pins
 from bootstrap.machine.forms import MADE_BY
 from bootstrap.machine.installers import LOCKS, tools
+from bootstrap.paths import real_path
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class LockPlan:
 
 def make(root: Path, plan: LockPlan) -> str:
     """The text of the lock; Poetry and Pipenv write theirs themselves. Raises HeadstartError."""
+    root = real_path(root)  # by its address the project itself is known among the packages
     if plan.tool != "uv":
         _run(root, _own(plan))
         return (root / plan.target).read_text(encoding="utf-8")
@@ -89,7 +91,10 @@ def again(root: Path) -> str:
     pinned = pins.read(root)
     if pinned.lock.name in LOCKS:
         tool = pinned.installer
-        raise Refused(f"{pinned.lock.name} is made by {tool} alone.", next=(f"{tool} lock",))
+        raise Refused(
+            f"{pinned.lock.name} is made by {tool} alone.",
+            next=(f"{tools.typed(tool, pinned.installer_version)} lock",),
+        )
     package = forms.package_file(root) if pinned.editable else ""
     files = [source for source in pinned.sources if source.suffix not in {".yml", ".yaml"}]
     lines = [
@@ -119,8 +124,7 @@ def provide(tool: str, version: str) -> str:
             for command in tools.commands(tool, version):
                 _run(Path.cwd(), command)
         return str(tools.pinned(tool, version))
-    beside = Path(sys.executable).with_name(tool)
-    if found := shutil.which(tool) or (str(beside) if beside.is_file() else None):
+    if found := shutil.which(tool) or tools.beside(tool):
         return found
     return provide(tool, newest(tool))
 

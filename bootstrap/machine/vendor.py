@@ -19,7 +19,6 @@ from bootstrap.files import draft, write_atomically
 from bootstrap.machine import installers, pins
 from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
-from bootstrap.machine.facts.venv import VenvState
 from bootstrap.machine.installers import LOCKS
 from bootstrap.machine.installers.pip import strictness
 from bootstrap.machine.runner import probe_project
@@ -50,7 +49,7 @@ def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Ven
     `tell` is told beforehand what will be needed, and what cannot be had.
     """
     pinned = pins.read(project)
-    if gather(pinned).venv.state is not VenvState.READY:
+    if not gather(pinned).venv.works:
         raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
     if pinned.lock.name in LOCKS:
         tool, lock = pinned.installer, pinned.lock.name

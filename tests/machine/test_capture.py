@@ -299,6 +299,17 @@ def test_a_backend_in_a_folder_is_named(foreign: Path) -> None:
     assert captured(foreign / "backend").lock == "uv.lock"
 
 
+def test_a_backend_is_captured_by_its_relative_path(
+    foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (foreign / "backend").mkdir()
+    (foreign / "backend/requirements.txt").write_text("toolz\n")
+    monkeypatch.chdir(foreign)
+    backend = Path("backend")
+    write(backend, capture(backend, None, {}))
+    assert "toolz==" in (backend / "requirements.lock").read_text()
+
+
 def test_what_is_no_repository_is_said_in_true_words(foreign: Path) -> None:
     with pytest.raises(Refused) as refused:
         write(foreign, captured(foreign))

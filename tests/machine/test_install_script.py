@@ -14,7 +14,7 @@ from pathlib import Path
 import copier
 import pytest
 
-from bootstrap import pyenv
+from bootstrap import __version__, pyenv
 from tests.machine import bsd
 from tests.machine.conftest import REPOSITORY, Shop
 
@@ -424,3 +424,30 @@ def test_make_up_brings_in_the_version_that_rendered_the_project(
     failed = make(project, "up", "HEADSTART_SCRIPT=file:///nowhere/install.sh")
     assert failed.returncode != 0
     assert "make up HEADSTART=/path/to/headstart" in failed.stderr
+
+
+def test_the_command_of_make_install_takes_nothing_from_its_surroundings(tmp_path: Path) -> None:
+    """As that of install.sh, which writes both; an earlier link there is replaced, not followed."""
+    hostile, programs = tmp_path / "hostile", tmp_path / "it's mine" / "bin"
+    hostile.mkdir()
+    for name in ("re", "bootstrap", "sitecustomize"):
+        (hostile / f"{name}.py").write_text("raise SystemExit('hostile')\n")
+    programs.mkdir(parents=True)
+    before = tmp_path / "before"
+    before.touch()
+    (programs / "headstart").symlink_to(before)
+    install = ["make", "-s", "-o", ".venv/runtime.stamp", "install", f"PREFIX={programs.parent}"]
+    made = subprocess.run(install, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert before.read_text() == ""
+    misled = {"PYTHONPATH": str(hostile), "PYTHONHOME": "/nonexistent", "PYTHONPLATLIBDIR": "zzz"}
+    run = subprocess.run(
+        [programs / "headstart", "--version"],
+        env=os.environ | misled,
+        cwd=hostile,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert __version__ in run.stdout

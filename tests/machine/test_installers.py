@@ -14,6 +14,7 @@ import pytest
 
 from bootstrap import pyenv
 from bootstrap.machine.check import STUB
+from bootstrap.machine.installers import tools
 from tests.conftest import package_index
 from tests.machine.conftest import PYTHON, Shop, newest, other_python
 
@@ -191,3 +192,17 @@ def test_a_python_that_virtualenv_has_dropped_gets_its_pip_back(shop: Shop) -> N
         shutil.rmtree(path)
     shop.up("--only", "pip")
     assert contents(shop)["pip"] == "24.0"
+
+
+def test_a_tool_that_is_not_on_path_is_named_as_a_person_can_call_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert Path(tools.typed("uv", "")).name == "uv"
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
+    assert tools.typed("uv", "") == str(Path(sys.executable).with_name("uv"))
+    private = tools.pinned("poetry", "1.0")
+    assert tools.typed("poetry", "1.0") == "poetry"
+    private.parent.mkdir(parents=True)
+    private.touch()
+    assert tools.typed("poetry", "1.0") == str(private)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bootstrap import pyenv
 from bootstrap.machine import pins
 from bootstrap.machine.check import STUB
 from bootstrap.machine.facts import records, venv
-from tests.machine.conftest import Shop
+from tests.machine.conftest import PYTHON, Shop, other_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +26,11 @@ pytestmark = pytest.mark.slow
 
 def site_of(shop: Shop) -> Path:
     return pins.read(shop.root).site_packages
+
+
+def folder_of(shop: Shop, name: str) -> Path:
+    (found,) = site_of(shop).glob(f"{name}-*.dist-info")
+    return found
 
 
 def append(path: Path) -> None:
@@ -127,17 +135,27 @@ def test_what_is_there_besides_is_told_and_strictly_removed(ready: Shop) -> None
     lines = ["extra.py,,", *(f"extra-1.0.dist-info/{name},," for name in names)]
     (extra / "RECORD").write_text("\n".join(lines))
     (site / "stray.pth").write_text("import os\n")
-    (site / "sitecustomize.py").write_text("")
+    (site / "sitecustomize.py").write_text("print(66)\n")
+    (site / "usercustomize").mkdir()
+    (site / "usercustomize/__init__.py").write_text("")
+    (site / "_virtualenv.pth").write_text("import os\n")
+    (site / "flask").mkdir()
+    (site / "flask/__init__.py").write_text("")
     told = {each["problem"]: each["level"] for each in ready.findings()}
     assert set(told.values()) == {"notice"}
     assert "extra is installed, and not asked for" in told
-    assert len([each for each in told if "belongs to no package" in each]) == 2
+    assert len([each for each in told if "runs with every Python there" in each]) == 4
+    assert len([each for each in told if "belongs to no package" in each]) == 5
     assert "exactly as pinned" in checked(ready)
     ready.headstart("doctor", "--fix")
     assert extra.is_dir()
+    (site / "sitecustomize.py").write_text("raise SystemExit(3)\n")
+    (pip,) = (each for each in ready.findings() if each["step"] == "pip")
+    assert pip["repair"] == "headstart doctor --fix --strict"
     strict = ready.headstart("doctor", "--fix", "--strict")
     assert strict.returncode == 0, strict.stdout + strict.stderr
-    assert not any(path.exists() for path in (extra, site / "stray.pth", site / "sitecustomize.py"))
+    gone = ("stray.pth", "sitecustomize.py", "usercustomize", "flask", "_virtualenv.pth")
+    assert not any(path.exists() for path in (extra, *(site / name for name in gone)))
     assert ready.findings() == []
 
 
@@ -204,13 +222,75 @@ def test_two_projects_of_one_name_do_not_share_an_environment(shop: Shop, tmp_pa
     shutil.copytree(shop.root, other.root)
     shop.up()
     (place,) = root.iterdir()
+    assert shop.headstart("check").returncode == 0
+    called = [other.root, shop.root / "migrate", tmp_path]
+    stub = place / "bin" / STUB
+    assert [subprocess.run([stub], cwd=at, check=False).returncode for at in called] == [1, 0, 0]
     assert (place / venv.OWNER).read_text().strip() == str(shop.root)
     refused = other.headstart("up")
     assert refused.returncode == 4
     assert f"It was made for {shop.root}" in refused.stderr
     assert f"rm -r {place}" in refused.stderr
-    assert "the environment of another project" in other.headstart("check").stdout
+    for command in ("check", "doctor"):
+        told = other.headstart(command)
+        assert told.returncode == 1
+        assert "the environment of another project" in told.stdout
+        assert "venv.root in toolchain.yml" in told.stdout
+        assert "headstart up" not in told.stdout
+    assert other.headstart("plan").returncode == 4
     assert other.headstart("undo", "--yes").returncode == 64
     assert shop.findings() == []
-    shutil.rmtree(shop.root)  # nobody's any more: the next one may have it
+    moved = Shop(tmp_path / "moved", shop.state)
+    shop.root.rename(moved.root)
+    assert f"it is for {shop.root}, which is gone" in moved.headstart("check").stdout
+    assert [each["name"] for each in json.loads(moved.headstart("plan", "--json").stdout)["steps"]][
+        :1
+    ] == ["venv"]
+    assert "venv" in str(moved.up()[-1]["steps"])
+    assert other.headstart("up").returncode == 4
+    shutil.rmtree(moved.root)  # nobody's any more: the next one may have it
     other.up()
+
+
+def test_packages_without_metadata_of_their_own_are_found_and_made_whole(ready: Shop) -> None:
+    site = site_of(ready)
+    (ready.root / ".venv/bin/pip").chmod(0o644)
+    (folder_of(ready, "iniconfig") / "RECORD").unlink()
+    (site / "iniconfig/__init__.py").write_text("raise SystemExit(3)\n")
+    pluggy = folder_of(ready, "pluggy")
+    (pluggy / "RECORD").write_text("")
+    told = str(ready.findings())
+    for problem in ("pip cannot be executed", "RECORD is missing", "RECORD is empty, or of"):
+        assert problem in told
+    fixed = ready.headstart("doctor", "--fix")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert "exactly as pinned" in checked(ready)
+    pluggy.rename(site / "pluggy-1.0.dist-info")
+    assert "pluggy 1.0 instead of" in checked(ready)
+    ready.up()
+    shutil.copytree(pluggy, site / "pluggy-1.0.dist-info")
+    assert "pluggy 1.0: RECORD is empty, or of another package" in checked(ready)
+    fixed = ready.headstart("doctor", "--fix")
+    assert fixed.returncode == 0, fixed.stdout + fixed.stderr
+    assert ready.findings() == []
+
+
+def test_a_venv_that_has_lost_a_program_or_its_python_is_made_anew(ready: Shop) -> None:
+    """`check`, `plan` and `up` say the same of it."""
+    assert "exactly as pinned" in checked(ready)
+    programs = ready.root / ".venv/bin"
+    (programs / "python3").unlink()
+    (programs / "python3").symlink_to("/bin/sh")
+    assert ".venv has lost bin/python3, or it leads elsewhere" in checked(ready)
+    (programs / "python3").unlink()
+    (programs / "python3").symlink_to("python")
+    (programs / "activate.fish").unlink()
+    assert ".venv has lost bin/activate.fish" in checked(ready)
+    other = other_python()
+    (programs / "python").unlink()
+    (programs / "python").symlink_to(pyenv.root(os.environ) / "versions" / other / "bin/python")
+    told = f".venv has Python {other}, not {PYTHON}"
+    assert told in checked(ready)
+    assert told in ready.headstart("plan").stdout
+    ready.up()
+    assert ready.findings() == []

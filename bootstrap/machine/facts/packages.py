@@ -31,15 +31,14 @@ class Stamp(TypedDict):
 
     `lock` is the digest of all that decides what is installed (empty while it is being installed),
     `folders` the dist-info folders that prove it, `ours` the packages that lists of ours named.
-    Where installing `failed` has failed, by that digest, `why` is what was left, with its `repair`.
+    Where it was not finished, `asked` is what the digest was to be, and `why` says what stopped it.
     """
 
     lock: str
     folders: list[str]
     ours: list[PackageName]
-    failed: NotRequired[str]
+    asked: NotRequired[str]
     why: NotRequired[str]
-    repair: NotRequired[str]
 
 
 class Distribution(NamedTuple):
@@ -61,14 +60,13 @@ class PackagesFact(NamedTuple):
     """`why` says in what the venv differs from what is asked for; None when it does not.
 
     What is not `sure` only the installer can tell: then `why` says what has changed since it did.
-    `no_tool` is the installer where it is needed and not on PATH. `repair` is for what `up` cannot.
+    `no_tool` is the installer where it is needed and not on PATH.
     """
 
     lock: str
     why: str | None
     sure: bool = True
     no_tool: str = ""
-    repair: str = ""
 
 
 class PipFact(NamedTuple):
@@ -90,27 +88,57 @@ def is_here(tool: str, pins: Pins) -> bool:
     return shutil.which(tool, path=path) is not None
 
 
+def not_from_here(pins: Pins) -> str | None:
+    """Whether the project itself is lacking, where it is worked on as it is installed."""
+    if not pins.editable or any(works_on(each.folder, pins.root) for each in distributions(pins)):
+        return None
+    return "the project itself is not installed from here"
+
+
 def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     from bootstrap.machine.installers.installer import digest as digest_of  # noqa: PLC0415
 
     installer = installers.of(pins)
     digest = digest_of(installer, pins)
     if not venv.works:
-        return PackagesFact(digest, "there is no venv to hold them yet")
+        older = installer.outdated(pins)
+        return PackagesFact(digest, older or "there is no venv to hold them yet")
     stamp = stamp_in(pins)
-    if stamp and stamp.get("failed") == digest:
-        return PackagesFact(digest, stamp.get("why"), repair=stamp.get("repair", ""))
-    if stamp and not stamp["lock"]:
-        return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)
-    if changed is None or (changed == _not_yet(pins) and installer.surely_asks(pins)):
+    if changed is None:
+        return PackagesFact(digest, not_from_here(pins))
+    if older := installer.outdated(pins):
+        return PackagesFact(digest, older)
+    if stamp and not stamp["lock"]:
+        return PackagesFact(digest, _unfinished(pins, stamp, digest))
+    return _look_closer(pins, changed, digest)
+
+
+def _look_closer(pins: Pins, changed: str, digest: str) -> PackagesFact:
+    """How much can be known here of what has changed since an installer has judged it."""
+    installer = installers.of(pins)
+    if changed == _not_yet(pins) and installer.surely_asks(pins):
         return PackagesFact(digest, changed)
     wanted = installer.exact(pins)
     if wanted is None or pins.editable or pins.sources:
         # Without what the list names in so many words nothing can be right.
-        missing = difference(pins, wanted or installer.pinned(pins), ours=())
+        named = wanted or installer.pinned(pins)
+        missing = difference(pins, named, ours=()) or not_from_here(pins)
         return PackagesFact(digest, missing or changed, sure=missing is not None)
     return PackagesFact(digest, difference(pins, wanted))
+
+
+def _unfinished(pins: Pins, stamp: Stamp, digest: str) -> str:
+    """With the reason, as long as what was asked for then is what is asked for now."""
+    why = stamp.get("why", "") if stamp.get("asked") == digest else ""
+    if lock_lacks(pins, why):
+        return why
+    return f"an earlier installation did not finish{f': {why}' if why else ''}"
+
+
+def lock_lacks(pins: Pins, why: str | None) -> bool:
+    """Whether that says that the lock has to be made again: no installation will help."""
+    return bool(why) and str(why).startswith((f"{pins.shown(pins.lock)} lacks", "the lock lacks"))
 
 
 def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:

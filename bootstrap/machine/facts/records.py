@@ -16,21 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.files import text_of, write_atomically
+from bootstrap.files import remove, text_of, write_atomically
+from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import distributions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts.packages import Distribution
     from bootstrap.machine.pins import Pins
 
 _REMEMBERED = "headstart-records.json"
-# They change what every Python of the venv does before it begins; virtualenv has one of its own.
-_CUSTOMIZERS = ("sitecustomize.py", "usercustomize.py")
-_OF_VIRTUALENV = {"_virtualenv.pth", "_virtualenv.py"}
+# They change what every Python of the venv does before it begins.
+_CUSTOMIZERS = ("sitecustomize", "usercustomize")
+_MODULES = {".py", ".pyc", ".so"}
 _PROGRAMS = re.compile(rb"(/[^'\"\n]*)/python[\w.]*")
+# What begins a program of Linux, and those of a Mac, for one chip and for several.
+_BINARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _FIRST_BYTES = 512  # a script's first line, or the three that a long path takes
 
 
@@ -65,14 +68,13 @@ def altered(pins: Pins, *, of_pip: bool = False) -> tuple[AlteredPackage, ...]:
     found = {name: seen for name, seen in remembered.items() if name in others}
     result = []
     for each in chosen:
-        if not each.complete:
-            continue  # was not installed to its end, which is told elsewhere
         files = tuple(_files(each))
         seen = _stat(files)
-        if remembered.get(each.folder.name) == seen:
+        without = _unrecorded(each, files)
+        if remembered.get(each.folder.name) == seen and not without:
             found[each.folder.name] = seen
             continue
-        differing = {file.path: how for file in files if (how := _how(file, pins))}
+        differing = without or {file.path: how for file in files if (how := _how(file, pins))}
         if differing:
             result.append(AlteredPackage(each.name, each.version, differing))
         else:
@@ -82,34 +84,81 @@ def altered(pins: Pins, *, of_pip: bool = False) -> tuple[AlteredPackage, ...]:
     return tuple(result)
 
 
+def misplaced(pins: Pins) -> tuple[Distribution, ...]:
+    """Metadata under another name than its own, and all of a package that is there twice."""
+    there = distributions(pins)
+    names = [each.name for each in there]
+    return tuple(
+        each
+        for each in there
+        if names.count(each.name) > 1 or (each.complete and not _is_of(each, _files(each)))
+    )
+
+
 def strays(pins: Pins) -> tuple[Path, ...]:
-    """What runs with every Python of the venv, and belongs to no package."""
-    site = pins.site_packages
-    there = {*site.glob("*.pth"), *(site / name for name in _CUSTOMIZERS if (site / name).exists())}
-    there = {path for path in there if path.name not in _OF_VIRTUALENV}
-    if not there:
-        return ()
-    known = {file.path for each in distributions(pins) for file in _files(each)}
-    return tuple(sorted(there - known))
+    """What runs with every Python of the venv or can be imported, and belongs to no package."""
+    there, site = distributions(pins), pins.site_packages
+    if not all(each.complete for each in there):
+        return ()  # whose a file is cannot be known before that is repaired
+    known = {name for each in there for name in _top_names(each)} | set(_of_eggs(site))
+    found = (path for path in site.iterdir() if path.name not in known and _is_loaded(path))
+    return tuple(sorted(set(found) - made_files.hook(pins)))
 
 
-def forget(pins: Pins, packages: tuple[AlteredPackage, ...]) -> None:
+def is_customizer(path: Path) -> bool:
+    """Whether each Python of the venv runs it before it begins."""
+    return path.suffix == ".pth" or path.name.partition(".")[0] in _CUSTOMIZERS
+
+
+def remove_strays(pins: Pins) -> None:
+    for each in strays(pins):
+        remove(each)
+
+
+def _top_names(distribution: Distribution) -> set[str]:
+    """What it has put into site-packages itself; of each line only as much as is needed."""
+    lines = text_of(distribution.folder / "RECORD").splitlines()
+    return {line.lstrip('"').partition("/")[0].partition(",")[0] for line in lines}
+
+
+def _of_eggs(site: Path) -> Iterator[str]:
+    """The same of what was installed before there were RECORDs."""
+    for listed in site.glob("*.egg-info/top_level.txt"):
+        for name in text_of(listed).split():
+            yield from (name, f"{name}.py")
+
+
+def _is_loaded(path: Path) -> bool:
+    """A folder without a file is what an uninstaller leaves of a package."""
+    if path.is_dir():
+        files = (each for each in path.rglob("*") if each.suffix != ".pyc" and each.is_file())
+        return path.name.isidentifier() and path.name != "__pycache__" and any(files)
+    return path.suffix == ".pth" or path.suffix in _MODULES
+
+
+def forget(pins: Pins, names: Iterable[PackageName]) -> None:
     """Remove them, so that whoever installs the project's packages installs them again."""
-    names = {each.name for each in packages}
+    chosen = set(names)
     for each in distributions(pins):
-        if each.name in names:
-            for file in (*_files(each), RecordedFile(each.folder / "RECORD", "")):
+        if each.name in chosen:
+            for file in _files(each):
                 if file.path.is_relative_to(pins.venv):
                     file.path.unlink(missing_ok=True)
-            _remove_empty(each.folder)
+            remove(each.folder)
 
 
-def _remove_empty(folder: Path) -> None:
-    for path in (*folder.glob("*"), folder):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.is_file():
-            path.unlink()
+def _unrecorded(distribution: Distribution, files: tuple[RecordedFile, ...]) -> dict[Path, str]:
+    """What keeps a package from being compared at all; empty where nothing does."""
+    needed = (distribution.folder / name for name in ("RECORD", "INSTALLER"))
+    missing = {path: "is missing" for path in needed if not path.is_file()}
+    if missing or _is_of(distribution, files):
+        return missing
+    return {distribution.folder / "RECORD": "is empty, or of another package"}
+
+
+def _is_of(distribution: Distribution, files: Iterable[RecordedFile]) -> bool:
+    """Whether a RECORD is the one of the folder that it is in: each names itself."""
+    return any(file.path.parent == distribution.folder for file in files)
 
 
 def _files(distribution: Distribution) -> Iterator[RecordedFile]:
@@ -146,16 +195,23 @@ def _how(file: RecordedFile, pins: Pins) -> str:
         found = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest())
         if found.rstrip(b"=").decode() != expected.rstrip("="):
             return "was changed"
-    if file.path.parent == pins.venv / "bin" and _runs_elsewhere(content, pins):
+    if file.path.parent != pins.venv / "bin":
+        return ""
+    if _runs_elsewhere(content, pins):
         return "runs another Python"
-    return ""
+    is_program = content.startswith(_BINARIES) or _names_python(content)
+    return "cannot be executed" if is_program and not os.access(file.path, os.X_OK) else ""
+
+
+def _names_python(content: bytes) -> bool:
+    first = content[:_FIRST_BYTES]
+    return first.startswith(b"#!") and b"python" in first
 
 
 def _runs_elsewhere(content: bytes, pins: Pins) -> bool:
     """A script of a package names the interpreter of the venv, by its whole path."""
     first = content[:_FIRST_BYTES]
-    names_python = first.startswith(b"#!") and b"python" in first
-    if not names_python or os.fsencode(pins.venv / "bin") in first:
+    if not _names_python(content) or os.fsencode(pins.venv / "bin") in first:
         return False
     named = (Path(os.fsdecode(each)) for each in _PROGRAMS.findall(first))
     return not any(each.exists() and each.samefile(pins.venv / "bin") for each in named)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.files import text_of, write_atomically
+from bootstrap.machine.facts import made_files
 from bootstrap.processes import probe
 from bootstrap.versions import minor
 
@@ -32,9 +33,11 @@ class VenvState(Enum):
     FOREIGN = "foreign"
     WRONG_PYTHON = "wrong python"
     BROKEN = "broken"
+    DAMAGED = "damaged"
     MOVED = "moved"
     OPEN = "open to packages outside"
     OTHERS = "another project's"
+    UNCLAIMED = "no project's"
     READY = "ready"
 
 
@@ -42,7 +45,8 @@ class VenvFact(NamedTuple):
     """`aside` are earlier venvs kept until the present one is verified, oldest first.
 
     `elsewhere` is the folder that a moved or copied venv was made in, the project that another's is
-    for, or the interpreter that a broken one has lost.
+    for or an unclaimed one was, the interpreter that a broken one has lost, or the program of a
+    damaged one.
     """
 
     state: VenvState
@@ -53,7 +57,11 @@ class VenvFact(NamedTuple):
     @property
     def works(self) -> bool:
         """What is installed in it can be seen; one that is open sees more besides."""
-        return self.state in {VenvState.READY, VenvState.OPEN}
+        return self.state is VenvState.READY or self.state in ADJUSTED
+
+
+ADJUSTED = {VenvState.OPEN, VenvState.UNCLAIMED}
+"""What becomes ready where it is, with all that is installed in it."""
 
 
 def look(pins: Pins) -> VenvFact:
@@ -89,10 +97,21 @@ def _as_made(pins: Pins, version: str | None, settings: dict[str, str]) -> VenvF
     programs = (base, pins.venv_python)
     if not (all(os.access(at, os.X_OK) for at in programs) and pins.site_packages.is_dir()):
         return VenvFact(VenvState.BROKEN, version, elsewhere=None if base.exists() else base)
-    if (runs := _replaced(pins, base)) and runs != version:
+    if (runs := _replaced(pins, base, settings)) and runs != version:
         return VenvFact(VenvState.WRONG_PYTHON, runs)
-    is_open = settings.get(SYSTEM_SITE, "").lower() == "true"
-    return VenvFact(VenvState.OPEN if is_open else VenvState.READY, version)
+    return _equipped(pins, version, settings)
+
+
+def _equipped(pins: Pins, version: str, settings: dict[str, str]) -> VenvFact:
+    """Its Python is right: is the rest?"""
+    if lost := made_files.lost(pins):
+        return VenvFact(VenvState.DAMAGED, version, elsewhere=lost)
+    if settings.get(SYSTEM_SITE, "").lower() == "true":
+        return VenvFact(VenvState.OPEN, version)
+    if is_shared(pins) and not is_owned(pins):
+        former = text_of(pins.venv / OWNER).strip()
+        return VenvFact(VenvState.UNCLAIMED, version, elsewhere=Path(former) if former else None)
+    return VenvFact(VenvState.READY, version)
 
 
 def base_python(pins: Pins) -> Path:
@@ -109,23 +128,37 @@ def base_python(pins: Pins) -> Path:
     return Path(os.path.realpath(named))
 
 
-def _replaced(pins: Pins, base: Path) -> str | None:
-    """The version that runs where the interpreter was changed after the venv was made.
+def _replaced(pins: Pins, base: Path, settings: dict[str, str]) -> str | None:
+    """The version that runs where the interpreter is another than when the venv was made.
 
-    `brew upgrade` and apt put another patch release into the same place; pyenv never does.
+    `brew upgrade` and apt put another patch release into the same place; pyenv never does. A person
+    may have pointed the venv at another place.
     """
-    if base.stat().st_ctime_ns <= (pins.venv / "pyvenv.cfg").stat().st_ctime_ns:
+    since = (pins.venv / "pyvenv.cfg").stat().st_ctime_ns
+    home = Path(settings.get("home") or base.parent)
+    names = (f"python{minor(pins.python)}", "python3", "python")
+    in_place = any(os.path.realpath(home / name) == str(base) for name in names)
+    if in_place and base.stat().st_ctime_ns <= since:
         return None
     return probe((str(pins.venv_python), "-V")).output.removeprefix("Python ")
 
 
+def is_shared(pins: Pins) -> bool:
+    """Whether it lies where other projects have theirs; all others come with the folder."""
+    return not pins.venv.is_relative_to(pins.root)
+
+
 def other_owner(pins: Pins) -> Path | None:
     """The other project that a shared venv is for; None where there is none, or it is gone."""
-    if pins.venv.is_relative_to(pins.root):
-        return None  # it has come with the folder
-    owner = text_of(pins.venv / OWNER).strip()
+    owner = text_of(pins.venv / OWNER).strip() if is_shared(pins) else ""
     is_others = owner and os.path.lexists(owner) and not pins.root.samefile(owner)
     return Path(owner) if is_others else None
+
+
+def is_owned(pins: Pins) -> bool:
+    """Whether the venv names this project, so that no other one can take it."""
+    owner = text_of(pins.venv / OWNER).strip()
+    return bool(owner) and os.path.lexists(owner) and pins.root.samefile(owner)
 
 
 def own(pins: Pins) -> None:

@@ -66,6 +66,10 @@ class Installer(ABC):
         """What the list names at one version for this Python, in whichever other ways it speaks."""
         return {}
 
+    def outdated(self, pins: Pins) -> str:  # noqa: ARG002
+        """What a lock surely lacks of what it was made of, seen in the files alone."""
+        return ""
+
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         """All files that decide what is installed."""
         return tuple(dict.fromkeys((pins.lock, *lockfile.metadata_files(pins.lock.parent))))

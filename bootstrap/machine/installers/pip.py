@@ -10,7 +10,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.machine import conda, declared, forms
+from bootstrap.machine import conda, declared
 from bootstrap.machine.installers.installer import (
     Installer,
     Judgement,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Argv, Pins
 
 _FIRST_WITH_A_REPORT = (22, 2)
+_UNLOCKED = {"pip", "setuptools", "wheel"}  # those who make locks may leave them out
 
 
 class RequirementsInstaller(Installer):
@@ -60,6 +61,11 @@ class RequirementsInstaller(Installer):
 
     def pinned(self, pins: Pins) -> dict[PackageName, str]:
         return lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+
+    def outdated(self, pins: Pins) -> str:
+        lacking = unlocked(pins)
+        named = ", ".join(map(pins.shown, _all_sources(pins)))
+        return f"{pins.shown(pins.lock)} lacks what {named} asks for: {lacking}" if lacking else ""
 
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         own = lockfile.metadata_files(pins.root) if pins.editable else ()
@@ -112,23 +118,43 @@ def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Judgement:
     return report(pins, tuple(words)) if words else Judgement()
 
 
-def unlocked(pins: Pins, sources: tuple[Path, ...], locked: dict[PackageName, str]) -> str:
-    """What these lists name and the lock has not, or in no version that they allow.
+def unlocked(pins: Pins) -> str:
+    """What the lists name and a lock of exact versions has not, by what both say alone.
 
-    It is told from files alone, so before anything is installed; what only pip can tell, is not.
+    Empty where nothing is seen so: what a package needs besides, an index alone can tell.
     """
+    texts = lockfile.texts_of(pins.lock)
+    if not _all_sources(pins) or not lockfile.is_exact(texts):
+        return ""
+    locked = lockfile.wanted(lockfile.entries(pins.lock), pins.python)
+    asked = (each for text in _stated(pins) for each in lockfile.requirements(text))
+    found = [
+        str(each).partition(";")[0].strip()
+        for each in asked
+        if lockfile.is_wanted(each, pins.python)
+        and lockfile.normalize(each.name) not in {*_UNLOCKED, lockfile.normalize(pins.project)}
+        and not lockfile.is_met(each, locked)
+    ]
+    return in_short(found) if found else ""
+
+
+def _all_sources(pins: Pins) -> tuple[Path, ...]:
+    """The project itself asks too, where it is installed from here."""
+    own = pins.root / "pyproject.toml"
+    return tuple(dict.fromkeys((*pins.sources, *((own,) if pins.editable else ()))))
+
+
+def _stated(pins: Pins) -> tuple[str, ...]:
     texts: list[str] = []
-    for source in sources:
+    for source in _all_sources(pins):
         if source.suffix in {".yml", ".yaml"}:
             texts.append("\n".join(conda.packages(source)[1]))
         elif source.suffix == ".toml":
             asked = declared.requirements(source, pins.extras, pins.groups or ())
             texts.append("\n".join(asked))
-        elif source.name not in lockfile.METADATA:
+        elif source.name not in lockfile.METADATA and source.is_file():
             texts += lockfile.texts_of(source)
-    found = [each for text in texts for each in lockfile.unmet(text, locked, pins.python)]
-    own = f"{lockfile.normalize(forms.project_name(pins.root))}"
-    return in_short([each for each in found if lockfile.normalize(each.partition("[")[0]) != own])
+    return tuple(texts)
 
 
 def _words(lines: tuple[str, ...]) -> list[str]:

@@ -5,8 +5,11 @@ They are kept with the user's state, for all projects, and never in a project's 
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import state
@@ -15,7 +18,6 @@ from bootstrap.files import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from bootstrap.machine.pins import Argv
 
@@ -39,6 +41,21 @@ def folder(tool: str, version: str) -> Path:
 def pinned(tool: str, version: str) -> Path:
     """The program of that version, whether it is there yet or not."""
     return folder(tool, version) / "bin" / tool
+
+
+def beside(tool: str) -> str | None:
+    """The one that Headstart itself was installed with."""
+    at = Path(sys.executable).with_name(tool)
+    return str(at) if at.is_file() else None
+
+
+def typed(tool: str, version: str) -> str:
+    """How a person can call it: one that is not on PATH by its whole path, where there is one."""
+    if shutil.which(tool):
+        return tool
+    own = pinned(tool, version) if version else None
+    found = str(own) if own and own.is_file() else beside(tool)
+    return shlex.quote(found) if found else tool
 
 
 def commands(tool: str, version: str) -> tuple[Argv, ...]:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.errors import HeadstartError
+from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
 from bootstrap.machine import installers
+from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
     STAMP,
     PackagesFact,
@@ -19,19 +20,20 @@ from bootstrap.machine.facts.packages import (
     difference,
     distributions,
     is_here,
+    lock_lacks,
+    not_from_here,
     stamp_in,
     works_on,
 )
 from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Judgement
-from bootstrap.machine.installers.pip import asked_by, unlocked
+from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Sequence
 
     from bootstrap.lockfile import PackageName
     from bootstrap.machine.facts import Facts
@@ -56,11 +58,18 @@ class PackagesStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         return facts.packages.why
 
+    def refusal(self, pins: Pins, facts: Facts) -> Refused | None:
+        """To install a lock that lacks something leaves what was to be repaired."""
+        if not lock_lacks(pins, facts.packages.why):
+            return None
+        return Refused(
+            "The lock has to be made again before it is installed.",
+            why=(str(facts.packages.why),),
+            next=(_repair(pins, facts.packages.why),),
+        )
+
     def undecided(self, facts: Facts) -> bool:
         return not facts.packages.sure
-
-    def remedy(self, facts: Facts) -> str:
-        return facts.packages.repair or super().remedy(facts)
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
@@ -70,26 +79,24 @@ class PackagesStep(Step):
         return tuple(map(shlex.join, commands))
 
     def run(self, context: StepContext) -> str:
-        """Install between two stamps: the first says it is underway, the last that it is done.
-
-        What a lock lacks by its own words is told before anything is installed from it.
-        """
+        """Install between two stamps: the first says it is underway, the last that it is done."""
         pins, installer = context.pins, installers.of(context.pins)
-        if short := _short(pins):
-            raise _refusal(pins, short)
         _provide_tool(context)
         wanted = installer.exact(pins)
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
-        underway = Stamp(lock="", folders=[], ours=sorted(ours | named))
-        _write_stamp(pins, underway)
+        stamp = Stamp(lock="", folders=[], ours=sorted(ours | named))
+        stamp["asked"] = context.facts.packages.lock
+        _write_stamp(pins, stamp)
         own(pins)
-        _sweep(pins)
+        made_files.adopt(pins)
         again = _forget_altered(pins) if context.repairs else ()
+        _sweep(pins, None if wanted is None else wanted.keys())
         if context.strict:
+            from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
             ours |= set(_extra(pins))
-            for stray in _strays(pins):
-                stray.unlink()
+            records.remove_strays(pins)
         # What is still needed, though it is no longer named, the installer brings back.
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
@@ -97,20 +104,17 @@ class PackagesStep(Step):
         try:
             for command in installer.commands(pins):
                 context.run(command)
-        except CommandError as error:
-            if pins.lock.name in LOCKS and _is_short(pins, left := judge(installer, pins).lacking):
-                _write_stamp(pins, _failed(underway, context, left))
-                raise _refusal(pins, left) from error
-            raise
+        except CommandError as failed:
+            raise _with_the_reason(pins, stamp, failed) from None
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
-            _write_stamp(pins, _failed(underway, context, left))
+            _write_stamp(pins, Stamp(**{**stamp, "why": left}))
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, context.facts.packages.lock)
         removed = f", {len(gone)} removed" if gone else ""
         repaired = f", again: {', '.join(again)}" if again else ""
-        return f"{len(named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
+        return f"{_installed(pins, named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         """`run` has asked the tool itself, and left a stamp by which everything is known."""
@@ -134,11 +138,7 @@ class PackagesStep(Step):
                 *(self.broken(each, fix) for each in _altered(pins)),
             )
         besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
-        besides += [
-            f"{path.name} in {pins.shown(path.parent)} runs with every Python there, "
-            "and belongs to no package"
-            for path in _strays(pins)
-        ]
+        besides += _strays(pins)
         told = (
             self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
         )
@@ -179,18 +179,23 @@ def _altered(pins: Pins) -> tuple[str, ...]:
     return tuple(each.shown for each in records.altered(pins))
 
 
-def _strays(pins: Pins) -> tuple[Path, ...]:
+def _strays(pins: Pins) -> tuple[str, ...]:
     from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
-    return records.strays(pins)
+    return tuple(
+        f"{pins.shown(path)} "
+        + ("runs with every Python there, and " if records.is_customizer(path) else "")
+        + "belongs to no package"
+        for path in records.strays(pins)
+    )
 
 
 def _forget_altered(pins: Pins) -> tuple[str, ...]:
     from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
-    found = records.altered(pins)
+    found = tuple(each.name for each in records.altered(pins))
     records.forget(pins, found)
-    return tuple(each.name for each in found)
+    return found
 
 
 def _extra(pins: Pins) -> tuple[PackageName, ...]:
@@ -200,31 +205,6 @@ def _extra(pins: Pins) -> tuple[PackageName, ...]:
         return ()
     there = {each.name for each in distributions(pins) if not works_on(each.folder, pins.root)}
     return tuple(sorted(there - wanted.keys() - _SEEDS))
-
-
-def _short(pins: Pins) -> str:
-    """What the lock lacks of what it was made for, as far as files say it."""
-    wanted = installers.of(pins).exact(pins)
-    if wanted is None:
-        return ""
-    lock = pins.shown(pins.lock)
-    if pins.sources and (found := unlocked(pins, pins.sources, wanted)):
-        named = ", ".join(map(pins.shown, pins.sources))
-        return f"{lock} lacks what {named} asks for: {found}"
-    project = pins.root / "pyproject.toml"
-    if pins.editable and (found := unlocked(pins, (project,), wanted)):
-        return f"the lock lacks what the project needs: {found}"
-    return ""
-
-
-def _refusal(pins: Pins, short: str) -> HeadstartError:
-    what = "Nothing was installed: the lock is older than what asks for it."
-    return HeadstartError(what, why=(short,), next=(_repair(pins, short),))
-
-
-def _failed(underway: Stamp, context: StepContext, why: str) -> Stamp:
-    digest, repair = context.facts.packages.lock, _repair(context.pins, why)
-    return {**underway, "failed": digest, "why": why, "repair": repair}
 
 
 def judge(installer: Installer, pins: Pins) -> Judgement:
@@ -258,16 +238,43 @@ def note(pins: Pins, digest: str) -> None:
 
 def _unfit(pins: Pins) -> str:
     """In what the project itself, as it is installed, is not at one with its lock."""
-    own = next((each for each in distributions(pins) if works_on(each.folder, pins.root)), None)
-    if own is None:
-        return "the project itself is not installed from here"
+    if lacking := not_from_here(pins):
+        return lacking
+    own = next(each for each in distributions(pins) if works_on(each.folder, pins.root))
     check = probe_project(_check(pins), pins)
     lines = [line for line in check.output.splitlines() if own.name in lockfile.normalize(line)]
     return f"the lock lacks what the project needs: {lines[0]}" if check.code and lines else ""
 
 
-def _sweep(pins: Pins) -> None:
-    """Remove what a killed pip leaves: half-installed packages, and folders renamed to `~…`."""
+def _installed(pins: Pins, named: Collection[PackageName]) -> str:
+    """How many of those that are named are there, for a list may name some for other machines."""
+    there = distributions(pins)
+    own = {each.name for each in there if works_on(each.folder, pins.root)}
+    count = len({each.name for each in there}.intersection(named) - own)
+    return f"the project itself, and {count}" if own else str(count)
+
+
+def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
+    """What a tool has ended with; it is remembered, and whether its lock is why, is asked."""
+    verdict = judge(installers.of(pins), pins) if pins.lock.name in LOCKS else Judgement()
+    is_lock = lock_lacks(pins, verdict.lacking)
+    why = verdict.lacking if is_lock else (failed.why or (failed.what,))[-1]
+    _write_stamp(pins, Stamp(**{**stamp, "why": why}))
+    if not is_lock:
+        return failed
+    return HeadstartError(failed.what, why=(why,), next=(_repair(pins, why),))
+
+
+def _sweep(pins: Pins, asked_for: Collection[PackageName] | None) -> None:
+    """Remove what nobody can install over.
+
+    A killed pip leaves half-installed packages, and folders renamed to `~…`; others leave metadata
+    under a name that is not its own, or a second time. What nobody asks for stays.
+    """
+    from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+    found = {each.name for each in records.misplaced(pins)} - {"pip"}
+    records.forget(pins, found if asked_for is None else found.intersection(asked_for))
     for each in distributions(pins):
         if not each.complete and each.name != "pip":
             shutil.rmtree(each.folder)
@@ -309,17 +316,13 @@ def _provide_tool(context: StepContext) -> None:
         raise tools.absent(tool)
 
 
-def _repair(pins: Pins, lacking: str) -> str:
+def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
-    if _is_short(pins, lacking) and pins.lock.name in LOCKS:
-        return f"{installers.of(pins).tool} lock && headstart up"
-    if _is_short(pins, lacking):
+    if not lock_lacks(pins, lacking):
+        return "headstart doctor --fix"
+    if pins.lock.name not in LOCKS:
         return "headstart capture --relock && headstart up"
-    return "headstart doctor --fix"
-
-
-def _is_short(pins: Pins, lacking: str) -> bool:
-    return lacking.startswith((f"{pins.shown(pins.lock)} lacks", "the lock lacks"))
+    return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 
 
 def _unclear(pins: Pins) -> str:

@@ -39,7 +39,12 @@ class PipStep(Step):
 
     def run(self, context: StepContext) -> str:
         pins = context.pins
-        _forget_pip(pins, even_whole=False)
+        from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+        if context.strict:
+            records.remove_strays(pins)  # which may be what keeps pip from working
+        is_misplaced = any(each.name == "pip" for each in records.misplaced(pins))
+        _forget_pip(pins, even_whole=is_misplaced)
         try:
             if context.repairs:
                 _force_pip(context)
@@ -51,12 +56,13 @@ class PipStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         version = probe_project((*pins.venv_pip, "-V"), pins)
-        if version.output.split()[:2] != ["pip", pins.pip]:
-            return (self._broken(f"pip -V says {version.output!r}, not pip {pins.pip}"),)
+        # What runs before every Python may have said something too.
+        if not any(line.split()[:2] == ["pip", pins.pip] for line in version.output.splitlines()):
+            return (self._broken(pins, f"pip -V says {version.output!r}, not pip {pins.pip}"),)
         # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
         listing = probe_project((*pins.venv_pip, "list"), pins)
         if listing.code:
-            return (self._broken(f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
+            return (self._broken(pins, f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
         return ()
 
     def inspect(
@@ -72,10 +78,14 @@ class PipStep(Step):
         from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
         altered = records.altered(pins, of_pip=True)
-        return self.verify(pins, facts) or tuple(self._broken(each.shown) for each in altered)
+        return self.verify(pins, facts) or tuple(self._broken(pins, each.shown) for each in altered)
 
-    def _broken(self, problem: str) -> Finding:
-        return self.broken(problem, "headstart doctor --fix")
+    def _broken(self, pins: Pins, problem: str) -> Finding:
+        """What runs before every Python may be what keeps pip from working."""
+        from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
+
+        strictly = any(map(records.is_customizer, records.strays(pins)))
+        return self.broken(problem, f"headstart doctor --fix{' --strict' if strictly else ''}")
 
 
 def _pip_install(pins: Pins) -> Argv:

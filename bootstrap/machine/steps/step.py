@@ -11,6 +11,7 @@ from bootstrap.machine.journal import identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from bootstrap.errors import Refused
     from bootstrap.machine.building.progress import Advance
     from bootstrap.machine.facts import Facts
     from bootstrap.machine.pins import Pins
@@ -96,9 +97,9 @@ class Step(ABC):
         """Whether `needed` only says that it is not known; then `verify` decides."""
         return False
 
-    def remedy(self, facts: Facts) -> str:  # noqa: ARG002
-        """What brings what is `needed`."""
-        return "headstart up"
+    def refusal(self, pins: Pins, facts: Facts) -> Refused | None:  # noqa: ARG002
+        """Why it cannot be taken as things are, although it is needed; pure, as `needed` is."""
+        return None
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from bootstrap.errors import Refused
 from bootstrap.files import remove, write_atomically
 from bootstrap.machine import venv_makers
+from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
 from bootstrap.machine.facts.venv import (
+    ADJUSTED,
     MARKER,
+    OWNER,
     SYSTEM_SITE,
     VenvFact,
     VenvState,
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
     from bootstrap.machine.venv_makers import Made
 
-_REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.MOVED}
+_REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.DAMAGED, VenvState.MOVED}
 
 
 class VenvStep(Step):
@@ -43,8 +46,13 @@ class VenvStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         return reason(facts.venv, pins)
 
+    def refusal(self, pins: Pins, facts: Facts) -> Refused | None:
+        return _not_ours(pins, facts.venv)
+
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         aside = facts.venv.aside
+        if facts.venv.state in ADJUSTED:
+            return replace(facts, venv=VenvFact(VenvState.READY, pins.python, aside))
         if facts.venv.state in _REPLACED:
             aside += (pins.venv.with_name(f"{pins.venv.name}.aside-TIMESTAMP"),)
         return replace(
@@ -59,6 +67,8 @@ class VenvStep(Step):
             return ()
         if facts.venv.state is VenvState.OPEN:
             return (f"set {SYSTEM_SITE} = false in {pins.shown(pins.venv / 'pyvenv.cfg')}",)
+        if facts.venv.state is VenvState.UNCLAIMED:
+            return (f"write {pins.root} into {pins.shown(pins.venv / OWNER)}",)
         create = map(shlex.join, venv_makers.commands(facts.python.executable, pins))
         if facts.venv.state in _REPLACED:
             old = shlex.quote(str(pins.venv))
@@ -67,10 +77,8 @@ class VenvStep(Step):
 
     def run(self, context: StepContext) -> str:
         pins, fact = context.pins, context.facts.venv
-        _require_ours(pins, fact)
-        if fact.state is VenvState.OPEN:
-            _close(pins)
-            return f"{pins.shown(pins.venv)} sees no packages outside of it any more"
+        if fact.state in ADJUSTED:
+            return _adjust(pins, fact)
         if fact.state in _REPLACED:
             aside = aside_name(pins.venv, datetime.now(UTC))
             pins.venv.rename(aside)
@@ -81,6 +89,7 @@ class VenvStep(Step):
             _restore(pins.venv)
             raise
         own(pins)
+        made_files.keep(pins)
         context.changed("venv", str(pins.venv))
         context.runner.journal.write("venv-made", **made._asdict())
         replaced = (
@@ -139,9 +148,11 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
         VenvState.FOREIGN: f"{where} is in the way: it is no virtual environment",
         VenvState.WRONG_PYTHON: f"{where} has Python {fact.version}, not {pins.python}",
         VenvState.BROKEN: f"{where} has lost its interpreter{_gone(fact.elsewhere)}",
+        VenvState.DAMAGED: f"{where} has lost bin/{_name(fact.elsewhere)}, or it leads elsewhere",
         VenvState.MOVED: f"{where} was made in {fact.elsewhere}, and its scripts still lead there",
         VenvState.OPEN: f"{where} also sees the packages of the Python under it",
         VenvState.OTHERS: f"{where} is the environment of another project, {fact.elsewhere}",
+        VenvState.UNCLAIMED: f"{where} {_named(fact.elsewhere)}",
     }[fact.state]
 
 
@@ -153,16 +164,27 @@ def _gone(base: Path | None) -> str:
     return f": {base} is gone{by_homebrew}"
 
 
-def _require_ours(pins: Pins, fact: VenvFact) -> None:
+def _name(program: Path | None) -> str:
+    return program.name if program else "…"
+
+
+def _named(former: Path | None) -> str:
+    if former is None:
+        return "does not say which project it is for, so another could take it"
+    return f"says that it is for {former}, which is gone, so another project could take it"
+
+
+def _not_ours(pins: Pins, fact: VenvFact) -> Refused | None:
+    """Why nothing is done with what is there; pure."""
     where = shlex.quote(str(pins.venv))
     if fact.state is VenvState.FOREIGN:
-        raise Refused(
+        return Refused(
             f"{pins.venv} is there, but it is no virtual environment.",
             why=("Headstart touches only what it made itself.",),
             next=(f"see what it is, and move it away: {where}", "headstart up"),
         )
     if fact.state is VenvState.OTHERS:
-        raise Refused(
+        return Refused(
             f"{pins.venv} is the environment of another project.",
             why=(f"It was made for {fact.elsewhere}, which has the same name and Python.",),
             next=(
@@ -170,6 +192,15 @@ def _require_ours(pins: Pins, fact: VenvFact) -> None:
                 f"or, where the other one is no longer used: rm -r {where}",
             ),
         )
+    return None
+
+
+def _adjust(pins: Pins, fact: VenvFact) -> str:
+    own(pins)
+    if fact.state is VenvState.UNCLAIMED:
+        return f"{pins.shown(pins.venv)} is known to be this project's"
+    _close(pins)
+    return f"{pins.shown(pins.venv)} sees no packages outside of it any more"
 
 
 def _close(pins: Pins) -> None:
