@@ -59,8 +59,12 @@ class PackagesStep(Step):
         return facts.packages.why
 
     def refusal(self, pins: Pins, facts: Facts) -> Refused | None:
-        """To install a lock that lacks something leaves what was to be repaired."""
-        if not lock_lacks(pins, facts.packages.why):
+        """To install a lock that lacks something repairs nothing.
+
+        Where the tool that makes it is still to be provided, `up` does that first.
+        """
+        to_be_made = pins.lock.name in LOCKS and bool(_tool_commands(pins))
+        if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
         return Refused(
             "The lock has to be made again before it is installed.",
