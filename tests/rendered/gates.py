@@ -39,7 +39,7 @@ TRACES = {
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "ecr": r"(docs|deploy).ecr\b|\(ecr\.md|\baws |image\.yml",
     "gitops": r"gitops|argocd|keda",
-    "pre_commit": r"pre.commit|detect.secrets|^include hooks\.mk|hooks\.mk|make (secrets|environment)",
+    "pre_commit": r"pre.commit|detect.secrets|hooks\.mk",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",

@@ -42,9 +42,10 @@ def shop(tmp_path: Path, everything: Path) -> Path:
 
 def commit(shop: Path, **settings: str) -> tuple[int, dict[str, str], str]:
     """Commit everything: how that ends, what became of each hook, and all that was said."""
-    subprocess.run(["git", "add", "--all"], cwd=shop, check=True)
+    run(["git", "add", "--all"], shop)
+    command = ["git", "commit", "--quiet", "--message", "x"]
     done = subprocess.run(
-        ["git", "commit", "--quiet", "--message", "x"],
+        command,
         cwd=shop,
         env=os.environ | {"MYPY_CACHE_DIR": str(TYPES), "HEADSTART": "none"} | settings,
         stdout=subprocess.PIPE,
@@ -71,7 +72,7 @@ def test_each_hook_finds_its_fault_and_lets_the_rest_pass(shop: Path) -> None:
             file.write(text)
     (shop / ".headstart").mkdir()
     (shop / ".headstart/drift.yml").write_text("- path: README.md\n  reason: ours\n")
-    # What `headstart check` leaves behind is in doubt, so it is asked: this environment is not `up`'s.
+    # What `headstart check` leaves behind is in doubt, so it is asked: this one is not `up`'s.
     stub = shop / ".venv/bin/headstart-check"
     stub.write_text("#!/bin/sh\nexit 1\n")
     stub.chmod(0o755)
@@ -108,10 +109,9 @@ def test_no_render_has_what_looks_like_a_secret_and_a_file_that_is_new_is_read(
     (shop / "README.md").unlink()
     for since in ((), ("SINCE=HEAD",)):
         if since:
-            subprocess.run(["git", "add", "--all"], cwd=shop, check=True)
-        done = subprocess.run(
-            [*command, *since], cwd=shop, capture_output=True, text=True, check=False
-        )
+            run(["git", "add", "--all"], shop)
+        asked = [*command, *since]
+        done = subprocess.run(asked, cwd=shop, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert "Location:    new file.py:1" in done.stdout
 
