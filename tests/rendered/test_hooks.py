@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import rendered
+from tests.conftest import headstart, rendered
 from tests.rendered.gates import TYPES, run
 from tests.rendered.matrix import features, only
 from tests.rendered.tools import findings, yamllint
@@ -36,7 +36,7 @@ def shop(tmp_path: Path, everything: Path) -> Path:
     made = rendered(tmp_path, *only("pre_commit", "safe_migrations"))
     (made / ".venv").symlink_to(everything / ".venv")
     (made / ".git/info/exclude").write_text(".venv\n")
-    run([".venv/bin/python", "-m", "pre_commit", "install"], made)
+    run([".venv/bin/python", "-m", "pre_commit", "install", "--allow-missing-config"], made)
     return made
 
 
@@ -85,6 +85,17 @@ def test_each_hook_finds_its_fault_and_lets_the_rest_pass(shop: Path) -> None:
     assert told == dict.fromkeys((*FAULTS, "environment"), "Failed")
     for part in ("AWS Access Key", "migrate/HEAD", "core knows no module", "app/core/wrong.py:3"):
         assert part in said
+
+
+def test_taken_away_and_added_again_they_are_as_they_were(shop: Path, tmp_path: Path) -> None:
+    """By commits at which git still runs the hook, which lets one without a configuration pass."""
+    for change in ("remove", "add"):
+        done = headstart(
+            *("feature", change, "pre_commit", "--no-verify"), cwd=shop, state=tmp_path / "state"
+        )
+        assert "pre_commit" in done
+        assert (shop / CONFIG).exists() == (change == "add")
+    assert run(["git", "diff", "HEAD~2"], shop) == ""
 
 
 def test_make_check_is_the_same_list(shop: Path) -> None:
