@@ -28,8 +28,8 @@ Every day:
 
 \b
 Every command that reports takes --json. Exit codes: 0 done, 1 failed, conflicts or findings,
-2 update available, 3 drift, 4 refused because it would be unsafe, 5 unknown (of check), 64 usage
-error or invalid pins, 130 interrupted.
+2 update available, 3 drift, 4 refused because it would be unsafe, 5 unknown (of check and of
+explain), 64 usage error or invalid pins, 130 interrupted.
 """
 
 # The modules of `bootstrap.commands`, in the order of --help, and what each has.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NewType
 from bootstrap.versions import minor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from packaging.requirements import Requirement
@@ -170,6 +170,20 @@ def inputs(path: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def cycle(path: Path) -> tuple[Path, ...]:
+    """Lists that include each other in a circle, the first of them twice; empty where none do."""
+    return _cycle(path.resolve(), ())
+
+
+def _cycle(path: Path, above: tuple[Path, ...]) -> tuple[Path, ...]:
+    if path in above:
+        return (*above[above.index(path) :], path)
+    said = (line.says for line in lines(_text(path)) if line.kind in {"include", "constraint"})
+    included = ((path.parent / name).resolve() for name in said)
+    found = (_cycle(at, (*above, path)) for at in included if at.is_file())
+    return next((each for each in found if each), ())
+
+
 def metadata_files(folder: Path) -> tuple[Path, ...]:
     """Where a package in a folder says what it needs."""
     return tuple(folder / name for name in METADATA if (folder / name).is_file())
@@ -196,16 +210,35 @@ def wanted(locked: tuple[LockEntry, ...], python: str) -> dict[PackageName, str]
     """The packages whose marker holds for `python` on this machine, with their versions."""
     from packaging.markers import Marker  # noqa: PLC0415 - as above
 
-    target = {
-        "python_full_version": python,
-        "python_version": minor(python),
-        "implementation_version": python,
-        "extra": "",
-    }
+    target = _target(python)
     return {
         entry.name: entry.version
         for entry in locked
         if not entry.marker or Marker(entry.marker).evaluate(target)
+    }
+
+
+def unmet(text: str, have: Mapping[PackageName, str], python: str) -> tuple[str, ...]:
+    """Requirements that no version in `have` meets, as far as names and versions say it."""
+    return tuple(
+        str(each)
+        for each in requirements(text)
+        if each.url is None
+        and (each.marker is None or each.marker.evaluate(_target(python)))
+        and not _meets(have.get(normalize(each.name)), each)
+    )
+
+
+def _meets(version: str | None, requirement: Requirement) -> bool:
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def _target(python: str) -> dict[str, str]:
+    return {
+        "python_full_version": python,
+        "python_version": minor(python),
+        "implementation_version": python,
+        "extra": "",
     }
 
 

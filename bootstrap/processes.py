@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+TIMED_OUT = 124
+"""The code of a probe that was not answered in time."""
 _PATIENCE = 5.0  # seconds that a command has to end when it is asked to
 _ORPHAN_PATIENCE = 10.0
 _GLANCE = 0.2
@@ -67,7 +69,7 @@ def probe(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return ProbeResult(124, f"no answer within {seconds:.0f} seconds")
+        return ProbeResult(TIMED_OUT, f"no answer within {seconds:.0f} seconds")
     except OSError as error:
         return ProbeResult(127, str(error))
     return ProbeResult(done.returncode, done.stdout.decode(errors="replace").strip())

@@ -269,9 +269,9 @@ def print_schema() -> Report:
 
 _EXPLAIN_HELP = """Diagnose a failed Python build from its log.
 
-LOG is a file, a folder of logs, or - for standard input; ten pasted lines are enough if they show
-the cause. Nothing is guessed: without evidence in the log the cause is "unknown", and the first
-real error is shown.
+LOG is a file, a folder of logs (where they are of several builds, the newest is taken), or - for
+standard input; ten pasted lines are enough if they show the cause. Nothing is guessed: without
+evidence in the log the cause is "unknown", the first real error is shown, and the exit code is 5.
 
 \b
   headstart explain /tmp/python-build.20261122.log
@@ -295,6 +295,9 @@ def explain(
     if log is None and can_ask():
         raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
     text = logs.from_text(_pasted()) if log is None or str(log) == "-" else logs.from_path(log)
+    if not text.text.strip():
+        why = "It says neither that a build failed nor that one succeeded."
+        raise UsageError("The log is empty.", why=(why,), next=("headstart explain LOG",))
     here = platform.look()
     return views.diagnosis(diagnose.diagnose(text, here.system, here.family))
 

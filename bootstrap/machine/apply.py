@@ -124,7 +124,7 @@ def examine(project_dir: Path, *, strict: bool = False) -> tuple[Pins, tuple[Fin
     for step in all_steps():
         reason = step.needed(pinned, facts)
         if reason and not step.deferrable and not step.undecided(facts):
-            findings.append(Finding(step.name, "broken", reason, "headstart up"))
+            findings.append(Finding(step.name, "broken", reason, step.remedy(facts)))
             continue
         found = step.inspect(pinned, facts, strict=strict, unchanged=unchanged)
         is_broken = any(each.level == "broken" for each in found)

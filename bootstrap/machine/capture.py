@@ -6,18 +6,29 @@ is needed is read from the repository's own files; what they leave open becomes 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import create_atomically, text_of, write_atomically
-from bootstrap.machine import forms, pin_file, pins, pythons, relock, surroundings, working
+from bootstrap.machine import (
+    conda,
+    forms,
+    pin_file,
+    pins,
+    pythons,
+    relock,
+    surroundings,
+    working,
+)
 from bootstrap.machine.facts.venv import settings_of
 from bootstrap.machine.forms import Form
 from bootstrap.machine.installers import LOCKS
-from bootstrap.machine.relock import LockPlan
+from bootstrap.machine.relock import LockPlan, as_it_was
 from bootstrap.paths import real_path
 from bootstrap.processes import probe
 from bootstrap.versions import CURRENT_PIP, newest_pip, numbers
@@ -59,13 +70,15 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
         raise UsageError(f"{stated} is no virtual environment.")
     statements = tuple(pythons.statements(root, venv))
     chosen = pythons.choose(statements, environ)
-    python, pip = chosen.version, _pip_of(venv) if venv else ""
-    unknown = [chosen.guessed] if chosen.guessed else []
-    if not pip:
-        pip = newest_pip(python) or CURRENT_PIP
-        unknown.append(f"which pip works here: pinned the newest for that Python, {pip}")
-    form = forms.recognise(root) or Form(refused=_unrecognised(root, venv))
-    form, plan, more = _packages(form, root, venv, python, pip)
+    python = chosen.version
+    pip, *guessed = _pip(root, venv, python)
+    unknown = [each for each in (chosen.guessed, *guessed) if each]
+    if refused := _refusal(root, venv, statements, python):
+        form = Form(refused=refused)
+    else:
+        form = forms.recognise(root) or Form(refused=_unrecognised(root, venv))
+    with as_it_was(root):
+        form, plan, more = _packages(form, root, venv, python, pip)
     version, where = _tool(form, root)
     if plan and plan.tool == form.installer:
         plan = replace(plan, version=version)
@@ -76,7 +89,7 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
         project=project, python=python, pip=pip, venv_root=shared, installer=form.installer,
         lock=form.lock, statements=statements,
         contradictions=(*_contradictions(statements, python), *more, *_other_locks(form)),
-        unknown=(*unknown, *where, *_unsaid(plan)),
+        unknown=(*unknown, *where, *_unsaid(plan), *_unread(root)),
         files={
             pins.PYTHON_VERSION: f"{python}\n",
             pins.TOOLCHAIN: document,
@@ -100,7 +113,9 @@ def write(root: Path, captured: Captured) -> tuple[str, ...]:
         )
     made: list[str] = []
     if captured.locks:
-        _written(root / captured.lock, relock.make(root, captured.locks))
+        with as_it_was(root):
+            lock = relock.make(root, captured.locks)
+        _written(root / captured.lock, lock)
         made.append(captured.lock)
     made += [name for name, text in captured.files.items() if _written(root / name, text)]
     return tuple(made)
@@ -214,6 +229,12 @@ def _unsaid(plan: LockPlan | None) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _unread(root: Path) -> tuple[str, ...]:
+    if forms.inside(forms.toml(root / "pyproject.toml"), "tool", "hatch", "envs") is None:
+        return ()
+    return ("what Hatch's environments need (tool.hatch.envs): they are not read",)
+
+
 def _other_locks(form: Form) -> tuple[str, ...]:
     return tuple(f"{name} is there too, and not used" for name in form.also)
 
@@ -231,12 +252,60 @@ def _unrecognised(root: Path, venv: Path | None) -> str:
 # -- the rest ------------------------------------------------------------------------------------
 
 
+def _refusal(root: Path, venv: Path | None, statements: tuple[Statement, ...], python: str) -> str:
+    """Why nothing can be pinned, however its packages are listed; empty where that is not so.
+
+    Where an environment works, what contradicts it is only shown.
+    """
+    if unreadable := forms.unreadable(root):
+        return unreadable
+    if circle := _circle(root):
+        return circle
+    other = next((each.unsupported for each in statements if each.unsupported), "")
+    if venv or other:
+        return "" if venv else other
+    against = [each for each in statements if each.binding and python and not each.admits(python)]
+    if not against:
+        return ""
+    named = next(each for each in statements if each.exact == python and not each.weak)
+    others = " and ".join(f"{each.source} says {each.says}" for each in against)
+    return f"{named.source} says {named.says}, and {others}: no Python is both"
+
+
+def _circle(root: Path) -> str:
+    """pip reads lists that include each other for ever."""
+    file = conda.file_in(root)
+    lists = [root / name for name in (*forms.BASE_REQUIREMENTS, *forms.REQUIREMENTS)]
+    for at in (*lists, *(conda.inputs(file)[1:] if file else ())):
+        if at.is_file() and at.suffix in {".txt", ".lock", ".in"} and (found := lockfile.cycle(at)):
+            names = (os.path.relpath(at, root) for at in found)
+            return f"these lists include each other in a circle: {' → '.join(names)}"
+    return ""
+
+
 def _contradictions(statements: tuple[Statement, ...], python: str) -> tuple[str, ...]:
     return tuple(
-        f"{each.source} says {each.says}, which is not Python {python}"
+        each.unread
+        or each.unsupported
+        or f"{each.source} says {each.says}, which is not Python {python}"
         for each in statements
-        if python and not each.admits(python)
+        if each.unread or each.unsupported or (python and not each.admits(python))
     )
+
+
+def _pip(root: Path, venv: Path | None, python: str) -> tuple[str, ...]:
+    """Its exact version, and what to say where nothing says it exactly."""
+    if venv and (works := _pip_of(venv)):
+        return (works,)
+    newest = newest_pip(python) or CURRENT_PIP
+    file = conda.file_in(root)
+    stated, limits = conda.pip(conda.packages(file)[0]) if file else ("", "")
+    if re.fullmatch(r"\d+\.\d+(\.\d+)?", stated) and numbers(stated) <= numbers(newest):
+        return (stated,)
+    if file and (said := stated or limits):
+        told = f"{file.name} says pip {said}; pinned the newest for that Python, {newest}"
+        return newest, f"which pip works here: {told}"
+    return newest, f"which pip works here: pinned the newest for that Python, {newest}"
 
 
 def _written(path: Path, text: str) -> bool:

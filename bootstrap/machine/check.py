@@ -119,7 +119,7 @@ def _look(pinned: Pins) -> CheckAnswer:
     steps = [step for step in all_steps() if step.name in _PINNED_STEPS]
     needed = {step: step.needed(pinned, facts) for step in steps}
     if broken := tuple(
-        Finding(step.name, "broken", reason, "headstart up")
+        Finding(step.name, "broken", reason, step.remedy(facts))
         for step, reason in needed.items()
         if reason and not step.undecided(facts)
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bootstrap import lockfile
 from bootstrap.files import text_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,31 @@ def packages(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(each for each in entries if isinstance(each, str)), tuple(map(str, for_pip))
 
 
+def inputs(file: Path) -> tuple[Path, ...]:
+    """All that its section for pip depends on, itself first: lists, constraints, folders."""
+    found = [file]
+    for line in lockfile.lines("\n".join(packages(file)[1])):
+        at = file.parent / re.split(r"[\[;#]", line.says)[0].strip()
+        if line.kind in {"include", "constraint"} and at.is_file():
+            found += lockfile.inputs(at)
+        elif line.kind in {"editable", "local"}:
+            found += lockfile.metadata_files(at)
+    return tuple(dict.fromkeys(found))
+
+
+def unreadable(root: Path) -> str:
+    """Why the file of this folder cannot be parsed; empty where it can, or is not there."""
+    import yaml  # noqa: PLC0415 - as above
+
+    file = file_in(root)
+    try:
+        if file:
+            yaml.safe_load(text_of(file))
+    except yaml.YAMLError as error:
+        return f"{file.name if file else ''} is no YAML: {' '.join(str(error).split())}"
+    return ""
+
+
 def only_condas(names: tuple[str, ...]) -> tuple[str, ...]:
     """What only conda can install: all but Python itself and what a venv is made with."""
     return tuple(each for each in names if _name(each) not in _OWN)
@@ -39,13 +65,18 @@ def only_condas(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def python(names: tuple[str, ...]) -> tuple[str, str]:
     """A series or exact version of Python, or else what it is limited to; both may be empty."""
+    return _limits(names, "python")
+
+
+def pip(names: tuple[str, ...]) -> tuple[str, str]:
+    """The same of pip."""
+    return _limits(names, "pip")
+
+
+def _limits(names: tuple[str, ...], name: str) -> tuple[str, str]:
     for each in names:
-        said = (
-            each.rpartition("::")[2].removeprefix("python").strip()
-            if _name(each) == "python"
-            else ""
-        )
-        if match := re.match(r"==?\s*(3[\d.]*)(?:\.?\*)?(?:=\S*)?$", said):
+        said = each.rpartition("::")[2].removeprefix(name).strip() if _name(each) == name else ""
+        if match := re.match(r"==?\s*(\d[\d.]*)(?:\.?\*)?(?:=\S*)?$", said):
             return match[1], ""
         if said:
             return "", said

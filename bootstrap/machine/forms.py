@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
 from bootstrap.files import text_of
-from bootstrap.machine import conda
+from bootstrap.machine import conda, declared
 from bootstrap.machine.installers import LOCKS
 
 if TYPE_CHECKING:
@@ -128,11 +129,30 @@ def inside(document: object, *names: str) -> object:
     return document
 
 
-def python_requires(root: Path) -> str:
-    """What setup.cfg or setup.py says of Python."""
-    return _setup_cfg(root, "options").get("python_requires", "").strip() or _setup_py(
-        root, "python_requires"
-    )
+def python_requires(root: Path) -> tuple[str, str]:
+    """What setup.cfg or setup.py says of Python, and which of them."""
+    if said := _setup_cfg(root, "options").get("python_requires", "").strip():
+        return said, "setup.cfg"
+    return _setup_py(root, "python_requires"), "setup.py"
+
+
+def unreadable(root: Path) -> str:
+    """The file that cannot be parsed, and its parser's words: what it says is not known."""
+    for name in ("pyproject.toml", "Pipfile", "poetry.lock", "uv.lock", "pdm.lock"):
+        try:
+            tomllib.loads(text_of(root / name))
+        except tomllib.TOMLDecodeError as error:
+            return f"{name} is no TOML: {error}"
+    try:
+        json.loads(text_of(root / "Pipfile.lock") or "{}")
+    except ValueError as error:
+        return f"Pipfile.lock is no JSON: {error}"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text_of(root / "setup.cfg"), "setup.cfg")
+    except configparser.Error as error:
+        return f"setup.cfg cannot be read: {' '.join(str(error).split())}"
+    return conda.unreadable(root)
 
 
 def project_name(root: Path) -> str:
@@ -230,7 +250,9 @@ def _conda(root: Path) -> Form | None:
         )
     if not lines:
         return None
-    hashed = _can_be_hashed(["\n".join(lines)])
+    included = (at for at in conda.inputs(file)[1:] if at.name not in lockfile.METADATA)
+    texts = [text for at in included for text in lockfile.texts_of(at)]
+    hashed = _can_be_hashed(["\n".join(lines), *texts])
     installable = is_installable(root)
     return Form(lines=lines, lists=(file.name,), installable=installable, hashed=hashed)
 
@@ -238,15 +260,18 @@ def _conda(root: Path) -> Form | None:
 def _packaged(root: Path, package: str) -> Form:
     """What the package needs, and what those who work on it need, where usual names say it."""
     pyproject = toml(root / "pyproject.toml")
-    optional, groups = (
-        inside(pyproject, "project", "optional-dependencies"),
-        pyproject.get("dependency-groups"),
-    )
+    optional = inside(pyproject, "project", "optional-dependencies")
+    of_tools = declared.groups_of_tools(root / "pyproject.toml")
+    # Which groups are for development, PEP 735 leaves to their names; PDM and uv install all.
+    groups = [name for name in declared.groups(root / "pyproject.toml") if name in _DEVELOPMENT]
+    wanted = tuple(dict.fromkeys((*groups, *of_tools)))
+    said = [line for name in of_tools for line in of_tools[name]]
     extras = optional if isinstance(optional, dict) else _setup_cfg(root, "options.extras_require")
     return Form(
         sources=(package,),
         extras=tuple(name for name in _DEVELOPMENT if name in extras),
-        groups=tuple(name for name in _DEVELOPMENT if isinstance(groups, dict) and name in groups),
+        groups=wanted,
+        hashed=_can_be_hashed(["\n".join(said)]),
         installable=is_installable(root),
         # What is not built has no metadata to verify: the file itself is asked.
         lists=() if is_installable(root) else (package,),

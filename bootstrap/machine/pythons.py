@@ -2,7 +2,7 @@
 
 A venv says it exactly. Else the first exact version decides, and where there is none, the newest
 one here that all constraints allow. What a README says is no constraint: it is only asked where
-nothing else says anything.
+none that is here is allowed. What cannot be read is told, and never passed over.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _EXACT = re.compile(r"3\.\d{1,2}\.\d{1,3}")
+# Of each the first version; what it says may be of any implementation.
 _VERSION_FILES = {
-    ".python-version": r"^\s*(\d[\d.]*)",
-    ".tool-versions": r"^python\s+(\d[\d.]*)",
-    "runtime.txt": r"^python-(\d[\d.]*)",
+    ".python-version": r"^[ \t]*([^\s#][^\n#]*)",
+    ".tool-versions": r"^python[ \t]+(\S+)",
+    "runtime.txt": r"^[ \t]*(\S+)",
 }
+_CPYTHON = re.compile(r"(?:cpython[@-]|python-?)?(\d+(?:\.\d+){0,2})\.?")
+_UNFINISHED = re.compile(r"(?:cpython[@-]|python-?)?3[\d.]*(?:t|-dev|(?:a|b|rc)\d+t?|\+\w+)")
+_IMPLEMENTATIONS = re.compile(
+    r"(?i)(?:pypy|graal|jython|micropython|ironpython|stackless|pyston|cinder|nogil|activepython"
+    r"|(?:ana|mini|mamba)?conda|mambaforge|miniforge|micromamba)"
+)
 _README = (
     r"(?i)badge/[^)\s]*python[-_: ]*v?(3\.\d+(?:\.\d+)?)",
     r"pyenv\s+(?:install|local|virtualenv)\s+(?:-\S+\s+)*(3\.\d+(?:\.\d+)?)",
@@ -42,13 +49,18 @@ _READMES = ("README.md", "README.rst", "README.txt", "README")
 class Statement:
     """What one source says of Python: an exact version, or what it allows.
 
-    What is `weak` may be out of date, and nothing is held to it.
+    What is `weak` may be out of date, and nothing is held to it. What is `binding` the installers
+    hold a Python to. `unread` is why it says nothing that is understood, with its place, and
+    `unsupported` why no Python that Headstart sets up can be meant.
     """
 
     source: str
     says: str
     allows: str
     weak: bool = False
+    binding: bool = False
+    unread: str = ""
+    unsupported: str = ""
 
     @property
     def exact(self) -> str:
@@ -75,8 +87,11 @@ def statements(root: Path, venv: Path | None) -> Iterator[Statement]:
     if venv and (version := python_version(settings_of(venv) or {})):
         yield Statement(f"the venv {venv}", version, f"=={version}")
     for name, pattern in _VERSION_FILES.items():
-        yield from _stated(root, name, pattern)
-    yield from _constraints(root)
+        if match := re.search(pattern, text_of(root / name), re.MULTILINE):
+            yield _version(root / name, match[1].strip())
+    for each in _constraints(root):
+        yield replace(each, binding=True)
+    yield from _conda(root)
     yield from _stated(root, "Dockerfile", r"^FROM\s+(?:--\S+\s+)?(?:\S*/)?python:(\d[\d.]*)")
     for name in _READMES:
         for pattern in _README:
@@ -86,18 +101,21 @@ def statements(root: Path, venv: Path | None) -> Iterator[Statement]:
 
 def choose(said: tuple[Statement, ...], environ: Mapping[str, str]) -> ChosenPython:
     """The exact one that is named; else the newest that is allowed, here or to be built."""
-    real = [each for each in said if not each.weak]
-    if exact := next((each.exact for each in real if each.exact), ""):
+    readable = [each for each in said if not each.unread and not each.unsupported]
+    constraints = [each for each in readable if not each.weak]
+    if exact := next((each.exact for each in constraints if each.exact), ""):
         return ChosenPython(exact)
-    constraints = real or [each for each in said if each.weak]
     here = _first_allowed(installed(environ), constraints)
     if here and not constraints:
-        return ChosenPython(here, f"which Python: nothing says one; pinned {here}, the newest here")
+        nothing = "nothing says one" if not said else "nothing that is understood says one"
+        nothing = "only a README says one" if readable else nothing
+        return ChosenPython(here, f"which Python: {nothing}; pinned {here}, the newest here")
     if here:
         return ChosenPython(
             here, f"the exact Python: pinned {here}, the newest here that is allowed"
         )
-    if known := _first_allowed(available(environ), constraints):
+    buildable = available(environ)
+    if known := _first_allowed(buildable, readable) or _first_allowed(buildable, constraints):
         why = f"the exact Python: pinned {known}, the newest that can be installed and is allowed"
         return ChosenPython(known, why)
     allowed = " and ".join(f"{each.source}: {each.says}" for each in constraints)
@@ -136,19 +154,21 @@ def _uv_folder(environ: Mapping[str, str]) -> Path:
 def _constraints(root: Path) -> Iterator[Statement]:
     pyproject, pipfile = forms.toml(root / "pyproject.toml"), forms.toml(root / "Pipfile")
     inside = forms.inside
-    yield from _constraint("pyproject.toml", inside(pyproject, "project", "requires-python"))
-    poetry = inside(pyproject, "tool", "poetry", "dependencies", "python")
-    yield from _constraint("pyproject.toml", poetry)
-    yield from _constraint("setup.cfg or setup.py", forms.python_requires(root) or None)
-    yield from _series("Pipfile", inside(pipfile, "requires", "python_full_version"))
-    yield from _series("Pipfile", inside(pipfile, "requires", "python_version"))
-    yield from _conda(root)
+    file = root / "pyproject.toml"
+    yield from _constraint(file, inside(pyproject, "project", "requires-python"))
+    yield from _constraint(file, inside(pyproject, "tool", "poetry", "dependencies", "python"))
+    requires, where = forms.python_requires(root)
+    yield from _constraint(root / where, requires or None)
+    for name in ("python_full_version", "python_version"):
+        if (said := inside(pipfile, "requires", name)) is not None:
+            yield _version(root / "Pipfile", said)
     poetry_lock, uv_lock = forms.toml(root / "poetry.lock"), forms.toml(root / "uv.lock")
-    yield from _constraint("poetry.lock", inside(poetry_lock, "metadata", "python-versions"))
-    yield from _constraint("uv.lock", uv_lock.get("requires-python"))
+    locked = inside(poetry_lock, "metadata", "python-versions")
+    yield from _constraint(root / "poetry.lock", locked)
+    yield from _constraint(root / "uv.lock", uv_lock.get("requires-python"))
     pdm_lock = inside(forms.toml(root / "pdm.lock"), "metadata", "targets")
     for target in pdm_lock if isinstance(pdm_lock, list) else ():
-        yield from _constraint("pdm.lock", inside(target, "requires_python"))
+        yield from _constraint(root / "pdm.lock", inside(target, "requires_python"))
 
 
 def _stated(root: Path, name: str, pattern: str) -> Iterator[Statement]:
@@ -157,36 +177,77 @@ def _stated(root: Path, name: str, pattern: str) -> Iterator[Statement]:
         yield from _series(name, match[1])
 
 
-def _series(source: str, version: object) -> Iterator[Statement]:
-    if isinstance(version, str) and version.startswith("3"):
+def _series(source: str, version: str) -> Iterator[Statement]:
+    if version.startswith("3"):
         plain = version.rstrip(".")
         star = "" if _EXACT.fullmatch(plain) else ".*"
         yield Statement(source, plain, f"=={plain}{star}")
 
 
+def _version(file: Path, written: object) -> Statement:
+    """What a file says that names a version, of whichever implementation."""
+    said = str(written)
+    if not isinstance(written, str):
+        return _unread(file, said, "must be a text, in quotation marks")
+    match = _CPYTHON.fullmatch(said)
+    if match and match[1].startswith("3"):
+        return next(_series(file.name, match[1]))
+    place = _place(file, said)
+    if match:
+        why = f"{place} says Python {match[1]}, and Headstart sets up Python 3 alone"
+    elif _UNFINISHED.fullmatch(said):
+        why = f"{place} says {said}, and Headstart sets up final releases of CPython alone"
+    elif _IMPLEMENTATIONS.match(said):
+        why = f"{place} says {said}, another Python than CPython, which alone Headstart sets up"
+    elif said[:1] in "<>=!~^":
+        return next(_constraint(file, said))
+    else:
+        return _unread(file, said, "is no version that is understood")
+    return Statement(file.name, said, "", unsupported=why)
+
+
+def _unread(file: Path, said: str, why: str) -> Statement:
+    return Statement(file.name, said, "", unread=f'{_place(file, said)}: "{said}" {why}')
+
+
+def _place(file: Path, said: str) -> str:
+    """The file, and the first line in it that says this of a Python."""
+    lines = [(number, line) for number, line in enumerate(text_of(file).splitlines(), 1)]
+    found = [number for number, line in lines if said in line]
+    named = [number for number, line in lines if said in line and "python" in line.lower()]
+    return f"{file.name}:{(named or found)[0]}" if found else file.name
+
+
 def _conda(root: Path) -> Iterator[Statement]:
     if file := conda.file_in(root):
         version, limits = conda.python(conda.packages(file)[0])
-        yield from _series(file.name, version)
-        yield from _constraint(file.name, limits)
+        if version:
+            yield _version(file, version)
+        yield from _constraint(file, limits or None)
 
 
-def _constraint(source: str, written: object) -> Iterator[Statement]:
-    if not isinstance(written, str) or not written.strip():
+def _constraint(file: Path, written: object) -> Iterator[Statement]:
+    if written is None or (isinstance(written, str) and not written.strip()):
         return
-    allowed = [_specifier(each) for each in written.split("||")]
-    if all(allowed):
-        yield Statement(source, written, "||".join(allowed))
+    if not isinstance(written, str):
+        yield _unread(file, str(written), "must be a text, in quotation marks")
+        return
+    allowed = [_specifier(each) for each in re.split(r"\|\|?", written)]
+    understood = [each for each in allowed if each is not None]
+    if len(understood) < len(allowed):
+        yield _unread(file, written, "is no constraint that is understood")
+    elif all(understood):
+        yield Statement(file.name, written, "||".join(understood))
 
 
-def _specifier(written: str) -> str:
-    """One in the words of PEP 440; empty where it says nothing that is understood."""
+def _specifier(written: str) -> str | None:
+    """One in the words of PEP 440, empty where it allows all; None where it is not understood."""
     parts = re.split(r"\s*,\s*|\s+(?=[<>=!~^])", written.strip())
     allows = ",".join(_pep440(part) for part in parts if part and part != "*")
     try:
         SpecifierSet(allows)
     except InvalidSpecifier:
-        return ""
+        return None
     return allows
 
 

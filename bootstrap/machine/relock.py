@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of, write_atomically
-from bootstrap.machine import conda, forms, pins
+from bootstrap.machine import conda, declared, forms, pins
 from bootstrap.machine.forms import MADE_BY
 from bootstrap.machine.installers import LOCKS, tools
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bootstrap.machine.pins import Argv
 
 _MINUTES = 900
@@ -56,6 +59,7 @@ def make(root: Path, plan: LockPlan) -> str:
     if plan.tool != "uv":
         _run(root, _own(plan))
         return (root / plan.target).read_text(encoding="utf-8")
+    plan = _with_groups_of_tools(root, plan)
     with TemporaryDirectory() as folder:
         made = Path(folder) / plan.target
         if plan.keeps:
@@ -67,6 +71,17 @@ def make(root: Path, plan: LockPlan) -> str:
     if not any(line.kind == "requirement" for line in lockfile.lines("\n".join(kept))):
         return f"# {MADE_BY}: nothing is needed\n"
     return "\n".join((*kept, ""))
+
+
+@contextmanager
+def as_it_was(root: Path) -> Iterator[None]:
+    """What builders leave beside a package when they are asked for its metadata does not stay."""
+    before = set(_left_by_builders(root))
+    try:
+        yield
+    finally:
+        for folder in set(_left_by_builders(root)) - before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def again(root: Path) -> str:
@@ -91,7 +106,9 @@ def again(root: Path) -> str:
         extras=pinned.extras, groups=pinned.groups or (), hashed=pinned.hashed,
         keeps=text_of(pinned.lock), without=forms.project_name(root) if pinned.editable else "",
     )  # fmt: skip
-    write_atomically(pinned.lock, make(root, plan), mode=0o644)
+    with as_it_was(root):
+        lock = make(root, plan)
+    write_atomically(pinned.lock, lock, mode=0o644)
     return pinned.shown(pinned.lock)
 
 
@@ -121,6 +138,18 @@ def newest(tool: str) -> str:
     return str(planned(said)[0]["metadata"]["version"])
 
 
+def _with_groups_of_tools(root: Path, plan: LockPlan) -> LockPlan:
+    """uv compiles the groups of PEP 735 alone: what others have goes to it as lines."""
+    project = root / "pyproject.toml"
+    if not plan.groups or project.name not in plan.sources:
+        return plan
+    known = declared.groups_of_tools(project)
+    lines = tuple(line for name in plan.groups for line in known.get(name, ()))
+    standard = forms.inside(forms.toml(project), "dependency-groups")
+    groups = tuple(name for name in plan.groups if isinstance(standard, dict) and name in standard)
+    return replace(plan, lines=(*plan.lines, *lines), groups=groups)
+
+
 def _compile(plan: LockPlan) -> Argv:
     choices = [word for extra in plan.extras for word in ("--extra", extra)]
     choices += [word for group in plan.groups for word in ("--group", group)]
@@ -137,6 +166,11 @@ def _compile(plan: LockPlan) -> Argv:
 def _own(plan: LockPlan) -> Argv:
     program = provide(plan.tool, plan.version)
     return (program, "lock", "--no-interaction") if plan.tool == "poetry" else (program, "lock")
+
+
+def _left_by_builders(root: Path) -> Iterator[Path]:
+    """setuptools writes `*.egg-info` beside the package, at the top or in `src`."""
+    return (at for pattern in ("*.egg-info", "src/*.egg-info") for at in root.glob(pattern))
 
 
 def _is_of_the_project(line: str, root: Path) -> bool:

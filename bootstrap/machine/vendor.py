@@ -11,6 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import URLError
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
@@ -57,6 +58,7 @@ def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Ven
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
+    _discard_damaged(target)
     (target / ".gitignore").write_text("*\n", encoding="utf-8")  # this folder ignores itself
     left_out = _python_source(pinned, target / "python", tell)
     count = len(installers.of(pinned).exact(pinned) or installers.of(pinned).names(pinned))
@@ -114,7 +116,25 @@ def _verify(target: Path, pinned: Pins) -> None:
         if not (target / name).is_file() or _digest(target / name) != digest
     ]
     if wrong:
-        raise Refused(f"{target} is damaged.", why=tuple(wrong[:5]), next=("headstart vendor",))
+        raise Refused(
+            f"{target} is damaged.",
+            why=tuple(wrong[:5]),
+            next=(
+                "copy the folder again from the machine that filled it",
+                "or, where this one has a network: headstart up && headstart vendor",
+            ),
+        )
+
+
+def _discard_damaged(target: Path) -> None:
+    """What is no longer as it was downloaded; pip takes a file for the one whose name it has."""
+    try:
+        files = json.loads((target / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return
+    for name, digest in files.items():
+        if (target / name).is_file() and _digest(target / name) != digest:
+            (target / name).unlink()
 
 
 def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
@@ -171,7 +191,14 @@ def _fetch(url: str, digest: str, target: Path) -> None:
             if _digest(archive) != digest:
                 raise HeadstartError(f"{url} is not the archive that was released.")
     except OSError as error:
-        raise HeadstartError(f"{url} could not be downloaded.", why=(str(error),)) from error
+        raise HeadstartError(f"{url} could not be downloaded.", why=(_reason(error),)) from error
+
+
+def _reason(error: OSError) -> str:
+    """In the system's words: urllib wraps what it was told in its own."""
+    told = error.reason if isinstance(error, URLError) else error
+    plain = told.strerror if isinstance(told, OSError) else None
+    return f"{plain or told}."
 
 
 def _digest(path: Path) -> str:

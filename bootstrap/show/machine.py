@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bootstrap.machine.undo import Run
     from bootstrap.machine.vendor import Vendored
 
+_FEW = 5
+
 
 def outcome(outcome: RunOutcome) -> Report:
     """What a run of `up` did."""
@@ -129,7 +131,8 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
         why = captured.refused or "too little is known to write the pins"
         return Report([*found, "", f"{red('✗')} {why}"], document, ExitCode.REFUSED)
     if not written:
-        found += ["", "Nothing was changed. To write this: headstart capture --write"]
+        anyway = " all the same" if captured.contradictions else ""
+        found += ["", f"Nothing was changed. To write this{anyway}: headstart capture --write"]
     return Report(found, document)
 
 
@@ -183,7 +186,10 @@ def diagnosis(diagnosis: Diagnosis) -> Report:
     lines += [f"  {dim('→')} {line}" for line in diagnosis.repair]
     if diagnosis.source:
         lines.append(f"  {dim(diagnosis.source)}")
-    return Report(lines, document)
+    if diagnosis.others:
+        few = ", ".join(diagnosis.others[:_FEW]) + (", …" if len(diagnosis.others) > _FEW else "")
+        lines.append(f"  {dim('logs of other builds are there too, and not looked at:')} {few}")
+    return Report(lines, document, ExitCode.UNKNOWN if diagnosis.unexplained else ExitCode.DONE)
 
 
 def versions(pins: Pins) -> str:

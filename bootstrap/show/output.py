@@ -6,6 +6,7 @@ terminal shows what needs a layout.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -22,6 +23,11 @@ from bootstrap.terminals import is_terminal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_IN_ASCII = "headstart-marks"
+_PLAIN = {
+    "✓": "ok", "✗": "x", "→": "->", "…": "...", "·": "-", "•": "*", "─": "-", "×": "x",  # noqa: RUF001
+    "—": "-", "–": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"',  # noqa: RUF001
+}  # fmt: skip
 FORM: ContextVar[Literal["text", "json"]] = ContextVar("form", default="text")
 
 
@@ -37,12 +43,14 @@ class Unwritable(HeadstartError):
 
 
 def begin(form: Literal["text", "json"]) -> None:
-    """Fix for whom this process prints; what standard output cannot encode is escaped there."""
+    """Fix for whom this process prints; of what a stream cannot encode, marks get plain ones."""
     FORM.set(form)
-    if isinstance(sys.stdout, TextIOWrapper):
-        # An isolated Python does not read that variable itself.
-        stated = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
-        sys.stdout.reconfigure(encoding=stated or None, errors="backslashreplace")
+    codecs.register_error(_IN_ASCII, _in_ascii)
+    # An isolated Python does not read that variable itself.
+    stated = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=stated or None, errors=_IN_ASCII)
 
 
 def end() -> None:
@@ -102,7 +110,13 @@ def present_interruption() -> None:
 
 
 def print_json(value: object) -> None:
-    _result(json.dumps(value, ensure_ascii=False, default=str))
+    """With JSON's own escapes where standard output has no other way to say it."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding if sys.stdout else "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, default=str)
+    _result(text)
 
 
 def say(text: str) -> None:
@@ -119,6 +133,17 @@ def note(text: str) -> None:
 def has_colours(stream: TextIO | None) -> bool:
     """Only a terminal has colours, and NO_COLOR (no-color.org) switches them off there too."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Plain marks in place of ours; the codes of all else (PEP 293)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end]
+    plain = (
+        _PLAIN.get(each) or each.encode("ascii", "backslashreplace").decode() for each in found
+    )
+    return "".join(plain), error.end
 
 
 def _show(report: Report) -> None:

@@ -90,6 +90,12 @@ def test_a_client_is_registered_rotated_and_revoked(shop: Path) -> None:
     assert administrator.has_read_all()
 
 
+def test_rundecks_jobs_are_written(shop: Path) -> None:
+    operator = reader(shop, "docs/rundeck.md")
+    assert "deploy/rundeck/jobs.json has 13 jobs" in operator.follow(shop)
+    assert operator.has_read_all()
+
+
 def test_newman_runs_the_collection(shop: Path, newman: Path, api: None) -> None:  # noqa: F811, ARG001
     (shop / "node_modules").symlink_to(newman.parents[1])
     tester = reader(shop, "docs/postman.md")

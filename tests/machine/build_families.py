@@ -172,11 +172,18 @@ def loader_messages() -> Iterator[Told]:
         "dyld[88]: symbol not found in flat namespace '_libintl_bindtextdomain'",
         "dyld[1]: symbol not found in flat namespace (_libintl_gettext)",
         "Symbol not found: (_libintl_textdomain)",
-        "dyld: Library not loaded: /usr/local/opt/gettext/lib/libintl.8.dylib",
-        "dyld[3]: Library not loaded: '/opt/homebrew/opt/gettext/lib/libintl.8.dylib'",
     ):
         yield Told("libintl-arch", f"{line}\nAbort trap: 6", "brew install gettext", APT)
-    libraries = ("mpdecimal/lib/libmpdec.3", "ncurses/lib/libncursesw.6", "gdbm/lib/libgdbm.6")
+    intl = "Library not loaded: /usr/local/opt/gettext/lib/libintl.8.dylib\n  Reason: "
+    mixed = f"{intl}tried: '/x' (mach-o file, but is an incompatible architecture (have 'x86_64'"
+    yield Told("libintl-arch", mixed, "brew install gettext", APT)
+    yield Told("library-missing", f"{intl}tried: '/x' (no such file)", "brew reinstall gettext")
+    libraries = (
+        "gettext/lib/libintl.8",
+        "mpdecimal/lib/libmpdec.3",
+        "ncurses/lib/libncursesw.6",
+        "gdbm/lib/libgdbm.6",
+    )
     for library, prefix, quote in product(libraries, ("/usr/local", "/opt/homebrew"), ("", "'")):
         path = f"{prefix}/opt/{library}.dylib"
         text = f"Library not loaded: {quote}{path}{quote}\n  Referenced from: /Users/a/python"
@@ -301,14 +308,14 @@ def busybox() -> Iterator[Told]:
             f"{text}error: failed to download Python-3.9.0.tar.xz\n{built('Alpine Linux 3.15.0')}"
         )
         yield Told("tool-too-small", ended, "apk add coreutils")
-        yield Told("tool-too-small", text, "coreutils")
+        yield Told("tool-too-small", text, "apk add coreutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "ps: unrecognized option: p"), "procps")
     for line in (
         "env: can't execute 'bash': No such file or directory",
         "env: bash: No such file or x",
     ):
         yield Told("bash-missing", built("Alpine Linux 3.20", line), "apk add bash")
-    yield Told("tool-too-small", "xargs: unrecognized option: d", "findutils")
+    yield Told("tool-too-small", "xargs: unrecognized option: d", "apk add coreutils findutils")
     yield Told("tool-too-small", built("Alpine Linux 3.20", "install: applet not found"), "apk add")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from bootstrap import pyenv
 from bootstrap.errors import Refused
+from bootstrap.machine import declared
 from bootstrap.machine.capture import Captured, capture, write
 from bootstrap.machine.toolchain import checked
 from tests.conftest import package_index
@@ -77,7 +78,7 @@ def test_a_constraint_is_met_by_the_newest_python_here(
 
 
 def test_where_nothing_names_a_python_that_is_said(foreign: Path) -> None:
-    found = captured(foreign, {"pyproject.toml": "not toml [", "requirements.txt": "a\n"})
+    found = captured(foreign, {"requirements.txt": "a\n"})
     assert found.python == "3.12.1"
     assert found.unknown[0] == "which Python: nothing says one; pinned 3.12.1, the newest here"
 
@@ -96,8 +97,10 @@ def test_where_nothing_names_a_python_that_is_said(foreign: Path) -> None:
         (".tool-versions", "nodejs 20\npython 3.11\n", "3.11.7"),
         ("uv.lock", 'version = 1\nrequires-python = "==3.9.*"\n', "3.9.18"),
         ("Dockerfile", "FROM python:3.11-slim AS base\n", "3.11.7"),
-        ("README.rst", "First: pyenv install 3.5.2\n", ""),
-        ("README.md", "pyenv install 3.11.7\n", "3.11.7"),
+        (".python-version", "cpython-3.9.18\n", "3.9.18"),
+        (".python-version", ">=3.9,<3.12\n", "3.11.7"),
+        ("README.rst", "First: pyenv install 3.5.2\n", "3.12.1"),
+        ("README.md", "pyenv install 3.11.7\n", "3.12.1"),
     ],
 )
 def test_every_place_that_says_a_python_is_read(
@@ -118,8 +121,84 @@ def test_a_series_that_is_not_here_is_found_in_what_can_be_installed(
     assert "the newest that can be installed" in found.unknown[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("pyproject.toml", "[project]\nrequires-python = 'banana'\n", 'pyproject.toml:2: "banana"'),
+        ("pyproject.toml", "[project]\nrequires-python = 3.11\n", 'pyproject.toml:2: "3.11" must'),
+        ("setup.cfg", "[options]\n\npython_requires = three\n", 'setup.cfg:3: "three"'),
+        ("Pipfile", "[requires]\npython_version = 3.11\n", 'Pipfile:2: "3.11" must be a text'),
+        ("environment.yml", "dependencies:\n- python>=x\n", 'environment.yml:2: ">=x"'),
+        ("uv.lock", "requires-python = '?'\n", 'uv.lock:1: "?"'),
+        (".python-version", "# ours\nshop-env\n", '.python-version:2: "shop-env" is no version'),
+        (".tool-versions", "python system\n", '.tool-versions:1: "system" is no version'),
+    ],
+)
+def test_what_is_said_of_python_and_not_understood_is_told_with_its_place(
+    foreign: Path, name: str, text: str, told: str
+) -> None:
+    found = captured(foreign, {name: text, "requirements.txt": "a\n"})
+    assert told in "\n".join(found.contradictions)
+    assert found.refused == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {".python-version": "pypy3.10-7.3.15\n"},
+            ".python-version:1 says pypy3.10-7.3.15, another",
+        ),
+        ({".tool-versions": "python miniconda3-4.7\n"}, ".tool-versions:1 says miniconda3-4.7"),
+        ({"runtime.txt": "pypy-7.3\n"}, "another Python than CPython"),
+        ({".python-version": "3.13.0t\n"}, "final releases of CPython alone"),
+        ({".python-version": "3.15-dev\n"}, "final releases of CPython alone"),
+        ({".python-version": "2.7.18\n"}, "Headstart sets up Python 3 alone"),
+        ({"pyproject.toml": "not toml ["}, "pyproject.toml is no TOML: Expected"),
+        ({"uv.lock": "version = \n"}, "uv.lock is no TOML: Invalid value (at line 1"),
+        ({"environment.yml": "a: [\n"}, "environment.yml is no YAML"),
+        ({"Pipfile.lock": "{"}, "Pipfile.lock is no JSON"),
+        ({"setup.cfg": "[options\n"}, "setup.cfg cannot be read"),
+        (
+            {
+                ".python-version": "3.12.1\n",
+                "pyproject.toml": "[project]\nname = 'a'\nrequires-python = '>=3.13'\n",
+            },
+            ".python-version says 3.12.1, and pyproject.toml says >=3.13: no Python is both",
+        ),
+        (
+            {"requirements.txt": "-r more.txt\n", "more.txt": "-c requirements.txt\nb\n"},
+            "in a circle: requirements.txt → more.txt → requirements.txt",
+        ),
+    ],
+)
+def test_what_cannot_be_brought_up_is_refused_in_true_words(
+    foreign: Path, files: dict[str, str], told: str
+) -> None:
+    found = captured(foreign, {"requirements.txt": "a\n"} | files)
+    assert told in found.refused
+    with pytest.raises(Refused):
+        write(foreign, found)
+    assert not (foreign / "toolchain.yml").exists()
+
+
+def test_what_contradicts_an_environment_that_works_is_only_shown(foreign: Path) -> None:
+    make_venv(foreign / ".venv", "3.9.18", "23.2.1")
+    files = {".python-version": "pypy3.9\n", "setup.cfg": "[options]\npython_requires = >=3.11\n"}
+    found = captured(foreign, files | {"requirements.lock": "a==1 --hash=sha256:0\n"})
+    assert (found.python, found.refused) == ("3.9.18", "")
+    told = "\n".join(found.contradictions)
+    assert "says pypy3.9" in told
+    assert "setup.cfg says >=3.11" in told
+
+
 def test_a_badge_never_beats_what_is_here_and_allowed(foreign: Path) -> None:
     """It may be years old; what is a constraint has the word."""
+    badge = {"README.md": "![](https://img.shields.io/badge/python-3.7-blue)\n"}
+    alone = captured(foreign, badge | {"requirements.txt": "a\n"})
+    assert (alone.python, alone.pip) == ("3.12.1", "26.3")
+    assert "only a README says one; pinned 3.12.1, the newest here" in alone.unknown[0]
+    (foreign / "requirements.txt").unlink()
     files = {
         "README.md": "![](https://img.shields.io/badge/python-3.9.2-blue)\n",
         "setup.cfg": "[metadata]\nname = it\n[options]\npython_requires = >=3.8\n",
@@ -188,11 +267,28 @@ def test_packages_of_conda_are_refused_in_true_words(foreign: Path) -> None:
 
 
 def test_what_an_environment_has_for_pip_is_locked(foreign: Path) -> None:
-    listed = "dependencies:\n- python=3.11\n- pip:\n  - toolz>=0.12\n"
+    listed = "dependencies:\n- python=3.11\n- pip=24.0\n- pip:\n  - toolz>=0.12\n"
     found = captured(foreign, {"environment.yml": listed})
     assert found.locks
     assert (found.python, found.locks.lines) == ("3.11.7", ("toolz>=0.12",))
+    assert found.pip == "24.0"
+    ranged = captured(foreign, {"environment.yml": listed.replace("pip=24.0", "pip>=23")})
+    assert "environment.yml says pip >=23; pinned the newest" in "\n".join(ranged.unknown)
     assert "sources: [environment.yml]" in found.files["toolchain.yml"]
+
+
+def test_groups_that_only_their_tool_knows_are_wanted_too(foreign: Path) -> None:
+    project = (
+        "[project]\nname = 'it'\ndependencies = ['toolz']\n[dependency-groups]\ndocs = ['a']\n"
+        "[tool.pdm.dev-dependencies]\ntest = ['b', '-e file:///${PROJECT_ROOT}/sub#egg=c']\n"
+        "[tool.uv]\ndev-dependencies = ['d>=1']\n"
+    )
+    found = captured(foreign, {"pyproject.toml": project})
+    assert found.locks
+    assert (found.locks.groups, found.locks.hashed) == (("test", "dev"), False)
+    assert "  groups: [test, dev]\n" in found.files["toolchain.yml"]
+    asked = declared.requirements(foreign / "pyproject.toml", (), ("test", "dev"))
+    assert asked == ("toolz", "b", "-e ./sub", "d>=1")
 
 
 def test_a_backend_in_a_folder_is_named(foreign: Path) -> None:

@@ -318,6 +318,32 @@ def test_explain_reads_a_file_a_folder_and_what_is_pasted(logs: Path) -> None:
     assert "openssl-missing" in explain(str(folder)).stdout
 
 
+def test_explain_does_not_mix_the_logs_of_several_builds(tmp_path: Path) -> None:
+    failed = "Installing Python-{0}...\n{1}\nBUILD FAILED (Debian 12 using python-build 2.4)\n"
+    (tmp_path / "old.log").write_text(failed.format("2.7.15", "make: command not found"))
+    newest = tmp_path / "new.log"
+    newest.write_text(failed.format("3.12.1", "No space left on device"))
+    os.utime(tmp_path / "old.log", (1, 1))
+    told = json.loads(explain("--json", str(tmp_path)).stdout)
+    assert (told["cause"], told["file"], told["others"]) == ("disk-full", "new.log", ["old.log"])
+    assert "pyenv install 3.12.1" in told["repair"]
+    os.utime(newest, (0, 0))
+    assert "make-missing" in (said := explain(str(tmp_path)).stdout)
+    assert "2.7.15" in said
+    assert "new.log" in said
+
+
+def test_explain_says_by_its_exit_code_that_it_knows_no_cause() -> None:
+    assert explain(given="error: something odd").returncode == 5
+    assert explain(given="make: command not found").returncode == 0
+    assert (
+        explain(given="Installed Python-3.12.1 to /home/a/.pyenv/versions/3.12.1").returncode == 0
+    )
+    empty = explain(given=" \n")
+    assert (empty.returncode, empty.stdout) == (64, "")
+    assert "is empty" in empty.stderr
+
+
 def test_explain_says_when_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert explain(str(tmp_path / "no.log")).returncode == 64
     assert explain(str(tmp_path)).returncode == 64

@@ -14,11 +14,12 @@ import yaml
 from bootstrap.machine.diagnosis.diagnose import diagnose
 from bootstrap.machine.diagnosis.log import from_text
 from tests.machine.build_families import APT, FAMILIES, Told, built
+from tests.machine.build_obstacles import OBSTACLES
 
 ENDINGS = Path(__file__).parent / "data" / "endings.yml"
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@pytest.mark.parametrize("family", [*FAMILIES, *OBSTACLES], ids=lambda family: family.__name__)
 def test_a_family_is_known_in_other_versions_paths_and_languages(family: Any) -> None:
     told = list(family())
     wrong = [f"{each.text!r}: {fault}" for each in told if (fault := _fault(each))]

@@ -227,7 +227,10 @@ def test_a_lock_of_capture_must_have_what_its_sources_ask_for(loose: Shop) -> No
     assert found["repair"] == "headstart capture --relock && headstart up"
     failed = loose.headstart("up")
     assert failed.returncode == 1
+    assert "Nothing was installed" in failed.stderr
     assert found["repair"] in failed.stderr
+    (still,) = loose.findings()
+    assert still["repair"] == found["repair"]
     before = versions(loose)
     again = loose.headstart("capture", "--relock")
     assert again.returncode == 0, again.stderr
@@ -256,6 +259,47 @@ def test_a_project_that_needs_more_than_its_lock_has_is_not_as_pinned(loose: Sho
     assert code(loose) == 0
 
 
+def test_what_only_pip_finds_to_be_missing_stays_known_after_up_has_failed(loose: Shop) -> None:
+    """And a list that an environment.yml refers to counts as what stands in it."""
+    for name in ("toolchain.yml", "requirements.txt"):
+        (loose.root / name).unlink()
+    listed = f"dependencies: [python={PYTHON}, pip, {{pip: [-r more/extra.txt, iniconfig]}}]\n"
+    (loose.root / "environment.yml").write_text(listed)
+    (loose.root / "more").mkdir()
+    (loose.root / "more" / "extra.txt").write_text("markdown-it-py\n")
+    done = loose.headstart("capture", "--write")
+    assert done.returncode == 0, done.stdout + done.stderr
+    loose.up()
+    assert {"markdown-it-py", "iniconfig"} <= versions(loose).keys()
+    assert code(loose) == 0
+    (loose.root / "more" / "extra.txt").write_text("markdown-it-py[linkify]\n")
+    assert code(loose) == 5
+    failed = loose.headstart("up")
+    assert "lacks what environment.yml asks for: pip would still install" in failed.stderr
+    told = loose.headstart("check")
+    assert told.returncode == 1
+    assert "lacks what environment.yml asks for: pip would still install" in told.stdout
+    (found,) = loose.findings()
+    assert found["repair"] == "headstart capture --relock && headstart up"
+    assert loose.headstart("capture", "--relock").returncode == 0
+    loose.up()
+    assert code(loose) == 0
+
+
+def test_a_capture_that_fails_leaves_the_repository_as_it_was(loose: Shop) -> None:
+    """setuptools leaves a folder beside a package whose metadata it is asked for."""
+    for name in ("toolchain.yml", "requirements.txt"):
+        (loose.root / name).unlink()
+    setup = (
+        "import setuptools\nsetuptools.setup(name='thing', py_modules=[], install_requires={})\n"
+    )
+    (loose.root / "setup.py").write_text(setup.format(["pluggy<0.0.0.dev0"]))
+    failed = loose.headstart("capture", "--write")
+    assert failed.returncode == 1
+    assert "could not make the lock" in failed.stderr
+    assert {at.name for at in loose.root.iterdir()} == {".python-version", "setup.py"}
+
+
 def test_a_venv_without_any_file_becomes_a_lock(loose: Shop) -> None:
     loose.up()
     before = versions(loose)
@@ -275,18 +319,19 @@ def test_a_pyproject_that_is_not_built_is_asked_itself(loose: Shop) -> None:
     project = (
         '[project]\nname = "shop"\nversion = "1"\ndependencies = []\n'
         '[dependency-groups]\nbase = ["pluggy"]\ndev = [{include-group = "base"}]\n'
+        '[tool.pdm.dev-dependencies]\ntest = ["toolz"]\n'
     )
     (loose.root / "pyproject.toml").write_text(project)
     assert loose.headstart("capture", "--write").returncode == 0
     pinned = (loose.root / "toolchain.yml").read_text()
-    assert "  groups: [dev]\n  sources: [pyproject.toml]\n" in pinned
+    assert "  groups: [dev, test]\n  sources: [pyproject.toml]\n" in pinned
     loose.up()
-    assert versions(loose).keys() == {"pip", "pluggy"}
+    assert versions(loose).keys() == {"pip", "pluggy", "toolz"}
     assert code(loose) == 0
     (loose.root / "pyproject.toml").write_text(project.replace("= []", '= ["iniconfig"]'))
     assert code(loose) == 5
     assert "iniconfig" in loose.findings()[0]["problem"]
     assert loose.headstart("capture", "--relock").returncode == 0
     loose.up()
-    assert versions(loose).keys() == {"pip", "pluggy", "iniconfig"}
+    assert versions(loose).keys() == {"pip", "pluggy", "toolz", "iniconfig"}
     assert loose.findings() == []

@@ -234,11 +234,13 @@ esac
     ("compose", "daemon", "said", "cause", "repair"),
     [
         (1, 0, "", "Docker has no compose plugin.", "docs.docker.com/compose/install/linux"),
+        (124, 0, "", "Docker does not answer.", "sudo systemctl restart docker"),
+        (0, 124, "", "Docker does not answer.", "sudo systemctl restart docker"),
         (0, 1, "Cannot connect", "its daemon is not running.", "sudo systemctl start docker"),
         (0, 1, "permission denied", "does not let this user in.", "sudo usermod -aG docker"),
         (None, 0, "", "Docker is not installed.", "docs.docker.com/engine/install"),
     ],
-    ids=["no plugin", "no daemon", "no permission", "no docker"],
+    ids=["no plugin", "hangs", "daemon hangs", "no daemon", "no permission", "no docker"],
 )
 def test_docker_says_the_one_reason_for_not_starting_a_service(
     ready: Shop,

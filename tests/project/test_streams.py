@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,16 +70,21 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert "this is a bug" not in done.stderr
 
 
-def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+def test_what_a_terminal_cannot_show_is_a_plain_mark_or_escaped(tmp_path: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "TERM": "xterm"}
     script = """
     $headstart new shop --defaults --version 0.5.0 >/dev/null 2>&1 && rm shop/Makefile
     script --quiet --return --command "$headstart drift --project shop" /dev/null
+    mkdir "mañana" && $headstart capture --project "mañana"
+    $headstart capture --project "mañana" --json
     """
     done = shell(script, tmp_path, **ascii_only)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 4, done.stdout
     assert "Makefile" in done.stdout
-    assert "\\u2212" in done.stdout
+    assert "\\u2212" not in done.stdout
+    told, _, document = done.stdout.strip().rpartition("\n")
+    assert "x there is no lock" in told
+    assert json.loads(document)["refused"]
 
 
 def test_json_behind_a_double_dash_is_no_option(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ TRACES = {
     "github": r"workflows.check|github actions",
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "ecr": r"(docs|deploy).ecr\b|\(ecr\.md|\baws |image\.yml",
+    "rundeck": r"rundeck",
     "gitops": r"gitops|argocd|keda",
     "pre_commit": r"pre.commit|detect.secrets|hooks\.mk",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",

@@ -51,7 +51,10 @@ _SUCCEEDED = re.compile(r"^Installed Python-\S{1,100} to ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`line` is that of the evidence in its file, from 1; 0 where there is none."""
+    """`line` is that of the evidence in its file, from 1; 0 where there is none.
+
+    `failed` is whether the log is that of a failure; `others` are logs of other builds beside it.
+    """
 
     cause: CauseId
     evidence: str
@@ -61,6 +64,12 @@ class Diagnosis:
     repair: tuple[str, ...]
     source: str
     retry: Retry | None = None
+    failed: bool = True
+    others: tuple[str, ...] = ()
+
+    @property
+    def unexplained(self) -> bool:
+        return self.failed and self.cause == UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ def diagnose(log: Log, here: str = "linux", family: str = "") -> Diagnosis:
         repair=repair(cause, at, log.python, signature.repair, found),
         source=cause.source,
         retry=_retry(signature.retry or cause.retry, found),
+        others=log.others,
     )
 
 
@@ -232,13 +242,14 @@ def _unknown(log: Log) -> Diagnosis:
     whole = "give the whole log, not only its last lines: the first error is often not among them"
     evidence, number = first_error(log.text)
     explanation = "No cause that Headstart knows shows in this log; this is its first error."
-    if not evidence and (not log.text.strip() or _succeeded(log.text)):
-        return Diagnosis(UNKNOWN, "", "", 0, "There is no error in this log.", (), "")
+    if not evidence and _succeeded(log.text):
+        none = "There is no error in this log."
+        return Diagnosis(UNKNOWN, "", "", 0, none, (), "", failed=False, others=log.others)
     if not evidence:
         evidence, number = _first_line(log.text, _COMPLAINT)
         explanation = "Why it failed does not show in these lines."
     file, line = log.place(number) if evidence else ("", 0)
-    return Diagnosis(UNKNOWN, evidence, file, line, explanation, (whole,), "")
+    return Diagnosis(UNKNOWN, evidence, file, line, explanation, (whole,), "", others=log.others)
 
 
 def _succeeded(text: str) -> bool:

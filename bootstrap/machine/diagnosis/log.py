@@ -52,7 +52,8 @@ _FAMILIES = (
         "fedora",
         r"\b(?:Fedora|CentOS|Red ?Hat|RHEL|Rocky|Alma|Amazon Linux|Oracle ?Linux|\.el\d|\.fc\d)",
     ),
-    ("alpine", r"\b(?:Alpine|linux-musl)"),
+    # musl, unlike others, does not quote the option that it does not know.
+    ("alpine", r"\b(?:Alpine|linux-musl|BusyBox v\d|unrecognized option: \w)"),
     ("arch", r"\b(?:Arch (?:Linux|rolling)|Manjaro|EndeavourOS)"),
     ("suse", r"\b(?:openSUSE|SUSE|SLES)"),
 )
@@ -76,7 +77,8 @@ _PYTHON = (
 class Log:
     """The text, and what it says of the machine it was written on; empty where it does not.
 
-    `files` are the names of the files it is made of, each with the number of its first line.
+    `files` are the names of the files it is made of, each with the number of its first line;
+    `others` those of its folder that are of other builds.
     """
 
     text: str
@@ -84,6 +86,7 @@ class Log:
     family: str
     python: str
     files: tuple[tuple[int, str], ...] = ()
+    others: tuple[str, ...] = ()
 
     def place(self, line: int) -> tuple[str, int]:
         """The file that a line of the whole is from, and the line's number there."""
@@ -101,9 +104,19 @@ def from_text(text: str) -> Log:
 
 
 def from_path(path: Path) -> Log:
-    """A log; of a folder, everything in it that is one, what the build wrote before the rest."""
+    """A log; of a folder, everything in it that is one, what the build wrote before the rest.
+
+    Where a folder has logs of several builds, it is the newest of them.
+    """
+    others: tuple[str, ...] = ()
     try:
         texts = _texts_of(path) if path.is_dir() else ((path.name, _text(path)),)
+        if path.is_dir() and _are_of_several_builds(texts):
+            newest = max(_logs_in(path), key=lambda at: (at.stat().st_mtime_ns, at.name))
+            beside = _texts_of(newest.parent)
+            texts = ((newest.name, _text(newest)),) if _are_of_several_builds(beside) else beside
+            taken = {newest} if len(texts) == 1 else {*_logs_in(newest.parent)}
+            others = tuple(str(at.relative_to(path)) for at in _logs_in(path) if at not in taken)
     except OSError as error:
         raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
     first, files = 1, []
@@ -111,7 +124,7 @@ def from_path(path: Path) -> Log:
         files.append((first, name))
         first += text.count("\n") + 1
     log = from_text("\n".join(text for _, text in texts))
-    return replace(log, files=tuple(files))
+    return replace(log, files=tuple(files), others=others)
 
 
 def failing_check(config_log: str) -> str:
@@ -122,14 +135,29 @@ def failing_check(config_log: str) -> str:
 
 
 def _texts_of(folder: Path) -> tuple[tuple[str, str], ...]:
-    found = {at for pattern in _FOLDER for at in folder.rglob(pattern) if at.is_file()}
-    logs = sorted((at for at in found if at.name != "config.log"), key=_order)
+    found = _found_in(folder)
+    logs = _logs_in(folder)
     if not logs:
         raise UsageError(f"There is no log in {folder}.", next=("headstart explain FILE",))
     texts = [(at.name, _text(at)) for at in logs]
     if any("configure: error" in text for _, text in texts):
         texts += [(at.name, _text(at)) for at in sorted(found - set(logs))]
     return tuple(texts)
+
+
+def _logs_in(folder: Path) -> list[Path]:
+    return sorted((at for at in _found_in(folder) if at.name != "config.log"), key=_order)
+
+
+def _found_in(folder: Path) -> set[Path]:
+    return {at for pattern in _FOLDER for at in folder.rglob(pattern) if at.is_file()}
+
+
+def _are_of_several_builds(texts: tuple[tuple[str, str], ...]) -> bool:
+    """A build has one Python, and ends once."""
+    pythons = {_version(text) for _, text in texts} - {""}
+    ended = [name for name, text in texts if _BUILT_ON.search(text)]
+    return len(pythons) > 1 or len(ended) > 1
 
 
 def _text(path: Path) -> str:

@@ -6,12 +6,13 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.machine.facts.platform import is_macos
-from bootstrap.processes import probe
+from bootstrap.processes import TIMED_OUT, probe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bootstrap.machine.pins import Pins
+    from bootstrap.processes import ProbeResult
 
 _FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _MANUAL = "https://docs.docker.com"
@@ -47,13 +48,23 @@ def _hindrance(file: str) -> tuple[str, str]:
         return cause, _repair(
             "brew install --cask docker", f"install Docker: {_MANUAL}/engine/install"
         )
-    if probe(("docker", "compose", "version"), seconds=_SECONDS).code:
+    compose = probe(("docker", "compose", "version"), seconds=_SECONDS)
+    daemon = compose
+    if compose.code == 0:
+        daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
+    if daemon.code == TIMED_OUT:
+        restart = "quit Docker Desktop, then: open -a Docker"
+        return "Docker does not answer", _repair(restart, "sudo systemctl restart docker")
+    if compose.code:
         manual = f"install the compose plugin: {_MANUAL}/compose/install/linux"
         return "Docker has no compose plugin", _repair("brew install docker-compose", manual)
-    daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
-    if daemon.code == 0:
+    return _of_daemon(daemon)
+
+
+def _of_daemon(answered: ProbeResult) -> tuple[str, str]:
+    if answered.code == 0:
         return "", ""
-    if "permission denied" in daemon.output:
+    if "permission denied" in answered.output:
         return (
             "Docker does not let this user in",
             'sudo usermod -aG docker "$USER", and log in again',

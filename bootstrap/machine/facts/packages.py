@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
@@ -31,11 +31,15 @@ class Stamp(TypedDict):
 
     `lock` is the digest of all that decides what is installed (empty while it is being installed),
     `folders` the dist-info folders that prove it, `ours` the packages that lists of ours named.
+    Where installing `failed` has failed, by that digest, `why` is what was left, with its `repair`.
     """
 
     lock: str
     folders: list[str]
     ours: list[PackageName]
+    failed: NotRequired[str]
+    why: NotRequired[str]
+    repair: NotRequired[str]
 
 
 class Distribution(NamedTuple):
@@ -57,13 +61,14 @@ class PackagesFact(NamedTuple):
     """`why` says in what the venv differs from what is asked for; None when it does not.
 
     What is not `sure` only the installer can tell: then `why` says what has changed since it did.
-    `no_tool` is the installer where it is needed and not on PATH.
+    `no_tool` is the installer where it is needed and not on PATH. `repair` is for what `up` cannot.
     """
 
     lock: str
     why: str | None
     sure: bool = True
     no_tool: str = ""
+    repair: str = ""
 
 
 class PipFact(NamedTuple):
@@ -93,6 +98,8 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     if not venv.works:
         return PackagesFact(digest, "there is no venv to hold them yet")
     stamp = stamp_in(pins)
+    if stamp and stamp.get("failed") == digest:
+        return PackagesFact(digest, stamp.get("why"), repair=stamp.get("repair", ""))
     if stamp and not stamp["lock"]:
         return PackagesFact(digest, "an earlier installation did not finish")
     changed = _changed(pins, stamp, digest)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
-from bootstrap.machine import conda, declared
+from bootstrap.machine import conda, declared, forms
 from bootstrap.machine.installers.installer import (
     Installer,
     Judgement,
@@ -62,7 +63,7 @@ class RequirementsInstaller(Installer):
 
     def inputs(self, pins: Pins) -> tuple[Path, ...]:
         own = lockfile.metadata_files(pins.root) if pins.editable else ()
-        lists = (path for source in pins.sources for path in lockfile.inputs(source))
+        lists = (path for source in pins.sources for path in _inputs(source))
         return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *lists, *own)))
 
 
@@ -103,12 +104,45 @@ def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Judgement:
     words: list[str] = []
     for source in sources:
         if source.suffix in {".yml", ".yaml"}:
-            words += conda.packages(source)[1]
+            words += _words(conda.packages(source)[1])
         elif source.suffix == ".toml":
-            words += declared.requirements(source, pins.extras, pins.groups or ())
+            words += _words(declared.requirements(source, pins.extras, pins.groups or ()))
         else:
             words += ("-r", str(source))
     return report(pins, tuple(words)) if words else Judgement()
+
+
+def unlocked(pins: Pins, sources: tuple[Path, ...], locked: dict[PackageName, str]) -> str:
+    """What these lists name and the lock has not, or in no version that they allow.
+
+    It is told from files alone, so before anything is installed; what only pip can tell, is not.
+    """
+    texts: list[str] = []
+    for source in sources:
+        if source.suffix in {".yml", ".yaml"}:
+            texts.append("\n".join(conda.packages(source)[1]))
+        elif source.suffix == ".toml":
+            asked = declared.requirements(source, pins.extras, pins.groups or ())
+            texts.append("\n".join(asked))
+        elif source.name not in lockfile.METADATA:
+            texts += lockfile.texts_of(source)
+    found = [each for text in texts for each in lockfile.unmet(text, locked, pins.python)]
+    own = f"{lockfile.normalize(forms.project_name(pins.root))}"
+    return in_short([each for each in found if lockfile.normalize(each.partition("[")[0]) != own])
+
+
+def _words(lines: tuple[str, ...]) -> list[str]:
+    """As a command line has them: an option and what it names are two words there."""
+    return [
+        word
+        for line in lines
+        for word in (shlex.split(line, comments=True) if line.startswith("-") else (line,))
+    ]
+
+
+def _inputs(source: Path) -> tuple[Path, ...]:
+    is_conda = source.suffix in {".yml", ".yaml"}
+    return conda.inputs(source) if is_conda else lockfile.inputs(source)
 
 
 def strictness(pins: Pins) -> Argv:

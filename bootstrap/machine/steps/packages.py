@@ -25,8 +25,8 @@ from bootstrap.machine.facts.packages import (
 from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Judgement
-from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.runner import probe_project
+from bootstrap.machine.installers.pip import asked_by, unlocked
+from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class PackagesStep(Step):
     def undecided(self, facts: Facts) -> bool:
         return not facts.packages.sure
 
+    def remedy(self, facts: Facts) -> str:
+        return facts.packages.repair or super().remedy(facts)
+
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
 
@@ -67,13 +70,19 @@ class PackagesStep(Step):
         return tuple(map(shlex.join, commands))
 
     def run(self, context: StepContext) -> str:
-        """Install between two stamps: the first says it is underway, the last that it is done."""
+        """Install between two stamps: the first says it is underway, the last that it is done.
+
+        What a lock lacks by its own words is told before anything is installed from it.
+        """
         pins, installer = context.pins, installers.of(context.pins)
+        if short := _short(pins):
+            raise _refusal(pins, short)
         _provide_tool(context)
         wanted = installer.exact(pins)
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
-        _write_stamp(pins, Stamp(lock="", folders=[], ours=sorted(ours | named)))
+        underway = Stamp(lock="", folders=[], ours=sorted(ours | named))
+        _write_stamp(pins, underway)
         own(pins)
         _sweep(pins)
         again = _forget_altered(pins) if context.repairs else ()
@@ -85,10 +94,17 @@ class PackagesStep(Step):
         gone = [each.name for each in distributions(pins) if each.name in ours - named]
         if gone:
             context.run(_uninstall(pins, gone))
-        for command in installer.commands(pins):
-            context.run(command)
+        try:
+            for command in installer.commands(pins):
+                context.run(command)
+        except CommandError as error:
+            if pins.lock.name in LOCKS and _is_short(pins, left := judge(installer, pins).lacking):
+                _write_stamp(pins, _failed(underway, context, left))
+                raise _refusal(pins, left) from error
+            raise
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
+            _write_stamp(pins, _failed(underway, context, left))
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, context.facts.packages.lock)
@@ -186,6 +202,31 @@ def _extra(pins: Pins) -> tuple[PackageName, ...]:
     return tuple(sorted(there - wanted.keys() - _SEEDS))
 
 
+def _short(pins: Pins) -> str:
+    """What the lock lacks of what it was made for, as far as files say it."""
+    wanted = installers.of(pins).exact(pins)
+    if wanted is None:
+        return ""
+    lock = pins.shown(pins.lock)
+    if pins.sources and (found := unlocked(pins, pins.sources, wanted)):
+        named = ", ".join(map(pins.shown, pins.sources))
+        return f"{lock} lacks what {named} asks for: {found}"
+    project = pins.root / "pyproject.toml"
+    if pins.editable and (found := unlocked(pins, (project,), wanted)):
+        return f"the lock lacks what the project needs: {found}"
+    return ""
+
+
+def _refusal(pins: Pins, short: str) -> HeadstartError:
+    what = "Nothing was installed: the lock is older than what asks for it."
+    return HeadstartError(what, why=(short,), next=(_repair(pins, short),))
+
+
+def _failed(underway: Stamp, context: StepContext, why: str) -> Stamp:
+    digest, repair = context.facts.packages.lock, _repair(context.pins, why)
+    return {**underway, "failed": digest, "why": why, "repair": repair}
+
+
 def judge(installer: Installer, pins: Pins) -> Judgement:
     """Whether the venv has what the project asks for: compared, where its list says it all."""
     wanted = installer.exact(pins)
@@ -270,12 +311,15 @@ def _provide_tool(context: StepContext) -> None:
 
 def _repair(pins: Pins, lacking: str) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
-    lock = pins.shown(pins.lock)
-    if lacking.startswith((f"{lock} lacks", "the lock lacks")) and pins.lock.name in LOCKS:
+    if _is_short(pins, lacking) and pins.lock.name in LOCKS:
         return f"{installers.of(pins).tool} lock && headstart up"
-    if lacking.startswith((f"{lock} lacks", "the lock lacks")):
+    if _is_short(pins, lacking):
         return "headstart capture --relock && headstart up"
     return "headstart doctor --fix"
+
+
+def _is_short(pins: Pins, lacking: str) -> bool:
+    return lacking.startswith((f"{pins.shown(pins.lock)} lacks", "the lock lacks"))
 
 
 def _unclear(pins: Pins) -> str:

@@ -96,6 +96,10 @@ class Step(ABC):
         """Whether `needed` only says that it is not known; then `verify` decides."""
         return False
 
+    def remedy(self, facts: Facts) -> str:  # noqa: ARG002
+        """What brings what is `needed`."""
+        return "headstart up"
+
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         """Look closely, trusting no exit code; changes nothing."""
         return ()

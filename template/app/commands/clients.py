@@ -31,6 +31,8 @@ def declare(parser: ArgumentParser) -> None:
     register.add_argument("--scope", action="append", required=True, help="repeat it for more")
     register.add_argument("--days", type=_days, help="how long it may call; for ever without this")
     rotate = add("rotate", "Show a new key; older ones end soon.", one)
+    for each in (register, rotate):
+        each.set_defaults(shows_secret=True)
     rotate.add_argument(
         "--overlap", type=_days, default=timedelta(days=7), help="days the older keys live on (7)"
     )

@@ -1,0 +1,1 @@
+"""Rundeck: a job for each command of an operator, made from the commands themselves."""

@@ -1,0 +1,22 @@
+"""Where Rundeck is; only `python -m app rundeck import` asks for it."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RundeckSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    # https://rundeck.example.com
+    rundeck_url: str
+    rundeck_token: SecretStr
+    # Rundeck's project, which has the nodes and `project.globals.app_exec`.
+    rundeck_project: str

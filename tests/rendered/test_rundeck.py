@@ -1,0 +1,123 @@
+"""Rundeck's jobs of a project with everything: valid, and each is run against its database."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.rendered.processes import Backend
+from tests.rendered.tools import BIN, findings, of_schema
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = str(Path(__file__).with_name("rundeck.schema.json"))
+DEAD = (
+    "INSERT INTO outbox (id, actor, arguments, correlation_id, headers, created_at, attempts) "
+    "VALUES ('{}', 'profiles.make_thumbnail', '{{}}', 'a', '{{}}', '2026-01-02 03:04:05', 8)"
+)
+Job = dict[str, Any]
+
+
+def exported(backend: Backend) -> list[Job]:
+    program = (
+        "import json; from app.rundeck.jobs import jobs; from app.settings import read_project"
+    )
+    read: list[Job] = json.loads(
+        backend.output("-c", f"{program}; print(json.dumps(jobs(read_project())))")
+    )
+    return read
+
+
+def judged(jobs: list[Job], folder: Path) -> str:
+    """What the schema says of them, and of their scripts the shell's own linter."""
+    path = folder / "jobs.json"
+    path.write_text(json.dumps(jobs), "utf-8")
+    found = [findings(of_schema(SCHEMA, path))]
+    scripts = []
+    for number, job in enumerate(jobs):
+        scripts.append(folder / f"{number}.sh")
+        scripts[-1].write_text("#!/bin/sh\n" + job["sequence"]["commands"][0]["script"])
+        if unknown := undeclared(job):
+            found.append(f"{job['name']} reads options that it has not: {unknown}")
+    # A word each, out of several: that is what it splits for.
+    command = [str(BIN / "shellcheck"), "--exclude=SC2086", "--format=gcc", *map(str, scripts)]
+    found.append(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    return "".join(found)
+
+
+def undeclared(job: Job) -> set[str]:
+    script = job["sequence"]["commands"][0]["script"]
+    read = {name.lower() for name in re.findall(r"RD_OPTION_(\w+?)\b", script)}
+    return read ^ {option["name"] for option in job.get("options", ())}
+
+
+FAULTS = (
+    ('"multipleExecutions": false', '"multipleExecutions": "false"', "not of type 'boolean'"),
+    ('"timeout": "1h"', '"timeout": "an hour"', "does not match"),
+    ('"regex"', '"regexp"', "regexp"),
+    ("RD_OPTION_IDS", "RD_OPTION_ID", "options that it has not"),
+    ("; then set", " then set", "SC1"),
+)
+
+
+def test_the_jobs_are_valid_and_a_fault_that_is_planted_is_found(
+    unmigrated: Backend, tmp_path: Path
+) -> None:
+    jobs = exported(unmigrated)
+    assert judged(jobs, tmp_path) == ""
+    text = json.dumps(jobs)
+    for right, wrong, told in FAULTS:
+        assert right in text
+        assert told in judged(json.loads(text.replace(right, wrong)), tmp_path)
+
+
+def test_every_job_does_what_its_command_does(backend: Backend) -> None:
+    """The real commands, on a database that has a client and dead jobs."""
+    number = json.loads(
+        backend.output(
+            "-m", "app", "clients", "register", "till", "--scope", "profiles:read", "--json"
+        )
+    )["number"]
+    ids = [uuid4().hex for _ in range(3)]
+    for each in ids:
+        backend.execute(DEAD.format(each))
+    given = {
+        "clients show": {"number": str(number)},
+        "clients revoke": {"number": str(number)},
+        "jobs show": {"id": ids[0]},
+        "jobs requeue": {"ids": " ".join(ids[:2])},
+        "jobs purge": {"ids": ids[2]},
+        "jobs pause": {"for": "1m"},
+    }
+    told = {job["name"]: run(backend, job, given.get(job["name"], {})) for job in exported(backend)}
+    assert told.keys() >= given.keys()
+    assert "till" in told["clients list"]
+    assert "2 jobs requeued" in told["jobs requeue"]
+    assert "paused until" in told["jobs pause"]
+    assert "0004" in told["migrate status"]
+    assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
+
+
+def run(backend: Backend, job: Job, options: dict[str, str]) -> str:
+    """Run a job's script as Rundeck does on a machine of the project's own."""
+    given = {f"RD_OPTION_{name.upper()}": value for name, value in options.items()}
+    done = subprocess.run(
+        ["/bin/sh", "-c", job["sequence"]["commands"][0]["script"]],
+        cwd=backend.project,
+        env=backend.environment
+        | given
+        | {"RD_GLOBALS_APP_EXEC": f"env PATH={backend.project / '.venv/bin'}:{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (job["name"], done.stdout)
+    return done.stdout
