@@ -87,6 +87,22 @@ def test_each_hook_finds_its_fault_and_lets_the_rest_pass(shop: Path) -> None:
         assert part in said
 
 
+def test_a_revision_is_linted_while_it_is_new(shop: Path) -> None:
+    """For the database that it runs on; what was there before is no longer a question."""
+    mysql = os.environ | {"DATABASE_URL": "mysql://root@127.0.0.1:1/shop"}
+    run(["make", "revisions"], shop, **mysql)
+    text = (
+        '"""Lose."""\n\nfrom alembic import op\n\nrevision = "0002"\ndown_revision = "0001"\n\n\n'
+        'def upgrade() -> None:\n    op.drop_table("profiles")\n\n\ndef downgrade() -> None: ...\n'
+    )
+    (shop / "migrate/versions/20261122_0002_lose.py").write_text(text)
+    (shop / "migrate/HEAD").write_text("0002\n")
+    command = ["make", "revisions"]
+    done = subprocess.run(command, cwd=shop, env=mysql, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "lose.py:10: M20" in done.stdout + done.stderr
+
+
 def test_taken_away_and_added_again_they_are_as_they_were(shop: Path, tmp_path: Path) -> None:
     """By commits at which git still runs the hook, which lets one without a configuration pass."""
     for change in ("remove", "add"):
