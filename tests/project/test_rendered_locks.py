@@ -9,16 +9,17 @@ import pytest
 
 from bootstrap.project.questions import load
 from tests.project.conftest import REPOSITORY, made
+from tests.rendered.matrix import features_on, server_of
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 CHOICES = {
     question.name: question.choices for question in load(REPOSITORY / "copier.yml").questions
 }
 FEATURES = [str(choice.value) for choice in CHOICES["features"]]
-EVERYTHING = f"features={','.join(FEATURES)}"
+DATABASES = [str(choice.value) for choice in CHOICES["database"]]
 ANSWERS = [
-    *((f"database={choice.value}", EVERYTHING) for choice in CHOICES["database"]),
-    *((f"features={feature}",) for feature in FEATURES),
+    *((f"database={name}", f"features={','.join(features_on(name))}") for name in DATABASES),
+    *((f"features={feature}", *server_of(feature)) for feature in FEATURES),
     ("database=sqlite",),
 ]
 

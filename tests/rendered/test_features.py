@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 # Where a feature has tests, and which have none: what they add is run by other programs.
 OWN_TESTS = ("features", "migrate", "postman", "core", "rundeck", "test_probe.py")
 NONE = "features=[]"
-UNTESTED = {"github", "pycharm", "vscode"}
+UNTESTED = {"github", "pre_commit", "pycharm", "vscode"}
 
 
 def test_a_render_with_everything_passes_its_own_gates(everything: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_setting_or_a_document_that_is_left_over_is_found(tmp_path: Path) -> N
 
 def test_what_documents_show_of_the_project_exists(everything: Path) -> None:
     """Paths, make's targets and settings: each that is named is there."""
-    makefile = (everything / "Makefile").read_text("utf-8")
+    makefile = "".join((everything / name).read_text("utf-8") for name in ("Makefile", "hooks.mk"))
     settings = "".join(path.read_text("utf-8") for path in everything.glob("app/**/settings.py"))
     kit = "".join(path.read_text("utf-8") for path in everything.glob("migrate/**/*.py"))
     for document in (everything / "docs").iterdir():

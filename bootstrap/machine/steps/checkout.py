@@ -237,10 +237,13 @@ def _draw() -> str:
 
 
 def _install_hooks(pins: Pins) -> Argv:
-    """With the pre-commit of the lock, else with the one on PATH."""
+    """With the pre-commit of the lock, else with the one on PATH.
+
+    A branch from before the hooks has no configuration, nor has the commit that takes them away.
+    """
     locked = pins.site_packages.is_dir() and "pre-commit" in {x.name for x in distributions(pins)}
     program = (str(pins.venv_python), "-m", "pre_commit") if locked else ("pre-commit",)
-    return (*program, "install")
+    return (*program, "install", "--allow-missing-config")
 
 
 def _more(files: Sequence[object]) -> str:
