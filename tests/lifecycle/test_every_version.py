@@ -137,7 +137,7 @@ def elsewhere(files: dict[str, T]) -> dict[str, T]:
 
 @pytest.mark.slow
 def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path, here: str) -> None:
-    shop = new(tmp_path / "shops", here)
+    shop = new(tmp_path / "shops", here, "database=postgresql")
     (offered,) = (
         question.choices
         for question in questions.load(REPOSITORY / "copier.yml").questions

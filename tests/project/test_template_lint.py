@@ -144,7 +144,8 @@ def test_a_render_leaves_no_trace_of_the_template(
     made("shop", "--preset", preset, cwd=tmp_path)
     for name, (_, content) in tree(tmp_path / "shop").items():
         text = content.decode("utf-8", errors="ignore")
-        assert not re.search(rf"\{{[{{%][^}}%]*\b({variables}|_copier_\w+)\b", text), name
+        of_jinja = rf"(?<!\$)\{{[{{%][^}}%]*\b({variables}|_copier_\w+)\b"  # with $ it is GitHub's
+        assert not re.search(of_jinja, text), name
         assert content or name.endswith("__init__.py"), f"{name} is empty"
         assert str(tmp_path) not in text, name
         assert ".jinja" not in name
