@@ -110,6 +110,8 @@ def test_accepted_drift_is_written_as_it_is_read(
     [
         ("FAILED a.py::t[x y] - assert 1 - 2\nFAILED a.py::t\nx\n", ("a.py::t[x y]", "a.py::t")),
         ("\x1b[31mERROR\x1b[0m a.py - Boom\n", ("a.py",)),
+        ("x 1\nmake[1]: *** [Makefile:50: style] Error 1\n", ("x",)),
+        ("make: *** [Makefile:50: style] Error 1\n", ("make: *** [Makefile:: style] Error",)),
         ("/p/a.py:12:3: F401\n\n  12 | x\nFound 1 error\n", ("/a.py::: F", "| x", "Found error")),
     ],
 )

@@ -71,7 +71,9 @@ def test_what_does_not_fit_together_is_noticed(shop: Shop, installer: str) -> No
         "Metadata-Version: 2.1\nName: shopping\nVersion: 1.0\nRequires-Dist: basket>=2\n"
     )
     wheel = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    for name, text in {"INSTALLER": "pip\n", "RECORD": "", "WHEEL": wheel}.items():
+    files = ("INSTALLER", "METADATA", "RECORD", "WHEEL")
+    record = "".join(f"{folder.name}/{name},,\n" for name in files)
+    for name, text in {"INSTALLER": "pip\n", "RECORD": record, "WHEEL": wheel}.items():
         (folder / name).write_text(text)
     told = shop.headstart("doctor", "--json", PATH=path)
     found = json.loads(told.stdout)["findings"]

@@ -118,7 +118,9 @@ def remove_strays(pins: Pins) -> None:
 def _top_names(distribution: Distribution) -> set[str]:
     """What it has put into site-packages itself; of each line only as much as is needed."""
     lines = text_of(distribution.folder / "RECORD").splitlines()
-    return {line.lstrip('"').partition("/")[0].partition(",")[0] for line in lines}
+    site = f"{distribution.folder.parent}/"  # Poetry writes whole paths of what it puts there
+    told = (line.lstrip('"').removeprefix(site) for line in lines)
+    return {line.partition("/")[0].partition(",")[0] for line in told}
 
 
 def _of_eggs(site: Path) -> Iterator[str]:
