@@ -82,7 +82,7 @@ def test_the_api_is_within_the_limits_and_publishes_no_health() -> None:
     assert not {"/livez", "/readyz"} & told["paths"].keys()
     text = json.dumps(told)
     assert not re.search(r'"type": "null"|"const":|"prefixItems":|"\$defs":', text)
-    assert all(type(each) is bool for each in re.findall(r'"exclusiveM\w+": (\d)', text))
+    assert not re.search(r'"exclusiveM\w+": \d', text)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_operation_that_is_gone_is_let_go_of_only_when_that_is_meant(
     path = next(path for path in less["paths"] if path.startswith("/v1/"))
     gone = {identity(each) for each in operations({"paths": {path: less["paths"].pop(path)}})}
     before = (tmp_path / "operations.txt").read_text()
-    with pytest.raises(Unpublishable, match=sorted(gone)[0]):
+    with pytest.raises(Unpublishable, match=min(gone)):
         folder.write(less)
     assert (tmp_path / "operations.txt").read_text() == before
     folder.write(less, may_drop=True)
