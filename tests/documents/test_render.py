@@ -90,6 +90,12 @@ def test_a_client_is_registered_rotated_and_revoked(shop: Path) -> None:
     assert administrator.has_read_all()
 
 
+def test_the_gateways_folder_is_written(shop: Path) -> None:
+    publisher = reader(shop, "docs/gateway.md")
+    assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
+    assert publisher.has_read_all()
+
+
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
     assert "deploy/rundeck/jobs.json has 13 jobs" in operator.follow(shop)

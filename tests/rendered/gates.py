@@ -39,6 +39,7 @@ TRACES = {
     "postman": r"postman|newman|http_client|^  files:$|host and port in \.env",
     "ecr": r"(docs|deploy).ecr\b|\(ecr\.md|\baws |image\.yml",
     "rundeck": r"rundeck",
+    "gateway": r"(commands|app|tests|docs).gateway\b|\(gateway\.md|app gateway",
     "gitops": r"gitops|argocd|keda",
     "pre_commit": r"pre.commit|detect.secrets|hooks\.mk",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",

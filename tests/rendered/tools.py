@@ -62,3 +62,8 @@ def zizmor(folder: Path) -> Command:
 def kubernetes(*manifests: Path) -> Command:
     """By the schemas of Kubernetes 1.34: no word that it does not know; custom ones pass."""
     return ["kubernetes-validate", "--strict", "-k", "1.34", *map(str, manifests)]
+
+
+def openapi(*documents: Path) -> Command:
+    """By the specification of the version that a document names."""
+    return ["openapi-spec-validator", *map(str, documents)]
