@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.installed.conftest import on_both_ends, with_wheel
+from tests.installed.conftest import with_wheel
 
-pytestmark = [pytest.mark.slow, on_both_ends]
+pytestmark = pytest.mark.slow
 
 SUITES = ("tests/machine", "tests/project")
 # What they are about is not the command: a checkout, with its template, its locks, its script.
@@ -37,6 +37,10 @@ ELSEWHERE = (
 )
 
 
+# The checkout's own Python is between the two; the newest is tried before a release.
+@pytest.mark.parametrize(
+    "python", ["oldest", pytest.param("newest", marks=pytest.mark.nightly)], indirect=True
+)
 def test_the_fast_tests_pass(python: Path, wheel: Path, tmp_path: Path) -> None:
     """Only the tests are copied, so that `bootstrap` can come from nowhere but the wheel."""
     ignored = shutil.ignore_patterns("__pycache__")
