@@ -18,12 +18,10 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    from app.gateway.folder import Folder, Unpublishable  # noqa: PLC0415 - only this needs the api
-    from app.main import create_app  # noqa: PLC0415
+    from app.gateway.folder import Folder, Unpublishable  # noqa: PLC0415 - only this command does
 
     folder = Folder(FOLDER, read_project())
-    # Whatever the settings of this machine are.
-    document = create_app(Settings(_env_file=None, environment=Environment.TEST)).openapi()
+    document = describe()
     try:
         if not arguments.check:
             for path in folder.write(document, may_drop=arguments.drop):
@@ -33,3 +31,10 @@ def run(arguments: Namespace) -> None:
             sys.exit(f"These are not what the api says: python -m app gateway export\n{named}")
     except Unpublishable as error:
         sys.exit(f"Nothing was written.\n{error}")
+
+
+def describe() -> dict[str, object]:
+    """Return the api's document, whatever the settings of this machine are."""
+    from app.main import create_app  # noqa: PLC0415 - as above
+
+    return create_app(Settings(_env_file=None, environment=Environment.TEST)).openapi()

@@ -53,10 +53,13 @@ def configuration(project: Project, document: Document, environment: str) -> str
         f"apimServiceName: APIM-{environment.upper()}",
         "backends:",
         f"  - name: {name}",
-        f"    properties: {{url: https://{name}.{environment}.example.com}}",
+        "    properties:",
+        f"      url: https://{name}.{environment}.example.com",
         "namedValues:",
         f"  - name: {name}-{CALLS}",
-        f'    properties: {{displayName: {name}-{CALLS}, value: "600"}}',
+        "    properties:",
+        f"      displayName: {name}-{CALLS}",
+        '      value: "600"',
     ]
     if is_guarded(document):
         vault = f"https://VAULT-{environment.upper()}.vault.azure.net"
@@ -65,7 +68,8 @@ def configuration(project: Project, document: Document, environment: str) -> str
             "    properties:",
             f"      displayName: {name}-{KEY}",
             "      secret: true",
-            f"      keyVault: {{secretIdentifier: {vault}/secrets/{name}-{KEY}}}",
+            "      keyVault:",
+            f"        secretIdentifier: {vault}/secrets/{name}-{KEY}",
         ]
     return "\n".join([*lines, ""])
 

@@ -18,8 +18,8 @@ from app.settings import Project
 
 Json = dict[str, object]
 
-# Where a command starts that serves or proves until somebody ends it, and where this one starts.
-NO_JOBS = {"api", "dev", "worker", "smoke", "rundeck"}
+# What serves or proves until somebody ends it, and what writes the project's own files.
+NO_JOBS = {"api", "dev", "worker", "smoke", "gateway", "rundeck"}
 # Migrations are another program, which the app does not import.
 MIGRATIONS = {
     ("status",): "Show which version the database has, and which revisions are pending.",
