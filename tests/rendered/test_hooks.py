@@ -131,6 +131,8 @@ def test_no_render_has_what_looks_like_a_secret_and_a_file_that_is_new_is_read(
     answers = ("database=mysql", "safe_migrations=true", f"features=[{', '.join(features())}]")
     shop = rendered(tmp_path, "preset=custom", *answers)
     command = ["make", "secrets", f"VENV={everything / '.venv'}"]
+    ids = 'revision = "7b264c3f909c"\ndown_revision = ("56f2aa640f6b", "9c3e1d07ab54")\n'
+    (shop / "migrate/versions/20270101_7b264c3f909c_mine.py").write_text(ids)
     run(command, shop)
     (shop / "new file.py").write_text(KEY)
     (shop / "README.md").unlink()
