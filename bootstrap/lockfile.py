@@ -164,10 +164,15 @@ def inputs(path: Path) -> tuple[Path, ...]:
     """All that the result of installing it depends on: also constraints, and folders' metadata."""
     found = list(_closure(path, {"include", "constraint"}))
     for file in tuple(found):
-        for line in _unparsed(_text(file)):
-            if line.kind in {"editable", "local"}:
-                found += metadata_files(file.parent / re.split(r"[\[;#]", line.says)[0].strip())
+        found += metadata_named(_text(file), file.parent)
     return tuple(dict.fromkeys(found))
+
+
+def metadata_named(text: str, folder: Path) -> Iterator[Path]:
+    """What packages in folders need, where a list that lies in `folder` names them."""
+    for line in _unparsed(text):
+        if line.kind in {"editable", "local"}:
+            yield from metadata_files(folder / re.split(r"[\[;#]", line.says)[0].strip())
 
 
 def cycle(path: Path) -> tuple[Path, ...]:

@@ -35,14 +35,11 @@ def packages(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def inputs(file: Path) -> tuple[Path, ...]:
     """All that its section for pip depends on, itself first: lists, constraints, folders."""
-    found = [file]
-    for line in lockfile.lines("\n".join(packages(file)[1])):
-        at = file.parent / re.split(r"[\[;#]", line.says)[0].strip()
-        if line.kind in {"include", "constraint"} and at.is_file():
-            found += lockfile.inputs(at)
-        elif line.kind in {"editable", "local"}:
-            found += lockfile.metadata_files(at)
-    return tuple(dict.fromkeys(found))
+    text = "\n".join(packages(file)[1])
+    said = (line.says for line in lockfile.lines(text) if line.kind in {"include", "constraint"})
+    lists = (at for name in said if (at := file.parent / name).is_file())
+    found = (file, *(path for at in lists for path in lockfile.inputs(at)))
+    return tuple(dict.fromkeys((*found, *lockfile.metadata_named(text, file.parent))))
 
 
 def unreadable(root: Path) -> str:

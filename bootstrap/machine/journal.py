@@ -16,7 +16,7 @@ from bootstrap.files import exclusive, text_of
 from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
 RunId = NewType("RunId", str)
@@ -95,16 +95,18 @@ def entries_in(path: Path, word: str = "") -> tuple[JournalEntry, ...]:
 
     A journal is long by and by, and most looks are for a few of its lines.
     """
-    lines = (line for line in text_of(path).splitlines() if word in line)
-    return tuple(entry for line in lines if (entry := _decode(line)))
+    return _decoded(line for line in text_of(path).splitlines() if word in line)
 
 
 def last_run(root: Path) -> tuple[JournalEntry, ...]:
     """The entries of the run that began last."""
     lines = text_of(path_of(root)).splitlines()
     starts = [index for index, line in enumerate(lines) if '"run-started"' in line]
-    last = lines[starts[-1] :] if starts else ()
-    return tuple(entry for line in last if (entry := _decode(line)))
+    return _decoded(lines[starts[-1] :] if starts else ())
+
+
+def _decoded(lines: Iterable[str]) -> tuple[JournalEntry, ...]:
+    return tuple(entry for line in lines if (entry := _decode(line)))
 
 
 def _decode(line: str) -> JournalEntry | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,15 @@ EVERYTHING = (
 )
 # Everybody may do everything, as often as they like.
 OPEN = {"AUTH_REQUIRED": "false", "RATE_LIMIT_PER_MINUTE": "0"}
+
+
+def copied(source: Path, target: Path, *names: str) -> Path:
+    """Some of a project's files and folders, in a new folder of their own."""
+    target.mkdir()
+    for name in names:
+        copy = shutil.copytree if (source / name).is_dir() else shutil.copy
+        copy(source / name, target / name)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 import yaml
 
 from tests.conftest import rendered
+from tests.rendered.conftest import copied
 from tests.rendered.gates import run
 from tests.rendered.matrix import only
 from tests.rendered.servers import free_port, running_redis
@@ -160,10 +160,8 @@ def composed(everything: Path, tmp_path: Path) -> Iterator[Composed]:
     """What the image holds, in a folder of its own, with a database and a Redis of this machine."""
     shop = rendered(tmp_path, *only("container"))
     dockerfile = (shop / "Dockerfile").read_text("utf-8")
-    root = tmp_path / "image"
-    root.mkdir()
-    for name in ("alembic.ini", "pyproject.toml", "app", "migrate"):
-        (shutil.copytree if (shop / name).is_dir() else shutil.copy)(shop / name, root / name)
+    parts = ("alembic.ini", "pyproject.toml", "app", "migrate")
+    root = copied(shop, tmp_path / "image", *parts)
     (root / "var").mkdir()
     services = yaml.safe_load((shop / "compose.app.yaml").read_text("utf-8"))["services"]
     python = everything / ".venv/bin/python"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 import yaml
 
+from tests.rendered.conftest import copied
 from tests.rendered.processes import of_render
 from tests.rendered.tools import findings, openapi
 
@@ -26,13 +26,7 @@ def gateway(everything: Path, shop: Path, *words: str) -> CompletedProcess[str]:
 def test_the_documents_are_valid_and_a_fault_that_is_planted_is_found(
     everything: Path, tmp_path: Path
 ) -> None:
-    parts = ("app", "migrate", "pyproject.toml")
-    shop = tmp_path / "shop"
-    shop.mkdir()
-    for name in parts:
-        (shutil.copytree if (everything / name).is_dir() else shutil.copy)(
-            everything / name, shop / name
-        )
+    shop = copied(everything, tmp_path / "shop", "app", "migrate", "pyproject.toml")
     exported = gateway(everything, shop)
     assert exported.returncode == 0, exported.stdout
     folder = shop / "deploy/gateway"

@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 from tests.conftest import rendered, unavailable
+from tests.rendered.gates import run
 from tests.rendered.matrix import only
 from tests.rendered.servers import free_port
 from tests.waiting import LONG, wait_until
@@ -48,17 +49,7 @@ exec chroot --userspec=10001:10001 "$root" /usr/bin/env --chdir=/app "$@"
 
 
 def quiet(*command: str | Path, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=LONG,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout.strip()
+    return run(list(map(str, command)), cwd or Path.cwd()).strip()
 
 
 @dataclass

@@ -150,15 +150,20 @@ def is_shared(pins: Pins) -> bool:
 
 def other_owner(pins: Pins) -> Path | None:
     """The other project that a shared venv is for; None where there is none, or it is gone."""
-    owner = text_of(pins.venv / OWNER).strip() if is_shared(pins) else ""
-    is_others = owner and os.path.lexists(owner) and not pins.root.samefile(owner)
-    return Path(owner) if is_others else None
+    owner = _living_owner(pins) if is_shared(pins) else None
+    return None if owner is None or pins.root.samefile(owner) else owner
 
 
 def is_owned(pins: Pins) -> bool:
     """Whether the venv names this project, so that no other one can take it."""
+    owner = _living_owner(pins)
+    return owner is not None and pins.root.samefile(owner)
+
+
+def _living_owner(pins: Pins) -> Path | None:
+    """The project that the venv names, as long as it is there."""
     owner = text_of(pins.venv / OWNER).strip()
-    return bool(owner) and os.path.lexists(owner) and pins.root.samefile(owner)
+    return Path(owner) if owner and os.path.lexists(owner) else None
 
 
 def own(pins: Pins) -> None:

@@ -109,12 +109,8 @@ def asked_by(pins: Pins, sources: tuple[Path, ...]) -> Judgement:
     """Whether the venv has what these lists ask for, whichever lock it was installed from."""
     words: list[str] = []
     for source in sources:
-        if source.suffix in {".yml", ".yaml"}:
-            words += _words(conda.packages(source)[1])
-        elif source.suffix == ".toml":
-            words += _words(declared.requirements(source, pins.extras, pins.groups or ()))
-        else:
-            words += ("-r", str(source))
+        among_others = _among_others(source, pins)
+        words += ("-r", str(source)) if among_others is None else _words(among_others)
     return report(pins, tuple(words)) if words else Judgement()
 
 
@@ -147,14 +143,21 @@ def _all_sources(pins: Pins) -> tuple[Path, ...]:
 def _stated(pins: Pins) -> tuple[str, ...]:
     texts: list[str] = []
     for source in _all_sources(pins):
-        if source.suffix in {".yml", ".yaml"}:
-            texts.append("\n".join(conda.packages(source)[1]))
-        elif source.suffix == ".toml":
-            asked = declared.requirements(source, pins.extras, pins.groups or ())
-            texts.append("\n".join(asked))
+        among_others = _among_others(source, pins)
+        if among_others is not None:
+            texts.append("\n".join(among_others))
         elif source.name not in lockfile.METADATA and source.is_file():
             texts += lockfile.texts_of(source)
     return tuple(texts)
+
+
+def _among_others(source: Path, pins: Pins) -> tuple[str, ...] | None:
+    """The requirements in a file that says other things too; None for one that is a list."""
+    if _is_conda(source):
+        return conda.packages(source)[1]
+    if source.suffix == ".toml":
+        return declared.requirements(source, pins.extras, pins.groups or ())
+    return None
 
 
 def _words(lines: tuple[str, ...]) -> list[str]:
@@ -167,8 +170,11 @@ def _words(lines: tuple[str, ...]) -> list[str]:
 
 
 def _inputs(source: Path) -> tuple[Path, ...]:
-    is_conda = source.suffix in {".yml", ".yaml"}
-    return conda.inputs(source) if is_conda else lockfile.inputs(source)
+    return conda.inputs(source) if _is_conda(source) else lockfile.inputs(source)
+
+
+def _is_conda(source: Path) -> bool:
+    return source.suffix in {".yml", ".yaml"}
 
 
 def strictness(pins: Pins) -> Argv:

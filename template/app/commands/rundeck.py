@@ -22,13 +22,14 @@ def declare(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     from app.rundeck.jobs import jobs  # noqa: PLC0415 - only this command needs them
 
-    made = json.dumps(jobs(read_project()), indent=2) + "\n"
+    found = jobs(read_project())
+    made = json.dumps(found, indent=2) + "\n"
     if arguments.action == "import":
         _import(made)
     elif not arguments.check:
         (ROOT / FILE).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / FILE).write_text(made, "utf-8")
-        print(f"{FILE} has {len(json.loads(made))} jobs")
+        print(f"{FILE} has {len(found)} jobs")
     elif not is_current(made):
         sys.exit(f"{FILE} is not what the commands are: python -m app rundeck export")
 

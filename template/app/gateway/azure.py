@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from xml.sax.saxutils import quoteattr
 
-from app.gateway.openapi import Document, operations
+from app.gateway.openapi import Document, as_text, operations
 from app.settings import Project
 
 # Whose values differ between environments: `configuration.ENVIRONMENT.yaml` has them.
@@ -17,10 +16,10 @@ def files(project: Project, document: Document) -> Iterator[tuple[str, str]]:
     """Yield the path and the text of what follows from the api."""
     name = project.name
     api = f"apis/{name}"
-    yield f"{api}/specification.yaml", _json(document)  # JSON is YAML
+    yield f"{api}/specification.yaml", as_text(document)  # JSON is YAML
     yield (
         f"{api}/apiInformation.json",
-        _json(
+        as_text(
             _properties(
                 displayName=name,
                 description=project.description,
@@ -34,12 +33,12 @@ def files(project: Project, document: Document) -> Iterator[tuple[str, str]]:
     yield f"{api}/policy.xml", policy(name, is_guarded=is_guarded(document))
     yield (
         f"backends/{name}/backendInformation.json",
-        _json(_properties(protocol="http", url=f"https://{name}.invalid")),
+        as_text(_properties(protocol="http", url=f"https://{name}.invalid")),
     )
     for value in named_values(document):
         yield (
             f"named values/{name}-{value}/namedValueInformation.json",
-            _json(
+            as_text(
                 _properties(displayName=f"{name}-{value}", secret=value == KEY, value="configured")
             ),
         )
@@ -124,7 +123,3 @@ def _value_of(name: str, value: str) -> str:
 
 def _properties(**properties: object) -> Document:
     return {"properties": properties}
-
-
-def _json(document: Document) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -46,6 +46,11 @@ def for_gateways(document: Document) -> Document:
     return told
 
 
+def as_text(document: Document) -> str:
+    """As it is written: JSON, which is YAML too."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
 def operations(document: Document) -> Iterator[Document]:
     """Yield every operation, in the order of the document."""
     for item in document["paths"].values():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from app.gateway.openapi import Document
+from app.gateway.openapi import Document, as_text
 from app.settings import Project
 
 VERSION = "v4.3.0"
@@ -14,11 +13,11 @@ VERSION = "v4.3.0"
 def files(project: Project, document: Document) -> Iterator[tuple[str, str]]:
     """Yield the path and the text of what follows from the api. JSON is YAML."""
     about = {"name": name_of(project), "version": major(project)}
-    yield "Definitions/swagger.yaml", _json(document)
-    yield "api_meta.yaml", _json(about)
+    yield "Definitions/swagger.yaml", as_text(document)
+    yield "api_meta.yaml", as_text(about)
     yield (
         "api.yaml",
-        _json(
+        as_text(
             {
                 "type": "api",
                 "version": VERSION,
@@ -64,7 +63,3 @@ def major(project: Project) -> str:
 
 def _endpoint(url: str) -> Document:
     return {"endpoint_type": "http", "production_endpoints": {"url": url}}
-
-
-def _json(document: Document) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
