@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.installed.conftest import with_wheel
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 SUITES = ("tests/machine", "tests/project")
 # What they are about is not the command: a checkout, with its template, its locks, its script.
@@ -37,10 +37,8 @@ ELSEWHERE = (
 )
 
 
-# The checkout's own Python is between the two; the newest is tried before a release.
-@pytest.mark.parametrize(
-    "python", ["oldest", pytest.param("newest", marks=pytest.mark.nightly)], indirect=True
-)
+# Each run has these tests on the checkout's own Python, and the wheel on both in `test_offline`.
+@pytest.mark.parametrize("python", ["oldest", "newest"], indirect=True)
 def test_the_fast_tests_pass(python: Path, wheel: Path, tmp_path: Path) -> None:
     """Only the tests are copied, so that `bootstrap` can come from nowhere but the wheel."""
     ignored = shutil.ignore_patterns("__pycache__")

@@ -153,7 +153,7 @@ def test_resources_whose_rows_are_all_alike_or_named_as_the_tests_own_pass_every
 
 @pytest.mark.parametrize(
     "database_url",
-    ["postgresql", pytest.param("mariadb", marks=pytest.mark.nightly)],
+    [pytest.param(each, marks=pytest.mark.nightly) for each in ("postgresql", "mariadb")],
     indirect=True,
 )
 def test_no_input_breaks_a_resource_and_no_name_is_too_long(
