@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from dataclasses import replace
@@ -29,7 +30,8 @@ from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.runner import CommandError, probe_project
+from bootstrap.machine.package_indexes import reached
+from bootstrap.machine.runner import CommandError, clean_environment, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -106,8 +108,9 @@ class PackagesStep(Step):
         if gone:
             context.run(_uninstall(pins, gone))
         try:
-            for command in installer.commands(pins):
-                context.run(command)
+            with reached(pins, clean_environment(os.environ, pins)) as environ:
+                for command in installer.commands(pins):
+                    context.runner.run(command, environ=environ)
         except CommandError as failed:
             raise _with_the_reason(pins, stamp, failed) from None
         verdict = judge(installer, pins)
@@ -220,6 +223,8 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
     if pins.editable and verdict == Judgement():
         verdict = Judgement(_unfit(pins))
     if pins.sources and verdict == Judgement():
+        if lacking := installer.outdated(pins):
+            return Judgement(lacking)  # seen without asking an index for what the lock has not
         verdict = asked_by(pins, pins.sources)
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
@@ -260,12 +265,15 @@ def _installed(pins: Pins, named: Collection[PackageName]) -> str:
 
 def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
     """What a tool has ended with; it is remembered, and whether its lock is why, is asked."""
+    from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
+
     verdict = judge(installers.of(pins), pins) if pins.lock.name in LOCKS else Judgement()
     is_lock = lock_lacks(pins, verdict.lacking)
-    why = verdict.lacking if is_lock else (failed.why or (failed.what,))[-1]
+    told = failed if is_lock else index_access.explained(failed, pins.root)
+    why = verdict.lacking if is_lock else (told.why or (told.what,))[-1]
     _write_stamp(pins, Stamp(**{**stamp, "why": why}))
     if not is_lock:
-        return failed
+        return told
     return HeadstartError(failed.what, why=(why,), next=(_repair(pins, why),))
 
 
