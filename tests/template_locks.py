@@ -3,7 +3,7 @@
     make template-locks              after a change of what copier.yml asks for
     make template-locks UPGRADE=--upgrade    with the newest versions
 
-Poetry's has the versions of pip's. What a project's own `make lock` writes is the same, a test says.
+Poetry's has the versions of pip's. A project's own `make lock` writes the same, a test says.
 """
 
 from __future__ import annotations

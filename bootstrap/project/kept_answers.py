@@ -1,7 +1,7 @@
 """Answers that a project keeps though none is recorded: what every render had, and is a choice now.
 
 Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
-is read from the files; both renders are made with them. Until 0.8.0 every render was locked for pip.
+is read from the files; both renders are made with them. Until 0.8.0 pip installed every project.
 """
 
 from collections.abc import Collection

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.installers import tools
 from tests import forkserver
 from tests.conftest import unavailable
 from tests.shared import shared

@@ -48,7 +48,8 @@ def test_poetry_brings_what_pip_brings_and_up_finds_it_as_pinned(
     monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", package_index())
     shop = rendered(tmp_path, "packaging=poetry", HERE)
     state = state_with_poetry(tmp_path / "state")
-    headstart("up", "--only", "packages", cwd=shop, state=state)
+    for step in ("venv", "pip", "packages"):
+        headstart("up", "--only", step, cwd=shop, state=state)
     by_poetry = installed(shop)
     lock = pinned((TEMPLATE / "requirements-dev.lock").read_text("utf-8"))
     assert {f"{name}=={version}" for name, version in by_poetry.items() if name != "pip"} <= {
@@ -80,13 +81,8 @@ def test_poetrys_environment_is_beside_the_code(tmp_path: Path) -> None:
 
 def test_without_poetry_on_path_the_lock_says_where_to_get_it(tmp_path: Path) -> None:
     shop = rendered(tmp_path, "packaging=poetry")
-    done = subprocess.run(
-        ["make", "lock", "POETRY=/nowhere/poetry"],
-        cwd=shop,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["/usr/bin/make", "lock", "POETRY=/nowhere/poetry"]
+    done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no poetry on PATH: pipx install poetry==")
 
