@@ -154,7 +154,7 @@ def test_what_is_no_question_is_answered_with_the_questions_alone(tmp_path: Path
     run = headstart("new", "shop", "--defaults", "--data", "zzz=1", cwd=tmp_path)
     assert run.returncode == 64
     told = " ".join(run.stderr.split())
-    assert "zzz is not a question: there are preset, project_name, " in told
+    assert "zzz is not a question: there are preset, starts_from, " in told
     assert "newest_revision" not in told
     assert "packages_of" not in told
 
@@ -369,6 +369,15 @@ def test_presets_say_what_each_adds(tmp_path: Path) -> None:
     assert listed[0]["name"] == "minimal"
     assert all(preset["adds"] for preset in listed)
     assert listed[0]["adds"] in headstart("presets", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("preset", ["minimal", "enterprise", "gitops"])
+def test_custom_begins_with_the_answers_of_any_preset(preset: str, tmp_path: Path) -> None:
+    begun = made("shop", "--preset", "custom", "--data", f"starts_from={preset}", cwd=tmp_path)
+    (tmp_path / "shop").rename(tmp_path / "begun")
+    of_preset = made("shop", "--preset", preset, cwd=tmp_path)
+    asked = {"preset": "custom", "starts_from": preset}
+    assert begun["answers"] == of_preset["answers"] | asked  # type: ignore[operator]
 
 
 def test_versions_are_a_document_for_programs(tmp_path: Path) -> None:
