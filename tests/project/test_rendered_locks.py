@@ -68,7 +68,7 @@ def test_poetry_takes_each_lock_for_the_projects_own(tmp_path: Path) -> None:
         shops.append(str(new(tmp_path / str(number), "packaging=poetry", *answers)))
     changed = Path(new(tmp_path, "packaging=poetry"), "pyproject.toml")
     changed.write_text(changed.read_text().replace("<0.29", "<0.30"))
-    python = toolbox.made("poetry") / "bin/python"
+    python = str(toolbox.made("poetry") / "bin/python")
     command = [python, "-c", CHECKED, *shops, str(changed.parent)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert said.splitlines() == [*(f"{shop} True" for shop in shops), f"{changed.parent} False"]
