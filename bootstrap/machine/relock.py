@@ -97,6 +97,11 @@ def again(root: Path) -> str:
         return pinned.shown(pinned.lock)
     if pinned.lock.name in LOCKS:
         tool = pinned.installer
+        if package_indexes.of(root):  # only here somebody knows who may read them
+            plan = LockPlan(pinned.lock.name, tool, version=pinned.installer_version)
+            with _explained(root):
+                _run(root, _own(plan))
+            return pinned.lock.name
         raise Refused(
             f"{pinned.lock.name} is made by {tool} alone.",
             next=(f"{tools.typed(tool, pinned.installer_version)} lock",),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
-from bootstrap.machine import installers
+from bootstrap.machine import installers, package_indexes
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
     STAMP,
@@ -30,7 +30,6 @@ from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
 from bootstrap.machine.installers.installer import Judgement
 from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.package_indexes import reached
 from bootstrap.machine.runner import CommandError, clean_environment, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -65,7 +64,8 @@ class PackagesStep(Step):
 
         Where the tool that makes it is still to be provided, `up` does that first.
         """
-        to_be_made = pins.lock.name in LOCKS and bool(_tool_commands(pins))
+        by_its_tool = pins.lock.name in LOCKS and not package_indexes.of(pins.root)
+        to_be_made = by_its_tool and bool(_tool_commands(pins))
         if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
         return Refused(
@@ -108,7 +108,7 @@ class PackagesStep(Step):
         if gone:
             context.run(_uninstall(pins, gone))
         try:
-            with reached(pins, clean_environment(os.environ, pins)) as environ:
+            with package_indexes.reached(pins, clean_environment(os.environ, pins)) as environ:
                 for command in installer.commands(pins):
                     context.runner.run(command, environ=environ)
         except CommandError as failed:
@@ -332,7 +332,7 @@ def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     if not lock_lacks(pins, lacking):
         return "headstart doctor --fix"
-    if pins.lock.name not in LOCKS:
+    if pins.lock.name not in LOCKS or package_indexes.of(pins.root):
         return "headstart capture --relock && headstart up"
     return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 
