@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests import indexes
+from tests import indexes, toolbox
 from tests.conftest import headstart, rendered, said
 from tests.indexes import LOGIN, Index
 from tests.rendered.gates import run
@@ -24,11 +25,16 @@ TOKEN = "t0ken-that-reads"
 ENTRY = f"machine packages.example.com login team password {TOKEN}"
 
 
+@pytest.fixture(params=["pip", "poetry"])
+def packaging(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def shop(tmp_path: Path, packaging: str) -> Path:
     """A project that is checked and shipped, with shared packages."""
     index = (f"package_index={ADDRESS}", "shared_packages=[acme-logging]")
-    return rendered(tmp_path, *index, "features=[github, ecr]")
+    return rendered(tmp_path, *index, "features=[github, ecr]", f"packaging={packaging}")
 
 
 @pytest.fixture
@@ -64,6 +70,29 @@ def test_locks_are_the_project_s_own_and_updates_leave_them(tmp_path: Path, ours
     assert len(locked(shop, "cronsim")) == len(LOCKS)
 
 
+@pytest.mark.xdist_group("poetry")
+def test_poetry_locks_what_only_that_index_knows(
+    tmp_path: Path, ours: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in toolbox.told().items():
+        monkeypatch.setenv(name, value)
+    answers = (f"package_index={ours.simple}", "shared_packages=[acme-logging]")
+    shop = rendered(tmp_path, *answers, "packaging=poetry")
+    state = toolbox.state_with_poetry(tmp_path / "state")
+    own = {**os.environ, "HEADSTART_STATE_DIR": str(state)}
+    up = [sys.executable, "-m", "bootstrap", "up"]
+    refused = said(up, shop, own, code=4)
+    assert "poetry.lock lacks what pyproject.toml asks for: acme-logging" in refused
+    assert "next: headstart capture --relock && headstart up" in refused
+    headstart("capture", "--relock", cwd=shop, state=state)
+    lock = (shop / "poetry.lock").read_text("utf-8")
+    assert f'url = "{ours.simple}"\nreference = "shared"' in lock
+    assert lock.count("[package.source]") == 1
+    toolbox.poetry("check", "--lock", cwd=shop)
+    run(["git", "commit", "--quiet", "--all", "--message", "Lock"], shop)
+    headstart("drift", "--fail", cwd=shop, state=state)
+
+
 def test_the_tools_of_the_field_find_nothing(shop: Path) -> None:
     workflows = sorted((shop / ".github/workflows").iterdir())
     assert findings(actionlint(*workflows)) == ""
@@ -97,7 +126,7 @@ def test_the_image_has_the_secret_in_one_step_and_in_no_layer(shop: Path) -> Non
     dockerfile = (shop / "Dockerfile").read_text("utf-8")
     (step,) = (each for each in re.split(r"\n(?=[A-Z]+ )", dockerfile) if "netrc" in each)
     assert "--mount=type=secret,id=netrc,target=/root/.netrc,required=true" in step
-    assert f"PIP_EXTRA_INDEX_URL={ADDRESS} " in step
+    assert re.search(r"pip .* install|poetry install", step)
     pushed = yaml.safe_load((shop / ".github/workflows/image.yml").read_text("utf-8"))
     (build,) = (each for each in pushed["jobs"]["push"]["steps"] if "secrets." in str(each))
     assert build["with"]["secrets"] == (
@@ -106,6 +135,7 @@ def test_the_image_has_the_secret_in_one_step_and_in_no_layer(shop: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("packaging", ["pip"], indirect=True)
 def test_a_workflow_shows_its_secrets_to_one_step(shop: Path, tmp_path: Path) -> None:
     """The step is run by a shell; a Python that stands aside tells what it is asked and shown."""
     workflow = yaml.safe_load((shop / ".github/workflows/check.yml").read_text("utf-8"))
@@ -128,3 +158,11 @@ def test_a_workflow_shows_its_secrets_to_one_step(shop: Path, tmp_path: Path) ->
     assert shown == ENTRY
     assert TOKEN not in "".join((*others, install))
     assert not netrc.exists()
+
+
+@pytest.mark.parametrize("packaging", ["poetry"], indirect=True)
+def test_poetry_is_shown_them_in_one_step_too(shop: Path) -> None:
+    workflow = yaml.safe_load((shop / ".github/workflows/check.yml").read_text("utf-8"))
+    (step,) = (each for each in workflow["jobs"]["check"]["steps"] if "secrets." in str(each))
+    assert "poetry install" in step["run"]
+    assert all(name.startswith("POETRY_HTTP_BASIC_SHARED_") for name in step["env"])
