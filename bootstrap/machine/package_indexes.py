@@ -15,7 +15,7 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bootstrap import lockfile, state
 from bootstrap.files import text_of
@@ -63,7 +63,7 @@ class PackageIndex(NamedTuple):
     def login(self, environ: Mapping[str, str]) -> Login | None:
         """What the variables say, else the address as it was written."""
         user, password = (environ.get(name, "") for name in self.variables)
-        if user or password:
+        if password:
             return Login(user, password, " and ".join(self.variables))
         return self.stated
 
@@ -183,10 +183,19 @@ def _as_pip_has_it(indexes: Iterable[PackageIndex], environ: Mapping[str, str]) 
     found, told = tuple(indexes), dict[str, str]()
     for each in found:
         if each.default and "PIP_INDEX_URL" not in environ:
-            told["PIP_INDEX_URL"] = each.address
+            told["PIP_INDEX_URL"] = _for_keyrings(each, environ)
+    stated = [_for_keyrings(each, environ) for each in found]
     further = [environ.get("PIP_EXTRA_INDEX_URL", "")]
-    further += [each.address for each in found if each.address not in told.values()]
+    further += [address for address in stated if address not in told.values()]
     return {**told, "PIP_EXTRA_INDEX_URL": " ".join(further).strip()} if found else {}
+
+
+def _for_keyrings(index: PackageIndex, environ: Mapping[str, str]) -> str:
+    """With the name where that alone is told: pip asks a keyring for the password of a name."""
+    user = environ.get(index.variables[0], "")
+    if not user or index.login(environ):
+        return index.address
+    return index.address.replace("//", f"//{quote(user, safe='')}@", 1)
 
 
 def _as_uv_has_it(

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bootstrap.machine.diagnosis.index_access import Answered, reason, repair
 from bootstrap.machine.package_indexes import Login, PackageIndex
 from tests import indexes
 from tests.indexes import LOGIN, PASSWORD, WRONG, Index
+from tests.machine.test_plan import PINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,10 @@ acme-logging = {{ index = "shared" }}
 acme-auth = {{ index = "shared" }}
 """
 RELOCK = ("capture", "--relock")
+UV = {
+    "UV_INDEX": "shared=https://packages.example.com/simple",
+    "UV_INDEX_STRATEGY": "unsafe-best-match",
+}
 INDEX = PackageIndex("shared", "https://packages.example.com/simple", ("acme-logging",))
 
 
@@ -195,6 +201,27 @@ def test_uv_in_place_of_pip_takes_them_from_there_too(asks: Shop, usual: dict[st
     assert whose(asks, "acme_logging") == "ours"
 
 
+@pytest.mark.slow
+def test_uv_asks_a_keyring_for_the_password_of_a_name(
+    asks: Shop, usual: dict[str, str], tmp_path: Path
+) -> None:
+    keyring = tmp_path / "bin/keyring"
+    keyring.parent.mkdir()
+    keyring.write_text(f"#!/bin/sh\n[ \"$1 $3\" = 'get team' ] && echo '{PASSWORD}'\n")
+    keyring.chmod(0o755)
+    told = {
+        "UV_INDEX_SHARED_USERNAME": "team",
+        "UV_KEYRING_PROVIDER": "subprocess",
+        "PATH": f"{keyring.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    assert asks.headstart(*RELOCK, **usual, **told).returncode == 0
+    asks.edit("toolchain.yml", "installer: pip", "installer: uv")
+    done = asks.headstart("up", **usual, **told)
+    assert done.returncode == 0, done.stderr
+    assert whose(asks, "acme_logging") == "ours"
+    assert indexes.telling("s3cr3t", asks.root, asks.state) == []
+
+
 # -- decisions -------------------------------------------------------------------------------------
 
 
@@ -241,6 +268,17 @@ def test_a_netrc_is_whole_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not left.exists()
     with package_indexes.logged_in([INDEX], {"NETRC": str(own)}) as told:
         assert told == {"NETRC": str(own)}
+
+
+def test_pip_is_told_the_name_whose_password_a_keyring_has(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT.format(index=INDEX.address))
+    pins = replace(PINS, root=tmp_path, lock=tmp_path / "requirements-dev.lock")
+    user = {"UV_INDEX_SHARED_USERNAME": "me@example.com", "PIP_EXTRA_INDEX_URL": "https://a"}
+    with package_indexes.reached(pins, user) as told:
+        extra = "https://a https://me%40example.com@packages.example.com/simple"
+        assert told == {**user, "PIP_EXTRA_INDEX_URL": extra, **UV}
+    with package_indexes.reached(pins, {"PIP_NO_INDEX": "1"}) as told:
+        assert told == {"PIP_NO_INDEX": "1"}
 
 
 @pytest.mark.parametrize(
