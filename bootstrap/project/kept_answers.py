@@ -1,8 +1,8 @@
 """Answers that a project keeps though none is recorded: what every render had, and is a choice now.
 
 Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
-is read from the files; both renders are made with them. Until 0.8.0 pip installed every project, and ruff
-formatted it.
+is read from the files; both renders are made with them. Until 0.8.0 all were
+for pip and in ruff's style.
 """
 
 from collections.abc import Collection
