@@ -19,10 +19,10 @@ pytestmark = pytest.mark.slow
 
 # What a person reads of the other style in a project.
 TRACES = {
-    "ruff": r"\bruff(\", \"|\.| )format|lint\.isort|ruff\"$",
+    "ruff": r"\bruff(\", \"|\.| )format|lint\.isort",
     "black-isort": r"\bblack\b|\bisort\b",
 }
-UNSORTED = "import os\nimport ast\n\nassert (ast, os)\n"
+UNSORTED = 'import os\nimport ast\n\n__all__ = ["ast", "os"]\n'
 UNFORMATTED = 'ANSWER = {  "a": 1 }\n'
 
 
@@ -63,7 +63,7 @@ def test_what_is_not_in_style_is_found_and_repaired(
     run(["make", "format"], shop)
     run(["make", "style"], shop)
     mended = (shop / "app/planted.py").read_text()
-    assert mended in {"import ast\nimport os\n\nassert (ast, os)\n", 'ANSWER = {"a": 1}\n'}
+    assert mended in {'import ast\nimport os\n\n__all__ = ["ast", "os"]\n', 'ANSWER = {"a": 1}\n'}
 
 
 @pytest.mark.parametrize("style", TRACES)
