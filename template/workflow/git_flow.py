@@ -101,9 +101,9 @@ def _start(repository: Repository, kind: Kind, version: Version) -> str:
 
 
 def _require_no_other(repository: Repository, kind: Kind, branch: str, base: str) -> None:
-    """One at a time. One that has nothing of its own yet was interrupted when it began."""
+    """One at a time. One that is where it began was interrupted then."""
     for name in kind.open_ones(repository):
-        if name != branch or not repository.includes(base, name):
+        if name != branch or repository.commit_of(name) != repository.commit_of(base):
             raise Refused(
                 f"{name} is there already.", f"git switch {name}", f"make {kind.name}-finish"
             )
@@ -145,8 +145,10 @@ def _to_finish(repository: Repository, kind: Kind) -> str:
     if current in names:
         return current
     if not names:
+        last = releasing.last_tag(repository, MAIN) or "none"
         raise Refused(
-            f"There is no branch {kind.prefix}1.2.3 here.", f"make {kind.name}-start VERSION=1.2.3"
+            f"There is no branch {kind.prefix}1.2.3 here, and the last version is {last}.",
+            f"make {kind.name}-start VERSION=1.2.3",
         )
     if len(names) > 1:
         raise Refused(f"Which one: {', '.join(names)}?", f"git switch {names[0]}")
