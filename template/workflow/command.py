@@ -20,8 +20,8 @@ def run(words: list[str], branches: Branches, releases: Mapping[str, Release]) -
     name, given = ([*words, "", ""])[:2]
     try:
         _call(name, given, branches, releases)
-    except Refused as refused:
-        print(f"{name}: {refused}", file=sys.stderr)
+    except (Refused, OSError) as error:
+        print(f"{name or 'workflow'}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)

@@ -92,6 +92,8 @@ def _start(repository: Repository, kind: Kind, version: Version) -> str:
         _require_no_other(repository, kind, branch, base)
         if kind is RELEASE:
             releasing.require_something(repository, base)
+        elif not releasing.last_tag(repository, base):
+            raise Refused("No version was released yet, so there is none to fix.")
         create = () if repository.has(f"refs/heads/{branch}") else ("--create",)
         repository.git("switch", "--quiet", *create, branch)
     # A hotfix has nothing to tell yet.
@@ -166,6 +168,6 @@ def _prepare(repository: Repository, kind: Kind, branch: str, version: Version) 
         raise Refused(f"{version.tag} is there already, and {branch} is not in {MAIN}.")
     own = repository.subjects(MAIN, branch)
     if kind is HOTFIX and own == [releasing.message_of(version)]:
-        raise Refused(f"{branch} has no fix yet.", f"git switch {branch}")
+        raise Refused(f"{branch} has no fix yet.", f"Commit it there: git switch {branch}")
     repository.switch(branch)
     releasing.commit(repository, version, *releasing.OWN_FILES)

@@ -109,7 +109,8 @@ def commit(repository: Repository, version: Version, *files: str) -> None:
             _write(repository, name, _saying(repository, text, name, version))
     if waiting:
         repository.git("add", "--", *waiting)
-        repository.git("commit", "--quiet", "--message", message_of(version))
+        what = message_of(version) if PYPROJECT in waiting else f"docs(changelog): {version}"
+        repository.git("commit", "--quiet", "--message", what)
 
 
 def _says(text: str, name: str, version: Version) -> bool:

@@ -66,7 +66,7 @@ class Repository:
 
     def commit_of(self, name: str) -> str:
         """The commit that a name, or a tag's object, leads to."""
-        return self.git("rev-parse", "--verify", f"{name}^{{commit}}")
+        return self.git("rev-parse", "--verify", name + "^{commit}")
 
     def includes(self, branch: str, name: str) -> bool:
         """Whether a branch has what another name leads to."""

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import rendered, said
+from tests.rendered.gates import PYTEST, files, traces, untraceable
+from tests.rendered.matrix import only
+from tests.rendered.processes import of_render
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +29,7 @@ KILLED_AFTER = """#!/bin/sh
 case "$1 $2" in
 "switch "*|"add "*|"commit "*|"merge "*|"tag --annotate"|"branch --quiet")
   echo >> "$KILL_COUNT"
-  [ "$(wc -l < "$KILL_COUNT")" -ne "$KILL_AT" ] || kill -9 $PPID ;;
+  [ "$(wc -l < "$KILL_COUNT")" -ne "$KILL_AT" ] || kill "-$KILL_BY" $PPID ;;
 esac
 exit $code
 """
@@ -225,6 +228,7 @@ def no_develop(shop: Shop) -> None:
 
 def no_fix(shop: Shop) -> None:
     shop.git("switch", "--quiet", "main")
+    shop.git("tag", "v0.1.0")
     shop.make("hotfix-start", "VERSION=1.0.1")
 
 
@@ -251,6 +255,7 @@ REFUSED = {
     "a part of the history": (shallow, START, "git fetch --unshallow"),
     "no release": ("status", ("release-finish",), "make release-start VERSION=1.2.3"),
     "no hotfix": ("status", ("hotfix-finish",), "make hotfix-start VERSION=1.2.3"),
+    "nothing to fix": ("switch main", HOTFIX, "No version was released yet"),
     "no fix": (no_fix, ("hotfix-finish",), "hotfix/v1.0.1 has no fix yet."),
 }
 
@@ -267,21 +272,22 @@ def test_a_wrong_situation_is_refused_and_nothing_changes(shop: Shop, situation:
     assert (shop.git("for-each-ref", "refs/heads"), shop.git("status", "--porcelain")) == before
 
 
-def killed_after(shop: Shop, call: int, command: tuple[str, ...]) -> bool:
-    """Kill the command after one of git's calls; whether there are so many."""
+def killed_after(shop: Shop, call: int, command: tuple[str, ...], by: str = "KILL") -> bool:
+    """End the command after one of git's calls; whether there are so many."""
     folder = shop.root.parent / "shims"
     folder.mkdir(exist_ok=True)
     (folder / "git").write_text(KILLED_AFTER.replace("{git}", GIT))
     (folder / "git").chmod(0o755)
     (folder / "count").write_text("")
-    settings = {"KILL_AT": str(call), "KILL_COUNT": str(folder / "count")}
+    settings = {"KILL_AT": str(call), "KILL_COUNT": str(folder / "count"), "KILL_BY": by}
     path = f"{folder}:{os.environ['PATH']}"
     words = ["make", *command]
     environment = os.environ | settings | {"PATH": path}
     done = subprocess.run(
         words, cwd=shop.root, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode == 0) != ("Killed" in done.stderr), done.stderr
+    told = {"KILL": "Killed", "INT": "stopped; the same command goes on from here"}[by]
+    assert (done.returncode == 0) != (told in done.stderr), done.stderr
     return done.returncode != 0
 
 
@@ -301,6 +307,14 @@ def test_wherever_it_is_killed_the_same_command_goes_on(
             assert "v1.0.0" in shop.make(*command)
         assert outcome(shop, command) == ENDS[command[0]]
         shutil.rmtree(shop.root)
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(shop: Shop) -> None:
+    shop.make(*START)
+    assert killed_after(shop, 2, ("release-finish",), by="INT")
+    assert shop.git("branch", "--show-current") == "main"
+    shop.make("release-finish")
+    assert outcome(shop, ("release-finish",)) == ENDS["release-finish"]
 
 
 def test_what_was_written_and_not_committed_is_committed(shop: Shop) -> None:
@@ -350,6 +364,7 @@ def test_a_repository_may_say_development_have_no_remote_and_several_work_trees(
     other = Shop(tmp_path / "other work")
     shutil.copytree(shop.root / ".venv", other.root / ".venv", symlinks=True)
     other.git("switch", "--quiet", "main")
+    assert shop.git("branch", "--show-current") == "development"
     other.make("hotfix-start", "VERSION=1.0.1")
     other.commit("fix: the list ends", "list.txt", "end\n")
     told = other.make("hotfix-finish", code=2)
@@ -357,6 +372,37 @@ def test_a_repository_may_say_development_have_no_remote_and_several_work_trees(
     assert "run the same command again" in told
     shop.git("switch", "--quiet", "--detach")
     assert "v1.0.1 is in main, development." in other.make("hotfix-finish")
+
+
+@pytest.mark.parametrize("workflow", ["git-flow", "trunk"])
+def test_without_an_answer_nothing_of_it_is_there(tmp_path: Path, workflow: str) -> None:
+    """And with one, every line that it adds elsewhere would be found."""
+    for folder in ("none", "one"):
+        (tmp_path / folder).mkdir()
+    others = only("github", "pre_commit")
+    none = rendered(tmp_path / "none", *others)
+    one = rendered(tmp_path / "one", *others, f"workflow={workflow}")
+    assert traces(none, "workflow") == []
+    assert untraceable(none, one, "workflow") == []
+    other = {"git-flow": "trunk", "trunk": "git.?flow|develop(?!er)|hotfix|release-"}[workflow]
+    assert not [
+        line
+        for path in files(one)
+        for line in (path.name, *path.read_text("utf-8").splitlines())
+        if re.search(rf"\b({other})", line) and "gitflow" not in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "tests"),
+    [("git-flow", "tests/workflow"), ("trunk", "tests/workflow/test_trunk.py")],
+)
+def test_a_render_passes_its_own_tests(
+    tmp_path: Path, everything: Path, workflow: str, tests: str
+) -> None:
+    shop = rendered(tmp_path, f"workflow={workflow}")
+    done = of_render(everything).run(*PYTEST, tests, cwd=shop, env=os.environ)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_trunk_is_released_where_it_stands(tmp_path: Path) -> None:

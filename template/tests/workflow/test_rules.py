@@ -29,7 +29,7 @@ TOLD = """# Changelog
         "Merge branch 'develop' into release-v1.2.0",
         'Revert "feat: a list"',
         "fixup! feat: a list",
-        "Add telemetry\n\nHeadstart-Template: 0.8.0",
+        "Add a feature\n\nHeadstart-Template: 0.8.0",
     ],
 )
 def test_a_message_that_says_its_kind_or_is_a_programs_passes(message: str) -> None:
