@@ -51,9 +51,13 @@ def test_an_image_for_development_is_of_the_branch_that_work_goes_into(
     assert f"a commit to `{branches[0]}`" in (shop / "docs/ecr.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("updates_by", ["none", "renovate", "dependabot"])
-def test_the_tools_of_the_field_find_nothing(tmp_path: Path, updates_by: str) -> None:
-    answers = (f"updates_by={updates_by}", "workflow=git-flow")
+@pytest.mark.parametrize(
+    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "pip")]
+)
+def test_the_tools_of_the_field_find_nothing(
+    tmp_path: Path, updates_by: str, packaging: str
+) -> None:
+    answers = (f"updates_by={updates_by}", f"packaging={packaging}", "workflow=git-flow")
     shop = rendered(tmp_path, *only("ecr", "github"), *answers)
     workflows = sorted((shop / ".github/workflows").iterdir())
     assert [path.name for path in workflows] == ["check.yml", "image.yml", "rules.yml"]
