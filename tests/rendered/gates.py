@@ -50,9 +50,9 @@ TRACES = {
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
-    "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|pull_request_template|"
-    r"workflows.rules|commit-msg|pre-push|make --silent|id: (message|names)$|conventional|"
-    r"names of branches|\bmain(,| or) develop\b",
+    "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
+    r"pull_request_template|workflows.rules|commit-msg|pre-push|make --silent|conventional|"
+    r"id: (message|names)$|names of branches|\bmain(,| or) develop\b",
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -234,7 +235,7 @@ def no_fix(shop: Shop) -> None:
 
 START = ("release-start", "VERSION=1.0.0")
 HOTFIX = ("hotfix-start", "VERSION=1.0.0")
-REFUSED = {
+REFUSED: dict[str, tuple[str | Callable[[Shop], None], tuple[str, ...], str]] = {
     "changes that are not committed": (dirty, START, "not committed:\n  README.md"),
     "another branch": ("switch -c feat/x", START, "This is feat/x, and this begins on develop."),
     "a hotfix of develop": ("status", HOTFIX, "This is develop, and this begins on main."),
@@ -263,10 +264,10 @@ REFUSED = {
 @pytest.mark.parametrize("situation", REFUSED)
 def test_a_wrong_situation_is_refused_and_nothing_changes(shop: Shop, situation: str) -> None:
     begin, command, why = REFUSED[situation]
-    if callable(begin):
-        begin(shop)
-    else:
+    if isinstance(begin, str):
         shop.git(*begin.split())
+    else:
+        begin(shop)
     before = shop.git("for-each-ref", "refs/heads"), shop.git("status", "--porcelain")
     assert why in shop.make(*command, code=2)
     assert (shop.git("for-each-ref", "refs/heads"), shop.git("status", "--porcelain")) == before
