@@ -36,17 +36,9 @@ def _call(name: str, given: str, branches: Branches, releases: Mapping[str, Rele
     elif name == "message":
         checks.check_message(Path(given))
     elif name == "push":
-        checks.check_push(repository, branches, _pushed())
+        checks.check_push(repository, branches, sys.stdin.read().splitlines())
     elif name == "pipeline":
         checks.check_pipeline(repository, branches, os.environ)
     else:
         known = ", ".join([*releases, "message FILE", "push", "pipeline"])
         raise Refused(f"There are {known}.")
-
-
-def _pushed() -> list[str]:
-    """What is pushed: pre-commit says the first of it by its environment, git all of it."""
-    name = os.environ.get("PRE_COMMIT_REMOTE_BRANCH")
-    if name:
-        return [f"- {os.environ.get('PRE_COMMIT_TO_REF', 'HEAD')} {name} -"]
-    return sys.stdin.read().splitlines()

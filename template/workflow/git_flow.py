@@ -166,6 +166,9 @@ def _prepare(repository: Repository, kind: Kind, branch: str, version: Version) 
         return
     if repository.has(f"refs/tags/{version.tag}"):
         raise Refused(f"{version.tag} is there already, and {branch} is not in {MAIN}.")
+    last = releasing.last_tag(repository, MAIN)
+    if last and versions.asked_for(last) > version:
+        raise Refused(f"{last} is out already.", f"git branch -m {branch} {kind.prefix}HIGHER")
     own = repository.subjects(MAIN, branch)
     if kind is HOTFIX and own == [releasing.message_of(version)]:
         raise Refused(f"{branch} has no fix yet.", f"Commit it there: git switch {branch}")

@@ -92,6 +92,10 @@ class Repository:
         merged = (f"--merged={reachable_from}",) if reachable_from else ()
         return self.git("tag", "--list", *merged).split("\n")
 
+    def subject(self) -> str:
+        """The first line of the last commit's message."""
+        return self.git("log", "-1", "--no-show-signature", "--format=%s")
+
     def subjects(self, since: str, until: str) -> list[str]:
         """The first lines of the messages that `until` has, and `since` has not; merges aside."""
         return self._log("--format=%s", since, until).splitlines()
@@ -104,7 +108,7 @@ class Repository:
 
     def _log(self, form: str, since: str, until: str) -> str:
         names = f"{since}..{until}" if since else until
-        return self.git("log", "--no-merges", form, names, "--")
+        return self.git("log", "--no-show-signature", "--no-merges", form, names, "--")
 
     def in_progress(self) -> tuple[str, str] | None:
         """What has begun and not ended, and what takes it back."""

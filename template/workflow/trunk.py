@@ -37,7 +37,7 @@ RELEASES: Mapping[str, Callable[[Repository, str], str]] = {"release": release}
 
 def _has_begun(repository: Repository, version: Version) -> bool:
     """Whether this release was interrupted: its commit is the last one, or was to be the next."""
-    if repository.git("log", "-1", "--format=%s") == releasing.message_of(version):
+    if repository.subject() == releasing.message_of(version):
         return True
     changed = repository.changed()
     text = (repository.root / releasing.PYPROJECT).read_text("utf-8")

@@ -152,6 +152,26 @@ def test_a_release_that_is_open_gets_the_hotfix_too(shop: Shop) -> None:
         assert shop.told(branch) == ("1.1.0", ["1.1.0", "1.0.1", "1.0.0"])
 
 
+def test_a_release_that_a_hotfix_has_overtaken_needs_a_higher_version(shop: Shop) -> None:
+    shop.git("tag", "v0.1.0", "main")
+    shop.make("release-start", "VERSION=0.1.1")
+    shop.git("switch", "--quiet", "main")
+    shop.make("hotfix-start", "VERSION=0.1.2")
+    shop.commit("fix: the list ends", "list.txt", "end\n")
+    assert "list.txt" in shop.make("hotfix-finish", code=2)
+    shop.git("checkout", "--theirs", "list.txt")
+    shop.git("add", "list.txt")
+    assert "list.txt" in shop.make("hotfix-finish", code=2)
+    shop.git("checkout", "--theirs", "list.txt")
+    shop.git("add", "list.txt")
+    shop.make("hotfix-finish")
+    told = shop.make("release-finish", code=2)
+    assert "v0.1.2 is out already.\n  git branch -m release-v0.1.1 release-vHIGHER" in told
+    shop.git("branch", "-m", "release-v0.1.1", "release-v0.2.0")
+    assert "v0.2.0 is in main, develop." in shop.make("release-finish")
+    assert shop.told("main") == shop.told("develop") == ("0.2.0", ["0.2.0", "0.1.2", "0.1.1"])
+
+
 def test_main_may_have_been_merged_by_a_pull_request(shop: Shop, tmp_path: Path) -> None:
     shop.make("release-start", "VERSION=1.0.0")
     shop.git("push", "--quiet", "origin", "release-v1.0.0")
@@ -385,13 +405,11 @@ def test_without_an_answer_nothing_of_it_is_there(tmp_path: Path, workflow: str)
     one = rendered(tmp_path / "one", *others, f"workflow={workflow}")
     assert traces(none, "workflow") == []
     assert untraceable(none, one, "workflow") == []
-    other = {"git-flow": "trunk", "trunk": "git.?flow|develop(?!er)|hotfix|release-"}[workflow]
-    assert not [
-        line
-        for path in files(one)
-        for line in (path.name, *path.read_text("utf-8").splitlines())
-        if re.search(rf"\b({other})", line) and "gitflow" not in line
+    other = {"git-flow": "trunk", "trunk": r"git.?flow|(release|hotfix)-(start|finish)"}[workflow]
+    lines = [
+        f"{path}:{line}" for path in files(one) for line in path.read_text("utf-8").split("\n")
     ]
+    assert not [line for line in lines if re.search(other, line.removeprefix(str(tmp_path)))]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ TOLD = """# Changelog
     [
         "feat: a list by department",
         "fix(profiles)!: no headshot of 0 bytes",
-        "Merge branch 'develop' into release-v1.2.0",
+        "Merge branch 'feat/list'",
         'Revert "feat: a list"',
         "fixup! feat: a list",
         "Add a feature\n\nHeadstart-Template: 0.8.0",
