@@ -232,3 +232,17 @@ def test_a_fault_in_the_rules_is_found(tmp_path: Path, right: str, wrong: str, t
     assert text.count(right) == 1
     (shop / RULES).write_text(text.replace(right, wrong), "utf-8")
     assert told in findings(zizmor(shop / ".github"))
+
+
+def test_whoever_reviews_and_whoever_is_asked_finds_what_remarks_mean(tmp_path: Path) -> None:
+    """Owners are filled in by people: until then the file is valid, and names nobody."""
+    shop = rendered(tmp_path, *only("github"), "workflow=trunk")
+    template = (shop / ".github/pull_request_template.md").read_text("utf-8")
+    page = (shop / "docs/workflow.md").read_text("utf-8").replace("`", "")
+    weights = re.findall(r"^\| P\d .*$", template, re.MULTILINE)
+    assert [line.split("|")[3].strip() for line in weights] == [
+        *("Request changes", "Comment", "Approve")
+    ]
+    assert all(line in page for line in weights)
+    owners = (shop / ".github/CODEOWNERS").read_text("utf-8").splitlines()
+    assert all(line.startswith("#") for line in owners)
