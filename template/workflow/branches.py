@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from workflow.errors import Refused
+from workflow.versions import SEMVER
 
 KINDS = (
     *("feat", "feature", "fix", "refact", "refactor"),
@@ -24,7 +25,7 @@ _ALIASES = {
     **dict.fromkeys(("build", "style", "task"), "chore"),
     "tests": "test",
 }
-_VERSIONED = re.compile(r"(release|hotfix)\W*v?([0-9]+\.[0-9]+\.[0-9]+)", re.IGNORECASE)
+_VERSIONED = re.compile(rf"(release|hotfix)\W*v?({SEMVER})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ class Branches:
         match = _VERSIONED.match(name)
         if match and match[1].lower() in prefixes:
             return f"{prefixes[match[1].lower()]}{match[2]}"
-        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-        words = re.split(r"[^A-Za-z0-9.]+", plain.strip("._-/ "))
-        kind = _ALIASES.get(words[0].lower(), words[0].lower())
-        known = kind in KINDS and len(words) > 1
-        slug = "-".join(words[1:] if known else words) or "what-it-is-about"
-        return f"{kind if known else 'feat'}/{slug.lower()}"
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        words = re.findall(r"[a-z0-9]+(?:\.[0-9]+)*", plain) or ["what-it-is-about"]
+        kind = _ALIASES.get(words[0], words[0])
+        if kind in KINDS and len(words) > 1:
+            return f"{kind}/{'-'.join(words[1:])}"
+        return f"feat/{'-'.join(words)}"

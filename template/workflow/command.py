@@ -36,7 +36,8 @@ def _call(name: str, given: str, branches: Branches, releases: Mapping[str, Rele
     elif name == "message":
         checks.check_message(Path(given))
     elif name == "push":
-        checks.check_push(repository, branches, sys.stdin.read().splitlines())
+        pushed = sys.stdin.buffer.read().decode("utf-8", "replace")
+        checks.check_push(repository, branches, pushed.splitlines())
     elif name == "pipeline":
         checks.check_pipeline(repository, branches, os.environ)
     else:

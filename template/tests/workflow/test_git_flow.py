@@ -98,6 +98,7 @@ def test_what_is_not_committed_is_no_release(flowing: Repository) -> None:
         ("release/1.2.0", "release-v1.2.0"),
         ("hotfix-v1.2.1", "hotfix/v1.2.1"),
         ("login", "feat/login"),
+        ("é中文/x.lock", "feat/e-x-lock"),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_right_one(name: str, suggested: str) -> None:
