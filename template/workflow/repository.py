@@ -34,7 +34,7 @@ class Repository:
             cwd=self.root,
             env=os.environ | {"GIT_EDITOR": "true"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             check=False,
         )

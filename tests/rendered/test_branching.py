@@ -19,6 +19,7 @@ from tests.conftest import rendered, said
 from tests.rendered.gates import PYTEST, files, traces, untraceable
 from tests.rendered.matrix import only
 from tests.rendered.processes import of_render
+from tests.rendered.tools import findings, yamllint
 
 pytestmark = pytest.mark.slow
 
@@ -450,6 +451,7 @@ def test_pre_commit_has_the_same_hooks(
     (shop.root / ".git/info/exclude").write_text(".venv\n")
     said([".venv/bin/python", "-m", "pre_commit", "install"], shop.root, os.environ)
     config = (shop.root / ".pre-commit-config.yaml").read_text("utf-8")
+    assert findings(yamllint(shop.root / ".pre-commit-config.yaml")) == ""
     hooks = re.findall(r"id: (\w+)", config)
     monkeypatch.setenv("SKIP", ",".join(hook for hook in hooks if hook not in {"message", "names"}))
     assert_hooks_refuse(shop)
