@@ -125,7 +125,7 @@ class Matrix:
 
     @cached_property
     def _deciding(self) -> frozenset[str]:
-        """The names and the words that conditions look at, at once or through defaults not asked."""
+        """The names and the words that conditions look at, at once or through others' defaults."""
         questions = {each.name: each for each in self.questionnaire.questions}
         texts = [each.when for each in questions.values() if isinstance(each.when, str)]
         texts += [each.validator for each in questions.values() if each.multiselect]

@@ -31,7 +31,7 @@ def workflow(shop: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "pip")]
+    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "uv")]
 )
 def test_the_tools_of_the_field_find_nothing(
     tmp_path: Path, updates_by: str, packaging: str
