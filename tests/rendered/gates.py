@@ -49,6 +49,10 @@ TRACES = {
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
     "framework_tests": r"tests.core\b",
+    # an answer, and no feature
+    "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
+    r"pull_request_template|workflows.rules|commit-msg|pre-push|make --silent|conventional|"
+    r"id: (message|names)$|names of branches|\bmain(,| or) develop\b",
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {
