@@ -7,6 +7,7 @@
 #   make picture   record docs/session.svg, the session that README.md shows
 #   make check     ruff and mypy over the package, its tests and the template
 #   make lock      bring the locks up to pyproject.toml (UPGRADE=--upgrade: with the newest versions)
+#   make template-locks   the locks that every project's are cut from (UPGRADE=--upgrade)
 #   make release VERSION=0.5.0   add the template as it is to the released ones (FROM=commit, AGAIN=1)
 #   make publish-check           say what of bootstrap/publisher.py does not answer yet (publish-fill: write it)
 #   make clean     remove everything that can be made again
@@ -27,7 +28,7 @@ PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test nightly bench picture install check lock release clean \
+.PHONY: demo test nightly bench picture install check lock template-locks release clean \
 	publish-check publish-fill
 
 demo: .venv/runtime.stamp
@@ -81,6 +82,9 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --generate-hashes --pytho
 lock: .venv/test.stamp
 	$(COMPILE) --group build --output-file $(RUNTIME_LOCK)
 	$(COMPILE) --group build --group test --constraint $(RUNTIME_LOCK) --output-file $(TEST_LOCK)
+
+template-locks: .venv/test.stamp
+	@.venv/bin/python -m tests.template_locks $(UPGRADE)
 
 # What CHANGELOG.md describes becomes a version in bootstrap/template.bundle, and the package's own.
 # The check says which commit FROM is, so that no other one is released.

@@ -154,13 +154,16 @@ def _steps(
 def project_tools(project: Path) -> "ProjectTools | None":
     """The project's tools; None where no pins say which they are."""
     from bootstrap.machine import pins, runner
+    from bootstrap.machine.installers import tools
     from bootstrap.project.relock import ProjectTools
 
     try:
         pinned = pins.read(project)
     except HeadstartError:
         return None
-    return ProjectTools(pinned.venv, runner.clean_environment(os.environ, pinned))
+    environ = runner.clean_environment(os.environ, pinned)
+    found = tools.on_path(environ, pinned.installer, pinned.installer_version)
+    return ProjectTools(pinned.venv, found)
 
 
 def _bring_up(project: Path) -> Callable[[], None]:

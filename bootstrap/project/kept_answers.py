@@ -1,7 +1,7 @@
 """Answers that a project keeps though none is recorded: what every render had, and is a choice now.
 
 Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
-is read from the files; both renders are made with them.
+is read from the files; both renders are made with them. Until 0.8.0 pip installed every project.
 """
 
 from collections.abc import Collection
@@ -11,6 +11,8 @@ from bootstrap.project.questions import Questionnaire
 
 FEATURES = "features"
 SAFE_MIGRATIONS = "safe_migrations"
+# What every render had until there was a question about it.
+_FORMERLY = {"packaging": "pip"}
 _FRAMEWORK_TESTS = "framework_tests"
 _CORE_TESTS = "tests/core/"
 # It began as one module, in 0.1.0.
@@ -30,7 +32,8 @@ def with_kept(
     `former` are the files of the render that the project came from, and `here` its own now: tests
     that somebody has deleted are not kept.
     """
-    kept: dict[str, SourcedValue] = {}
+    new = _FORMERLY.keys() & {*asked.names} - {*before.names} - provided.keys()
+    kept = {name: SourcedValue(_FORMERLY[name], _SOURCE) for name in sorted(new)}
     if SAFE_MIGRATIONS in asked.names and SAFE_MIGRATIONS not in provided:
         kept[SAFE_MIGRATIONS] = SourcedValue(not _KIT.isdisjoint(former), _SOURCE)
     features = provided.get(FEATURES)

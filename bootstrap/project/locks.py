@@ -1,6 +1,7 @@
 """Whether a lock has what a project asks for, and how two locks differ. Nothing is installed.
 
-What pip reads is understood: a requirement with an exact version and its hashes on each line.
+What pip reads is understood, a requirement with an exact version and its hashes on each line, and
+the tables of Poetry's and uv's locks.
 """
 
 import tomllib
@@ -13,7 +14,12 @@ from bootstrap.lockfile import normalize, requirements
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "poetry.lock", "uv.lock")
 # What `make lock` of a project locks: its own dependencies, and with a group the developer's.
-GROUPS: dict[str, str | None] = {"requirements.lock": None, "requirements-dev.lock": "dev"}
+GROUPS: dict[str, str | None] = {
+    "requirements.lock": None,
+    "requirements-dev.lock": "dev",
+    "poetry.lock": "dev",
+    "uv.lock": "dev",
+}
 
 Locked = Mapping[str, tuple[Requirement, ...]]
 
@@ -75,9 +81,20 @@ def _fits(wanted: Requirement, locked: Requirement) -> bool:
 
 def _locked(lock: str) -> Locked:
     found: dict[str, list[Requirement]] = {}
-    for requirement in requirements(lock):
+    for requirement in _packages(lock) if "[[package]]" in lock else requirements(lock):
         found.setdefault(normalize(requirement.name), []).append(requirement)
     return {name: tuple(entries) for name, entries in found.items()}
+
+
+def _packages(lock: str) -> Iterator[Requirement]:
+    """The packages in a lock of tables, but for the project itself; none where it is damaged."""
+    try:
+        tables = tomllib.loads(lock).get("package", [])
+    except tomllib.TOMLDecodeError:
+        return
+    for each in tables:
+        if "virtual" not in each.get("source", {}):
+            yield Requirement(f"{each['name']}=={each['version']}")
 
 
 def _versions(locked: Locked, name: str) -> str:

@@ -12,7 +12,7 @@ from bootstrap.project.answers import SourcedValue
 from bootstrap.project.questions import parse
 from tests import forkserver
 from tests.lifecycle.conftest import commit, write
-from tests.lifecycle.test_every_version import brought, here, new
+from tests.lifecycle.test_every_version import brought, here, kept, new
 from tests.project.conftest import checkout, git, tree
 from tests.serving import publish_releases, published_at, serving
 
@@ -53,6 +53,26 @@ def test_what_somebody_has_answered_stays_and_what_is_not_asked_is_not_answered(
     stated = {"safe_migrations": SourcedValue(value=False, source="--data")}
     assert kept_answers.with_kept(stated, ASKED, ASKED, {"migrate/runtime.py"}, ()) == stated
     assert kept_answers.with_kept({}, parse({}), parse({}), {"migrate/runtime.py"}, ()) == {}
+
+
+def test_pip_installs_what_was_begun_before_there_was_a_choice() -> None:
+    """Whatever its preset would choose for a new project."""
+    now = parse({"packaging": {"type": "str", "help": "?", "default": "poetry"}})
+    mine = {"packaging": SourcedValue(value="poetry", source="--data")}
+    assert kept_answers.with_kept({}, parse({}), now, (), ())["packaging"].value == "pip"
+    assert kept_answers.with_kept(mine, parse({}), now, (), ()) == mine
+    assert kept_answers.with_kept({}, now, now, (), ()) == {}
+
+
+@pytest.mark.slow
+def test_a_project_changes_who_installs_it_and_changes_back(tmp_path: Path, here: str) -> None:
+    version = releases.released()[-1].version
+    shop, keeps = new(tmp_path / "old", version), kept(version, ())
+    brought(shop, "update", "--to", here, "--data", "packaging=poetry")
+    assert tree(shop) == tree(new(tmp_path / "poetry", here, "packaging=poetry", *keeps))
+    assert not (shop / "requirements.lock").exists()
+    brought(shop, "update", "--to", here, "--data", "packaging=pip")
+    assert tree(shop) == tree(new(tmp_path / "pip", here, *keeps))
 
 
 @pytest.mark.slow

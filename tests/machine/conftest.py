@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bootstrap import pyenv
-from bootstrap.machine.installers import tools
 from tests import forkserver
 from tests.conftest import unavailable
 from tests.shared import shared
+from tests.toolbox import TOOLS, made
 from tests.waiting import LONG, wait_until
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ REPOSITORY = Path(__file__).parents[2]
 LOCK = Path(__file__).parent / "data" / "requirements.lock"
 PYTHON = platform.python_version()
 PIP = "26.3"
-TOOLS = {"poetry": "2.5.1", "pdm": "2.29.4", "pipenv": "2026.10.3"}
 POETRY = f"poetry=={TOOLS['poetry']}"
 
 TOOLCHAIN = """\
@@ -199,22 +198,12 @@ def poetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toolbox() -> Path:
+def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the tools as `up` makes them; Poetry is told where packages are."""
-    return shared(("tools", *TOOLS.items()), _make_tools) / "tools"
-
-
-def _make_tools(state: Path) -> None:
-    """Poetry asks an interface that not every index has; a plugin of it makes it ask another."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEADSTART_STATE_DIR", str(state))
-        for tool, version in TOOLS.items():
-            for command in tools.commands(tool, version):
-                if subprocess.run(command, check=False).returncode:
-                    unavailable(f"an index that has {tool} {version}")
-        python = tools.folder("poetry", TOOLS["poetry"]) / "bin" / "python"
-        plugin = [str(python), "-m", "pip", "install", "--quiet", "poetry-plugin-pypi-mirror"]
-        subprocess.run(plugin, check=True)
+    folder = tmp_path_factory.mktemp("tools")
+    for each in map(made, TOOLS):
+        (folder / each.name).symlink_to(each)
+    return folder
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bootstrap.project.locks import GROUPS
 from tests.conftest import ROOT
 from tests.rendered.processes import of_render
 
@@ -27,7 +28,7 @@ TEMPLATE = ROOT / "template"
 # Types of packages are looked up once, not for each render; workers do not write at once.
 TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # What tools call their caches is the same for all, and locks have tests of their own.
-NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "requirements.lock", "requirements-dev.lock"}
+NOT_SEARCHED = {".copier-answers.yml", ".gitignore"}.union(GROUPS)
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
     "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"

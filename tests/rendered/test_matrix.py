@@ -29,6 +29,7 @@ from tests.rendered.gates import (
     traces,
 )
 from tests.rendered.matrix import Matrix, Row
+from tests.toolbox import install_by_poetry
 
 pytestmark = pytest.mark.slow
 TESTS = ROOT / "tests"
@@ -134,7 +135,10 @@ def test_a_row_passes_the_cheap_gates(
 @of_every_row
 def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) -> None:
     shop = rendered(tmp_path, *matrix.data(row))
-    install(shop, shop / "requirements-dev.lock", python_of(row))
+    if row["packaging"] == "poetry":
+        install_by_poetry(shop, python_of(row))
+    else:
+        install(shop, shop / "requirements-dev.lock", python_of(row))
     run(["make", "check", "VENV=.venv"], shop)
     assert re.search(r"\b\d+ passed", run(["make", "test", "VENV=.venv"], shop))
 

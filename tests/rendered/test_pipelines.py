@@ -30,9 +30,14 @@ def workflow(shop: Path) -> str:
     return (shop / IMAGE).read_text("utf-8")
 
 
-@pytest.mark.parametrize("updates_by", ["none", "renovate", "dependabot"])
-def test_the_tools_of_the_field_find_nothing(tmp_path: Path, updates_by: str) -> None:
-    shop = rendered(tmp_path, *only("ecr", "github"), f"updates_by={updates_by}")
+@pytest.mark.parametrize(
+    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "pip")]
+)
+def test_the_tools_of_the_field_find_nothing(
+    tmp_path: Path, updates_by: str, packaging: str
+) -> None:
+    answers = (f"updates_by={updates_by}", f"packaging={packaging}")
+    shop = rendered(tmp_path, *only("ecr", "github"), *answers)
     workflows = sorted((shop / ".github/workflows").iterdir())
     assert [path.name for path in workflows] == ["check.yml", "image.yml"]
     assert findings(actionlint(*workflows)) == ""

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import headstart, rendered
+from tests.conftest import headstart, package_index, rendered
 from tests.rendered.gates import pass_cheap_gates, run, traces
 from tests.rendered.matrix import slices
 from tests.rendered.servers import SqlServer
 from tests.rendered.test_services import on
+from tests.toolbox import state_with_poetry
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +42,12 @@ def test_a_preset_comes_up_from_nothing_and_passes_its_own_tests(
     """On a MariaDB, which stands in for MySQL."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", package_index())
     where = (f"venv_root={tmp_path / 'venvs'}",) if preset == "enterprise" else ()
     shop = rendered(tmp_path, f"preset={preset}", f"project_name={preset}", *where)
     on(shop, mariadb)
-    headstart("up", cwd=shop, state=tmp_path / "state")
+    state = state_with_poetry(tmp_path / "state")
+    headstart("up", cwd=shop, state=state)
     run(["make", "test"], shop, TEST_DATABASE_URL=mariadb.new_database())
     run(["make", "check"], shop)
-    assert "as pinned" in headstart("check", cwd=shop, state=tmp_path / "state")
+    assert "as pinned" in headstart("check", cwd=shop, state=state)

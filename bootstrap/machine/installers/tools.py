@@ -5,6 +5,7 @@ They are kept with the user's state, for all projects, and never in a project's 
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -17,7 +18,7 @@ from bootstrap.errors import Refused
 from bootstrap.files import exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bootstrap.machine.pins import Argv
 
@@ -47,6 +48,13 @@ def beside(tool: str) -> str | None:
     """The one that Headstart itself was installed with."""
     at = Path(sys.executable).with_name(tool)
     return str(at) if at.is_file() else None
+
+
+def on_path(environ: Mapping[str, str], tool: str, version: str) -> dict[str, str]:
+    """The variables of a process that finds the pinned version first, where `up` has made it."""
+    own = pinned(tool, version)
+    found = (str(own.parent), environ["PATH"]) if version and own.is_file() else (environ["PATH"],)
+    return {**environ, "PATH": os.pathsep.join(found)}
 
 
 def typed(tool: str, version: str) -> str:

@@ -1,0 +1,93 @@
+"""Whoever locks and installs, the same is installed; and of the others there is no trace."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import headstart, package_index, rendered
+from tests.rendered.gates import files, run
+from tests.rendered.matrix import only
+from tests.template_locks import TEMPLATE, pinned
+from tests.toolbox import state_with_poetry
+
+pytestmark = pytest.mark.slow
+
+# What a person reads of the others in a render: the tool's name, or a file of it.
+TRACES = {
+    "pip": r"requirements(-dev)?\.lock|uv pip compile|pip install .*--require-hashes",
+    "poetry": r"poetry",
+}
+HERE = f"python_version={'.'.join(map(str, sys.version_info[:3]))}"
+SHARED = "packaging=poetry venv_layout=shared"
+
+
+@pytest.mark.parametrize("packaging", TRACES)
+def test_an_installer_leaves_no_trace_of_another(tmp_path: Path, packaging: str) -> None:
+    shop = rendered(tmp_path, *only("container", "github", "pre_commit"), f"packaging={packaging}")
+    others = re.compile("|".join(each for name, each in TRACES.items() if name != packaging))
+    found = [
+        f"{name}: {line}"
+        for path in files(shop)
+        if (name := str(path.relative_to(shop))) != ".copier-answers.yml"
+        for line in [name, *path.read_text("utf-8").splitlines()]
+        if others.search(line)
+    ]
+    assert found == []
+
+
+def test_poetry_brings_what_pip_brings_and_up_finds_it_as_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for uv, by which pip's locks are made."""
+    monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", package_index())
+    shop = rendered(tmp_path, "packaging=poetry", HERE)
+    state = state_with_poetry(tmp_path / "state")
+    for step in ("venv", "pip", "packages"):
+        headstart("up", "--only", step, cwd=shop, state=state)
+    by_poetry = installed(shop)
+    lock = pinned((TEMPLATE / "requirements-dev.lock").read_text("utf-8"))
+    assert {f"{name}=={version}" for name, version in by_poetry.items() if name != "pip"} <= {
+        line.partition(" ;")[0] for line in lock.values()
+    }
+    asked = (shop / "poetry.lock").read_text("utf-8")
+    everywhere = re.findall(r'name = "(.*)"\n(?:(?!markers|\[).*\n)*\]\n', asked)
+    assert {"fastapi", "ruff", "uvicorn"} <= {*everywhere} <= by_poetry.keys() | {"pip"}
+    assert "uv" not in by_poetry
+    assert "as pinned" in headstart("check", cwd=shop, state=state)
+    run(["make", "check"], shop)
+
+
+def test_poetrys_environment_is_beside_the_code(tmp_path: Path) -> None:
+    """`poetry.toml` says so to everybody, so that the question has no other answer."""
+    shop = rendered(tmp_path, "preset=enterprise", "packaging=poetry")
+    assert "layout: in-project" in (shop / "toolchain.yml").read_text("utf-8")
+    assert "venv_layout" not in (shop / ".copier-answers.yml").read_text("utf-8")
+    command = [sys.executable, "-m", "bootstrap", "new", "other", "--defaults"]
+    words = [word for each in SHARED.split() for word in ("--data", each)]
+    refused = subprocess.run(
+        [*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(TEMPLATE.parent)},
+    )  # fmt: skip
+    assert refused.returncode == 64
+    assert "venv_layout is not asked here: it follows from the other answers" in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
+def test_without_poetry_on_path_the_lock_says_where_to_get_it(tmp_path: Path) -> None:
+    shop = rendered(tmp_path, "packaging=poetry")
+    command = ["/usr/bin/make", "lock", "POETRY=/nowhere/poetry"]
+    done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("There is no poetry on PATH: pipx install poetry==")
+
+
+def installed(shop: Path) -> dict[str, str]:
+    folders = shop.glob(".venv/lib/*/site-packages/*.dist-info")
+    pairs = (folder.name.removesuffix(".dist-info").split("-") for folder in folders)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
