@@ -90,9 +90,8 @@ class Http:
             "{id}": str(message.id),
         }
         form = {name: _filled(text, values) for name, text in own.sms_form.items()}
-        headers = {"Idempotency-Key": str(message.id)}
         try:
-            response = await self._client.post(own.sms_url or "", data=form, headers=headers)
+            response = await self._client.post(own.sms_url or "", data=form)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"the provider at SMS_URL cannot be reached: {error}") from error
         except httpx.HTTPError as error:
