@@ -63,7 +63,7 @@ async def note(
 
 def _require_provider(request: Request, token: str) -> None:
     """Raise NotFound for whoever does not know the token: to them, nothing is here."""
-    expected = settings.read(request.app.state.settings).callback_token
+    expected = settings.read(request.app.state.settings).notifications_callback_token
     known = expected is not None and hmac.compare_digest(
         expected.get_secret_value().encode(), token.encode()
     )

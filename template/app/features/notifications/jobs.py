@@ -51,7 +51,7 @@ async def deliver(attempt: Attempt, channel: Channel) -> None:
     own = _Process.settings or NotificationSettings()
     if attempt.job.attempts > 1:
         async with attempt.database.writes() as session:
-            number = await deliveries.settle(session, attempt.job, own.if_unknown)
+            number = await deliveries.settle(session, attempt.job, own.notifications_if_unknown)
         if number:
             logger.warning("notifications.interrupted", number=number)
     async with _sender(attempt.reads, channel, own) as send:
@@ -118,7 +118,10 @@ class _Batch:
                 await deliveries.release(session, message.id, self.attempt.job)
             raise
         logger.info("notification.handed_over", id=str(message.id), outcome=type(outcome).__name__)
-        if isinstance(outcome, Uncertain) and self.settings.if_unknown is Unknown.REPEAT:
+        if (
+            isinstance(outcome, Uncertain)
+            and self.settings.notifications_if_unknown is Unknown.REPEAT
+        ):
             return Postponed(outcome.detail)
         return outcome
 

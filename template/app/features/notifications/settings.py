@@ -66,14 +66,12 @@ class NotificationSettings(BaseSettings):
     sms_id_field: str = "sid"
     sms_timeout: timedelta = timedelta(seconds=15)
 
-    if_unknown: Unknown = Field(default=Unknown.HOLD, validation_alias="NOTIFICATIONS_IF_UNKNOWN")
+    notifications_if_unknown: Unknown = Unknown.HOLD
     # "21:00-08:00": text messages that are not urgent wait until it is over.
     quiet_hours: QuietHours | None = None
     quiet_hours_zone: str = "UTC"
     # What a provider must send as X-Callback-Token; without it nobody may say what became of one.
-    callback_token: SecretStr | None = Field(
-        default=None, min_length=16, validation_alias="NOTIFICATIONS_CALLBACK_TOKEN"
-    )
+    notifications_callback_token: SecretStr | None = Field(default=None, min_length=16)
 
     @field_validator("quiet_hours", mode="before")
     @classmethod

@@ -20,10 +20,8 @@ from app.core.outbox import Queue
 from app.features.notifications import jobs as own_jobs
 from app.settings import Settings
 
-AMAZON = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "ap-northeast-2",
+AMAZON = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test") | {
+    "AWS_DEFAULT_REGION": "ap-northeast-2"
 }
 LEASE = timedelta(seconds=30)
 
