@@ -7,7 +7,7 @@ the same rules before. It runs on a copy of what is committed, as locks are made
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,9 @@ from bootstrap.project.repository import TRAILER, Repository
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
 
 _PROJECT = "pyproject.toml"
-# By the table of pyproject.toml that says that a project uses it.
-_FORMATTERS = {
-    "ruff": (("ruff", "check", "--quiet", "--select=I", "--fix"), ("ruff", "format", "--quiet")),
-    "isort": (("isort", "--quiet"),),
-    "black": (("black", "--quiet"),),
-}
+_RUFF_SORTS = ("ruff", "check", "--quiet", "--select=I", "--fix")
+_RUFF_FORMATS = ("ruff", "format", "--quiet")
+_ISORT, _BLACK = ("isort", "--quiet"), ("black", "--quiet")
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,23 @@ def formatters(project: str, venv: Path) -> tuple[tuple[str, ...], ...]:
         tools = tomllib.loads(project).get("tool", {})
     except tomllib.TOMLDecodeError:
         return ()
-    return tuple(
+    found = (
         (str(venv / "bin" / command[0]), *command[1:])
-        for name, commands in _FORMATTERS.items()
-        if name in tools and (venv / "bin" / name).exists()
-        for command in commands
+        for command in _commands(tools)
+        if (venv / "bin" / command[0]).exists()
     )
+    return tuple(found)
+
+
+def _commands(tools: Collection[str]) -> tuple[tuple[str, ...], ...]:
+    """What formats, by the tables of pyproject.toml.
+
+    Beside isort, ruff does not sort, and beside black it does not format: it only lints.
+    """
+    sorts = {"isort": _ISORT, "ruff": _RUFF_SORTS}
+    formats = {"black": _BLACK, "ruff": _RUFF_FORMATS}
+    chosen = (next((of[name] for name in of if name in tools), None) for of in (sorts, formats))
+    return tuple(command for command in chosen if command)
 
 
 def format_merged(

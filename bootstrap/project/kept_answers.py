@@ -1,7 +1,8 @@
 """Answers that a project keeps though none is recorded: what every render had, and is a choice now.
 
 Until 0.7.0 every render had the migration kit and the framework's own tests. Whether they are there
-is read from the files; both renders are made with them. Until 0.8.0 pip installed every project.
+is read from the files; both renders are made with them. Until 0.8.0 all were for pip and in ruff's
+style, and how a change became a version was each project's own business.
 """
 
 from collections.abc import Collection
@@ -12,7 +13,7 @@ from bootstrap.project.questions import Questionnaire
 FEATURES = "features"
 SAFE_MIGRATIONS = "safe_migrations"
 # What every render had until there was a question about it.
-_FORMERLY = {"packaging": "pip"}
+_FORMERLY = {"packaging": "pip", "style": "ruff", "workflow": "none"}
 _FRAMEWORK_TESTS = "framework_tests"
 _CORE_TESTS = "tests/core/"
 # It began as one module, in 0.1.0.

@@ -94,4 +94,5 @@ def _value(rule: Document, name: str) -> Any:  # noqa: ANN401 - JSON
 def _renumbered(text: str) -> str:
     """Return the example with another number at its end: what must be unique is, each time."""
     digits = len(text) - len(text.rstrip("0123456789"))
-    return text[: len(text) - digits] + "".join(random.choices("0123456789", k=digits))  # noqa: S311 - no secret
+    others = random.choices("0123456789", k=digits)  # noqa: S311 - no secret
+    return text[: len(text) - digits] + "".join(others)

@@ -79,7 +79,8 @@ async def _jobs(settings: Settings, database: Database) -> AsyncIterator[Relay]:
         yield jobs.relay
         await jobs.end()
         return
-    from app.core.broker import ToWorkers, build_broker  # noqa: PLC0415 - only who has Redis pays for it
+    # Only who has Redis pays for it.
+    from app.core.broker import ToWorkers, build_broker  # noqa: PLC0415
 
     relay = make_relay(settings, database, ToWorkers(build_broker(settings.redis_url)))
     relaying = asyncio.create_task(relay.run())

@@ -14,7 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parents[1]
-SHIPPED_SECRET = "change-me"  # noqa: S105 - the placeholder of `.env.example`, refused in production
+# The placeholder of `.env.example`, refused in production.
+SHIPPED_SECRET = "change-me"  # noqa: S105
 SHORTEST_SECRET = 32
 
 

@@ -47,12 +47,20 @@ class Process(Middleware):
         self._jobs = JobProcess(self._settings, self._database, lambda _: ToWorkers(broker))
         _submit(self._jobs.start()).result()
 
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def before_worker_shutdown(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002
+        worker: dramatiq.Worker,  # noqa: ARG002
+    ) -> None:
         """Begin to end; the worker waits for the jobs that run, and the grace limits its wait."""
         if self._jobs is not None:
             self._ending = _submit(self._jobs.end())
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def after_worker_shutdown(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002
+        worker: dramatiq.Worker,  # noqa: ARG002
+    ) -> None:
         if self._ending is not None:
             self._ending.result(CLOSE_SECONDS)
         _submit(self._database.close()).result(CLOSE_SECONDS)

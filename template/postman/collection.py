@@ -123,9 +123,11 @@ def _fields(operation: Operation, files: Path) -> list[Document]:
     values: Document = sample(operation.body.schema or {}, operation.name)
     uploads = file_parts(operation)
     return [
-        {"key": name, "type": "file", "src": f"{files.name}/{part_file(files, name).name}"}
-        if name in uploads
-        else {"key": name, "type": "text", "value": str(value)}
+        (
+            {"key": name, "type": "file", "src": f"{files.name}/{part_file(files, name).name}"}
+            if name in uploads
+            else {"key": name, "type": "text", "value": str(value)}
+        )
         for name, value in values.items()
     ]
 

@@ -89,7 +89,8 @@ def operations(document: Document) -> Iterator[Operation]:
             yield Operation(method, path, methods[method], document)
 
 
-def inlined(document: Document, value: Any, within: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - JSON
+# It may be anything that JSON knows.
+def inlined(document: Document, value: Any, within: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
     """Return `value` with what it refers to in its place; what contains itself is left open."""
     if isinstance(value, list):
         return [inlined(document, each, within) for each in value]

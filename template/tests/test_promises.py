@@ -93,7 +93,8 @@ async def test_a_job_that_is_asked_for_is_done(client: httpx.AsyncClient) -> Non
     path = (await client.post(URL, json=draft())).headers["location"]
     assert (await client.post(f"{path}/weighings")).status_code == 202
     async with asyncio.timeout(60):
-        while (await client.get(path)).json()["data"]["weighings"] == 0:  # noqa: ASYNC110 - as clients do
+        # As clients do.
+        while (await client.get(path)).json()["data"]["weighings"] == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

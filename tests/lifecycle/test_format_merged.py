@@ -103,7 +103,15 @@ def test_else_nothing_is_formatted(package: Package, shop: Path, why: str) -> No
 def test_the_formatters_are_those_that_a_project_has(tmp_path: Path) -> None:
     for name in ("ruff", "isort"):
         write(tmp_path / "bin" / name, "")
-    both = formatters("[tool.ruff]\n[tool.isort]\n[tool.black]\n", tmp_path)
-    assert [Path(command[0]).name for command in both] == ["ruff", "ruff", "isort"]
+
+    def named(*tables: str) -> list[str]:
+        text = "".join(f"[tool.{name}]\n" for name in tables)
+        return [Path(command[0]).name for command in formatters(text, tmp_path)]
+
+    assert named("ruff") == ["ruff", "ruff"]
+    assert named("ruff", "isort") == ["isort", "ruff"], "beside isort, ruff sorts nothing"
+    assert named("ruff", "isort", "black") == ["isort"], "black is not installed"
+    write(tmp_path / "bin/black", "")
+    assert named("ruff", "isort", "black") == ["isort", "black"]
     assert formatters("[tool.mypy]\n", tmp_path) == ()
     assert formatters("[tool", tmp_path) == ()

@@ -55,11 +55,16 @@ def test_what_somebody_has_answered_stays_and_what_is_not_asked_is_not_answered(
     assert kept_answers.with_kept({}, parse({}), parse({}), {"migrate/runtime.py"}, ()) == {}
 
 
-def test_pip_installs_what_was_begun_before_there_was_a_choice() -> None:
+@pytest.mark.parametrize(
+    ("name", "begun", "new"), [("packaging", "pip", "poetry"), ("workflow", "none", "git-flow")]
+)
+def test_what_was_begun_before_there_was_a_choice_stays_as_it_was(
+    name: str, begun: str, new: str
+) -> None:
     """Whatever its preset would choose for a new project."""
-    now = parse({"packaging": {"type": "str", "help": "?", "default": "poetry"}})
-    mine = {"packaging": SourcedValue(value="poetry", source="--data")}
-    assert kept_answers.with_kept({}, parse({}), now, (), ())["packaging"].value == "pip"
+    now = parse({name: {"type": "str", "help": "?", "default": new}})
+    mine = {name: SourcedValue(value=new, source="--data")}
+    assert kept_answers.with_kept({}, parse({}), now, (), ())[name].value == begun
     assert kept_answers.with_kept(mine, parse({}), now, (), ()) == mine
     assert kept_answers.with_kept({}, now, now, (), ()) == {}
 

@@ -35,6 +35,7 @@ EVERYTHING = (
     "preset=custom",
     "database=postgresql",
     "safe_migrations=true",
+    "workflow=git-flow",
     f"features=[{', '.join(features())}]",
 )
 # Everybody may do everything, as often as they like.

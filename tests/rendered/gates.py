@@ -51,6 +51,10 @@ TRACES = {
     "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
+    # an answer, and no feature
+    "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
+    r"pull_request_template|workflows.rules|commit-msg|pre-push|make --silent|conventional|"
+    r"id: (message|names)$|names of branches|\bmain(,| or) develop\b",
 }
 # What several bring, each of them, and none of the others.
 TRACES_OF_ANY = {

@@ -125,7 +125,7 @@ class Matrix:
 
     @cached_property
     def _deciding(self) -> frozenset[str]:
-        """The names and the words that conditions look at, at once or through a hidden answer."""
+        """The names and words that conditions look at, at once or by what is not asked."""
         questions = {each.name: each for each in self.questionnaire.questions}
         texts = [each.when for each in questions.values() if isinstance(each.when, str)]
         texts += [each.validator for each in questions.values() if each.multiselect]
@@ -133,8 +133,8 @@ class Matrix:
         while texts:
             new = _variables(text := texts.pop()) - found
             found |= new | _words(text)
-            hidden = (questions[name] for name in new & questions.keys())
-            texts += [str(each.default) for each in hidden if each.when is False]
+            named = (questions[name] for name in new & questions.keys())
+            texts += [str(each.default) for each in named if each.when is not True]
         return frozenset(found)
 
     def _decides(self, name: str) -> bool:

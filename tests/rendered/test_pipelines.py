@@ -6,18 +6,22 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.conftest import rendered
+from tests.rendered.gates import run
 from tests.rendered.matrix import only
 from tests.rendered.tools import actionlint, findings, hadolint, of_schema, yamllint, zizmor
 
 pytestmark = pytest.mark.slow
 
 IMAGE = ".github/workflows/image.yml"
+CHECK = ".github/workflows/check.yml"
+RULES = ".github/workflows/rules.yml"
 OURS = ("namespace=team", "aws_account=000000000001", "region=eu-west-1")
 
 
@@ -31,15 +35,33 @@ def workflow(shop: Path) -> str:
 
 
 @pytest.mark.parametrize(
+    ("workflow", "branches"),
+    [("none", ["develop"]), ("git-flow", ["develop", "development"]), ("trunk", ["main"])],
+)
+def test_an_image_for_development_is_of_the_branch_that_work_goes_into(
+    tmp_path: Path, workflow: str, branches: list[str]
+) -> None:
+    shop = rendered(tmp_path, *only("ecr", "github"), f"workflow={workflow}")
+    pushes = {
+        name: re.findall(r"branches: \[(.*)\]", (shop / name).read_text("utf-8"))
+        for name in (IMAGE, CHECK)
+    }
+    checked = ["main", *(name for name in branches if workflow == "git-flow")]
+    assert pushes == {IMAGE: [", ".join(branches)], CHECK: [", ".join(checked)]}
+    assert f"a commit to `{branches[0]}`" in (shop / "docs/ecr.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
     ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "pip")]
 )
 def test_the_tools_of_the_field_find_nothing(
     tmp_path: Path, updates_by: str, packaging: str
 ) -> None:
-    answers = (f"updates_by={updates_by}", f"packaging={packaging}")
+    answers = (f"updates_by={updates_by}", f"packaging={packaging}", "workflow=git-flow")
     shop = rendered(tmp_path, *only("ecr", "github"), *answers)
     workflows = sorted((shop / ".github/workflows").iterdir())
-    assert [path.name for path in workflows] == ["check.yml", "image.yml"]
+    assert [path.name for path in workflows] == ["check.yml", "image.yml", "rules.yml"]
+    assert findings(of_schema("vendor.github-workflows", *workflows)) == ""
     assert findings(actionlint(*workflows)) == ""
     assert findings(zizmor(shop / ".github")) == ""
     assert findings(yamllint(*(shop / ".github").rglob("*.yml"))) == ""
@@ -142,3 +164,85 @@ def test_the_policies_allow_what_the_workflow_does_on_the_repository_that_it_nam
     )
     assert subject.endswith(":environment:dev")
     assert "environment: ${{" in workflow(shop)
+
+
+def asked(shop: Path, **told: str) -> tuple[int, str]:
+    """What the step of the rules says of a pull request or of a tag."""
+    (job,) = yaml.safe_load((shop / RULES).read_text("utf-8"))["jobs"].values()
+    (step,) = (step for step in job["steps"] if "run" in step)
+    assert step["env"] == {"TITLE": "${{ github.event.pull_request.title }}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        cwd=shop,
+        env=os.environ | told | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_rules_find_what_is_wrong_with_a_pull_request_or_a_tag(tmp_path: Path) -> None:
+    """In a shallow clone, without a package."""
+    shop = rendered(tmp_path, *only("github"), "workflow=git-flow")
+    run(["git", "clone", "--quiet", "--depth=1", shop.as_uri(), "shallow"], tmp_path)
+
+    def said(head: str, base: str, title: str) -> str:
+        names = {
+            "GITHUB_HEAD_REF": head,
+            "GITHUB_BASE_REF": base,
+            "GITHUB_REF": "refs/pull/1/merge",
+        }
+        code, text = asked(tmp_path / "shallow", TITLE=title, **names)
+        assert code == (1 if text else 0)
+        return text
+
+    assert said("feat/log-in", "develop", "feat: log in") == ""
+    assert said("release-v0.1.0", "main", "chore(release): 0.1.0") == ""
+    assert "git branch -m feature-log-in feature/log-in" in said("feature-log-in", "develop", "x")
+    assert "does not go into main" in said("feat/log-in", "main", "feat: log in")
+    assert "to be version 0.2.0" in said("release-v0.2.0", "main", "chore(release): 0.2.0")
+    pwned = tmp_path / "shallow/pwned"
+    for title in ("Log in", f'"; touch {pwned}; "', f"$(touch {pwned})", "::error::feat: x", ""):
+        told = said("feat/log-in", "develop", title)
+        assert "The title of the pull request must say what kind of change it is" in told
+        assert not title or title not in told
+        assert not pwned.exists()
+    assert asked(tmp_path / "shallow", GITHUB_REF="refs/tags/v0.1.0") == (0, "")
+    assert "to be version 0.2.0" in asked(tmp_path / "shallow", GITHUB_REF="refs/tags/v0.2.0")[1]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (
+            "-m workflow pipeline",
+            '-m workflow "${{ github.event.pull_request.title }}"',
+            "injection",
+        ),
+        ("-m workflow pipeline", "-m workflow ${{ github.head_ref }}", "injection"),
+        ("permissions:\n      contents: read", "permissions: write-all", "excessive-permissions"),
+        ("  pull_request:", "  pull_request_target:", "dangerous-triggers"),
+    ],
+)
+def test_a_fault_in_the_rules_is_found(tmp_path: Path, right: str, wrong: str, told: str) -> None:
+    shop = rendered(tmp_path, *only("github"), "workflow=trunk")
+    text = (shop / RULES).read_text("utf-8")
+    assert text.count(right) == 1
+    (shop / RULES).write_text(text.replace(right, wrong), "utf-8")
+    assert told in findings(zizmor(shop / ".github"))
+
+
+def test_whoever_reviews_and_whoever_is_asked_finds_what_remarks_mean(tmp_path: Path) -> None:
+    """Owners are filled in by people: until then the file is valid, and names nobody."""
+    shop = rendered(tmp_path, *only("github"), "workflow=trunk")
+    template = (shop / ".github/pull_request_template.md").read_text("utf-8")
+    page = (shop / "docs/workflow.md").read_text("utf-8").replace("`", "")
+    weights = re.findall(r"^\| P\d .*$", template, re.MULTILINE)
+    assert [line.split("|")[3].strip() for line in weights] == [
+        *("Request changes", "Comment", "Approve")
+    ]
+    assert all(line in page for line in weights)
+    owners = (shop / ".github/CODEOWNERS").read_text("utf-8").splitlines()
+    assert all(line.startswith("#") for line in owners)

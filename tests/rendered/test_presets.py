@@ -29,6 +29,7 @@ def test_a_preset_passes_the_gates_with_what_it_says_and_no_more(
     shop = rendered(tmp_path, f"preset={preset}")
     answers = yaml.safe_load((shop / ".copier-answers.yml").read_text("utf-8"))
     assert answers["database"] == "mysql"
+    assert answers["workflow"] == {"enterprise": "none", "gitops": "git-flow"}[preset]
     has = {*answers["features"], "safe_migrations"}
     assert traces(shop, *(each for each in slices() if each not in has)) == []
     pass_cheap_gates(shop, everything)

@@ -92,3 +92,13 @@ def test_a_feature_stays_small(tmp_path: Path, feature: str) -> None:
     code, tests = LARGER.get(feature, ENOUGH)
     assert found.code <= code
     assert found.tests <= tests
+
+
+@pytest.mark.parametrize(("workflow", "most"), [("git-flow", 978), ("trunk", 777)])
+def test_the_way_of_a_change_gets_no_longer(tmp_path: Path, workflow: str, most: int) -> None:
+    (tmp_path / "with").mkdir()
+    found = size(rendered(tmp_path / "with", f"workflow={workflow}"))
+    found -= size_with(tmp_path / "without")
+    print(f"{workflow:12} {found}")  # noqa: T201 - as above
+    assert found.code <= most
+    assert found.tests <= ENOUGH[1]

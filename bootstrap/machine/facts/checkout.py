@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap import state
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 ANSWERS = ".copier-answers.yml"  # of a project that Headstart has rendered
 MERGE_DRIVER = '[merge "headstart"]'
 HOOKS_CONFIG = ".pre-commit-config.yaml"
+# In either form of YAML's lists; reading all of it as YAML would cost each look a library.
+_HOOK_TYPES = re.compile(
+    r"^default_install_hook_types:[ ]*(\[[^\]]*\]|(?:\n[ ]*-[ ].*)+)", re.MULTILINE
+)
 
 
 class DotenvFact(NamedTuple):
@@ -68,9 +73,17 @@ def look(pins: Pins) -> DotenvFact:
 
 def look_at_hooks(pins: Pins) -> HooksFact:
     """Only in a checkout of its own: a worktree and a submodule keep their hooks elsewhere."""
-    folder = pins.root / ".git" / "hooks"
-    configured = (pins.root / HOOKS_CONFIG).is_file() and folder.parent.is_dir()
-    return HooksFact(configured and "pre-commit" not in text_of(folder / "pre-commit"))
+    config, folder = pins.root / HOOKS_CONFIG, pins.root / ".git" / "hooks"
+    if not config.is_file() or not folder.parent.is_dir():
+        return HooksFact()
+    hooks = hook_types(text_of(config))
+    return HooksFact(any("pre-commit" not in text_of(folder / hook) for hook in hooks))
+
+
+def hook_types(config: str) -> tuple[str, ...]:
+    """The hooks of git that pre-commit installs: what its configuration lists, else the one."""
+    listed = _HOOK_TYPES.search(config)
+    return tuple(re.findall(r"[a-z]+(?:-[a-z]+)+", listed[1])) if listed else ("pre-commit",)
 
 
 def look_at_merge_driver(pins: Pins) -> MergeDriverFact:

@@ -112,12 +112,12 @@ class HooksStep(Step):
 
     def run(self, context: StepContext) -> str:
         context.run(_install_hooks(context.pins))
-        return "pre-commit runs before each commit"
+        return "git runs the hooks of pre-commit"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
         if not facts.hooks.missing:
             return ()
-        return (self.broken("git does not run pre-commit"),)
+        return (self.broken("git does not run all hooks of pre-commit"),)
 
 
 class MergeDriverStep(Step):

@@ -41,7 +41,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    from app.features.security import client_admin  # noqa: PLC0415 - only this command needs the endpoints
+    # Only this command needs the endpoints.
+    from app.features.security import client_admin  # noqa: PLC0415
     from app.settings import Settings  # noqa: PLC0415
 
     asyncio.run(client_admin.serve(arguments, Settings()))

@@ -68,12 +68,20 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = INSTANT
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         return value.astimezone(UTC) if value is not None else None
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -81,7 +89,8 @@ class Base(DeclarativeBase):
     """The base of every mapped table."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map = {datetime: UtcDateTime, UUID: Uuid(), bytes: BLOB}  # noqa: RUF012 - SQLAlchemy's own form
+    # SQLAlchemy's own form.
+    type_annotation_map = {datetime: UtcDateTime, UUID: Uuid(), bytes: BLOB}  # noqa: RUF012
 
 
 class ReadConnection:

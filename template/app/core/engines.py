@@ -157,7 +157,8 @@ class FairSemaphore(asyncio.Semaphore):
 
 def fair_semaphore(engine: AsyncEngine, wait: timedelta) -> FairSemaphore:
     """Return as many turns as the engine's pool has connections."""
-    assert isinstance(engine.pool, QueuePool)  # noqa: S101 - every kind has one; for the type checker
+    # Every kind has one; for the type checker.
+    assert isinstance(engine.pool, QueuePool)  # noqa: S101
     return FairSemaphore(engine.pool.size(), wait)
 
 

@@ -17,7 +17,8 @@ class JobHook:
         """Return what a job that is enqueued now carries to each of its attempts."""
         return {}
 
-    def attempt(self, job: Job) -> AbstractContextManager[object]:  # noqa: ARG002 - for those who override it
+    # The job is for those who override it.
+    def attempt(self, job: Job) -> AbstractContextManager[object]:  # noqa: ARG002
         """Return what surrounds one attempt; the error of an attempt that fails passes through."""
         return nullcontext()
 

@@ -219,7 +219,8 @@ class Listing(Generic[Item]):
 
     def _position(self, asked: Asked, row: Row[Any]) -> Position:
         column, _ = self.order(asked)
-        return Position(asked, row._mapping[column], row._mapping[self.ident])  # noqa: SLF001 - public by its manual
+        # Public by its manual.
+        return Position(asked, row._mapping[column], row._mapping[self.ident])  # noqa: SLF001
 
     def _kept(self, build: Build, asked: Asked) -> Select[Any]:
         shape = (build, asked["sort"], *sorted(asked))

@@ -199,7 +199,8 @@ def log_func_args(function: Callable[P, R]) -> Callable[P, R]:
                 logger.debug("call", function=function.__qualname__, arguments=shown, ms=ms)
 
     @functools.wraps(function)
-    async def logged_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - P and R, which async hides
+    # P and R, which async hides.
+    async def logged_async(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         with recorded(args, kwargs):
             return await cast("Any", function(*args, **kwargs))
 

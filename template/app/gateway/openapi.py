@@ -168,7 +168,7 @@ def _nullable(said: Document) -> Document:
         others = [each for each in choices if each.get("type") != "null"]
         if len(others) < len(choices):
             said.pop(several)
-            (only, *more) = others
+            only, *more = others
             alone = {"allOf": [only]} if "$ref" in only else only
             said = {**({several: others} if more else alone), **said, "nullable": True}
     return said

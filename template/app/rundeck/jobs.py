@@ -30,6 +30,7 @@ PATTERNS: dict[Callable[..., object], str] = {UUID: "[0-9a-fA-F-]{36}", int: "[0
 WORD = r"[^-\s]\S*"
 TEXT = r"[^-].*"
 TIMEOUT = "1h"
+NESTED = argparse._SubParsersAction  # noqa: SLF001
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def leaves() -> Iterator[Leaf]:
 
 
 def _below(parser: ArgumentParser, words: tuple[str, ...], text: str) -> Iterator[Leaf]:
-    actions = [each for each in parser._actions if each.dest != "help"]  # noqa: SLF001 - argparse has no other way
-    nested = [each for each in actions if isinstance(each, argparse._SubParsersAction)]  # noqa: SLF001
+    # argparse has no other way.
+    actions = [each for each in parser._actions if each.dest != "help"]  # noqa: SLF001
+    nested = [each for each in actions if isinstance(each, NESTED)]
     for each in nested:
         texts = {choice.dest: choice.help or "" for choice in each._choices_actions}  # noqa: SLF001
         for name, below in each.choices.items():
@@ -116,7 +118,8 @@ def _type(argument: Action) -> Callable[..., object]:
 
 
 def _is_repeated(argument: Action) -> bool:
-    return argument.nargs in ("*", "+") or isinstance(argument, argparse._AppendAction)  # noqa: SLF001
+    appends = isinstance(argument, argparse._AppendAction)  # noqa: SLF001
+    return appends or argument.nargs in ("*", "+")
 
 
 def _name(argument: Action) -> str:

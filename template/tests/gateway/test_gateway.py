@@ -173,6 +173,5 @@ def test_wso2_gets_a_project_by_a_name_that_it_takes(folder: Folder, tmp_path: P
 
 
 def test_the_folder_that_is_committed_is_what_the_api_says() -> None:
-    assert Folder(FOLDER, read_project()).differing(PROJECTS_OWN) == [], (
-        "python -m app gateway export"
-    )
+    differing = Folder(FOLDER, read_project()).differing(PROJECTS_OWN)
+    assert differing == [], "python -m app gateway export"

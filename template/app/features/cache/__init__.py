@@ -34,7 +34,8 @@ def install(app: FastAPI) -> None:
     app.state.at_end.push_async_callback(store.close)
 
 
-def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001 - it ends with the process
+# It ends with the process, whatever its settings.
+def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001
     """Give a worker's process the cache of the api: its jobs change what is kept there."""
     default_store.use(_store(settings))
 
@@ -43,6 +44,7 @@ def _store(settings: Settings) -> Store:
     own = read_settings(CacheSettings, settings)
     if settings.redis_url is None:
         return MemoryStore(own.cache_entries)
-    from app.features.cache.redis import RedisStore  # noqa: PLC0415 - only who has Redis pays for it
+    # Only who has Redis pays for it.
+    from app.features.cache.redis import RedisStore  # noqa: PLC0415
 
     return RedisStore(settings.redis_url, own)

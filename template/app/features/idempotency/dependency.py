@@ -116,7 +116,11 @@ def idempotent(endpoint: Endpoint) -> Endpoint:
         return endpoint
 
     @functools.wraps(endpoint)
-    async def once(*, attempt: Attempt | None, **values: Any) -> BaseModel | Response:  # noqa: ANN401 - the endpoint's own
+    async def once(
+        *,
+        attempt: Attempt | None,
+        **values: Any,  # noqa: ANN401 - the endpoint's own
+    ) -> BaseModel | Response:
         if attempt is None:
             return await endpoint(**values)
         earlier = await attempt.earlier()

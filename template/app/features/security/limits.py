@@ -15,6 +15,8 @@ from typing import Protocol
 from app.core.errors import ProblemError
 
 MOST_BUCKETS = 10_000
+# Seconds, and fewer than any clock has: sums of fractions must not cost the last request.
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,7 @@ class Limits(Protocol):
 def spend(rate: Rate, debt: float) -> Spent:
     """Return how a bucket of that debt stands after one more request."""
     wait = debt + rate.interval - rate.window
-    # A tolerance below any clock's: sums of fractions must not cost the last request.
-    return Spent(rate, debt, wait) if wait > 1e-9 else Spent(rate, debt + rate.interval, 0)  # noqa: PLR2004
+    return Spent(rate, debt, wait) if wait > TOLERANCE else Spent(rate, debt + rate.interval, 0)
 
 
 class LocalLimits:

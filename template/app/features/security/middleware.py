@@ -157,7 +157,8 @@ def _limits(per_minute: int, redis_url: str | None) -> Limits | None:
     rate = Rate(per_minute)
     if redis_url is None:
         return LocalLimits(rate)
-    from app.features.security.shared_limits import SharedLimits  # noqa: PLC0415 - only who has Redis pays for it
+    # Only who has Redis pays for it.
+    from app.features.security.shared_limits import SharedLimits  # noqa: PLC0415
 
     return SharedLimits(redis_url, rate)
 

@@ -82,7 +82,11 @@ class MetricsServer(Middleware):
         self._address = (host, port)
         self._server: HTTPServer | None = None
 
-    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def after_worker_boot(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002
+        worker: dramatiq.Worker,  # noqa: ARG002
+    ) -> None:
         """Serve. A port that is taken costs the metrics, not the worker."""
         host, port = self._address
         try:
@@ -90,7 +94,11 @@ class MetricsServer(Middleware):
         except OSError:
             logger.exception("metrics.not_served", host=host, port=port)
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def after_worker_shutdown(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002
+        worker: dramatiq.Worker,  # noqa: ARG002
+    ) -> None:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

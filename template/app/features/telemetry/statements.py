@@ -35,7 +35,13 @@ class Statements:
         for name, listener in self._listeners.items():
             event.remove(Engine, name, listener)
 
-    def _before(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:  # noqa: ANN401 - the driver's
+    def _before(
+        self,
+        connection: Connection,
+        _: Any,  # noqa: ANN401 - the driver's
+        statement: str,
+        *__: Any,  # noqa: ANN401
+    ) -> None:
         # Only inside a trace that is kept: the sweeps of the relay are nobody's.
         if trace.get_current_span().is_recording():
             connection.info[_SPAN] = self._tracer.start_span(

@@ -168,7 +168,11 @@ class ClosedTraces(Middleware):
     def __init__(self, traces: Traces) -> None:
         self._traces = traces
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def after_worker_shutdown(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002
+        worker: dramatiq.Worker,  # noqa: ARG002
+    ) -> None:
         self._traces.close()
 
 

@@ -160,7 +160,8 @@ def _nothing_to_do(report: Report, database: Database) -> None:
 
 def execute(run: Run, planned: Plan) -> None:
     """Run the plan's revisions by Alembic, with retries; explain a failure."""
-    from alembic import command as alembic_command  # noqa: PLC0415 - only who has something to do pays
+    # Only who has something to do pays.
+    from alembic import command as alembic_command  # noqa: PLC0415
 
     work: dict[str, Callable[..., None]] = {
         "upgrade": alembic_command.upgrade,

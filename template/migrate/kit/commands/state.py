@@ -14,9 +14,10 @@ from migrate.engine import make_engine
 from migrate.errors import Findings, MigrationFailed
 from migrate.graph import Revision
 from migrate.kit import autogenerate, backfill, ways
-from migrate.kit import lint as lint_rules
 from migrate.kit.commands import command, flag, value
 from migrate.kit.database import Database, look
+from migrate.kit.lint import Finding
+from migrate.kit.lint import findings as findings_in
 from migrate.kit.statements import one_line
 from migrate.project import Run
 
@@ -123,11 +124,9 @@ def lint(run: Run) -> None:
     run.report("ok", "no findings")
 
 
-def _findings(
-    scripts: ScriptDirectory, revision: Revision, dialect: str
-) -> list[lint_rules.Finding]:
+def _findings(scripts: ScriptDirectory, revision: Revision, dialect: str) -> list[Finding]:
     module, source = scripts.get_revision(revision.id).module, revision.path.read_text("utf-8")
-    return lint_rules.findings(module, source, dialect)
+    return findings_in(module, source, dialect)
 
 
 def _linted(run: Run) -> list[Revision]:

@@ -90,7 +90,8 @@ def _goer(scripts: ScriptDirectory, connection: Connection, url: str) -> Callabl
     config = alembic_config(url)
 
     def go(direction: str, target: str) -> None:
-        work = scripts._upgrade_revs if direction == "up" else scripts._downgrade_revs  # noqa: SLF001
+        upward = direction == "up"
+        work = scripts._upgrade_revs if upward else scripts._downgrade_revs  # noqa: SLF001
         with EnvironmentContext(config, scripts, fn=lambda now, _: work(target, now)) as context:
             context.configure(connection=connection, **guards.settings_of(connection))
             guards.adapted(context.get_context())

@@ -134,7 +134,8 @@ async def test_a_key_counts_for_one_endpoint_and_one_caller(
 ) -> None:
     @app.post("/other", status_code=202)
     @idempotent
-    async def other(text: str, writes: Writes) -> SuccessModel[str]:  # noqa: ARG001 - what it asks for
+    # A session to write is what it asks for.
+    async def other(text: str, writes: Writes) -> SuccessModel[str]:  # noqa: ARG001
         return SuccessModel(data=text)
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:

@@ -117,8 +117,9 @@ async def test_jobs_and_the_relay_are_counted_by_how_they_ended(
     async with database.writes() as session:
         await outbox.enqueue(session, "test.fails")
         await outbox.enqueue(session, "test.nobody_knows")
+    dead = ("outbox_jobs", (("state", "dead"),))
     async with asyncio.timeout(300):
-        while (after := await scraped(client))["outbox_jobs", (("state", "dead"),)] < 2:  # noqa: ASYNC110 - nobody tells
+        while (after := await scraped(client))[dead] < 2:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
     grown = Grown(before, after)
     assert grown("job_duration_seconds_count", actor="test.fails", outcome="failed") == 1

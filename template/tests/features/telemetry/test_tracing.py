@@ -229,9 +229,11 @@ async def test_a_worker_in_a_process_of_its_own_continues_the_trace_and_counts_i
             path = (await client.post(URL, json=draft())).headers["location"]
             await client.post(f"{path}/weighings")
             async with asyncio.timeout(300):
-                while not (await client.get(path)).json()["data"]["weighings"]:  # noqa: ASYNC110 - as clients do
+                # As clients do.
+                while not (await client.get(path)).json()["data"]["weighings"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as answer:  # noqa: ASYNC210 - our own
+        # A server of our own.
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as answer:  # noqa: ASYNC210
             assert f'actor="{WEIGH}",outcome="done"'.encode() in answer.read()
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 300) == 0

@@ -29,7 +29,8 @@ async def upload(client: httpx.AsyncClient, path: str, picture: bytes) -> bytes:
     answer = await client.put(f"{path}/headshot", files={"image": picture})
     assert (answer.status_code, answer.json()["data"]["headshot"]) == (202, "processing")
     async with asyncio.timeout(60):
-        while (await client.get(path)).json()["data"]["headshot"] != "ready":  # noqa: ASYNC110 - as clients do
+        # As clients do.
+        while (await client.get(path)).json()["data"]["headshot"] != "ready":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     thumbnail = await client.get(f"{path}/headshot")
     assert thumbnail.headers["content-type"] == "image/webp"
