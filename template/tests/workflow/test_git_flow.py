@@ -8,13 +8,7 @@ from tests.workflow.conftest import PYPROJECT, commit
 from workflow import versions
 from workflow.checks import check_pipeline
 from workflow.errors import Refused
-from workflow.git_flow import (
-    BRANCHES,
-    hotfix_finish,
-    hotfix_start,
-    release_finish,
-    release_start,
-)
+from workflow.git_flow import BRANCHES, hotfix_finish, hotfix_start, release_finish, release_start
 from workflow.repository import Repository
 
 

@@ -19,20 +19,9 @@ from app.features.notifications import recipients
 from app.features.notifications.mail import Attachment
 from app.features.notifications.messages import DELIVER
 from app.features.notifications.models import Channel, State
-from app.features.notifications.outcomes import (
-    Accepted,
-    Outcome,
-    Refused,
-    Uncertain,
-)
+from app.features.notifications.outcomes import Accepted, Outcome, Refused, Uncertain
 from app.features.notifications.settings import Unknown
-from app.features.notifications.tables import (
-    ATTACHMENTS,
-    MESSAGES,
-    SUPPRESSIONS,
-    changed,
-    inserted,
-)
+from app.features.notifications.tables import ATTACHMENTS, MESSAGES, SUPPRESSIONS, changed, inserted
 
 BATCH = 100
 MOST_FAILURES = 10

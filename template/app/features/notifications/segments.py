@@ -8,6 +8,8 @@ BASIC = frozenset(
 )
 EXTENDED = frozenset("^{}\\[~]|€\f")  # each takes two places
 
+LAST_OF_TWO_BYTES = 0xFFFF  # what is behind it takes two places of two bytes
+
 # Places of a message alone, and of each of several, which say which one they are.
 GSM_7 = (160, 153)
 UCS_2 = (70, 67)
@@ -16,9 +18,11 @@ UCS_2 = (70, 67)
 def count(text: str) -> int:
     """Return how many segments `text` takes; at least one."""
     if BASIC.union(EXTENDED).issuperset(text):
-        sizes, (alone, each) = [2 if mark in EXTENDED else 1 for mark in text], GSM_7
+        sizes = [2 if mark in EXTENDED else 1 for mark in text]
+        alone, each = GSM_7
     else:
-        sizes, (alone, each) = [2 if ord(mark) > 0xFFFF else 1 for mark in text], UCS_2  # noqa: PLR2004
+        sizes = [2 if ord(mark) > LAST_OF_TWO_BYTES else 1 for mark in text]
+        alone, each = UCS_2
     return 1 if sum(sizes) <= alone else _filled(sizes, each)
 
 

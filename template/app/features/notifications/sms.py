@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 import structlog
@@ -29,15 +28,6 @@ logger = structlog.get_logger(__name__)
 
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 LONGEST_PAUSE = timedelta(hours=1)
-# What says that the message was not even looked at (Amazon SNS, "Publish", errors).
-SNS_POSTPONES = {"Throttling", "ThrottlingException", "KMSThrottling", "ServiceUnavailable"}
-SNS_UNREACHABLE = {
-    "AuthorizationError",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
 
 
 @dataclass(frozen=True)
@@ -120,58 +110,6 @@ class Http:
         await self._client.aclose()
 
 
-class Sns:
-    """Amazon SNS, with the credentials of wherever this runs."""
-
-    def __init__(self, settings: NotificationSettings) -> None:
-        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415 - only who sends by it pays for it
-        from botocore.session import get_session  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
-
-        seconds = settings.sms_timeout.total_seconds()
-        # It would repeat what may have been sent.
-        once = {"total_max_attempts": 1}
-        config = Config(connect_timeout=seconds, read_timeout=seconds, retries=once)
-        self._client: Any = get_session().create_client("sns", config=config)
-        self._sender = settings.sms_sender
-
-    async def send(self, message: Text) -> Outcome:
-        from botocore import exceptions  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
-
-        try:
-            return Accepted(await asyncio.to_thread(self._publish, message))
-        except exceptions.ClientError as error:
-            return _understood(error.response)
-        except (exceptions.ConnectionError, exceptions.NoCredentialsError) as error:
-            raise Unreachable(f"Amazon SNS cannot be reached: {error}") from error
-        except exceptions.BotoCoreError as error:
-            return Uncertain(f"{type(error).__name__}: {error}")
-
-    def _publish(self, message: Text) -> str:
-        attributes = {}
-        if self._sender:
-            sender = {"DataType": "String", "StringValue": self._sender}
-            attributes["AWS.SNS.SMS.SenderID"] = sender
-        answer = self._client.publish(
-            PhoneNumber=message.to, Message=message.text, MessageAttributes=attributes
-        )
-        return str(answer["MessageId"])
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._client.close)
-
-
-def _understood(answer: Mapping[str, Any]) -> Outcome:
-    code, told = answer["Error"].get("Code", ""), answer["Error"].get("Message", "")
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in SNS_UNREACHABLE:
-        raise Unreachable(f"Amazon SNS refuses these credentials: {code}")
-    if code in SNS_POSTPONES:
-        return Postponed(f"{code}: {told}")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Uncertain(f"{code}: {told}")
-    return Refused(f"{code}: {told}")
-
-
 def _filled(text: str, values: Mapping[str, str]) -> str:
     for mark, value in values.items():
         if text == mark:
@@ -186,5 +124,7 @@ def _pause(headers: Mapping[str, str]) -> timedelta | None:
 
 def provider(settings: NotificationSettings) -> SmsProvider:
     if settings.sms_provider is Provider.SNS:
+        from app.features.notifications.sns import Sns  # noqa: PLC0415 - Amazon's library is large
+
         return Sns(settings)
     return Http(settings) if settings.sms_provider is Provider.HTTP else Console()

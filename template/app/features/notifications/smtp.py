@@ -33,7 +33,7 @@ PERMANENT = 500  # from here on, a reply says that it will be the same again (RF
 class Mailer(Protocol):
     """Where mail goes."""
 
-    async def send(self, message: EmailMessage, sender: str, recipient: str) -> Outcome:
+    async def send(self, message: EmailMessage, sender: str, recipient: str, /) -> Outcome:
         """Hand one over; raises Unreachable."""
 
     async def close(self) -> None:
@@ -46,7 +46,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: EmailMessage, sender: str, recipient: str) -> Outcome:  # noqa: ARG002
+    async def send(self, message: EmailMessage, _sender: str, _recipient: str) -> Outcome:
         name = f"{message['Message-ID'].partition('@')[0].strip('<')}.eml"
         await asyncio.to_thread(self._write, name, bytes(message))
         return Accepted(detail=f"written to {self._folder / name}")

@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP
 from app.core import jobs, outbox
 from app.core.database import Database
 from app.core.outbox import Queue
-from app.features.notifications import jobs as own_jobs
+from app.features.notifications.jobs import configure
 from app.settings import Settings
 
 AMAZON = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test") | {
@@ -82,7 +82,7 @@ async def mail_server(
     monkeypatch.setenv("SMTP_PORT", str(server.sockets[0].getsockname()[1]))
     monkeypatch.setenv("SMTP_ENCRYPTION", "none")
     monkeypatch.setenv("MAIL_FROM", "Shop <shop@example.com>")
-    own_jobs.configure(settings)
+    configure(settings)
     yield handler
     server.close()
     await server.wait_closed()
@@ -149,7 +149,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Async
     monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", url)
     for name, value in AMAZON.items():
         monkeypatch.setenv(name, value)
-    own_jobs.configure(settings)
+    configure(settings)
     yield provider
     server.close()
     await server.wait_closed()

@@ -12,9 +12,9 @@ from sqlalchemy import func, select, update
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.features.notifications import Attachment, Mail, desk, send_mail
-from app.features.notifications import jobs as own_jobs
-from app.features.notifications import mail as mails
 from app.features.notifications.desk import Record
+from app.features.notifications.jobs import configure
+from app.features.notifications.mail import environment
 from app.features.notifications.messages import NoMessage
 from app.features.notifications.models import Channel, Notification, State
 from app.settings import Settings
@@ -167,7 +167,7 @@ async def test_a_setting_repeats_what_may_have_been_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NOTIFICATIONS_IF_UNKNOWN", "repeat")
-    own_jobs.configure(settings)
+    configure(settings)
     (message,) = await sent(database, Mail("silent@example.com", "Hello", "text"))
     await work()
     assert (await record(database, message)).state == State.QUEUED
@@ -181,7 +181,7 @@ async def test_without_a_server_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SMTP_PORT", "1")
-    own_jobs.configure(settings)
+    configure(settings)
     (message,) = await sent(database, ADA)
     await work()
     found = await record(database, message)
@@ -198,7 +198,7 @@ async def test_a_server_that_cannot_encrypt_gets_nothing_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("SMTP_ENCRYPTION")
-    own_jobs.configure(settings)
+    configure(settings)
     (message,) = await sent(database, ADA)
     await work()
     assert (await record(database, message)).state == State.QUEUED
@@ -243,10 +243,10 @@ async def test_templates_escape_what_they_are_given(
 ) -> None:
     (tmp_path / "welcome.txt").write_text("Welcome, {% print name %}\n\n{% print text %}\n")
     (tmp_path / "welcome.html").write_text("<p>{% print text %}</p>")
-    monkeypatch.setattr(mails, "TEMPLATES", tmp_path)
-    mails.environment.cache_clear()  # it has read the folder of the project
+    monkeypatch.setattr("app.features.notifications.mail.TEMPLATES", tmp_path)
+    environment.cache_clear()  # it has read the folder of the project
     mail = Mail.from_template("welcome", "ada@example.com", name="Ada", text="<b>")
-    mails.environment.cache_clear()
+    environment.cache_clear()
     assert (mail.subject, mail.text, mail.html) == ("Welcome, Ada", "<b>\n", "<p>&lt;b&gt;</p>")
 
 
@@ -258,7 +258,7 @@ async def test_without_a_setting_mail_is_written_into_a_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MAIL_FOLDER", str(tmp_path / "mail"))
-    own_jobs.configure(settings)
+    configure(settings)
     (message,) = await sent(database, ADA)
     await work()
     assert (tmp_path / "mail" / f"{message}.eml").read_text().startswith("From: no-reply@localhost")

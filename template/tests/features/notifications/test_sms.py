@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.features.notifications import Sms, desk, segments, send_sms
-from app.features.notifications import jobs as own_jobs
+from app.features.notifications.jobs import configure
 from app.features.notifications.messages import NoMessage
 from app.features.notifications.models import State
 from app.features.notifications.quiet_hours import QuietHours
@@ -117,7 +117,7 @@ async def test_amazons_answers_are_understood(  # noqa: PLR0913, PLR0917 - fixtu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SMS_PROVIDER", "sns")
-    own_jobs.configure(settings)
+    configure(settings)
     provider.answer = answer
     message = await sent(database)
     await work()
@@ -137,7 +137,7 @@ async def test_quiet_hours_hold_what_is_not_urgent(
     now = datetime.now(UTC)
     soon = now + timedelta(hours=2)
     monkeypatch.setenv("QUIET_HOURS", f"{now - timedelta(hours=1):%H:%M}-{soon:%H:%M}")
-    own_jobs.configure(settings)
+    configure(settings)
     calm, urgent = await sent(database), await sent(database, urgent=True)
     await work()
     assert await state(database, calm) == State.QUEUED
