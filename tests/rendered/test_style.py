@@ -49,6 +49,11 @@ def test_each_formatter_leaves_all_files_of_both_styles_as_they_are(
     assert changes(shop) == []
 
 
+def test_both_leave_what_a_trunk_has_instead(tmp_path: Path, everything: Path) -> None:
+    shop = styled(tmp_path, "black-isort", everything, *only(), "workflow=trunk")
+    run(["make", "style"], shop, RUFF_NO_CACHE="true")
+
+
 @pytest.mark.parametrize("style", TRACES)
 @pytest.mark.parametrize("planted", [UNSORTED, UNFORMATTED])
 def test_what_is_not_in_style_is_found_and_repaired(
