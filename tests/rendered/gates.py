@@ -48,6 +48,8 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
+    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
+    r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -61,7 +63,14 @@ TRACES_OF_ANY = {
         r"version=\$\$|revision=\$\$|compose\.app|app.probe|test_probe|container\.md"
     ),
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
-    ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
+    (
+        "operations",
+        "idempotency",
+        "telemetry",
+        "cache",
+        "security",
+        "notifications",
+    ): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
