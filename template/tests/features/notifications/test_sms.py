@@ -107,7 +107,7 @@ async def test_a_provider_says_how_long_to_wait(
         ((0, "hangs up"), State.UNKNOWN),
     ],
 )
-async def test_amazons_answers_are_understood(  # noqa: PLR0913, PLR0917 - fixtures
+async def test_amazons_answers_are_understood(
     answer: tuple[int, str],
     becomes: State,
     database: Database,
