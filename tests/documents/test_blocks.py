@@ -24,6 +24,7 @@ READERS = {
     "template/README.md.jinja": "tests/documents/test_render.py",
     "template/docs/first-module.md": "tests/documents/test_first_module.py",
     "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
+    "template/docs/notifications.md": "tests/documents/test_render.py",
     "template/docs/operations.md": "tests/documents/test_render.py",
     "template/docs/postman.md": "tests/documents/test_render.py",
     "template/docs/gateway.md": "tests/documents/test_render.py",

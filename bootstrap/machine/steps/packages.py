@@ -28,7 +28,7 @@ from bootstrap.machine.facts.packages import (
 )
 from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
-from bootstrap.machine.installers.installer import Judgement
+from bootstrap.machine.installers.installer import Judgement, digest
 from bootstrap.machine.installers.pip import asked_by
 from bootstrap.machine.runner import CommandError, clean_environment, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -81,18 +81,20 @@ class PackagesStep(Step):
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        commands = (*_tool_commands(pins), *installers.of(pins).commands(pins))
+        locking = () if pins.lock.is_file() else (pins.made_by,)
+        commands = (*_tool_commands(pins), *locking, *installers.of(pins).commands(pins))
         return tuple(map(shlex.join, commands))
 
     def run(self, context: StepContext) -> str:
         """Install between two stamps: the first says it is underway, the last that it is done."""
         pins, installer = context.pins, installers.of(context.pins)
         _provide_tool(context)
+        asked = _locked(context)
         wanted = installer.exact(pins)
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
         stamp = Stamp(lock="", folders=[], ours=sorted(ours | named))
-        stamp["asked"] = context.facts.packages.lock
+        stamp["asked"] = asked
         _write_stamp(pins, stamp)
         own(pins)
         made_files.adopt(pins)
@@ -118,7 +120,7 @@ class PackagesStep(Step):
             _write_stamp(pins, Stamp(**{**stamp, "why": left}))
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
-        note(pins, context.facts.packages.lock)
+        note(pins, asked)
         removed = f", {len(gone)} removed" if gone else ""
         repaired = f", again: {', '.join(again)}" if again else ""
         return f"{_installed(pins, named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
@@ -234,15 +236,15 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
     return verdict
 
 
-def note(pins: Pins, digest: str) -> None:
-    """Remember that the venv was found to have what `digest` stands for."""
+def note(pins: Pins, asked: str) -> None:
+    """Remember that the venv was found to have what the digest `asked` stands for."""
     wanted = installers.of(pins).exact(pins)
     named = installers.of(pins).names(pins) if wanted is None else wanted.keys()
     # What an incomplete list has brought besides is as much a part of the installation.
     folders = [
         each.folder.name for each in distributions(pins) if wanted is None or each.name in wanted
     ]
-    _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(named)))
+    _write_stamp(pins, Stamp(lock=asked, folders=folders, ours=sorted(named)))
 
 
 def _unfit(pins: Pins) -> str:
@@ -326,6 +328,17 @@ def _provide_tool(context: StepContext) -> None:
                 context.run(command)
     if context.facts.packages.no_tool:
         raise tools.absent(tool)
+
+
+def _locked(context: StepContext) -> str:
+    """The digest of what is asked for; the lock is made first, where there is none yet."""
+    pins = context.pins
+    if pins.lock.is_file():
+        return context.facts.packages.lock
+    environ = clean_environment(os.environ, pins)
+    found = tools.on_path(environ, installers.of(pins).tool, pins.installer_version)
+    context.runner.run(pins.made_by, environ=found)
+    return digest(installers.of(pins), pins)
 
 
 def _repair(pins: Pins, lacking: str | None) -> str:
