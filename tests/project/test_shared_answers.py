@@ -83,3 +83,8 @@ def test_what_is_no_package_of_it_is_refused(named: str, said: str) -> None:
 def test_packages_need_an_index() -> None:
     said = told(shared_packages="[acme]")
     assert said == "shared_packages is not asked here: it follows from the answer to package_index"
+
+
+def test_the_lock_of_uv_and_an_index_do_not_go_together_yet() -> None:
+    said = told(packaging="uv", package_index=INDEX)
+    assert said == "package_index is not asked here: it follows from the answer to packaging"
