@@ -81,6 +81,8 @@ def test_few_blocks_are_not_run() -> None:
         "a release of Headstart itself takes half an hour of tests first",
         "it needs Docker",
         "it needs an account at AWS",
+        "it needs an index of yours",
+        "it needs an index of yours",
     ]
 
 

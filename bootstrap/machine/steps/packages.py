@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
-from bootstrap.machine import installers
+from bootstrap.machine import installers, package_indexes
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
     STAMP,
@@ -64,7 +64,8 @@ class PackagesStep(Step):
 
         Where the tool that makes it is still to be provided, `up` does that first.
         """
-        to_be_made = pins.lock.name in LOCKS and bool(_tool_commands(pins))
+        by_its_tool = pins.lock.name in LOCKS and not package_indexes.of(pins.root)
+        to_be_made = by_its_tool and bool(_tool_commands(pins))
         if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
         return Refused(
@@ -109,8 +110,9 @@ class PackagesStep(Step):
         if gone:
             context.run(_uninstall(pins, gone))
         try:
-            for command in installer.commands(pins):
-                context.run(command)
+            with package_indexes.reached(pins, clean_environment(os.environ, pins)) as environ:
+                for command in installer.commands(pins):
+                    context.runner.run(command, environ=environ)
         except CommandError as failed:
             raise _with_the_reason(pins, stamp, failed) from None
         verdict = judge(installer, pins)
@@ -223,6 +225,8 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
     if pins.editable and verdict == Judgement():
         verdict = Judgement(_unfit(pins))
     if pins.sources and verdict == Judgement():
+        if lacking := installer.outdated(pins):
+            return Judgement(lacking)  # seen without asking an index for what the lock has not
         verdict = asked_by(pins, pins.sources)
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
@@ -263,12 +267,15 @@ def _installed(pins: Pins, named: Collection[PackageName]) -> str:
 
 def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
     """What a tool has ended with; it is remembered, and whether its lock is why, is asked."""
+    from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
+
     verdict = judge(installers.of(pins), pins) if pins.lock.name in LOCKS else Judgement()
     is_lock = lock_lacks(pins, verdict.lacking)
-    why = verdict.lacking if is_lock else (failed.why or (failed.what,))[-1]
+    told = failed if is_lock else index_access.explained(failed, pins.root)
+    why = verdict.lacking if is_lock else (told.why or (told.what,))[-1]
     _write_stamp(pins, Stamp(**{**stamp, "why": why}))
     if not is_lock:
-        return failed
+        return told
     return HeadstartError(failed.what, why=(why,), next=(_repair(pins, why),))
 
 
@@ -338,7 +345,7 @@ def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     if not lock_lacks(pins, lacking):
         return "headstart doctor --fix"
-    if pins.lock.name not in LOCKS:
+    if pins.lock.name not in LOCKS or package_indexes.of(pins.root):
         return "headstart capture --relock && headstart up"
     return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 
