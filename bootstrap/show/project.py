@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROOM = 44  # of a terminal's 80 columns, what a name and a source leave to a value
 
+
 def created(created: Created, answers: Answers, source: Template) -> Report:
     """A new project: where it is, and what every answer was and comes from."""
     document = {

@@ -109,6 +109,10 @@ def _require_no_other(repository: Repository, kind: Kind, branch: str, base: str
             raise Refused(
                 f"{name} is there already.", f"git switch {name}", f"make {kind.name}-finish"
             )
+    for each in (RELEASE, HOTFIX):
+        same = f"{each.prefix}{branch.removeprefix(kind.prefix)}"
+        if each is not kind and repository.has(f"refs/heads/{same}"):
+            raise Refused(f"{same} is to be that version.", f"git switch {same}")
     if repository.upstream(branch):
         raise Refused(f"{branch} was pushed already.", f"git switch {branch}")
 
@@ -147,9 +151,10 @@ def _to_finish(repository: Repository, kind: Kind) -> str:
     if current in names:
         return current
     if not names:
-        last = releasing.last_tag(repository, MAIN) or "none"
+        last = releasing.last_tag(repository, MAIN)
+        told = f"the last version is {last}" if last else "there is no version yet"
         raise Refused(
-            f"There is no branch {kind.prefix}1.2.3 here, and the last version is {last}.",
+            f"There is no branch {kind.prefix}1.2.3 here, and {told}.",
             f"make {kind.name}-start VERSION=1.2.3",
         )
     if len(names) > 1:

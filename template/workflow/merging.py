@@ -41,7 +41,22 @@ def _conclude(repository: Repository, name: str, into: str) -> None:
             "Edit them until they are right, git add them, and run the same command again.",
             "Or take this merge back: git merge --abort",
         )
+    _require_edited(repository)
     repository.git("commit", "--quiet", "--no-edit")
+
+
+def _require_edited(repository: Repository) -> None:
+    """Nothing that git has put between two versions of a line is committed."""
+    done = repository.call("diff", "--cached", "--check", "HEAD")
+    marked = [
+        line for line in done.stdout.splitlines() if line.endswith("leftover conflict marker")
+    ]
+    if marked:
+        raise Refused(
+            "Both versions of some lines are still there, with git's marks between them:",
+            *sorted({line.partition(":")[0] for line in marked}),
+            "Edit them until they are right, git add them, and run the same command again.",
+        )
 
 
 def _settle(repository: Repository, file: str) -> None:

@@ -39,8 +39,8 @@ def asked_for(text: str) -> Version:
     """The version that a person has typed."""
     version = found(text.removeprefix("v"))
     if version is None:
-        what = f"{text!r} is no version" if text else "Which version?"
-        raise Refused(f"{what}: VERSION=1.2.3 has three numbers and nothing behind them.")
+        what = f"{text!r} is no version" if text else "There is no version given"
+        raise Refused(f"{what}: three numbers, as in VERSION=1.2.3.")
     return version
 
 

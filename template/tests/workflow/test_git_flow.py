@@ -64,6 +64,9 @@ def test_a_conflict_is_for_a_person_and_the_same_command_goes_on(flowing: Reposi
     for _ in range(2):
         with pytest.raises(Refused, match=r"the same lines: list\.py"):
             release_finish(flowing, "")
+    flowing.git("add", "list.py")
+    with pytest.raises(Refused, match="git's marks between them"):
+        release_finish(flowing, "")
     (flowing.root / "list.py").write_text("one\ntwo\n")
     flowing.git("add", "list.py")
     release_finish(flowing, "")
@@ -76,6 +79,17 @@ def test_a_conflict_is_for_a_person_and_the_same_command_goes_on(flowing: Reposi
 def test_a_version_has_to_be_a_higher_one(flowing: Repository, version: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         release_start(flowing, version)
+
+
+def test_one_version_is_begun_once(flowing: Repository) -> None:
+    release_start(flowing, "1.0.0")
+    release_finish(flowing, "")
+    flowing.switch("main")
+    hotfix_start(flowing, "1.1.0")
+    flowing.switch("develop")
+    commit(flowing, "feat: more", "more.py", "")
+    with pytest.raises(Refused, match=r"hotfix/v1\.1\.0 is to be that version"):
+        release_start(flowing, "1.1.0")
 
 
 def test_what_is_not_committed_is_no_release(flowing: Repository) -> None:

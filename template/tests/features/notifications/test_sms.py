@@ -95,6 +95,14 @@ async def test_a_provider_says_how_long_to_wait(
     assert timedelta(seconds=590) < due_at - datetime.now(UTC) < timedelta(seconds=610)
 
 
+@pytest.fixture
+def amazon(provider: Provider, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """The provider, asked as Amazon is."""
+    monkeypatch.setenv("SMS_PROVIDER", "sns")
+    configure(settings)
+    return provider
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("answer", "becomes"),
@@ -108,22 +116,14 @@ async def test_a_provider_says_how_long_to_wait(
     ],
 )
 async def test_amazons_answers_are_understood(
-    answer: tuple[int, str],
-    becomes: State,
-    database: Database,
-    provider: Provider,
-    work: Work,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, str], becomes: State, database: Database, amazon: Provider, work: Work
 ) -> None:
-    monkeypatch.setenv("SMS_PROVIDER", "sns")
-    configure(settings)
-    provider.answer = answer
+    amazon.answer = answer
     message = await sent(database)
     await work()
     assert await state(database, message) == becomes
-    assert len(provider.requests) == 1
-    assert parse_qs(provider.requests[0].partition("\r\n\r\n")[2])["PhoneNumber"] == [NUMBER]
+    assert len(amazon.requests) == 1
+    assert parse_qs(amazon.requests[0].partition("\r\n\r\n")[2])["PhoneNumber"] == [NUMBER]
 
 
 @pytest.mark.anyio
