@@ -78,12 +78,35 @@ def new(
 
     created = create(path, answers, source)
     yield views.created(created, answers, source)
+    lacking = _lock_lacks(created.path) if answers.values.get("shared_packages") else ""
     if up:
+        if lacking:
+            yield _locked(created.path)
         from bootstrap.machine.apply import Options
 
         # A new project is verified even if another one at its path was.
         yield run_up(created.path, Options(verify="always"))
-    yield views.next_command(dest, "make dev" if up else "make up && make test")
+    first = "headstart capture --relock && " if lacking else ""
+    yield views.next_command(dest, "make dev" if up else f"{first}make up && make test")
+
+
+def _lock_lacks(project: Path) -> str:
+    """What an index alone knows, so that no render can lock it."""
+    from bootstrap.machine import relock
+
+    return relock.lacking(project)
+
+
+def _locked(project: Path) -> Report:
+    from bootstrap.errors import HeadstartError
+    from bootstrap.machine import relock
+    from bootstrap.show import machine as views
+
+    try:
+        return views.relocked(relock.again(project))
+    except HeadstartError as failed:
+        then = f"cd {project} && headstart capture --relock && headstart up"
+        raise HeadstartError(failed.what, why=failed.why, next=(*failed.next[:-1], then)) from None
 
 
 @app.command(cls=ReportCommand, short_help="List the presets.")

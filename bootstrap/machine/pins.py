@@ -46,6 +46,7 @@ class HttpClientPin(NamedTuple):
 class Pins:
     """All paths are absolute; commands name the venv's own interpreter.
 
+    `made_by` makes the lock where there is none yet.
     `groups` are the only ones that are wanted; None leaves it to the installer.
     """
 
@@ -62,6 +63,7 @@ class Pins:
     installer: InstallerName = "pip"
     hashed: bool = True
     installer_version: str = ""
+    made_by: Argv = ()
     editable: bool = False
     sources: tuple[Path, ...] = ()
     extras: tuple[str, ...] = ()
@@ -111,8 +113,9 @@ def read(root: Path) -> Pins:
     problems += more
     if document and python:
         problems += _pip_problems(document["pip"], python)
-    if document and not (root / document["packages"]["lock"]).is_file():
-        problems += (f"{TOOLCHAIN}: the lock {document['packages']['lock']} does not exist",)
+    packages = document["packages"] if document else None
+    if packages and "made_by" not in packages and not (root / packages["lock"]).is_file():
+        problems += (f"{TOOLCHAIN}: the lock {packages['lock']} does not exist",)
     if document:
         problems += _installer_problems(document["packages"])
     if problems or document is None:
@@ -164,6 +167,7 @@ def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
         else None,
         hashed=packages.get("hashes", "required") == "required",
         installer_version=packages.get("version", ""),
+        made_by=tuple(packages.get("made_by", ())),
         editable="project" in packages,
         sources=tuple(root / name for name in packages.get("sources", ())),
         extras=tuple(packages.get("extras", ())),
@@ -258,6 +262,8 @@ def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
         if requirements and key in packages and not is_stated:
             needed = '"project: editable", or pyproject.toml among its sources'
             problems.append(f"packages.{key} needs {needed}")
+    if requirements and "made_by" in packages:
+        problems.append("packages.made_by has a meaning only with a lock that one tool reads")
     if not requirements and "sources" in packages:
         problems.append("packages.sources has a meaning only with a list of requirements")
     if not requirements and "project" in packages:

@@ -17,19 +17,20 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of, write_atomically
-from bootstrap.machine import conda, declared, forms, pins
+from bootstrap.machine import conda, declared, forms, package_indexes, pins
 from bootstrap.machine.forms import MADE_BY
-from bootstrap.machine.installers import LOCKS, tools
+from bootstrap.machine.installers import LOCKS, of, tools
 from bootstrap.paths import real_path
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bootstrap.machine.pins import Argv
+    from bootstrap.machine.pins import Argv, Pins
 
 _MINUTES = 900
 _TAIL = 8
+_BY_MAKE = "\n#    make lock\n"  # how uv writes which command has made a lock
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def make(root: Path, plan: LockPlan) -> str:
     """The text of the lock; Poetry and Pipenv write theirs themselves. Raises HeadstartError."""
     root = real_path(root)  # by its address the project itself is known among the packages
     if plan.tool != "uv":
-        _run(root, _own(plan))
+        with _explained(root):
+            _run(root, _own(plan))
         return (root / plan.target).read_text(encoding="utf-8")
     plan = _with_groups_of_tools(root, plan)
     with TemporaryDirectory() as folder:
@@ -67,7 +69,8 @@ def make(root: Path, plan: LockPlan) -> str:
         if plan.keeps:
             made.write_text(plan.keeps, encoding="utf-8")
         given = "\n".join((*plan.lines, ""))
-        _run(root, (*_compile(plan), "--output-file", str(made)), given)
+        with _explained(root):
+            _run(root, (*_compile(plan), "--output-file", str(made)), given)
         text = made.read_text(encoding="utf-8")
     kept = [line for line in text.splitlines() if not _is_of_the_project(line, root)]
     if not any(line.kind == "requirement" for line in lockfile.lines("\n".join(kept))):
@@ -89,8 +92,16 @@ def as_it_was(root: Path) -> Iterator[None]:
 def again(root: Path) -> str:
     """The lock from what it was made of, which may ask for more by now. Raises HeadstartError."""
     pinned = pins.read(root)
+    if _BY_MAKE in text_of(pinned.lock):
+        _by_make(pinned)
+        return pinned.shown(pinned.lock)
     if pinned.lock.name in LOCKS:
         tool = pinned.installer
+        if package_indexes.of(root):  # only here somebody knows who may read them
+            plan = LockPlan(pinned.lock.name, tool, version=pinned.installer_version)
+            with _explained(root):
+                _run(root, _own(plan))
+            return pinned.lock.name
         raise Refused(
             f"{pinned.lock.name} is made by {tool} alone.",
             next=(f"{tools.typed(tool, pinned.installer_version)} lock",),
@@ -115,6 +126,32 @@ def again(root: Path) -> str:
         lock = make(root, plan)
     write_atomically(pinned.lock, lock, mode=0o644)
     return pinned.shown(pinned.lock)
+
+
+def lacking(root: Path) -> str:
+    """What the project's lock surely has not of what it is made of; empty where it has all."""
+    pinned = pins.read(root)
+    return of(pinned).outdated(pinned)
+
+
+def _by_make(pinned: Pins) -> None:
+    """By its own command, with the uv of its venv or, before there is one, that version."""
+    python = pinned.venv_python
+    if not (pinned.venv / "bin" / "uv").is_file():
+        locked = {each.name: each.version for each in lockfile.entries(pinned.lock)}
+        python = Path(provide("uv", locked.get(lockfile.normalize("uv"), ""))).with_name("python")
+    with _explained(pinned.root):
+        _run(pinned.root, ("make", "lock", f"PYTHON={python}"))
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except HeadstartError as failed:
+        from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
+
+        raise index_access.explained(failed, root) from None
 
 
 def provide(tool: str, version: str) -> str:
@@ -187,7 +224,8 @@ def _is_of_the_project(line: str, root: Path) -> bool:
 def _run(root: Path, argv: Argv, given: str = "") -> str:
     own = {"POETRY_VIRTUALENVS_CREATE": "false", "PIPENV_YES": "1", "PDM_CHECK_UPDATE": "0"}
     environ = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | own
-    done = probe(argv, environ=environ, cwd=root, given=given, seconds=_MINUTES)
+    with package_indexes.logged_in(package_indexes.of(root), environ) as told:
+        done = probe(argv, environ=told, cwd=root, given=given, seconds=_MINUTES)
     if done.code == 0:
         return done.output
     raise HeadstartError(

@@ -94,6 +94,9 @@ class PackagesTable(TypedDict):
     sources: NotRequired[
         Annotated[list[Inside], "The lists that the lock was made of; it must have what they say."]
     ]
+    made_by: NotRequired[
+        Annotated[Command, "Makes the lock where there is none yet, such as make lock."]
+    ]
     version: NotRequired[
         Annotated[ExactVersion, "The exact uv, Poetry, PDM or Pipenv; without it, that on PATH."]
     ]

@@ -20,6 +20,7 @@ from bootstrap.machine import installers, pins
 from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
 from bootstrap.machine.installers import LOCKS
+from bootstrap.machine.installers.installer import answer
 from bootstrap.machine.installers.pip import strictness
 from bootstrap.machine.runner import probe_project
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bootstrap.machine.pins import Pins
+    from bootstrap.processes import ProbeResult
 
 FOLDER = "vendor"
 MANIFEST = "vendor.json"
@@ -63,8 +65,10 @@ def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Ven
     count = len(installers.of(pinned).exact(pinned) or installers.of(pinned).names(pinned))
     there = f"{len(list(wheels.iterdir()))} files are there"
     tell(f"pip {pinned.pip} and {count} packages of {pinned.shown(pinned.lock)}; {there}")
-    _download(pinned, wheels, (f"pip=={pinned.pip}", "--no-deps"))
-    _download(pinned, wheels, (*strictness(pinned), "-r", str(pinned.lock)))
+    into = (*pinned.venv_pip, "download", "--quiet", "--dest", str(wheels))
+    pip = (*into, f"pip=={pinned.pip}", "--no-deps")
+    _downloaded(probe_project(pip, pinned, seconds=_MINUTES), pinned)
+    _downloaded(answer((*into, *strictness(pinned), "-r", str(pinned.lock)), pinned), pinned)
     files = {
         str(path.relative_to(target)): _digest(path)
         for path in sorted(target.rglob("*"))
@@ -136,15 +140,16 @@ def _discard_damaged(target: Path) -> None:
             (target / name).unlink()
 
 
-def _download(pinned: Pins, wheels: Path, what: tuple[str, ...]) -> None:
-    argv = (*pinned.venv_pip, "download", "--quiet", "--dest", str(wheels), *what)
-    answer = probe_project(argv, pinned, seconds=_MINUTES)
-    if answer.code:
-        raise HeadstartError(
+def _downloaded(done: ProbeResult, pinned: Pins) -> None:
+    if done.code:
+        from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
+
+        failed = HeadstartError(
             "Not everything could be downloaded.",
-            why=tuple(answer.output.splitlines()[-5:]),
+            why=tuple(done.output.splitlines()[-5:]),
             next=("headstart vendor, to continue from here",),
         )
+        raise index_access.explained(failed, pinned.root)
 
 
 def _python_source(pinned: Pins, folder: Path, tell: Callable[[str], None]) -> tuple[str, ...]:

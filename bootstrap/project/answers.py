@@ -4,6 +4,7 @@
 person is nothing but giving one more value and resolving again.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,13 @@ from jinja2.sandbox import SandboxedEnvironment
 from bootstrap.errors import UsageError
 from bootstrap.project import questions
 from bootstrap.project.questions import Question, Questionnaire, Value
-from bootstrap.project.values import NotAValue, format_value, nearest, parse_value
+from bootstrap.project.values import (
+    NotAValue,
+    format_value,
+    nearest,
+    parse_value,
+    without_password,
+)
 
 
 class SourcedValue(NamedTuple):
@@ -210,10 +217,10 @@ class _Asking:
         if given is None:
             return None
         if not self._holds(self.question.when):
-            raise NotAValue("is not asked here: it follows from the other answers")
+            raise NotAValue(f"is not asked here: it follows from {self._decided_by()}")
         value = parse_value(self.question, given.value)
         if broken := self._breaks(value):
-            raise NotAValue(f"{broken} (given: {format_value(value)})")
+            raise NotAValue(f"{broken} (given: {without_password(format_value(value))})")
         return Answer(self.question, value, given.source)
 
     def default(self, candidates: Sequence[SourcedValue]) -> Answer:
@@ -240,6 +247,11 @@ class _Asking:
             return raw, str(broken)
         rule = self._breaks(value)
         return value, f"{rule} (default: {format_value(value)})" if rule else ""
+
+    def _decided_by(self) -> str:
+        """What a question that does not apply follows from, as far as its condition names it."""
+        named = set(re.findall(r"\w+", str(self.question.when))) & self.before.keys()
+        return f"the answer to {', '.join(sorted(named))}" if named else "the other answers"
 
     def _holds(self, condition: bool | str) -> bool:
         return self.expressions.holds(condition, self.before)

@@ -12,7 +12,7 @@ import yaml
 from bootstrap.errors import UsageError
 from bootstrap.project import evidence
 from bootstrap.project.evidence import Doubt
-from bootstrap.project.merge import formatted_only, rendered_tree
+from bootstrap.project.merge import formatted_only, own_locks, rendered_tree
 from bootstrap.project.trees import Change, ScratchRepository, Tree, scratch_repository
 from bootstrap.project.update import Project, Target, rendered_base, rendered_target
 
@@ -79,6 +79,7 @@ def difference(scratch: ScratchRepository, rendered: Tree) -> Difference:
     head = scratch.tree("HEAD")
     base = rendered_tree(scratch, rendered, head)
     here = scratch.work_tree()
+    base = {**base, **{path: here[path] for path in own_locks(scratch, base, here) & here.keys()}}
     every = scratch.changes(scratch.write(base), scratch.write(here))
     changes, formatted = _split_formatted(scratch, every, base, here)
     return Difference(base, here, head, changes, formatted)

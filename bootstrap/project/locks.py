@@ -46,6 +46,14 @@ def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...
     )
 
 
+def incomplete(pyproject: str, texts: Mapping[str, str]) -> bool:
+    """Whether one of a render's own locks lacks what it asks for, as an index alone knows it."""
+    try:
+        return any(unmet(pyproject, text, GROUPS[name]) for name, text in texts.items())
+    except ValueError:
+        return False
+
+
 def changes(before: str, after: str) -> tuple[PackageChange, ...]:
     """Compare two locks; the changed packages by name."""
     old, new = _locked(before), _locked(after)

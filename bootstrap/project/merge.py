@@ -302,10 +302,23 @@ def revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
     return {path: text.replace("\r\n", "\n") for path, text in texts.items()}
 
 
+def own_locks(scratch: ScratchRepository, base: Tree, ours: Tree) -> frozenset[str]:
+    """The locks that the project had to make itself: a render's lack what it asks for."""
+    prefix = scratch.repository.prefix
+    made = {prefix + name: name for name in locks.GROUPS}
+    changed = frozenset(path for path in made if path in base and base[path] != ours.get(path))
+    if not changed:
+        return frozenset()
+    texts = scratch.texts(base, (f"{prefix}pyproject.toml", *changed))
+    asks = texts.pop(f"{prefix}pyproject.toml", "")
+    found = {made[path]: text for path, text in texts.items()}
+    return changed if locks.incomplete(asks, found) else frozenset()
+
+
 def _dependencies_edited(scratch: ScratchRepository, base: Tree, ours: Tree) -> bool:
     name = f"{scratch.repository.prefix}pyproject.toml"
     if base.get(name) == ours.get(name):
-        return False
+        return bool(own_locks(scratch, base, ours))
     before, now = (scratch.texts(tree, [name]).get(name) for tree in (base, ours))
     return before is None or now is None or locks.dependencies_edited(before, now)
 

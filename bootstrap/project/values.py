@@ -5,6 +5,7 @@ Stricter than Copier, which takes `--data worker=disabled` as true and `python: 
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import yaml
@@ -32,6 +33,11 @@ def format_value(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def without_password(shown: str) -> str:
+    """An address as it may be repeated: whoever typed a password into it knows it."""
+    return re.sub(r"(://)[^\s\"]*@", r"\1…@", shown)
 
 
 def _items(raw: Value) -> list[Value]:

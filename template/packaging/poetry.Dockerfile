@@ -5,4 +5,7 @@ WORKDIR /tmp/locked
 COPY poetry.lock pyproject.toml ./
 # The cache is a mount, and in no layer.
 RUN --mount=type=cache,target=/root/.cache/pypoetry \
+{% if package_index %}
+    --mount=type=secret,id=netrc,target=/root/.netrc,required=true \
+{% endif %}
     VIRTUAL_ENV=/opt/venv poetry install --quiet --no-interaction --only main

@@ -15,7 +15,7 @@ from tests.conftest import said
 
 _BLOCK = re.compile(r"^ *```sh\b *(?P<tag>.*)\n(?P<commands>(?:.*\n)*?) *```$", re.MULTILINE)
 _FENCE = re.compile(r"(?P<before>(?:[\s>]|[-*+]\s|\d+[.)]\s)*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
-_NO_COMMANDS = {"python", "text", "yaml"}
+_NO_COMMANDS = {"python", "text", "toml", "yaml"}
 _CONTINUED = re.compile(r"(?<!\\)\n")
 
 

@@ -90,6 +90,15 @@ def test_a_client_is_registered_rotated_and_revoked(shop: Path) -> None:
     assert administrator.has_read_all()
 
 
+def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> None:
+    operator = reader(shop, "docs/notifications.md")
+    said = operator.follow(shop)
+    assert "Accepted: written to var/mail/" in said
+    assert "ada@example.com  by wish" in said
+    assert "allowed again" in said
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
@@ -98,7 +107,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 13 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 19 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

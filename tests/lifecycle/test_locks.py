@@ -74,6 +74,35 @@ def test_the_template_s_own_locks_fit_its_own_project() -> None:
             assert locks.unmet(document.replace("'ruff>", "'rust>"), lock.read_text(), "dev")
 
 
+TABLES = """\
+version = 1
+
+[[package]]
+name = "shop"
+version = "0.1.0"
+source = { virtual = "." }
+
+[[package]]
+name = "Alpha_One"
+version = "1.2.0"
+
+[[package]]
+name = "beta"
+version = "2.0"
+"""
+
+
+def test_a_lock_of_tables_says_what_it_has_but_for_the_project_itself() -> None:
+    assert locks.unmet(project("alpha-one>=1", "beta<3"), TABLES) == ()
+    assert locks.unmet(project("alpha-one>=2", "gamma", "shop"), TABLES) == (
+        *("alpha-one>=2", "gamma", "shop"),
+    )
+    later = TABLES.replace('"2.0"', '"2.1"').replace('"0.1.0"', '"0.2.0"')
+    assert locks.changes(TABLES, later) == (("beta", "2.0", "2.1"),)
+    damaged = TABLES.replace('"2.0"', '"2.0')
+    assert locks.unmet(project("beta"), damaged) == ("beta",), "nothing is known of it"
+
+
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3), min_size=1), st.data())
 def test_a_lock_of_all_that_is_asked_fits_and_without_one_of_it_does_not(
     versions: dict[str, int], data: st.DataObject

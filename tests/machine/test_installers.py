@@ -208,3 +208,16 @@ def test_a_tool_that_is_not_on_path_is_named_as_a_person_can_call_it(
     private.parent.mkdir(parents=True)
     private.touch()
     assert tools.typed("poetry", "1.0") == str(private)
+
+
+def test_what_a_project_runs_finds_the_pinned_tool_first_where_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path))
+    given = {"PATH": "/usr/bin", "LANG": "C"}
+    assert tools.on_path(given, "poetry", "1.0") == given
+    pinned = tools.pinned("poetry", "1.0")
+    pinned.parent.mkdir(parents=True)
+    pinned.touch()
+    assert tools.on_path(given, "poetry", "1.0") == {**given, "PATH": f"{pinned.parent}:/usr/bin"}
+    assert tools.on_path(given, "poetry", "") == given

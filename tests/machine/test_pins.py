@@ -180,6 +180,7 @@ def test_a_problem_names_its_line(old: str, new: str, line: int, words: str) -> 
         ("pip", "requirements.txt", "groups: [a]", 'packages.groups needs "project: editable"'),
         ("uv", "uv.lock", "project: editable", "uv installs the project by its own rules"),
         ("uv", "uv.lock", "sources: [a.txt]", "packages.sources has a meaning only"),
+        ("pip", "requirements.txt", "made_by: make lock", "packages.made_by has a meaning only"),
         ("pip", "requirements.txt", "extras: [a]", 'packages.extras needs "project: editable"'),
     ],
 )

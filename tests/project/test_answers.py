@@ -106,9 +106,9 @@ def test_a_name_like_no_question_lists_the_questions() -> None:
 
 
 def test_what_follows_from_other_answers_cannot_be_given() -> None:
-    for name in ("label", "port"):
+    for name, decides in (("label", "the other answers"), ("port", "the answer to worker")):
         (problem,) = answer({name: "1"}).problems
-        assert str(problem) == f"{name} is not asked here: it follows from the other answers"
+        assert str(problem) == f"{name} is not asked here: it follows from {decides}"
 
 
 def test_the_first_candidate_that_keeps_the_rules_is_the_default() -> None:

@@ -29,7 +29,7 @@ TEMPLATE = ROOT / "template"
 # Types of packages are looked up once, not for each render; workers do not write at once.
 TYPES = ROOT / ".build/mypy" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 # What tools call their caches is the same for all, and locks have tests of their own.
-NOT_SEARCHED = {".copier-answers.yml", ".gitignore"}.union(GROUPS)
+NOT_SEARCHED = {".copier-answers.yml", ".gitignore", "constraints.txt"}.union(GROUPS)
 # What would betray a feature where it was not chosen: in a file's name or its text.
 TRACES = {
     "operations": r"(features|docs).operations|\(operations\.md|\bcron|worker_health|job_runners|"
@@ -49,6 +49,8 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
+    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
+    r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -62,7 +64,14 @@ TRACES_OF_ANY = {
         r"version=\$\$|revision=\$\$|compose\.app|app.probe|test_probe|container\.md"
     ),
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
-    ("operations", "idempotency", "telemetry", "cache", "security"): r"^tests.features\b",
+    (
+        "operations",
+        "idempotency",
+        "telemetry",
+        "cache",
+        "security",
+        "notifications",
+    ): r"^tests.features\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }

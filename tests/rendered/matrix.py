@@ -34,6 +34,8 @@ SAMPLES: Final = {
     "pip_version": ("26.3", "23.1.2"),
     "venv_root": ("~/venvs", "/opt/venvs"),
     "port_base": (8000, 60000),
+    "package_index": ("", "https://packages.example.com/simple"),
+    "shared_packages": ("[acme-logging, 'acme-auth[jwt]>=2,<3']",),
     "namespace": ("team-2",),
     "aws_account": ("000000000001",),
     "region": ("us-gov-west-1",),

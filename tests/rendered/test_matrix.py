@@ -30,7 +30,7 @@ from tests.rendered.gates import (
     traces,
 )
 from tests.rendered.matrix import Matrix, Row
-from tests.toolbox import install_by_poetry
+from tests.toolbox import install_by_poetry, install_by_uv
 
 pytestmark = pytest.mark.slow
 TESTS = ROOT / "tests"
@@ -147,6 +147,8 @@ def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) 
     shop = rendered(tmp_path, *matrix.data(row))
     if row["packaging"] == "poetry":
         install_by_poetry(shop, python_of(row))
+    elif row["packaging"] == "uv":
+        install_by_uv(shop, python_of(row))
     else:
         install(shop, shop / "requirements-dev.lock", python_of(row))
     run(["make", "check", "VENV=.venv"], shop)

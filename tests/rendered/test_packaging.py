@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import headstart, package_index, rendered
-from tests.rendered.gates import files, run
+from tests.rendered.gates import files
 from tests.rendered.matrix import only
 from tests.template_locks import TEMPLATE, pinned
 from tests.toolbox import state_with_poetry
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.slow
 TRACES = {
     "pip": r"requirements(-dev)?\.lock|uv pip compile|pip install .*--require-hashes",
     "poetry": r"poetry",
+    "uv": r"uv\.lock|uv sync|constraints\.txt",
 }
 HERE = f"python_version={'.'.join(map(str, sys.version_info[:3]))}"
 SHARED = "packaging=poetry venv_layout=shared"
@@ -41,26 +43,38 @@ def test_an_installer_leaves_no_trace_of_another(tmp_path: Path, packaging: str)
     assert found == []
 
 
-def test_poetry_brings_what_pip_brings_and_up_finds_it_as_pinned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("packaging", ["poetry", "uv"])
+def test_each_brings_what_pip_brings_and_up_finds_it_as_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packaging: str
 ) -> None:
-    """But for uv, by which pip's locks are made."""
+    """But for uv, by which pip's locks are made. uv's own lock is made by the first `up`."""
     monkeypatch.setenv("POETRY_PYPI_MIRROR_URL", package_index())
-    shop = rendered(tmp_path, "packaging=poetry", HERE)
+    shop = rendered(tmp_path, f"packaging={packaging}", HERE)
     state = state_with_poetry(tmp_path / "state")
+    assert (shop / f"{packaging}.lock").exists() == (packaging == "poetry")
     for step in ("venv", "pip", "packages"):
         headstart("up", "--only", step, cwd=shop, state=state)
-    by_poetry = installed(shop)
-    lock = pinned((TEMPLATE / "requirements-dev.lock").read_text("utf-8"))
-    assert {f"{name}=={version}" for name, version in by_poetry.items() if name != "pip"} <= {
-        line.partition(" ;")[0] for line in lock.values()
+    by_pip = {
+        line.partition(" ;")[0]
+        for line in pinned((TEMPLATE / "requirements-dev.lock").read_text("utf-8")).values()
     }
-    asked = (shop / "poetry.lock").read_text("utf-8")
-    everywhere = re.findall(r'name = "(.*)"\n(?:(?!markers|\[).*\n)*\]\n', asked)
-    assert {"fastapi", "ruff", "uvicorn"} <= {*everywhere} <= by_poetry.keys() | {"pip"}
-    assert "uv" not in by_poetry
+    here = {f"{name}=={version}" for name, version in installed(shop).items() if name != "pip"}
+    assert here <= by_pip
+    assert {"fastapi", "ruff", "uvicorn"} <= {each.partition("==")[0] for each in here}
+    locked = locked_by(shop / f"{packaging}.lock")
+    assert here <= locked <= by_pip
+    assert not any(each.startswith("uv==") for each in locked)
     assert "as pinned" in headstart("check", cwd=shop, state=state)
-    run(["make", "check"], shop)
+
+
+def locked_by(lock: Path) -> set[str]:
+    """What a lock of tables has, but for the project itself."""
+    packages = tomllib.loads(lock.read_text("utf-8"))["package"]
+    return {
+        f"{each['name']}=={each['version']}"
+        for each in packages
+        if "virtual" not in each.get("source", {})
+    }
 
 
 def test_poetrys_environment_is_beside_the_code(tmp_path: Path) -> None:
@@ -79,12 +93,13 @@ def test_poetrys_environment_is_beside_the_code(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_without_poetry_on_path_the_lock_says_where_to_get_it(tmp_path: Path) -> None:
-    shop = rendered(tmp_path, "packaging=poetry")
-    command = ["/usr/bin/make", "lock", "POETRY=/nowhere/poetry"]
+@pytest.mark.parametrize("tool", ["poetry", "uv"])
+def test_without_the_tool_on_path_the_lock_says_where_to_get_it(tmp_path: Path, tool: str) -> None:
+    shop = rendered(tmp_path, f"packaging={tool}")
+    command = ["/usr/bin/make", "lock", f"{tool.upper()}=/nowhere/{tool}"]
     done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("There is no poetry on PATH: pipx install poetry==")
+    assert done.stderr.startswith(f"There is no {tool} on PATH: pipx install {tool}==")
 
 
 def installed(shop: Path) -> dict[str, str]:

@@ -52,7 +52,7 @@ def test_an_image_for_development_is_of_the_branch_that_work_goes_into(
 
 
 @pytest.mark.parametrize(
-    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "pip")]
+    ("updates_by", "packaging"), [("none", "pip"), ("renovate", "poetry"), ("dependabot", "uv")]
 )
 def test_the_tools_of_the_field_find_nothing(
     tmp_path: Path, updates_by: str, packaging: str

@@ -22,6 +22,11 @@ DEAD = (
     "INSERT INTO outbox (id, actor, arguments, correlation_id, headers, created_at, attempts) "
     "VALUES ('{}', 'profiles.make_thumbnail', '{{}}', 'a', '{{}}', '2026-01-02 03:04:05', 8)"
 )
+UNDECIDED = (
+    "INSERT INTO notifications (id, digest, channel, recipient, content, urgent, state, failures, "
+    "created_at, due_at) VALUES ('{}', 'a', 'mail', 'ada@example.com', '{{}}', {}, 'unknown', 0, "
+    "'2026-01-02 03:04:05', '2026-01-02 03:04:05')"
+)
 Job = dict[str, Any]
 
 
@@ -88,6 +93,9 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     ids = [uuid4().hex for _ in range(3)]
     for each in ids:
         backend.execute(DEAD.format(each))
+    yes = "true" if backend.url.startswith("postgresql") else "1"
+    backend.execute(UNDECIDED.format(ids[0], yes))
+    ada = {"channel": "mail", "recipient": "ada@example.com"}
     given = {
         "clients show": {"number": str(number)},
         "clients revoke": {"number": str(number)},
@@ -95,13 +103,19 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs requeue": {"ids": " ".join(ids[:2])},
         "jobs purge": {"ids": ids[2]},
         "jobs pause": {"for": "1m"},
+        "notify test": ada,
+        "notify suppress": ada,
+        "notify allow": ada,
+        "notify decide": {"id": ids[0], "sent": "yes"},
     }
     told = {job["name"]: run(backend, job, given.get(job["name"], {})) for job in exported(backend)}
     assert told.keys() >= given.keys()
     assert "till" in told["clients list"]
     assert "2 jobs requeued" in told["jobs requeue"]
     assert "paused until" in told["jobs pause"]
-    assert "0004" in told["migrate status"]
+    assert "ada@example.com" in told["notify list"]
+    assert "noted as sent" in told["notify decide"]
+    assert "0005" in told["migrate status"]
     assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
 
 

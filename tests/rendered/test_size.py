@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_296, 70), (CHOSEN, 14_570, 160)],
+    [((), 6_320, 70), (CHOSEN, 14_630, 160)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(
@@ -76,7 +76,12 @@ def test_a_render_stays_small(
 
 
 ENOUGH = (900, 700)
-LARGER = {"operations": (1_210, 680), "security": (1_672, 1_230), "postman": (940, 200)}
+LARGER = {
+    "operations": (1_210, 680),
+    "security": (1_675, 1_230),
+    "postman": (940, 200),
+    "notifications": (1_875, 950),
+}
 
 
 @pytest.mark.parametrize("feature", BOUNDED)

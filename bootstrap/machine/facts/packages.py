@@ -100,6 +100,8 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
 
     installer = installers.of(pins)
     digest = digest_of(installer, pins)
+    if not pins.lock.is_file():
+        return PackagesFact(digest, f"{pins.shown(pins.lock)} is not made yet")
     if not venv.works:
         older = installer.outdated(pins)
         return PackagesFact(digest, older or "there is no venv to hold them yet")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from bootstrap import lockfile
+from bootstrap.machine import package_indexes
 from bootstrap.machine.installers import tools
-from bootstrap.machine.runner import probe_project
+from bootstrap.machine.runner import clean_environment
+from bootstrap.processes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +105,8 @@ def digest(installer: Installer, pins: Pins) -> str:
 
 def answer(argv: Argv, pins: Pins) -> ProbeResult:
     """Ask a tool, which may have to download something before it knows."""
-    return probe_project(argv, pins, seconds=_MINUTES)
+    with package_indexes.reached(pins, clean_environment(os.environ, pins)) as environ:
+        return probe(argv, environ=environ, cwd=pins.root, seconds=_MINUTES)
 
 
 def last_words(answered: ProbeResult) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bootstrap import lockfile
+from bootstrap.machine import declared
 from bootstrap.machine.installers.installer import (
     Judgement,
     LockInstaller,
     answer,
+    in_short,
     last_words,
     program,
 )
@@ -39,6 +42,19 @@ class Poetry(LockInstaller):
             return Judgement()
         planned = [each for each in _PLANNED.findall(done.output) if "kipped" not in each]
         return Judgement(lacking=f"Poetry would still install {', '.join(planned[:3])}")
+
+    def outdated(self, pins: Pins) -> str:
+        """A package that is asked for here and named nowhere in the lock; Poetry sees the rest."""
+        named = self.names(pins)
+        stated = "\n".join(declared.requirements(pins.root / "pyproject.toml", pins.extras, ()))
+        missing = [
+            str(each).partition(";")[0].strip()
+            for each in lockfile.requirements(stated)
+            if lockfile.normalize(each.name) not in named and lockfile.is_wanted(each, pins.python)
+        ]
+        if not missing:
+            return ""
+        return f"poetry.lock lacks what pyproject.toml asks for: {in_short(missing)}"
 
     def command(self, pins: Pins) -> Argv:
         extras = [word for extra in pins.extras for word in ("--extras", extra)]

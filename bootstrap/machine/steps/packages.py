@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
-from bootstrap.machine import installers
+from bootstrap.machine import installers, package_indexes
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
     STAMP,
@@ -27,9 +28,9 @@ from bootstrap.machine.facts.packages import (
 )
 from bootstrap.machine.facts.venv import own
 from bootstrap.machine.installers import LOCKS, tools, uv
-from bootstrap.machine.installers.installer import Judgement
+from bootstrap.machine.installers.installer import Judgement, digest
 from bootstrap.machine.installers.pip import asked_by
-from bootstrap.machine.runner import CommandError, probe_project
+from bootstrap.machine.runner import CommandError, clean_environment, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class PackagesStep(Step):
 
         Where the tool that makes it is still to be provided, `up` does that first.
         """
-        to_be_made = pins.lock.name in LOCKS and bool(_tool_commands(pins))
+        by_its_tool = pins.lock.name in LOCKS and not package_indexes.of(pins.root)
+        to_be_made = by_its_tool and bool(_tool_commands(pins))
         if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
         return Refused(
@@ -79,18 +81,20 @@ class PackagesStep(Step):
         return replace(facts, packages=PackagesFact(facts.packages.lock, None))
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        commands = (*_tool_commands(pins), *installers.of(pins).commands(pins))
+        locking = () if pins.lock.is_file() else (pins.made_by,)
+        commands = (*_tool_commands(pins), *locking, *installers.of(pins).commands(pins))
         return tuple(map(shlex.join, commands))
 
     def run(self, context: StepContext) -> str:
         """Install between two stamps: the first says it is underway, the last that it is done."""
         pins, installer = context.pins, installers.of(context.pins)
         _provide_tool(context)
+        asked = _locked(context)
         wanted = installer.exact(pins)
         named = installer.names(pins) if wanted is None else wanted.keys()
         ours = set((stamp_in(pins) or {"ours": []})["ours"])
         stamp = Stamp(lock="", folders=[], ours=sorted(ours | named))
-        stamp["asked"] = context.facts.packages.lock
+        stamp["asked"] = asked
         _write_stamp(pins, stamp)
         own(pins)
         made_files.adopt(pins)
@@ -106,8 +110,9 @@ class PackagesStep(Step):
         if gone:
             context.run(_uninstall(pins, gone))
         try:
-            for command in installer.commands(pins):
-                context.run(command)
+            with package_indexes.reached(pins, clean_environment(os.environ, pins)) as environ:
+                for command in installer.commands(pins):
+                    context.runner.run(command, environ=environ)
         except CommandError as failed:
             raise _with_the_reason(pins, stamp, failed) from None
         verdict = judge(installer, pins)
@@ -115,7 +120,7 @@ class PackagesStep(Step):
             _write_stamp(pins, Stamp(**{**stamp, "why": left}))
             what = f"{pins.installer} said it is done, but it is not."
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
-        note(pins, context.facts.packages.lock)
+        note(pins, asked)
         removed = f", {len(gone)} removed" if gone else ""
         repaired = f", again: {', '.join(again)}" if again else ""
         return f"{_installed(pins, named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
@@ -220,6 +225,8 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
     if pins.editable and verdict == Judgement():
         verdict = Judgement(_unfit(pins))
     if pins.sources and verdict == Judgement():
+        if lacking := installer.outdated(pins):
+            return Judgement(lacking)  # seen without asking an index for what the lock has not
         verdict = asked_by(pins, pins.sources)
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
@@ -229,15 +236,15 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
     return verdict
 
 
-def note(pins: Pins, digest: str) -> None:
-    """Remember that the venv was found to have what `digest` stands for."""
+def note(pins: Pins, asked: str) -> None:
+    """Remember that the venv was found to have what the digest `asked` stands for."""
     wanted = installers.of(pins).exact(pins)
     named = installers.of(pins).names(pins) if wanted is None else wanted.keys()
     # What an incomplete list has brought besides is as much a part of the installation.
     folders = [
         each.folder.name for each in distributions(pins) if wanted is None or each.name in wanted
     ]
-    _write_stamp(pins, Stamp(lock=digest, folders=folders, ours=sorted(named)))
+    _write_stamp(pins, Stamp(lock=asked, folders=folders, ours=sorted(named)))
 
 
 def _unfit(pins: Pins) -> str:
@@ -260,12 +267,15 @@ def _installed(pins: Pins, named: Collection[PackageName]) -> str:
 
 def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
     """What a tool has ended with; it is remembered, and whether its lock is why, is asked."""
+    from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
+
     verdict = judge(installers.of(pins), pins) if pins.lock.name in LOCKS else Judgement()
     is_lock = lock_lacks(pins, verdict.lacking)
-    why = verdict.lacking if is_lock else (failed.why or (failed.what,))[-1]
+    told = failed if is_lock else index_access.explained(failed, pins.root)
+    why = verdict.lacking if is_lock else (told.why or (told.what,))[-1]
     _write_stamp(pins, Stamp(**{**stamp, "why": why}))
     if not is_lock:
-        return failed
+        return told
     return HeadstartError(failed.what, why=(why,), next=(_repair(pins, why),))
 
 
@@ -320,11 +330,22 @@ def _provide_tool(context: StepContext) -> None:
         raise tools.absent(tool)
 
 
+def _locked(context: StepContext) -> str:
+    """The digest of what is asked for; the lock is made first, where there is none yet."""
+    pins = context.pins
+    if pins.lock.is_file():
+        return context.facts.packages.lock
+    environ = clean_environment(os.environ, pins)
+    found = tools.on_path(environ, installers.of(pins).tool, pins.installer_version)
+    context.runner.run(pins.made_by, environ=found)
+    return digest(installers.of(pins), pins)
+
+
 def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     if not lock_lacks(pins, lacking):
         return "headstart doctor --fix"
-    if pins.lock.name not in LOCKS:
+    if pins.lock.name not in LOCKS or package_indexes.of(pins.root):
         return "headstart capture --relock && headstart up"
     return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 

@@ -31,21 +31,21 @@ class Attempt:
     """One attempt of a job, as its function sees it: where to read, and how to finish."""
 
     def __init__(self, database: Database, job: Job) -> None:
-        self._database = database
+        self.database = database
         self.job = job
         self.finished = False
 
     @property
     def reads(self) -> ReadConnection:
         """What comes before the effect: reading, and slow work with what was read."""
-        return self._database.reads
+        return self.database.reads
 
     @asynccontextmanager
     async def finishes(self) -> AsyncIterator[WriteSession]:
         """Yield the one transaction of the job's effect and its end: both happen, or neither."""
         if self.finished:
             raise RuntimeError("a job finishes once: what comes after it is another job")
-        async with self._database.writes() as session:
+        async with self.database.writes() as session:
             await outbox.finish(session, self.job)
             yield session
         self.finished = True

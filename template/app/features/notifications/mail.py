@@ -1,0 +1,137 @@
+"""A mail, as it is asked for and as it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+TEMPLATES = Path(__file__).parents[2] / "mails"
+# Any server takes it, and none has to convert it.
+POLICY = SMTP.clone(cte_type="7bit")
+# What would end a header, and what no header shows.
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to one recipient. `name` is the recipient's, for people."""
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    name: str = ""
+    reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    @classmethod
+    def from_template(
+        cls,
+        template: str,
+        to: str,
+        *,
+        name: str = "",
+        attachments: tuple[Attachment, ...] = (),
+        **values: object,
+    ) -> Mail:
+        """Write one from `app/mails/TEMPLATE.txt`, its first line the subject.
+
+        TEMPLATE.html beside it, if it is there, is the same for those who read HTML; what is put
+        into that is escaped. A value that a template names and nobody gives is an error.
+        """
+        told = environment().get_template(f"{template}.txt").render(values | {"name": name})
+        subject, _, text = told.partition("\n")
+        html = None
+        if (TEMPLATES / f"{template}.html").exists():
+            html = environment().get_template(f"{template}.html").render(values | {"name": name})
+        return cls(to, subject.strip(), text.lstrip("\n"), html, name, attachments=attachments)
+
+
+@cache
+def environment() -> Environment:
+    """Return what renders templates, which it reads once."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Who sends a mail (`Shop <shop@example.com>`), and by which id.
+
+    That is always the same, so that a second copy can be told from another mail.
+    """
+
+    sender: str
+    id: UUID
+    created_at: datetime
+
+    @property
+    def address(self) -> str:
+        return parseaddr(self.sender)[1]
+
+    @property
+    def message_id(self) -> str:
+        return f"<{self.id}@{self.address.rpartition('@')[2]}>"
+
+
+def written(mail: Mail, envelope: Envelope) -> EmailMessage:
+    """Write it, with UTF-8 wherever it is needed."""
+    message = EmailMessage(policy=POLICY)
+    message["From"] = envelope.sender
+    message["To"] = Address(mail.name, addr_spec=mail.to)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(envelope.created_at.astimezone(UTC))
+    message["Message-ID"] = envelope.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    if mail.reply_to is not None:
+        message["Reply-To"] = mail.reply_to
+    message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
+    for attachment in mail.attachments:
+        _attach(message, attachment)
+    return message
+
+
+def _attach(message: EmailMessage, attachment: Attachment) -> None:
+    main, _, sub = attachment.media_type.partition("/")
+    message.add_attachment(attachment.data, maintype=main, subtype=sub, filename=attachment.name)
+
+
+def refusals(mail: Mail) -> Sequence[str]:
+    """Return what is wrong with it, besides its recipient."""
+    lines = {"subject": mail.subject, "name": mail.name, "reply_to": mail.reply_to or ""}
+    lines |= {"attachment's name": "".join(each.name for each in mail.attachments)}
+    found = [f"its {name} has a control character" for name in lines if CONTROL.search(lines[name])]
+    if not mail.subject.strip():
+        found.append("it has no subject")
+    found += [
+        f"{each.media_type!r} is no media type"
+        for each in mail.attachments
+        if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", each.media_type)
+    ]
+    return found
