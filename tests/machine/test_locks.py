@@ -13,7 +13,6 @@ import pytest
 
 from tests.conftest import package_index
 from tests.machine.conftest import PIP, Shop
-from tests.shared import shared
 
 pytestmark = pytest.mark.slow
 
@@ -143,15 +142,7 @@ def project(request: pytest.FixtureRequest, shop: Shop, toolbox: Path) -> Projec
     path = os.pathsep.join((*programs, os.environ["PATH"]))
     mine = Project(shop, tool, {"PATH": path, "POETRY_PYPI_MIRROR_URL": package_index()})
     mine.pin()
-
-    def make(folder: Path) -> None:
-        mine.make_the_lock()
-        shutil.copy(shop.root / tool.lock, folder)
-
-    lock = shop.root / tool.lock
-    known = shared(("lock", tool, package_index()), make) / tool.lock
-    if not lock.exists():
-        shutil.copy(known, lock)
+    mine.make_the_lock()
     return mine
 
 
