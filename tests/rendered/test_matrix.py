@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,22 @@ def test_a_pair_that_no_whole_row_has_is_not_demanded_and_each_other_one_is_ther
     assert frozenset({("third", True), ("features.api", False)}) in made.pairs
     assert made.pairs == {pair for row in made.rows for pair in matrix.pairs_of(row)}
     assert all(map(made.is_possible, made.rows))
+
+
+def test_the_pairs_are_those_of_all_rows_that_are_possible() -> None:
+    flag: dict[str, Value] = {"type": "bool", "default": False}
+    kind: dict[str, Value] = {"type": "str", "choices": ["a", "b", "c"], "default": "a"}
+    made = small(
+        kind=kind,
+        size={**kind, "when": "{{ kind != 'b' and 'cache' in features }}"},
+        one={**flag, "when": "{{ kind == 'c' }}"},
+        free={**flag, "default": True},
+        other={**flag, "when": "{{ one or 'api' in features }}"},
+    )
+    every = (dict(zip(made.factors, each, strict=True)) for each in product(*made.factors.values()))
+    possible = [row for row in every if made.is_possible(row)]
+    assert made.pairs == {pair for row in possible for pair in matrix.pairs_of(row)}
+    assert len(made.rows) < len(possible) / 4
 
 
 def test_a_text_without_samples_says_where_they_belong() -> None:
