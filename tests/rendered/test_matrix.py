@@ -58,6 +58,7 @@ def test_every_answer_that_copier_yml_offers_is_in_a_pair() -> None:
     }
     assert answers == offered
     searched = {*TRACES, *(each for group in TRACES_OF_ANY for each in group)}
+    # git-flow and trunk are answers of one question, and looked for as one.
     assert {*matrix.slices(), "workflow"} == searched, "a feature is not searched for"
 
 

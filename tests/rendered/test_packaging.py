@@ -89,7 +89,9 @@ def test_poetrys_environment_is_beside_the_code(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(TEMPLATE.parent)},
     )  # fmt: skip
     assert refused.returncode == 64
-    assert "venv_layout is not asked here: it follows from the other answers" in refused.stderr
+    assert (
+        "venv_layout is not asked here: it follows from the answer to packaging" in refused.stderr
+    )
     assert not (tmp_path / "other").exists()
 
 

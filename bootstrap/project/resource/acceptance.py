@@ -44,6 +44,9 @@ _OF_FEATURES = {
     "job_runners": "operations",
     "job_schedules": "operations",
     "leases": "operations",
+    "notification_attachments": "notifications",
+    "notification_suppressions": "notifications",
+    "notifications": "notifications",
 }
 _OF_ALEMBIC = ("alembic_journal", "alembic_version")
 _KEYS = {"UUID"}
