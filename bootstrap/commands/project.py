@@ -22,7 +22,8 @@ at all.
 Examples:
   headstart new shop                                     ask for what is missing
   headstart new shop --defaults                          ask nothing
-  headstart new shop --preset custom                     start from a preset, ask the rest
+  headstart new shop --preset enterprise                 take a preset's answers, ask nothing
+  headstart new shop --preset custom                     ask about everything
   headstart new shop --defaults --data python_version=3.13.0
   headstart new other --data-file shop/.copier-answers.yml
   headstart new shop --version 0.1.0                     from an older template
@@ -45,7 +46,7 @@ Exit codes:
 def new(
     dest: Annotated[Path, typer.Argument(metavar="DEST", help="Project folder: new, or empty.")],
     preset: Annotated[
-        str | None, typer.Option(help="Preset to start from (see `headstart presets`).")
+        str | None, typer.Option(help="Preset to take the answers of (see `headstart presets`).")
     ] = None,
     data: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An answer; repeatable.")
@@ -70,9 +71,11 @@ def new(
     source = template.find(version) if version else template.locate()
     resolve = asking.resolver(questions.load(source.config), path, os.environ)
     stated = asking.provided_answers(data=data or [], data_file=data_file, preset=preset)
-    if defaults:
+    # Who names a preset has answered what it answers.
+    settled = defaults or preset not in (None, asking.CUSTOM)
+    if settled:
         asking.require_name(stated, path)
-    answers = asking.resolve_answers(resolve, stated, defaults=defaults)
+    answers = asking.resolve_answers(resolve, stated, defaults=settled)
 
     from bootstrap.project.new import create
 

@@ -39,6 +39,9 @@ Validate = Callable[[Value], bool | str]
 _COPIERS_OWN = frozenset({"_commit", "_src_path"})
 
 
+CUSTOM = "custom"  # the preset that leaves everything to be asked
+
+
 # -- given on the command line ---------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
 
+_ROOM = 44  # of a terminal's 80 columns, what a name and a source leave to a value
 
 def created(created: Created, answers: Answers, source: Template) -> Report:
     """A new project: where it is, and what every answer was and comes from."""
@@ -41,10 +43,22 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
 
 
 def _answers(answers: Answers) -> Iterator[str]:
-    rows = [(answer.question.name, answer.shown_value, answer.source) for answer in answers.shown]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for name, value, origin in rows:
-        yield f"  {name:{widths[0]}}  {value:{widths[1]}}  {dim(f'({origin})')}"
+    """A line each; what is longer than a terminal has room for goes on below itself."""
+    rows = [
+        (answer.question.name, _wrapped(answer.shown_value), answer.source)
+        for answer in answers.shown
+        if answer.shown_value
+    ]
+    widest = max(len(name) for name, _, _ in rows)
+    width = max(len(line) for _, lines, _ in rows for line in lines)
+    for name, (first, *more), origin in rows:
+        yield f"  {name:{widest}}  {first:{width}}  {dim(f'({origin})')}"
+        for line in more:
+            yield f"  {'':{widest}}  {line}"
+
+
+def _wrapped(value: str) -> list[str]:
+    return textwrap.wrap(value, _ROOM, break_long_words=False, break_on_hyphens=False)
 
 
 def next_command(folder: Path, command: str) -> Report:

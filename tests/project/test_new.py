@@ -213,7 +213,7 @@ def test_a_folder_that_make_cannot_use_is_refused(tmp_path: Path, root: str) -> 
 def test_without_a_terminal_open_questions_are_listed_with_the_flags_to_give(
     tmp_path: Path,
 ) -> None:
-    run = headstart("new", "my shop", "--preset", "minimal", cwd=tmp_path)
+    run = headstart("new", "my shop", "--data", "preset=minimal", cwd=tmp_path)
     assert run.returncode == 64
     assert "project_name (default: my-shop): What is the project called?" in run.stderr
     assert "--defaults" in run.stderr
@@ -221,6 +221,14 @@ def test_without_a_terminal_open_questions_are_listed_with_the_flags_to_give(
     assert "--data description='The my-shop backend.'" in run.stderr
     assert "preset (" not in run.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_who_names_a_preset_is_asked_nothing(tmp_path: Path) -> None:
+    run = headstart("new", "my shop", "--preset", "enterprise", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "my shop/app/rundeck").is_dir()
+    assert max(map(len, run.stdout.splitlines()[1:])) <= 80
+    assert headstart("new", "shop", "--preset", "custom", cwd=tmp_path).returncode == 64
 
 
 def test_without_a_terminal_nothing_is_asked_when_nothing_is_open(tmp_path: Path) -> None:
