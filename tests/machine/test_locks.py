@@ -82,6 +82,9 @@ FORMS = {
     ),
 }
 
+# Each time, their locks are installed, watched and judged; the rest is tried with two other tools.
+IN_THE_NIGHT = [pytest.param(each, marks=pytest.mark.nightly) for each in ("pdm", "pipenv")]
+
 
 @dataclass
 class Project:
@@ -169,7 +172,7 @@ def test_a_lock_is_installed_watched_and_judged_by_its_tool(project: Project) ->
     assert "pluggy" in project.names()
 
 
-@pytest.mark.parametrize("project", FORMS, indirect=True)
+@pytest.mark.parametrize("project", ["poetry", "uv", *IN_THE_NIGHT], indirect=True)
 def test_what_is_asked_for_besides_is_there(project: Project) -> None:
     project.pin("groups: []", *(["extras: [more]"] if project.tool.name != "pipenv" else []))
     project.up()
@@ -181,7 +184,7 @@ def test_what_is_asked_for_besides_is_there(project: Project) -> None:
     assert project.names() >= {"pluggy", "iniconfig"}
 
 
-@pytest.mark.parametrize("project", ["poetry", "uv", "pdm"], indirect=True)
+@pytest.mark.parametrize("project", ["poetry", "uv", IN_THE_NIGHT[0]], indirect=True)
 def test_a_lock_that_is_not_the_projects_is_not_as_pinned(project: Project) -> None:
     project.up()
     pyproject = project.shop.root / "pyproject.toml"

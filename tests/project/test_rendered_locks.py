@@ -27,7 +27,11 @@ ANSWERS = [
     ("database=sqlite",),
 ]
 # Poetry says of each package who needs it, so what production and developing share is tried too.
-FOR_POETRY = [ANSWERS[1], ("features=telemetry",), ("features=pre_commit",)]
+FOR_POETRY = [
+    pytest.param(ANSWERS[1], marks=pytest.mark.nightly),
+    pytest.param(("features=telemetry",), marks=pytest.mark.nightly),
+    ("features=pre_commit",),
+]
 # Poetry's own verdict on many projects, in one process.
 CHECKED = """
 import sys

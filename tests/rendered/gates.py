@@ -15,6 +15,7 @@ import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -234,6 +235,7 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+@cache
 def distributions(everything: Path) -> dict[str, set[str]]:
     """Which packages bring an import name, as the environment with everything has them."""
     program = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
@@ -252,7 +254,8 @@ def pass_cheap_gates(shop: Path, everything: Path) -> None:
     assert undeclared(shop, everything) == set()
     venv = f"VENV={everything / '.venv'}"
     # Secrets are looked for in a render of each database, not in every row.
-    run(["make", "check", "SINCE=HEAD", venv], shop, RUFF_NO_CACHE="true")
+    caches = {"RUFF_NO_CACHE": "true", "BLACK_CACHE_DIR": str(shop.parent / "black")}
+    run(["make", "check", "SINCE=HEAD", venv], shop, **caches)
     settings = {"DATABASE_URL": f"sqlite:///{shop / 'gate.db'}", "LOG_LEVEL": "WARNING"}
     for program in (["-c", MIGRATED], ["-c", IMPORTED], [*PYTEST, "--collect-only"]):
         environment = os.environ | settings

@@ -6,17 +6,19 @@ first commit. What has no choices needs samples here; without them there is no m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from itertools import combinations, product
+from itertools import combinations
+from operator import itemgetter
 from typing import Final
 
 import jinja2.meta
 import jinja2.nodes
-from allpairspy import AllPairs
 
-from bootstrap.project.answers import Expressions
+from bootstrap.project.answers import Expressions, truth
 from bootstrap.project.questions import Question, Questionnaire, Value, load
 from tests.conftest import ROOT
 
@@ -42,6 +44,8 @@ SAMPLES: Final = {
 }
 FEATURE: Final = "features."
 NOT_ASKED: Final = None
+# How often rows are looked for, and among how many each is chosen: half a second for fewer rows.
+ATTEMPTS, CANDIDATES = 40, 3
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,14 @@ class Matrix:
         """Whether the features that are chosen do not go with what is known."""
         if question.name not in known or not _variables(question.validator) <= known.keys():
             return False
-        return bool(self._expressions.render(question.validator, known).strip())
+        return bool(self._told(question.validator, known).strip())
 
     def _is_kept(self, question: Question, known: Mapping[str, Value], answers: Row) -> bool:
         when = question.when
         if isinstance(when, str) and not _variables(when) <= known.keys():
             return True
-        return self._expressions.holds(when, known) == (answers[question.name] is not NOT_ASKED)
+        holds = truth(self._told(when, known)) if isinstance(when, str) else when
+        return holds == (answers[question.name] is not NOT_ASKED)
 
     def _known(self, answers: Row) -> dict[str, Value]:
         """What conditions see: the features they look for, and defaults of what is not asked."""
@@ -122,7 +127,7 @@ class Matrix:
             return {question.name: default}
         if question.type not in {"str", "bool"} or not _variables(default) <= known.keys():
             return {}
-        told = self._expressions.render(default, known)
+        told = self._told(default, known)
         return {question.name: told == "True" if question.type == "bool" else told}
 
     @cached_property
@@ -145,74 +150,118 @@ class Matrix:
             return name.removeprefix(FEATURE) in self._deciding
         return name in self._deciding or NOT_ASKED in self.factors[name]
 
+    def _told(self, text: str, known: Mapping[str, Value]) -> str:
+        """What an expression comes to: once for the values that it looks at."""
+        key = text, *(repr(known.get(name)) for name in sorted(_variables(text)))
+        if key not in self._memory:
+            self._memory[key] = self._expressions.render(text, known)
+        return self._memory[key]
+
+    @cached_property
+    def _memory(self) -> dict[tuple[str, ...], str]:
+        return {}
+
     @cached_property
     def _expressions(self) -> Expressions:
         return Expressions(self.questionnaire.jinja_options)
 
-    def completed(self, answers: Row) -> Row | None:
-        """A whole row with these answers; None: they cannot be given together."""
-        if not self.is_possible(answers):
-            return None
-        name = next((name for name in self.factors if name not in answers), None)
-        if name is None:
-            return answers
-        offered = self.factors[name] if self._decides(name) else self.factors[name][:1]
-        tries = (self.completed({**answers, name: answer}) for answer in offered)
-        return next((row for row in tries if row is not None), None)
+    @cached_property
+    def _states(self) -> list[Row]:
+        """Every combination of answers that decide; of equal ones, the first stands for all."""
+        states: list[Row] = [{}]
+        for name in filter(self._decides, self.factors):
+            told = {self._as(name, answer): None for answer in self.factors[name]}
+            more = ({**state, name: answer} for state in states for answer in told)
+            states = [state for state in more if self.is_possible(state)]
+        return states
+
+    def _as(self, name: str, answer: Answer) -> Answer:
+        """What no condition looks at is answered or not asked: all its answers are alike."""
+        is_one_of_many = name.removeprefix(FEATURE) not in self._deciding
+        return self.factors[name][0] if is_one_of_many and answer is not NOT_ASKED else answer
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[str, Answer], int]:
+        """In which of the states each answer is possible, as bits."""
+        allowed: defaultdict[tuple[str, Answer], int] = defaultdict(int)
+        for name, answers in self.factors.items():
+            for number, state in enumerate(self._states):
+                for answer in answers:
+                    if name not in state or state[name] == self._as(name, answer):
+                        allowed[name, answer] |= 1 << number
+        return allowed
 
     @cached_property
     def pairs(self) -> frozenset[Pair]:
         """Every pair of answers that can be given together."""
-        found: set[Pair] = set()
-        for one, other in combinations(self.factors.items(), 2):
-            are_free = not self._decides(one[0]) and not self._decides(other[0])
-            for first, second in product(one[1], other[1]):
-                row = {one[0]: first, other[0]: second}
-                told = pairs_of(row) - found
-                found |= told if told and (are_free or self.completed(row) is not None) else set()
-        return frozenset(found)
+        answers = [(told, bits) for told, bits in self._allowed.items() if told[1] is not NOT_ASKED]
+        return frozenset(
+            frozenset((one, other))
+            for (one, of_one), (other, of_other) in combinations(answers, 2)
+            if one[0] != other[0] and of_one & of_other
+        )
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """Few rows that have every pair."""
-        found = [{name: row[name] for name in self.factors} for row in self._few()]
-        covered = {pair for row in found for pair in pairs_of(row)}
-        left = sorted(self.pairs - covered, key=lambda pair: sorted(map(repr, pair)))
-        while left:  # what the few could not reach, past the conditions
-            row = self.completed(self._together(left))
-            assert row is not None
-            found.append({name: row[name] for name in self.factors})
-            told = pairs_of(row)
-            left = [pair for pair in left if pair not in told]
-        return tuple(found)
-
-    def _together(self, pairs: Sequence[Pair]) -> Row:
-        """The first pair, and as many of the others as can be given with it."""
-        answers: Row = {}
-        for pair in pairs:
-            more = answers | dict(pair)
-            if more.items() >= answers.items() and self.completed(more) is not None:
-                answers = more
-        return answers
-
-    def _few(self) -> Iterator[Row]:
-        """The questions with most answers first make them fewest, behind those that decide."""
-        longest_first = dict(
-            sorted(
-                self.factors.items(),
-                key=lambda factor: (
-                    NOT_ASKED in factor[1] or not self._decides(factor[0]),
-                    -len(factor[1]),
-                ),
-            )
+        """Few rows that have every pair: the fewest of some attempts, the same each time."""
+        return min(
+            (Greedy(self._allowed, self.pairs, seed).rows() for seed in range(ATTEMPTS)), key=len
         )
 
-        def named(answers: Sequence[Answer]) -> Row:
-            return dict(zip(longest_first, answers, strict=False))
 
-        values = list(longest_first.values())
-        made = AllPairs(values, filter_func=lambda row: self.is_possible(named(row)))
-        return (named(row) for row in made)
+class Greedy:
+    """Row after row, of some the one that has most of the pairs that are left."""
+
+    def __init__(
+        self, allowed: Mapping[tuple[str, Answer], int], pairs: Iterable[Pair], seed: int
+    ) -> None:
+        self._chance = random.Random(seed)
+        self._answers = list(allowed)
+        self._allowed = list(allowed.values())
+        self._of: defaultdict[str, list[int]] = defaultdict(list)
+        for number, (name, _) in enumerate(self._answers):
+            self._of[name].append(number)
+        # Of each answer, as bits: the others with which it is in no row yet.
+        self._left = [0] * len(self._answers)
+        numbers = {answer: number for number, answer in enumerate(self._answers)}
+        for pair in pairs:
+            one, other = (numbers[answer] for answer in pair)
+            self._left[one] |= 1 << other
+            self._left[other] |= 1 << one
+
+    def rows(self) -> tuple[Row, ...]:
+        found = []
+        while any(self._left):
+            _, chosen = max((self._row() for _ in range(CANDIDATES)), key=itemgetter(0))
+            together = sum(1 << number for number in chosen)
+            for number in chosen:
+                self._left[number] &= ~together
+            row = dict(self._answers[number] for number in chosen)
+            found.append({name: row[name] for name in self._of})
+        return tuple(found)
+
+    def _row(self) -> tuple[int, list[int]]:
+        """A row, and how many of the pairs that are left it has."""
+        first = max(range(len(self._left)), key=self._worth)
+        with_it = (each for each in range(len(self._left)) if self._left[first] >> each & 1)
+        chosen = [first, max(with_it, key=self._worth)]
+        begun = {self._answers[number][0] for number in chosen}
+        names = [name for name in self._of if name not in begun]
+        self._chance.shuffle(names)
+        gain, together = 1, sum(1 << number for number in chosen)
+        states = self._allowed[chosen[0]] & self._allowed[chosen[1]]
+        for name in names:
+            offered = [number for number in self._of[name] if self._allowed[number] & states]
+            best = max(offered, key=lambda number: self._worth(number, together))
+            gain += (self._left[best] & together).bit_count()
+            states, together = states & self._allowed[best], together | 1 << best
+            chosen.append(best)
+        return gain, chosen
+
+    def _worth(self, number: int, together: int = 0) -> tuple[int, int, float]:
+        """How many pairs it brings to a row, then to others; what is equal is left to chance."""
+        left = self._left[number]
+        return (left & together).bit_count(), left.bit_count(), self._chance.random()
 
 
 @cache

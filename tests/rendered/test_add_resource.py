@@ -97,9 +97,9 @@ def backend_of(shop: Path, url: str) -> Backend:
 @pytest.mark.parametrize(
     "database_url",
     [
-        pytest.param("sqlite", marks=pytest.mark.nightly),  # a small one is on it each time
-        *("postgresql", "mariadb"),
-        pytest.param("mysql", marks=pytest.mark.nightly),
+        # A small one is on SQLite each time; of the servers, MariaDB allows less than PostgreSQL.
+        *(pytest.param(each, marks=pytest.mark.nightly) for each in ("sqlite", "postgresql")),
+        *("mariadb", pytest.param("mysql", marks=pytest.mark.nightly)),
     ],
     indirect=True,
 )
@@ -119,7 +119,7 @@ def test_two_resources_of_all_kinds_pass_every_gate(
         "tests/test_migrations.py",
         "tests/features/security",
     )
-    pass_gates(shop, database_url, *tests, is_checked=kind == "postgresql")
+    pass_gates(shop, database_url, *tests, is_checked=kind in {"postgresql", "mysql"})
 
 
 def test_a_small_resource_in_a_small_project_passes_every_gate(

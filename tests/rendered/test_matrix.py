@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -106,22 +108,47 @@ def test_a_pair_that_no_whole_row_has_is_not_demanded_and_each_other_one_is_ther
     assert all(map(made.is_possible, made.rows))
 
 
+def test_the_pairs_are_those_of_all_rows_that_are_possible() -> None:
+    flag: dict[str, Value] = {"type": "bool", "default": False}
+    kind: dict[str, Value] = {"type": "str", "choices": ["a", "b", "c"], "default": "a"}
+    made = small(
+        kind=kind,
+        size={**kind, "when": "{{ kind != 'b' and 'cache' in features }}"},
+        one={**flag, "when": "{{ kind == 'c' }}"},
+        free={**flag, "default": True},
+        other={**flag, "when": "{{ one or 'api' in features }}"},
+    )
+    every = (dict(zip(made.factors, each, strict=True)) for each in product(*made.factors.values()))
+    possible = [row for row in every if made.is_possible(row)]
+    assert made.pairs == {pair for row in possible for pair in matrix.pairs_of(row)}
+    assert len(made.rows) < len(possible) / 4
+
+
 def test_a_text_without_samples_says_where_they_belong() -> None:
     made = small(motto={"type": "str", "default": ""})
     with pytest.raises(AssertionError, match="asks motto: give it samples in tests/rendered/"):
         assert made.rows
 
 
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for every row: what Black and mypy have found good there, they know by its path."""
+    place = tmp_path_factory.getbasetemp() / "row"
+    place.mkdir(exist_ok=True)
+    shutil.rmtree(place / "shop", ignore_errors=True)
+    return place
+
+
 @of_every_row
 def test_a_row_passes_the_cheap_gates(
-    row: Row, everything: Path, tmp_path: Path, request: pytest.FixtureRequest
+    row: Row, everything: Path, place: Path, request: pytest.FixtureRequest
 ) -> None:
     assert request.config.cache
     passed = request.config.cache.mkdir("gates")
     known = passed / digest(inputs().encode(), repr(row).encode())
     if known.exists():
         return
-    shop = rendered(tmp_path, *matrix.data(row))
+    shop = rendered(place, *matrix.data(row))
     judged = (of_files(shop, files(shop)), of_files(ROOT, judges()), sys.version, repr(row))
     content = passed / digest(*(each.encode() for each in judged))
     if not content.exists():

@@ -51,7 +51,11 @@ class Shop:
         return subprocess.run(command, cwd=self.at, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("chosen", [(), features_on("sqlite")], ids=["minimal", "everything"])
+@pytest.mark.parametrize(
+    "chosen",
+    [pytest.param((), marks=pytest.mark.nightly), features_on("sqlite")],
+    ids=["minimal", "everything"],
+)
 def test_without_the_sample_everything_else_holds(
     tmp_path: Path, everything: Path, chosen: tuple[str, ...]
 ) -> None:

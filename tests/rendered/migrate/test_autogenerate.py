@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import on_each_kind, on_every_database
 from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit
 
@@ -83,7 +83,7 @@ def test_no_kind_of_column_is_missed_or_found_without_a_change(
     assert {name: one for name, one in found.items() if len(one) > 2} == {}
 
 
-@on_every_database
+@on_each_kind
 def test_an_enumeration_is_given_its_new_value(kit: Kit) -> None:
     values = "'new', 'old'"
     table = "Table('t', Base.metadata, Column('id', Integer, primary_key=True), Column('s', {}))"
@@ -104,7 +104,7 @@ def test_an_enumeration_is_given_its_new_value(kit: Kit) -> None:
         assert "nothing was written" in kit.migrate("revision", "-m", "nothing")
 
 
-@on_every_database
+@on_each_kind
 def test_an_empty_revision_is_not_written(kit: Kit) -> None:
     with_models(kit, "Table('t', Base.metadata, Column('id', Integer, primary_key=True))")
     kit.migrate("revision", "-m", "first")
@@ -116,7 +116,7 @@ def test_an_empty_revision_is_not_written(kit: Kit) -> None:
     assert sorted((kit.folder / "migrate/versions").glob("*.py")) == before
 
 
-@on_every_database
+@on_each_kind
 def test_a_probable_rename_is_asked_about_and_keeps_the_data(kit: Kit) -> None:
     columns = "Column('id', Integer, primary_key=True), Column('{}', String(9))"
     table = f"Table('t', Base.metadata, {columns})"
@@ -135,7 +135,7 @@ def test_a_probable_rename_is_asked_about_and_keeps_the_data(kit: Kit) -> None:
     assert kit.query("select nick from t") == [("me",)]
 
 
-@on_every_database
+@on_each_kind
 def test_a_table_with_another_name_is_asked_about_and_keeps_its_rows(kit: Kit) -> None:
     columns = "Column('id', Integer, primary_key=True), Column('n', Integer, index=True)"
     table = f"Table('{{}}', Base.metadata, {columns})"
@@ -157,7 +157,7 @@ def test_a_table_with_another_name_is_asked_about_and_keeps_its_rows(kit: Kit) -
     assert kit.tables() <= {"alembic_version", "alembic_journal"}
 
 
-@on_every_database
+@on_each_kind
 def test_a_table_that_is_no_rename_is_created_when_that_is_said(kit: Kit) -> None:
     table = "Table('{}', Base.metadata, Column('id', Integer, primary_key=True))"
     kit.execute("create table legacy (id integer primary key)")
@@ -168,7 +168,7 @@ def test_a_table_that_is_no_rename_is_created_when_that_is_said(kit: Kit) -> Non
     assert {"legacy", "fresh"} <= kit.tables()
 
 
-@on_every_database
+@on_each_kind
 def test_a_column_is_dropped_only_when_that_is_said(kit: Kit) -> None:
     table = "Table('t', Base.metadata, Column('id', Integer, primary_key=True){})"
     with_models(kit, table.format(", Column('nick', String(9))"))
@@ -201,7 +201,7 @@ Table("u", Base.metadata, Column("id", Integer, primary_key=True))
     assert len(list((kit.folder / "migrate/versions").glob("*.py"))) == 1
 
 
-@on_every_database
+@on_each_kind
 def test_tables_of_others_are_referred_to_and_never_touched(kit: Kit) -> None:
     kit.execute(
         "create table legacy (id integer primary key, extra integer)",
