@@ -86,6 +86,11 @@ def of(root: Path) -> tuple[PackageIndex, ...]:
     return tuple(found.values())
 
 
+def shares(root: Path) -> bool:
+    """Whether the project takes packages of its own from one, which its login may be needed for."""
+    return any(index.packages for index in of(root))
+
+
 @contextmanager
 def reached(pins: Pins, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The environment in which the project's installer asks its indexes too, and may.

@@ -97,7 +97,7 @@ def again(root: Path) -> str:
         return pinned.shown(pinned.lock)
     if pinned.lock.name in LOCKS:
         tool = pinned.installer
-        if package_indexes.of(root):  # only here somebody knows who may read them
+        if package_indexes.shares(root):  # only here somebody knows who may read them
             plan = LockPlan(pinned.lock.name, tool, version=pinned.installer_version)
             with _explained(root):
                 _run(root, _own(plan))

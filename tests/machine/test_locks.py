@@ -164,7 +164,8 @@ def test_a_lock_is_installed_watched_and_judged_by_its_tool(project: Project) ->
 
     pip = [str(project.shop.root / ".venv/bin/python"), "-m", "pip", "uninstall", "-qy", "pluggy"]
     subprocess.run(pip, check=True)
-    assert project.headstart("check").returncode == 5
+    # What Poetry's lock does not name at all is seen in it; of the others only their tool can tell.
+    assert project.headstart("check").returncode == (1 if project.tool.name == "poetry" else 5)
     doctor = project.headstart("doctor")
     assert doctor.returncode == 1
     assert "pluggy" in doctor.stdout
@@ -189,7 +190,8 @@ def test_a_lock_that_is_not_the_projects_is_not_as_pinned(project: Project) -> N
     project.up()
     pyproject = project.shop.root / "pyproject.toml"
     pyproject.write_text(pyproject.read_text().replace('["pluggy"]', '["pluggy", "certifi"]'))
-    assert project.headstart("check").returncode == 5
+    # What Poetry's lock does not name at all is seen in it; of the others only their tool can tell.
+    assert project.headstart("check").returncode == (1 if project.tool.name == "poetry" else 5)
     doctor = project.headstart("doctor")
     assert doctor.returncode == 1
     assert f"{project.tool.lock} lacks what pyproject.toml asks for" in doctor.stdout

@@ -64,7 +64,7 @@ class PackagesStep(Step):
 
         Where the tool that makes it is still to be provided, `up` does that first.
         """
-        by_its_tool = pins.lock.name in LOCKS and not package_indexes.of(pins.root)
+        by_its_tool = pins.lock.name in LOCKS and not package_indexes.shares(pins.root)
         to_be_made = by_its_tool and bool(_tool_commands(pins))
         if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
@@ -345,7 +345,7 @@ def _repair(pins: Pins, lacking: str | None) -> str:
     """A lock that has not what is asked for has to be made again; all else `up` can install."""
     if not lock_lacks(pins, lacking):
         return "headstart doctor --fix"
-    if pins.lock.name not in LOCKS or package_indexes.of(pins.root):
+    if pins.lock.name not in LOCKS or package_indexes.shares(pins.root):
         return "headstart capture --relock && headstart up"
     return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
 
