@@ -16,7 +16,6 @@ from app.features import read_settings
 from app.features.notifications.quiet_hours import QuietHours
 from app.settings import Settings
 
-
 # The mail server knows what is right; this is what cannot be.
 ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
