@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.machine.facts.checkout import look_at_hooks
+from bootstrap.machine.pins import read
 from tests.conftest import rendered, said
 from tests.rendered.gates import run
 from tests.rendered.test_add_resource import headstart, with_tools
@@ -50,6 +52,15 @@ def test_hooks_take_what_headstart_commits_and_prints(
     run(["git", "commit", "--quiet", "-m", "fix: the answers are gone"], shop)
     headstart(shop, "link", "--yes")
     said(["git", "diff", "--exit-code", "HEAD~2", ":!.copier-answers.yml"], shop, os.environ)
+
+
+def test_hooks_that_pre_commit_has_really_written_are_known_as_its(shop: Path) -> None:
+    """That is what `up` takes away where the project has given it up."""
+    run(["git", "rm", "--quiet", "--ignore-unmatch", ".pre-commit-config.yaml"], shop)
+    run(["git", "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "chore: less"], shop)
+    left = {hook.name for hook in look_at_hooks(read(shop)).left}
+    is_there = (shop / ".githooks").is_dir()
+    assert left == (set() if is_there else {"pre-commit", "commit-msg", "pre-push"})
 
 
 def test_a_branch_of_the_fleet_may_be_pushed_and_merged(shop: Path) -> None:
