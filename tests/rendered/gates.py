@@ -43,7 +43,7 @@ TRACES = {
     "rundeck": r"rundeck",
     "gateway": r"(commands|app|tests|docs).gateway\b|\(gateway\.md|app gateway",
     "gitops": r"gitops|argocd|keda",
-    "pre_commit": r"pre.commit|detect.secrets|hooks\.mk",
+    "pre_commit": r"pre.commit|detect.secrets|hooks\.mk|revisions and secrets",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
