@@ -21,7 +21,12 @@ KINDS = {
     "pdm": ("pdm", "pdm.lock", "", "[tool.pdm]\ndistribution = false\n"),
     "pip": ("pip", "requirements.lock", "", ""),
     "pip with a source": ("pip", "requirements.lock", SOURCES, ""),
-    "pip that installs the project": ("pip", "requirements.lock", f"{SOURCES}, project: editable", ""),
+    "pip that installs the project": (
+        "pip",
+        "requirements.lock",
+        f"{SOURCES}, project: editable",
+        "",
+    ),
     "pip whose list names the folder": ("pip", "requirements.lock", SOURCES, "# -e .\n"),
 }
 ASKING = {
