@@ -97,7 +97,7 @@ def _start(repository: Repository, kind: Kind, version: Version) -> str:
         create = () if repository.has(f"refs/heads/{branch}") else ("--create",)
         repository.git("switch", "--quiet", *create, branch)
     # A hotfix has nothing to tell yet.
-    files = releasing.OWN_FILES if kind is RELEASE else (releasing.PYPROJECT,)
+    files = releasing.OWN_FILES if kind is RELEASE else releasing.VERSIONED
     releasing.commit(repository, version, *files)
     return f"{branch} is ready. What is still missing goes there; then: make {kind.name}-finish"
 

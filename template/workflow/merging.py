@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workflow import changelog, versions
 from workflow.errors import Refused
 from workflow.releasing import PYPROJECT
 from workflow.repository import Repository, failed
+from workflow.versions import Version
 
 
 def merge(repository: Repository, name: str, into: str) -> None:
@@ -63,7 +65,9 @@ def _settle(repository: Repository, file: str) -> None:
     """Write what both sides mean, where that is sure: the higher version, the sections of both."""
     sides = [repository.text(file, f":{stage}") for stage in (1, 2, 3)]
     if file == PYPROJECT:
-        text = _of_one_version(repository, *sides)
+        text = _of_one_version(repository, sides, versions.in_pyproject, versions.raised)
+    elif file == versions.LOCK:
+        text = _of_one_version(repository, sides, versions.in_lock, versions.raised_in_lock)
     else:
         text = changelog.merged(*sides[1:]) if file == changelog.FILE else None
     if text is not None:
@@ -71,15 +75,21 @@ def _settle(repository: Repository, file: str) -> None:
         repository.git("add", "--", file)
 
 
-def _of_one_version(repository: Repository, base: str, ours: str, theirs: str) -> str | None:
+def _of_one_version(
+    repository: Repository,
+    sides: Sequence[str],
+    read: Callable[[str], str],
+    raised: Callable[[str, Version], str],
+) -> str | None:
     """What merges once all three have the higher version."""
-    named = [versions.found(versions.in_pyproject(text)) for text in (ours, theirs)]
+    base, ours, theirs = sides
+    named = [versions.found(read(text)) for text in (ours, theirs)]
     known = [version for version in named if version]
     if not base or None in named:
         return None
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("ours", "base", "theirs")]
         for path, text in zip(paths, (ours, base, theirs), strict=True):
-            path.write_text(versions.raised(text, max(known)), "utf-8")
+            path.write_text(raised(text, max(known)), "utf-8")
         done = repository.call("merge-file", "--stdout", *map(str, paths))
     return done.stdout if done.returncode == 0 else None

@@ -12,7 +12,8 @@ from workflow.repository import Repository
 from workflow.versions import Version
 
 PYPROJECT = "pyproject.toml"
-OWN_FILES = (PYPROJECT, changelog.FILE)
+VERSIONED = (PYPROJECT, versions.LOCK)
+OWN_FILES = (*VERSIONED, changelog.FILE)
 FEW = 5
 
 
@@ -116,12 +117,16 @@ def commit(repository: Repository, version: Version, *files: str) -> None:
 def _says(text: str, name: str, version: Version) -> bool:
     if name == PYPROJECT:
         return versions.in_pyproject(text) == str(version)
+    if name == versions.LOCK:
+        return versions.in_lock(text) in ("", str(version))
     return changelog.has(text, version)
 
 
 def _saying(repository: Repository, text: str, name: str, version: Version) -> str:
     if name == PYPROJECT:
         return versions.raised(text, version)
+    if name == versions.LOCK:
+        return versions.raised_in_lock(text, version)
     changes = repository.changes(last_tag(repository, "HEAD"), "HEAD")
     return changelog.headed(text, version, datetime.now(UTC).date(), changes)
 

@@ -13,6 +13,10 @@ SEMVER = rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
 # The first `version` of [project]; what is behind another table's heading is not the project's.
 _IN_PYPROJECT = re.compile(r'(^\[project\]\n(?:(?!\[).*\n)*?version *= *")[^"\n]*', re.MULTILINE)
 
+# uv's lock says it too, of the project that it was made for.
+LOCK = "uv.lock"
+_IN_LOCK = re.compile(r'(^version = ")([^"\n]*)(?="\nsource = \{ virtual = "\." \}$)', re.MULTILINE)
+
 
 class Version(NamedTuple):
     """A version, in the order in which versions follow each other."""
@@ -67,3 +71,14 @@ def raised(text: str, version: Version) -> str:
             'Write it below [project]: version = "0.1.0"',
         )
     return new
+
+
+def in_lock(text: str) -> str:
+    """The version of the project that a lock of uv's has; empty where it has none."""
+    match = _IN_LOCK.search(text)
+    return match[2] if match else ""
+
+
+def raised_in_lock(text: str, version: Version) -> str:
+    """The same lock, made for this version."""
+    return _IN_LOCK.sub(rf"\g<1>{version}", text)

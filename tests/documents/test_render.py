@@ -95,7 +95,7 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     said = operator.follow(shop)
     assert "Accepted: written to var/mail/" in said
     assert "ada@example.com  by wish" in said
-    assert "allowed again" in said
+    assert "ada@example.com is allowed again" in said
     assert operator.has_read_all()
 
 

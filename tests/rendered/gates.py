@@ -49,7 +49,7 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
+    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|email-validator>|jmespath|dateutil|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
@@ -81,8 +81,11 @@ NO_TRACES = re.compile(r"\d{4}|source_modules = .*|[\s\]\[{}(),]*")
 # What is told in two ways, with a slice and without it, from the first line to the last.
 TWO_FORMS = {"docs/migrations.md"}
 JINJA = re.compile(r"(?<!\$)\{\{|\{%|\{#")  # ${{ }} is GitHub's
-# What only looks like it: braces that an f-string doubles.
-NO_JINJA = {"app/features/security/keys.py": re.compile(r"\{\{0,8\}\}|\{\{43\}\}")}
+# What only looks like it, braces that an f-string doubles, and what a test writes a template of.
+NO_JINJA = {
+    "app/features/security/keys.py": re.compile(r"\{\{0,8\}\}|\{\{43\}\}"),
+    "tests/features/notifications/test_mail.py": re.compile(r"\{% print \w+ %\}"),
+}
 # Up, compared, all the way down and up again: by Alembic's own commands, in one process.
 MIGRATED = """
 from alembic.config import main

@@ -80,7 +80,7 @@ LARGER = {
     "operations": (1_210, 680),
     "security": (1_675, 1_230),
     "postman": (940, 200),
-    "notifications": (1_875, 950),
+    "notifications": (1_884, 953),
 }
 
 
@@ -94,7 +94,7 @@ def test_a_feature_stays_small(tmp_path: Path, feature: str) -> None:
     assert found.tests <= tests
 
 
-@pytest.mark.parametrize(("workflow", "most"), [("git-flow", 978), ("trunk", 777)])
+@pytest.mark.parametrize(("workflow", "most"), [("git-flow", 1_028), ("trunk", 797)])
 def test_the_way_of_a_change_gets_no_longer(tmp_path: Path, workflow: str, most: int) -> None:
     (tmp_path / "with").mkdir()
     found = size(rendered(tmp_path / "with", f"workflow={workflow}"))

@@ -11,6 +11,18 @@ from workflow.errors import Refused
 from workflow.git_flow import BRANCHES, hotfix_finish, hotfix_start, release_finish, release_start
 from workflow.repository import Repository
 
+LOCK = """\
+[[package]]
+name = "other"
+version = "0.1.0"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "shop"
+version = "0.1.0"
+source = { virtual = "." }
+"""
+
 
 @pytest.fixture
 def flowing(repository: Repository) -> Repository:
@@ -53,6 +65,22 @@ def test_a_hotfix_goes_into_a_release_that_is_open_too(flowing: Repository) -> N
     text = flowing.text("CHANGELOG.md", "main")
     headings = [line.split()[1] for line in text.splitlines() if line.startswith("## ")]
     assert headings == ["1.1.0", "1.0.1", "1.0.0"]
+
+
+def test_a_lock_of_uv_is_of_the_same_version_everywhere(flowing: Repository) -> None:
+    commit(flowing, "build: lock", "uv.lock", LOCK)
+    release_start(flowing, "1.0.0")
+    release_finish(flowing, "")
+    commit(flowing, "feat: more", "more.py", "")
+    release_start(flowing, "1.1.0")
+    flowing.switch("main")
+    hotfix_start(flowing, "1.0.1")
+    commit(flowing, "fix: the list", "list.py", "fixed = True\n")
+    hotfix_finish(flowing, "")
+    locks = {name: flowing.text("uv.lock", name) for name in ("main", "develop", "release-v1.1.0")}
+    named = {name: versions.in_lock(text) for name, text in locks.items()}
+    assert named == {"main": "1.0.1", "develop": "1.0.1", "release-v1.1.0": "1.1.0"}
+    assert all('name = "other"\nversion = "0.1.0"' in text for text in locks.values())
 
 
 def test_a_conflict_is_for_a_person_and_the_same_command_goes_on(flowing: Repository) -> None:

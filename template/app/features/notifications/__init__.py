@@ -7,11 +7,8 @@ The message exists if and only if the transaction commits; a job hands it to the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.core.runner import JobProcess, surround
 from app.features.notifications import jobs
 from app.features.notifications.mail import Attachment, Mail
 from app.features.notifications.messages import Sms, send_mail, send_sms
@@ -34,19 +31,13 @@ __all__ = [
 
 
 def install(app: FastAPI) -> None:
-    """Let providers say what became of messages."""
+    """Let the api's jobs send messages, and providers say what became of them."""
     from app.features.notifications import callbacks  # noqa: PLC0415 - only an api pays for it
 
+    jobs.configure(app.state.settings)
     app.include_router(callbacks.router)
 
 
-def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:
-    """Change nothing about the broker: messages are sent by jobs."""
-
-
-@surround
-@asynccontextmanager
-async def configured(process: JobProcess) -> AsyncIterator[None]:
-    """Let the jobs of a process send by its settings."""
-    jobs.configure(process.settings)
-    yield
+def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001
+    """Let the worker's jobs send messages."""
+    jobs.configure(settings)

@@ -37,9 +37,9 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
 
 def _recipient(arguments: Namespace, own: NotificationSettings) -> str:
     try:
-        return recipients.normalized(arguments.channel, arguments.recipient, own.sms_region)
+        return recipients.normalized(arguments.channel, arguments.recipient.strip(), own.sms_region)
     except recipients.NoRecipient as error:
-        sys.exit(f"{arguments.recipient} {error}")
+        sys.exit(f"{arguments.recipient!r} {error}")
 
 
 async def _test(arguments: Namespace, own: NotificationSettings) -> None:
@@ -97,13 +97,13 @@ async def _suppress(database: Database, arguments: Namespace) -> None:
         news = await desk.suppress(
             session, arguments.channel, arguments.recipient, arguments.reason
         )
-    print("suppressed" if news else "was suppressed already")
+    print(f"{arguments.recipient} {'is' if news else 'was already'} suppressed")
 
 
 async def _allow(database: Database, arguments: Namespace) -> None:
     async with database.writes() as session:
         news = await desk.allow(session, arguments.channel, arguments.recipient)
-    print("allowed again" if news else "was not suppressed")
+    print(f"{arguments.recipient} {'is allowed again' if news else 'was not suppressed'}")
 
 
 async def _suppressions(database: Database, _: Namespace) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.features import read_settings
 from app.features.notifications.quiet_hours import QuietHours
 from app.settings import Settings
+
+# The mail server knows what is right; this is what cannot be.
+ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 class Encryption(StrEnum):
@@ -72,6 +77,13 @@ class NotificationSettings(BaseSettings):
     quiet_hours_zone: str = "UTC"
     # What a provider must send as X-Callback-Token; without it nobody may say what became of one.
     notifications_callback_token: SecretStr | None = Field(default=None, min_length=16)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _require_address(cls, value: str) -> str:
+        if not ADDRESS.fullmatch(parseaddr(value)[1]):
+            raise ValueError("a sender is written as in Shop <shop@example.com>")
+        return value
 
     @field_validator("quiet_hours", mode="before")
     @classmethod

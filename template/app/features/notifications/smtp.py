@@ -154,4 +154,4 @@ def mailer(settings: NotificationSettings) -> Mailer:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if f"{error}" else type(error).__name__
+    return f"{type(error).__name__}: {error}".rstrip(".: ")

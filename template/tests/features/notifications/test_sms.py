@@ -224,7 +224,12 @@ async def test_a_number_is_one_however_it_is_written(database: Database) -> None
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"QUIET_HOURS": "night"}, {"QUIET_HOURS_ZONE": "Mars"}, {"SMS_PROVIDER": "http"}],
+    [
+        {"QUIET_HOURS": "night"},
+        {"QUIET_HOURS_ZONE": "Mars"},
+        {"SMS_PROVIDER": "http"},
+        {"MAIL_FROM": "bad"},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(
     wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch
