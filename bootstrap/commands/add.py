@@ -69,6 +69,7 @@ def resource(
     from bootstrap.project.resource.domain import read_domain
     from bootstrap.project.resource.fields import parse_fields
     from bootstrap.project.resource.names import resource_names
+    from bootstrap.project.subjects import subject
     from bootstrap.show import resource as views
     from bootstrap.show.output import note
 
@@ -81,4 +82,5 @@ def resource(
     plan = accept(names, parsed, read_domain(folder), job=job)
     if preview:
         return views.previewed(adding.preview(folder, plan, tools, version), notes)
-    return views.added(adding.add(folder, plan, tools, version, note), notes)
+    message = subject(folder, "feat", f"Add {names.many}")
+    return views.added(adding.add(folder, plan, tools, version, note), message, notes)

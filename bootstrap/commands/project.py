@@ -1,6 +1,7 @@
 """The commands that create projects, and show what they are created from."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -63,14 +64,17 @@ def new(
     ] = None,
     up: Annotated[bool, typer.Option("--up", help="Then run `headstart up` in it.")] = False,
 ) -> Iterator[Report]:
-    from bootstrap.project import asking, questions, template
+    from bootstrap.project import asking, questions, template, unasked
     from bootstrap.project.destination import acceptable
     from bootstrap.show import project as views
 
     path = acceptable(dest)
     source = template.find(version) if version else template.locate()
-    resolve = asking.resolver(questions.load(source.config), path, os.environ)
+    asked = questions.load(source.config)
+    resolve = asking.resolver(asked, path, os.environ)
     stated = asking.provided_answers(data=data or [], data_file=data_file, preset=preset)
+    again = ("headstart", "new", str(dest), "--version")
+    unasked.require_asked(stated, asked, source, lambda to: shlex.join((*again, to)))
     # Who names a preset has answered what it answers.
     settled = defaults or preset not in (None, asking.CUSTOM)
     if settled:

@@ -134,7 +134,7 @@ def _steps(
         met_for = repository.head()
         yield meet_pins
     locking = Locking(None if mode is VerifyMode.FILES else tools, version, log)
-    yield "lock", lambda: verification.lock(scratch, since, locking)
+    yield "lock", lambda: verification.lock(scratch, since, theirs, locking)
     if tools is None:
         if (project / "toolchain.yml").is_file():  # unreadable pins: this says why
             yield meet_pins

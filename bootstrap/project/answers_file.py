@@ -15,6 +15,7 @@ from bootstrap.project import git, releases
 from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.questions import Questionnaire, Value
 from bootstrap.project.repository import BY_HEADSTART, Repository
+from bootstrap.project.subjects import subject
 from bootstrap.project.trees import ScratchRepository, Tree
 from bootstrap.publisher import FORMER_SOURCES, SOURCE
 
@@ -109,7 +110,8 @@ def _marked(repository: Repository, name: str) -> Refused:
     logged = repository.git("log", "--format=%H", "HEAD", "--", name).splitlines()
     texts = {each: git.query("show", f"{each}:{name}", cwd=repository.top) for each in logged[:10]}
     whole = next((each for each, text in texts.items() if text and not _is_marked(text)), "")
-    back = f"git checkout {whole[:10]} -- {ANSWERS} && git commit -m 'The answers without markers'"
+    said = _subject(repository, "The answers without markers")
+    back = f"git checkout {whole[:10]} -- {ANSWERS} && git commit -m '{said}'"
     step = f"take it as it was before that: {back}" if whole else _LINK
     return _unusable("the conflict markers of a merge were committed in it", next=step)
 
@@ -219,7 +221,7 @@ def require_unedited(
     like_now = sum(files.get(path) == rendered.get(path) for path in differing)
     like_before = sum(files.get(path) == before.get(path) for path in differing)
     if like_before > like_now:
-        raise _edited(former, file, commit, like_before)
+        raise _edited(scratch.repository, former, file, commit, like_before)
 
 
 def _trusted(repository: Repository) -> tuple[str, AnswersFile | None]:
@@ -243,11 +245,14 @@ def _trusted(repository: Repository) -> tuple[str, AnswersFile | None]:
         return commit, None
 
 
-def _edited(former: AnswersFile, now: AnswersFile, commit: str, like_before: int) -> Refused:
+def _edited(
+    repository: Repository, former: AnswersFile, now: AnswersFile, commit: str, like_before: int
+) -> Refused:
     old, new = ({"_commit": each.version, **each.answers} for each in (former, now))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     data = [f"--data {name}={new[name]}" for name in names if name in new and name != "_commit"]
-    back = f"git checkout {commit[:10]} -- {ANSWERS} && git commit -m 'Put the answers back'"
+    said = _subject(repository, "Put the answers back")
+    back = f"git checkout {commit[:10]} -- {ANSWERS} && git commit -m '{said}'"
     return Refused(
         f"{ANSWERS} was edited by hand, and the files were not rendered from what it says now.",
         why=(
@@ -260,6 +265,10 @@ def _edited(former: AnswersFile, now: AnswersFile, commit: str, like_before: int
             "or record what the files say: headstart link",
         ),
     )
+
+
+def _subject(repository: Repository, said: str) -> str:
+    return subject(repository.top / repository.prefix, "chore", said)
 
 
 def _unusable(*why: str, next: str = _PUT_BACK) -> Refused:  # noqa: A002 - as in the errors

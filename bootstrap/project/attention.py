@@ -1,4 +1,4 @@
-"""What an update asks of people: settings, changed defaults, removed files, migrations, pins.
+"""What an update asks of people: settings, defaults, removed files, migrations, pins, hooks.
 
 All of it is read from the project before and after, so it is what really arrives there.
 """
@@ -20,6 +20,8 @@ from bootstrap.revision import parse_revision
 
 _EXAMPLE = ".env.example"
 _PINS = (".python-version", "toolchain.yml")
+_HOOKS_CONFIG, _OWN_HOOKS = ".pre-commit-config.yaml", ".githooks/"
+_UP = "make up"
 _SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 
@@ -49,18 +51,22 @@ class SettingsChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Attention:
-    """What people must know of an update; paths are relative to the project."""
+    """What people must know of an update; paths are relative to the project.
+
+    `hooks` is the command that lets git run other hooks, where they are others.
+    """
 
     defaults: tuple[ValueChange, ...] = ()
     removed: tuple[str, ...] = ()
     migrations: tuple[Migration, ...] = ()
     pins: tuple[ValueChange, ...] = ()
     packages: tuple[PackageChange, ...] = ()
+    hooks: str = ""
 
     @property
     def machine(self) -> bool:
         """Whether machines have to be brought up again."""
-        return bool(self.pins or self.packages or self.migrations)
+        return bool(self.pins or self.packages or self.migrations or self.hooks == _UP)
 
 
 def settings_change(scratch: ScratchRepository, base: Tree, theirs: Tree) -> SettingsChange:
@@ -105,6 +111,7 @@ def attention_to(changes: tuple[Change, ...], before: Texts, after: Texts) -> At
         ),
         pins=tuple(_pins(before, after)),
         packages=_packages(edited, before, after),
+        hooks=_hooks(changes),
     )
 
 
@@ -153,6 +160,18 @@ def _default(value: ast.expr) -> ast.expr:
         named = {each.arg: each.value for each in value.keywords}
         return named.get("default") or (value.args[0] if value.args else value)
     return value
+
+
+# -- hooks -----------------------------------------------------------------------------------------
+
+
+def _hooks(changes: tuple[Change, ...]) -> str:
+    """Those of pre-commit, and the end of any, are up's; the project's own are everybody's wish."""
+    found = {(each.kind, each.new) for each in changes}
+    own = {kind for kind, path in found if path.startswith(_OWN_HOOKS)}
+    if "D" in own or {("A", _HOOKS_CONFIG), ("D", _HOOKS_CONFIG)} & found:
+        return _UP
+    return "make hooks" if "A" in own else ""
 
 
 # -- migrations, pins ------------------------------------------------------------------------------

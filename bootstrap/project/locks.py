@@ -5,7 +5,7 @@ the tables of Poetry's and uv's locks.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
@@ -20,6 +20,8 @@ GROUPS: dict[str, str | None] = {
     "poetry.lock": "dev",
     "uv.lock": "dev",
 }
+# A lock that the first `up` makes is in no render; this is, where it is made.
+_MADE_FROM = {"uv.lock": "constraints.txt"}
 
 Locked = Mapping[str, tuple[Requirement, ...]]
 
@@ -30,6 +32,15 @@ class PackageChange(NamedTuple):
     name: str
     before: str
     after: str
+
+
+def retired(base: Container[str], theirs: Container[str], prefix: str = "") -> frozenset[str]:
+    """The locks of an installer that the template no longer asks for."""
+    return frozenset(
+        prefix + name
+        for name in LOCKS
+        if (sign := prefix + _MADE_FROM.get(name, name)) in base and sign not in theirs
+    )
 
 
 def unmet(pyproject: str, lock: str, group: str | None = None) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ class Kept(StrEnum):
 class Masks:
     """What to leave alone: paths, and where the answers are, which are always the template's.
 
+    `retired` locks go whatever is in them: another tool makes the project's locks now.
     `formatted` are files that the project has changed in their formatting alone, by their paths in
     base: what base is to have there, so that the change is the template's alone.
     """
@@ -34,6 +35,7 @@ class Masks:
     seeded: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     locks: frozenset[str] = frozenset()
+    retired: frozenset[str] = frozenset()
     dependencies_edited: bool = False
     formatted: Mapping[str, TreeEntry] = field(default_factory=dict)
 
@@ -92,7 +94,7 @@ def _kept(base: Tree, ours: Tree, masks: Masks, yours: Iterable[Change]) -> dict
     deleted = {change.old for change in yours if change.kind == "D"}
     kept = dict.fromkeys(deleted, Kept.DELETED)
     if masks.dependencies_edited:
-        kept |= dict.fromkeys(masks.locks & ours.keys(), Kept.LOCK)
+        kept |= dict.fromkeys((masks.locks - masks.retired) & ours.keys(), Kept.LOCK)
     kept |= dict.fromkeys(masks.seeded & (base.keys() | ours.keys()), Kept.SEEDED)
     return kept | dict.fromkeys(masks.ignored - ours.keys(), Kept.IGNORED)
 
@@ -109,7 +111,7 @@ def _renamed_away(kept: Mapping[str, Kept], template: Iterable[Change]) -> dict[
 def _taken(base: Tree, theirs: Tree, ours: Tree, masks: Masks) -> frozenset[str]:
     locks = frozenset() if masks.dependencies_edited else masks.locks
     changed = {path for path in locks if base.get(path) != theirs.get(path) and path in ours}
-    return frozenset({masks.answers} | changed)
+    return frozenset({masks.answers} | changed | (masks.retired & ours.keys()))
 
 
 def _with(tree: Tree, entries: Mapping[str, TreeEntry | None]) -> Tree:

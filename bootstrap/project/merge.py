@@ -245,6 +245,7 @@ def _mask(
         seeded=frozenset(prefix + path for path in seeded),
         ignored=scratch.ignored({*base, *theirs} - ours.keys()),
         locks=frozenset(prefix + name for name in locks.LOCKS),
+        retired=locks.retired(base, theirs, prefix),
         dependencies_edited=_dependencies_edited(scratch, base, ours),
         formatted={
             change.old: base[change.old]._replace(blob=ours[change.new].blob)

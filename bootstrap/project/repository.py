@@ -15,6 +15,7 @@ from typing import NoReturn
 from bootstrap.errors import Refused
 from bootstrap.files import exclusive, text_of
 from bootstrap.project import git
+from bootstrap.project.subjects import subject
 
 OLDEST_GIT = (2, 38)  # the first whose merge-tree can merge without a work tree
 
@@ -213,7 +214,7 @@ def open_repository(project: Path) -> Repository:
         raise _unreadable(project, head.errors)
     raise Refused(
         f"{project} has no commit yet.",
-        next=("git add --all && git commit -m 'Before the update'",),
+        next=(f"git add --all && git commit -m '{_before(project)}'",),
     )
 
 
@@ -318,8 +319,12 @@ def _not_kept(project: Path) -> Refused:
     return Refused(
         f"{project} is in no git repository.",
         why=("an update is a commit, so that nothing of yours can be lost",),
-        next=("git init && git add --all && git commit -m 'Before the update'",),
+        next=(f"git init && git add --all && git commit -m '{_before(project)}'",),
     )
+
+
+def _before(project: Path) -> str:
+    return subject(project, "chore", "Before the update")
 
 
 def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:

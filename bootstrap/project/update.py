@@ -49,6 +49,7 @@ from bootstrap.project.revisions import VERSIONS
 from bootstrap.project.tables import TableRules, arranged_tables
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree, scratch_repository
+from bootstrap.project.unasked import require_asked
 from bootstrap.project.values import nearest
 from bootstrap.terminals import can_ask
 
@@ -363,6 +364,7 @@ def _answers(
 ) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
     recorded, asked = project.answers_file, questions.load(to.template.config)
+    require_asked(to.data, asked, to.template, "headstart update --to {}".format)
     name = project.path.name
     before = questions.load(_origin(project).config)
     stated, dropped = answers_file.still_asked(recorded, asked, to.data, name)

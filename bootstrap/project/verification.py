@@ -179,12 +179,12 @@ class Locking:
     log: Path
 
 
-def lock(scratch: ScratchRepository, since: str, locking: Locking) -> Check | None:
+def lock(scratch: ScratchRepository, since: str, theirs: str, locking: Locking) -> Check | None:
     """Check that the locks have what the project asks for; else make them again."""
     repository = scratch.repository
-    gaps = _gaps(scratch, since)
+    gaps = _gaps(scratch, since, theirs)
     if gaps is None:
-        return None
+        return _unmade(scratch, since)
     if not gaps:
         return Check("lock", CheckEnding.PASSED, "fits pyproject.toml")
     unfit = Check("lock", CheckEnding.OPEN, "does not fit pyproject.toml", gaps, "make lock")
@@ -205,17 +205,30 @@ def lock(scratch: ScratchRepository, since: str, locking: Locking) -> Check | No
     return Check("lock", CheckEnding.PASSED, result, lines)
 
 
-def _gaps(scratch: ScratchRepository, since: str) -> tuple[str, ...] | None:
-    """What is wrong with the locks; None if there are none that can be understood."""
+def _unmade(scratch: ScratchRepository, since: str) -> Check | None:
+    """Where the locks have gone with their tool, and the new one has made none yet."""
+    if not locks.GROUPS.keys() & scratch.project_files(since).keys():
+        return None
+    return Check("lock", CheckEnding.OPEN, "none is committed", next="make lock, then commit it")
+
+
+def _gaps(scratch: ScratchRepository, since: str, theirs: str = "") -> tuple[str, ...] | None:
+    """What is wrong with the locks; None if there are none that can be understood.
+
+    One that has come with the update was made for what the template asks for.
+    """
     names = ("pyproject.toml", *locks.GROUPS)
-    before, now = (
-        scratch.texts(scratch.project_files(commit), names) for commit in (since, "HEAD")
+    made_by = theirs if theirs and scratch.has(theirs) else since
+    before, new, now = (
+        scratch.texts(scratch.project_files(commit), names) for commit in (since, made_by, "HEAD")
     )
-    asked, asks = before.pop(names[0], ""), now.pop(names[0], "")
+    asked, meant, asks = (texts.pop(names[0], "") for texts in (before, new, now))
+    come = {name: new[name] for name in new.keys() - before.keys()}
     if not now or not asks:
         return None
     try:
-        return unmet(asks, now) + outdated(asked, asks, before, now)
+        stale = outdated(asked, asks, before, now) + outdated(meant, asks, come, now)
+        return unmet(asks, now) + stale
     except ValueError as error:
         return (f"pyproject.toml: {error}",)
 

@@ -17,12 +17,12 @@ _REVISION = "migrate/versions/"
 _HEAD = "migrate/HEAD"
 
 
-def added(files: ResourceFiles, notes: tuple[str, ...]) -> Report:
-    """The resource is there; what to do with it."""
+def added(files: ResourceFiles, subject: str, notes: tuple[str, ...]) -> Report:
+    """The resource is there; what to do with it. `subject` is the one of its commit."""
     names = files.plan.names
     title = f"Added {bold(names.many)}: {_total(files)}."
-    commit = shlex.quote(f"Add {names.many}")
-    next_ = ("make migrate && make test", f"git add --all && git commit -m {commit}")
+    commit = f"git add --all && git commit -m {shlex.quote(subject)}"
+    next_ = ("make migrate && make test", commit)
     document = {"event": "added", **_document(files), "next": list(next_)}
     lines = [title, "", *_tree(files), "", *_said(files)]
     lines += [f"Next: {bold(next_[0])}", f"      {bold(next_[1])}"]

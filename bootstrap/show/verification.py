@@ -28,6 +28,7 @@ def attention_document(attention: Attention) -> dict[str, object]:
         "migrations": [each._asdict() for each in attention.migrations],
         "pins": [each._asdict() for each in attention.pins],
         "packages": [each._asdict() for each in attention.packages],
+        "hooks": attention.hooks,
     }
 
 
@@ -44,6 +45,8 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
         yield Pair(pin.name, f"{pin.before} → {pin.after}")
     if attention.packages:
         yield Pair("packages", _packages(attention))
+    if attention.hooks:
+        yield Pair("git hooks", f"others, from {attention.hooks} on")
     if attention.machine:
         yield Pair("make up", "installs all this, and migrates the database")
 

@@ -15,7 +15,7 @@ KINDS = (
     *("docs", "test", "chore", "ci", "perf"),
 )
 WORK = rf"({'|'.join(KINDS)})/[A-Za-z0-9][\w./-]*"
-BY_PROGRAMS = r"(dependabot|renovate)/.+"
+BY_PROGRAMS = r"(dependabot|headstart|renovate)/.+"
 # What others call them.
 _ALIASES = {
     **dict.fromkeys(("bug", "bugfix", "patch"), "fix"),

@@ -13,6 +13,7 @@ from bootstrap.project.questions import parse
 from tests import forkserver
 from tests.lifecycle.conftest import commit, write
 from tests.lifecycle.test_every_version import brought, here, kept, new
+from tests.lifecycle.test_verification import checks
 from tests.project.conftest import checkout, git, tree
 from tests.serving import publish_releases, published_at, serving
 
@@ -78,6 +79,30 @@ def test_a_project_changes_who_installs_it_and_changes_back(tmp_path: Path, here
     assert not (shop / "requirements.lock").exists()
     brought(shop, "update", "--to", here, "--data", "packaging=pip")
     assert tree(shop) == tree(new(tmp_path / "pip", here, *keeps))
+
+
+@pytest.mark.slow
+def test_who_installs_it_changes_and_no_lock_of_the_former_one_is_asked_for(
+    tmp_path: Path, here: str
+) -> None:
+    shop = new(tmp_path / "old", releases.released()[-1].version)
+    asked = (shop / "pyproject.toml").read_text()
+    mine = asked.replace("dependencies = [\n", 'dependencies = [\n    "mine>=1",\n', 1)
+    write(shop / "pyproject.toml", mine)
+    commit(shop)
+    found = {}
+    for installer in ("poetry", "uv", "pip"):
+        told = brought(shop, "update", "--to", here, "--data", f"packaging={installer}")
+        lock = checks(told)["lock"]
+        found[installer] = (lock["details"], lock["next"])
+    assert found == {
+        "poetry": (["poetry.lock has no mine>=1"], "make lock"),
+        "uv": ([], "make lock, then commit it"),
+        "pip": (
+            ["requirements.lock has no mine>=1", "requirements-dev.lock has no mine>=1"],
+            "make lock",
+        ),
+    }
 
 
 @pytest.mark.slow

@@ -202,5 +202,22 @@ def test_defaults_that_change_are_told_with_both() -> None:
     assert not found.machine
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "command"),
+    [
+        ("A", ".pre-commit-config.yaml", "make up"),
+        ("M", ".pre-commit-config.yaml", ""),
+        ("D", ".pre-commit-config.yaml", "make up"),
+        ("A", ".githooks/pre-push", "make hooks"),
+        ("M", ".githooks/pre-push", ""),
+        ("D", ".githooks/pre-push", "make up"),
+    ],
+)
+def test_what_lets_git_run_other_hooks_is_told(kind: str, path: str, command: str) -> None:
+    found = attention_to((Change(kind, path, path),), {}, {})
+    assert found.hooks == command
+    assert found.machine == (command == "make up")
+
+
 def test_a_text_that_cannot_be_read_has_no_defaults() -> None:
     assert attention.settings_defaults("<<<<<<< HEAD\n") == {}

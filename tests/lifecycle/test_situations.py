@@ -322,3 +322,33 @@ def test_a_lock_of_other_dependencies_is_kept_and_has_to_be_made_again(
     assert told["requirements.lock"]["outcome"] == "kept"
     assert "locked again" in told["requirements.lock"]["reason"]
     assert situation.text("requirements.lock") == "a==1\nb==1\nmine==1\n"
+
+
+LOCKS = {
+    "pip": {"requirements.lock": "a==1\nb==1\n"},
+    "poetry": {"poetry.lock": '[[package]]\nname = "a"\nversion = "1"\n'},
+    "uv": {"constraints.txt": "a==1\n"},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("pip", "poetry"), ("poetry", "pip"), ("pip", "uv"), ("uv", "poetry")],
+)
+def test_the_locks_of_an_installer_go_with_it_whatever_is_in_them(
+    situation: Situation, before: str, after: str
+) -> None:
+    situation.begin({"pyproject.toml": PYPROJECT, **LOCKS[before]})
+    mine = PYPROJECT.replace('    "b>=1",\n', '    "b>=1",\n    "mine>=1",\n')
+    own = "uv.lock" if before == "uv" else next(iter(LOCKS[before]))
+    situation.mine({"pyproject.toml": mine, own: "locked again\n"})
+    asked = PYPROJECT.replace("[tool.ruff]", f"[tool.{after}]")
+    told = situation.update(
+        {"pyproject.toml": asked, **dict.fromkeys(LOCKS[before]), **LOCKS[after]}
+    )
+    assert told[own]["outcome"] == "deleted"
+    left = {path.name for path in situation.shop.iterdir()}
+    assert left & {"requirements.lock", "poetry.lock", "constraints.txt", "uv.lock"} == {
+        *LOCKS[after]
+    }
+    assert '"mine>=1"' in situation.text("pyproject.toml")

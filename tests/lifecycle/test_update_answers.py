@@ -48,6 +48,36 @@ def test_answers_can_be_given(package: Package, shop: Path) -> None:
     assert (shop / "colour.txt").read_text() == "green\n"
 
 
+def test_a_question_that_only_a_newer_template_has_is_told_with_the_way_there(
+    package: Package, shop: Path, tmp_path: Path
+) -> None:
+    package.questions = NAME + COLOUR
+    package.release("3.0.0", {})
+    package.questions = NAME + COLOUR + SIZE
+    package.release("4.0.0", {})
+    before = tree(shop)
+    blue = ("--data", "colour=blue")
+    run = package.headstart("update", "--to", "2.0.0", *blue, cwd=shop)
+    assert (run.returncode, "The template 2.0.0 has no question colour." in run.stderr) == (
+        64,
+        True,
+    )
+    assert "headstart update --to 3.0.0 --data colour=…" in run.stderr
+    both = (*blue, "--data", "size=1")
+    for words in (("update", "--to", "3.0.0"), ("new", tmp_path / "a b", "--version", "3.0.0")):
+        run = package.headstart(*words, *both, cwd=shop)
+        assert run.returncode == 64
+        assert "The template 3.0.0 has no question size." in run.stderr
+        assert "4.0.0 has it" in run.stderr
+    assert f"headstart new '{tmp_path}/a b' --version 4.0.0 --data size=…" in run.stderr
+    assert tree(shop) == before
+
+    package.questions += "shape: {type: str, help: 'Which shape?', default: round}\n"
+    package.template({})
+    run = package.headstart("update", "--data", "shape=flat", cwd=shop)
+    assert "no release has it yet, HEAD has" in run.stderr
+
+
 def test_settings_that_come_and_go_are_told(package: Package, tmp_path: Path) -> None:
     package.release("1.0.0", {".env.example": "SECRET=change-me\nOLD=1\n"})
     shop = package.new(tmp_path / "shop", "1.0.0")

@@ -101,23 +101,44 @@ class HooksStep(Step):
     title = "Git hooks"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
-        missing = facts.hooks.missing
-        return f"{checkout.HOOKS_CONFIG} has hooks that git does not run yet" if missing else None
+        if facts.hooks.missing:
+            return f"{checkout.HOOKS_CONFIG} has hooks that git does not run yet"
+        if facts.hooks.left:
+            return "git still calls pre-commit, which the project has given up"
+        gone = f"git looks for hooks in {checkout.OWN_HOOKS}, which the project has given up"
+        return gone if facts.hooks.stale else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, hooks=checkout.HooksFact())
 
-    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002
-        return (shlex.join(_install_hooks(pins)),)
+    def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
+        removed = (f"rm {pins.shown(hook)}" for hook in facts.hooks.left)
+        return (*map(shlex.join, _hook_commands(pins, facts)), *removed)
 
     def run(self, context: StepContext) -> str:
-        context.run(_install_hooks(context.pins))
-        return "git runs the hooks of pre-commit"
+        """Let git look elsewhere first: interrupted, what is left to remove is still found."""
+        pins, hooks = context.pins, context.facts.hooks
+        if hooks.missing and hooks.path and not hooks.stale:
+            raise HeadstartError(
+                f"pre-commit installs no hooks while core.hooksPath is {hooks.path}.",
+                why=("git would not look where they are",),
+                next=("git config --unset-all core.hooksPath", "headstart up"),
+            )
+        for command in _hook_commands(pins, context.facts):
+            context.run(command)
+        for hook in hooks.left:
+            _uninstall(hook)
+        if hooks.missing:
+            return "git runs the hooks of pre-commit"
+        own = (pins.root / checkout.OWN_HOOKS).is_dir() and hooks.path in {"", checkout.OWN_HOOKS}
+        at = f"git runs the hooks in {checkout.OWN_HOOKS}"
+        return at if own else "git runs none that the project has given up"
 
-    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        if not facts.hooks.missing:
-            return ()
-        return (self.broken("git does not run all hooks of pre-commit"),)
+    def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
+        if facts.hooks.missing:
+            return (self.broken("git does not run all hooks of pre-commit"),)
+        reason = self.needed(pins, facts)
+        return (self.broken(reason),) if reason else ()
 
 
 class MergeDriverStep(Step):
@@ -234,6 +255,27 @@ def _draw() -> str:
     import secrets  # noqa: PLC0415 - a no-op has no use for it
 
     return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _hook_commands(pins: Pins, facts: Facts) -> tuple[Argv, ...]:
+    """Where git is to look for hooks, and what installs them.
+
+    Who had them by pre-commit goes on with those that the project has now.
+    """
+    hooks, own = facts.hooks, (pins.root / checkout.OWN_HOOKS).is_dir()
+    unset = (("git", "config", "--unset-all", "core.hooksPath"),) if hooks.stale else ()
+    install = (_install_hooks(pins),) if hooks.missing else ()
+    follow = (("git", "config", "core.hooksPath", checkout.OWN_HOOKS),)
+    return (*unset, *install, *(follow if hooks.left and own and not hooks.path else ()))
+
+
+def _uninstall(hook: Path) -> None:
+    """As pre-commit does it, which is no longer there: a hook from before it comes back."""
+    former = hook.with_suffix(".legacy")
+    if former.exists():
+        former.replace(hook)
+    else:
+        hook.unlink(missing_ok=True)
 
 
 def _install_hooks(pins: Pins) -> Argv:
