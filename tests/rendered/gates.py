@@ -49,7 +49,8 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|email-validator>|jmespath|dateutil|"
+    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
+    r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
