@@ -12,6 +12,7 @@ from bootstrap.project import (
     commits,
     conflicts,
     git,
+    locks,
     made_commits,
     rollback,
     snapshot,
@@ -30,6 +31,10 @@ from bootstrap.project.update_state import UPDATE_REF, Stage, UpdateState
 
 _LINK = "160000"  # the mode of a submodule
 _AS_CONFIGURED = CommitOptions()
+_PINS = ("toolchain.yml", ".python-version", *locks.LOCKS)
+# Of a project's own hooks, those that run what is pinned: what an update pins is not installed
+# before it is committed. Its verification runs them afterwards, as parts of `make check`.
+_BY_WHAT_IS_PINNED = ("style", "types", "imports", "revisions")
 
 
 def apply(
@@ -62,7 +67,7 @@ def apply(
     try:
         if proposal.conflicts:
             return _pick(scratch, proposal, started), None
-        made = _commit(repository, started, message, options)
+        made = _commit(repository, started, message, _possible(proposal, repository, options))
         if made.changed:  # by a hook
             _note(repository, started, made)
     except (Exception, KeyboardInterrupt) as error:
@@ -141,6 +146,13 @@ def _begin(repository: Repository, started: UpdateState, theirs: str) -> None:
 
 def _note(repository: Repository, state: UpdateState, made: MadeCommit) -> None:
     made_commits.note(repository, state.head, repository.git("rev-parse", f"{made.id}^{{tree}}"))
+
+
+def _possible(proposal: Proposal, repository: Repository, options: CommitOptions) -> CommitOptions:
+    """The options, without the hooks that nobody can satisfy before this update is committed."""
+    pinned = {f"{repository.prefix}{name}" for name in _PINS}
+    is_repinned = bool(pinned & proposal.touched)
+    return replace(options, skip=_BY_WHAT_IS_PINNED) if is_repinned else options
 
 
 def _commit(

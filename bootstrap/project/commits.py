@@ -1,8 +1,9 @@
 """Commits as the user's own git makes them: signed, and with the hooks that are configured."""
 
 import json
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError
@@ -16,24 +17,26 @@ from bootstrap.project.repository import (
 from bootstrap.project.trees import ScratchRepository
 
 _SIGNATURES = ("gpgsig ", "gpgsig-sha256 ")
-_HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+_BY_PRE_COMMIT = "pre-commit"
+_HOOKS = (_BY_PRE_COMMIT, "prepare-commit-msg", "commit-msg", "post-commit")
 _OF_SIGNING = {"--status-fd=2", "-Y"}  # how git runs gpg, and ssh-keygen
 _LINES = 20  # of what a hook has printed
 
 
 @dataclass(frozen=True)
 class CommitOptions:
-    """What to leave out of a commit although it is configured."""
+    """What to leave out of a commit although it is configured; `skip` are hooks of pre-commit's."""
 
     sign: bool = True
     hooks: bool = True
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class MadeCommit:
     """A commit, whether it is signed, the hooks that ran, and what they changed.
 
-    It is marked where its message has the trailer of updates.
+    It is marked where its message has the trailer of updates. `skipped` are hooks of pre-commit's.
     """
 
     id: str
@@ -41,10 +44,13 @@ class MadeCommit:
     hooks: tuple[str, ...]
     changed: tuple[str, ...] = ()
     marked: bool = True
+    skipped: tuple[str, ...] = ()
 
     def sentence(self, options: CommitOptions) -> str:
         """What is worth knowing about how it was made, in one line; often nothing."""
         ran = [f"ran {', '.join(self.hooks)}"] if self.hooks else []
+        if self.skipped and _BY_PRE_COMMIT in self.hooks:
+            ran.append(f"but not {', '.join(self.skipped)}, before what it pins is installed")
         changed = [f"which changed {', '.join(self.changed)}"] if self.changed else []
         parts = [
             *(["signed"] if self.signed else []),
@@ -73,14 +79,14 @@ def commit(
     done = git.call(
         *(*git.CONFIGURED, *hooks, "-c", "core.editor=true", *command),
         cwd=repository.top,
-        environ={"GIT_TRACE2_EVENT": str(log)},
+        environ={"GIT_TRACE2_EVENT": str(log), **_skipping(options)},
         given=message,
     )
     started = _children(log)
     log.unlink(missing_ok=True)
     if done.code != 0:
         raise _refusal(started, done)
-    return _made(repository, started, expected)
+    return replace(_made(repository, started, expected), skipped=options.skip)
 
 
 def commit_file(
@@ -130,6 +136,13 @@ def commit_aside(
         raise (_unsigned(error.why) if signed else error) from error
 
 
+def _skipping(options: CommitOptions) -> dict[str, str]:
+    """How pre-commit is told which of its hooks to leave out, besides what the user tells it."""
+    told = os.environ.get("SKIP")
+    names = [*([told] if told else []), *options.skip]
+    return {"SKIP": ",".join(names)} if options.skip else {}
+
+
 @dataclass(frozen=True)
 class _Child:
     """A process of git's: the hook that it was, if it was one, and its exit code."""
@@ -164,7 +177,7 @@ def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
             why=said,
             next=(
                 "fix what it reports, then run the same command again",
-                "or add --no-hooks to it",
+                "or add --no-hooks to it: what the commit itself brings can be fixed only after it",
             ),
         )
     if (failed and {*failed.argv} & _OF_SIGNING) or any("sign" in line for line in said):

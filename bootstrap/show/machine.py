@@ -104,7 +104,8 @@ def checked(answer: CheckAnswer) -> Report:
         "unknown": answer.unknown,
         "findings": [],
     }
-    lines = [f"  ? {answer.unknown}", f"    {dim('→ unknown: run')} headstart doctor"]
+    ways = f"{dim('→ unknown: run')} headstart doctor{dim(', or install it:')} headstart up"
+    lines = [f"  ? {answer.unknown}", f"    {ways}"]
     return Report([*_head(answer.pins), *lines], document, ExitCode.UNKNOWN)
 
 

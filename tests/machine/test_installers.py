@@ -210,14 +210,23 @@ def test_a_tool_that_is_not_on_path_is_named_as_a_person_can_call_it(
     assert tools.typed("poetry", "1.0") == str(private)
 
 
-def test_what_a_project_runs_finds_the_pinned_tool_first_where_it_is_there(
+def test_what_a_project_runs_finds_the_pinned_tool_first_and_nothing_else_of_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path))
-    given = {"PATH": "/usr/bin", "LANG": "C"}
+    """The Python that a tool runs on lies beside it, and has none of the project's packages."""
+    monkeypatch.setenv("HEADSTART_STATE_DIR", str(tmp_path / "state"))
+    given = {"PATH": str(tmp_path / "venv"), "LANG": "C"}
     assert tools.on_path(given, "poetry", "1.0") == given
     pinned = tools.pinned("poetry", "1.0")
-    pinned.parent.mkdir(parents=True)
-    pinned.touch()
-    assert tools.on_path(given, "poetry", "1.0") == {**given, "PATH": f"{pinned.parent}:/usr/bin"}
+    of_the_project = tmp_path / "venv" / "python"
+    for program in (pinned, pinned.with_name("python"), of_the_project, tmp_path / "venv/poetry"):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    for _ in range(2):  # the first of them makes it, the next finds it made
+        found = tools.on_path(given, "poetry", "1.0")
+        assert found | {"PATH": given["PATH"]} == given
+        at = {name: shutil.which(name, path=found["PATH"]) for name in ("poetry", "python")}
+        assert Path(str(at["poetry"])).samefile(pinned)
+        assert at["python"] == str(of_the_project)
     assert tools.on_path(given, "poetry", "") == given

@@ -43,13 +43,14 @@ TRACES = {
     "rundeck": r"rundeck",
     "gateway": r"(commands|app|tests|docs).gateway\b|\(gateway\.md|app gateway",
     "gitops": r"gitops|argocd|keda",
-    "pre_commit": r"pre.commit|detect.secrets|hooks\.mk",
+    "pre_commit": r"pre.commit|detect.secrets|hooks\.mk|revisions and secrets",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|email-validator>|jmespath|dateutil|"
+    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
+    r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature

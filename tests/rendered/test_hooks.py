@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tests.rendered.tools import findings, yamllint
 
 pytestmark = pytest.mark.slow
 
+HEADSTART = str(Path(sys.executable).with_name("headstart"))
 CONFIG = ".pre-commit-config.yaml"
 KEY = 'AWS = "AKIA' + 'IOSFODNN7EXAMPLR"\n'
 FAULTS = {
@@ -59,6 +62,18 @@ def commit(shop: Path, **settings: str) -> tuple[int, dict[str, str], str]:
     return done.returncode, {called[name]: what for name, what in told}, done.stdout
 
 
+@contextmanager
+def drifted(shop: Path) -> Iterator[None]:
+    """What `headstart check` leaves behind is in doubt, so it is asked: this is not `up`'s venv."""
+    stub = shop / ".venv/bin/headstart-check"
+    stub.write_text("#!/bin/sh\nexit 1\n")
+    stub.chmod(0o755)
+    try:
+        yield
+    finally:
+        stub.unlink()
+
+
 def test_each_hook_finds_its_fault_and_lets_the_rest_pass(shop: Path) -> None:
     with (shop / "README.md").open("a", encoding="utf-8") as file:
         file.write("\nMore.\n")
@@ -72,19 +87,47 @@ def test_each_hook_finds_its_fault_and_lets_the_rest_pass(shop: Path) -> None:
             file.write(text)
     (shop / ".headstart").mkdir()
     (shop / ".headstart/drift.yml").write_text("- path: README.md\n  reason: ours\n")
-    # What `headstart check` leaves behind is in doubt, so it is asked: this one is not `up`'s.
-    stub = shop / ".venv/bin/headstart-check"
-    stub.write_text("#!/bin/sh\nexit 1\n")
-    stub.chmod(0o755)
-    try:
-        headstart = str(Path(sys.executable).with_name("headstart"))
-        code, told, said = commit(shop, HEADSTART=headstart)
-    finally:
-        stub.unlink()
+    with drifted(shop):
+        code, told, said = commit(shop, HEADSTART=HEADSTART)
     assert code == 1
     assert told == dict.fromkeys((*FAULTS, "environment"), "Failed")
     for part in ("AWS Access Key", "migrate/HEAD", "core knows no module", "app/core/wrong.py:3"):
         assert part in said
+
+
+def test_the_machine_follows_a_commit_that_changes_the_pins_and_no_other(shop: Path) -> None:
+    due = "This commit changes what is pinned; after it: headstart up"
+    with drifted(shop):
+        for name in ("README.md", "toolchain.yml", "requirements-dev.lock"):
+            with (shop / name).open("a", encoding="utf-8") as file:
+                file.write("\n# More.\n")
+            code, told, said = commit(shop, HEADSTART=HEADSTART)
+            is_pin = name != "README.md"
+            assert (code == 0, told["environment"] == "Passed", due in said) == (is_pin,) * 3
+            assert ("→ headstart up" in said) != is_pin
+            run(["git", "reset", "--quiet", "--hard"], shop)
+        (shop / ".git").rename(shop / "elsewhere")  # nothing is staged where git knows nothing
+        command = ["make", "environment", f"HEADSTART={HEADSTART}"]
+        alone = os.environ | {"GIT_CEILING_DIRECTORIES": str(shop.parent)}
+        assert subprocess.run(command, cwd=shop, env=alone, check=False).returncode == 2
+
+
+def test_an_update_is_committed_before_what_it_pins_is_installed(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the hooks that can pass by then: those that run what is pinned are said to wait."""
+    (shop / FAULTS["style"][0]).write_text(FAULTS["style"][1], "utf-8")  # `make style` fails
+    monkeypatch.setenv("HEADSTART", HEADSTART)
+    run(["git", "add", "--all"], shop)
+    run(["git", "commit", "--quiet", "--no-verify", "--message", "x"], shop)
+    with drifted(shop):
+        said = headstart(
+            *("update", "--data", "style=black-isort", "--no-verify"),
+            cwd=shop,
+            state=tmp_path / "state",
+        )
+    assert "ran pre-commit, but not style, types, imports, revisions, before" in said
+    assert "requirements-dev.lock" in run(["git", "show", "--name-only"], shop)
 
 
 def test_a_revision_is_linted_while_it_is_new(shop: Path) -> None:

@@ -65,6 +65,26 @@ def test_each_brings_what_pip_brings_and_up_finds_it_as_pinned(
     assert here <= locked <= by_pip
     assert not any(each.startswith("uv==") for each in locked)
     assert "as pinned" in headstart("check", cwd=shop, state=state)
+    release(shop)
+    assert not stub_says_yes(shop)
+    assert "as pinned" in headstart("check", cwd=shop, state=state)
+    assert stub_says_yes(shop)
+
+
+def release(shop: Path) -> None:
+    """Raise the version, which uv has in its lock too, and change what is for other tools."""
+    for name in ("pyproject.toml", "uv.lock"):
+        if (shop / name).exists():
+            text = (shop / name).read_text("utf-8")
+            assert text.count('version = "0.1.0"\n') == 1
+            text = text.replace('version = "0.1.0"', 'version = "0.2.0"')
+            (shop / name).write_text(text.replace("line-length = 100", "line-length = 99"), "utf-8")
+
+
+def stub_says_yes(shop: Path) -> bool:
+    """Whether what `headstart check` has left there knows everything as it is."""
+    done = subprocess.run([shop / ".venv/bin/headstart-check"], cwd=shop, check=False)
+    return done.returncode == 0
 
 
 def locked_by(lock: Path) -> set[str]:

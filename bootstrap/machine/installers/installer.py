@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from bootstrap import lockfile
 from bootstrap.machine import package_indexes
-from bootstrap.machine.installers import tools
+from bootstrap.machine.installers import deciding, tools
 from bootstrap.machine.runner import clean_environment
 from bootstrap.processes import probe
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Argv, Pins
     from bootstrap.processes import ProbeResult
 
-# Of a pyproject.toml: the tables that say what is installed. The others are for other tools.
-_TABLES = ("project", "build-system", "dependency-groups")
-_TOOLS = ("poetry", "uv", "pdm", "flit", "hatch", "setuptools")
 _MINUTES = 600
 _NOT_FOUND = 127
 _SHOWN = 3
@@ -77,6 +75,22 @@ class Installer(ABC):
         """All files that decide what is installed."""
         return tuple(dict.fromkeys((pins.lock, *lockfile.metadata_files(pins.lock.parent))))
 
+    def is_installed(
+        self,
+        pins: Pins,  # noqa: ARG002
+        path: Path,  # noqa: ARG002
+        document: Mapping[str, object],  # noqa: ARG002
+    ) -> bool:
+        """Whether the project whose pyproject.toml it is, is installed with what it asks for."""
+        return True
+
+    def decisive(self, pins: Pins, path: Path) -> bytes:
+        """What one of the files says of what is installed."""
+        content = path.read_bytes() if path.is_file() else b""
+        if path.name != "pyproject.toml":
+            return content
+        return deciding.of_project(content, partial(self.is_installed, pins, path))
+
 
 class LockInstaller(Installer):
     """A tool that one command lets install its own lock, which has a table for each package."""
@@ -97,7 +111,7 @@ class LockInstaller(Installer):
 def digest(installer: Installer, pins: Pins) -> str:
     """One for all that decides what is installed; comments and other tools' settings aside."""
     chosen = (pins.extras, pins.groups, pins.editable, pins.installer_version)
-    parts = [_significant(path) for path in installer.inputs(pins)]
+    parts = [installer.decisive(pins, path) for path in installer.inputs(pins)]
     if any(chosen[:3]) or pins.groups is not None or chosen[3]:
         parts.append(json.dumps(chosen).encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()
@@ -126,17 +140,6 @@ def in_short(found: Sequence[str]) -> str:
     """The first of them, and whether there are more."""
     more = ", …" if len(found) > _SHOWN else ""
     return f"{', '.join(found[:_SHOWN])}{more}"
-
-
-def _significant(path: Path) -> bytes:
-    if path.name != "pyproject.toml":
-        return path.read_bytes() if path.is_file() else b""
-    document = _toml(path)
-    tool = document.get("tool")
-    kept: dict[str, object] = {name: document[name] for name in _TABLES if name in document}
-    if isinstance(tool, dict):
-        kept |= {f"tool.{name}": tool[name] for name in _TOOLS if name in tool}
-    return json.dumps(kept, sort_keys=True, default=str).encode()
 
 
 def _toml(path: Path) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bootstrap.machine import declared
+from bootstrap.machine.installers.deciding import table
 from bootstrap.machine.installers.installer import (
     Judgement,
     LockInstaller,
@@ -18,6 +19,9 @@ from bootstrap.machine.installers.installer import (
 from bootstrap.machine.installers.pip import asked_by
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from bootstrap.machine.pins import Argv, Pins
 
 _CHANGE = re.compile(r"^\s+- (\S+ \S+)", re.MULTILINE)
@@ -46,6 +50,9 @@ class Pdm(LockInstaller):
         if asked.lacking:
             return Judgement(f"pdm.lock lacks what pyproject.toml asks for: {asked.lacking}")
         return asked
+
+    def is_installed(self, pins: Pins, path: Path, document: Mapping[str, object]) -> bool:  # noqa: ARG002
+        return table(document, "tool", "pdm").get("distribution") is not False
 
     def command(self, pins: Pins) -> Argv:
         chosen = (*pins.extras, *(pins.groups or ()))

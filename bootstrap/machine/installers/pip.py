@@ -22,6 +22,7 @@ from bootstrap.machine.remembered import remembered
 from bootstrap.versions import minor, numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bootstrap.lockfile import PackageName
@@ -71,6 +72,10 @@ class RequirementsInstaller(Installer):
         own = lockfile.metadata_files(pins.root) if pins.editable else ()
         lists = (path for source in pins.sources for path in _inputs(source))
         return tuple(dict.fromkeys((*lockfile.inputs(pins.lock), *lists, *own)))
+
+    def is_installed(self, pins: Pins, path: Path, document: Mapping[str, object]) -> bool:  # noqa: ARG002
+        """A source only asks for packages, unless a list names its folder too."""
+        return pins.editable or path not in pins.sources or path in lockfile.inputs(pins.lock)
 
 
 class Pip(RequirementsInstaller):

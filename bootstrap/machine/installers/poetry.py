@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import lockfile
 from bootstrap.machine import declared
+from bootstrap.machine.installers.deciding import table
 from bootstrap.machine.installers.installer import (
     Judgement,
     LockInstaller,
@@ -17,6 +18,9 @@ from bootstrap.machine.installers.installer import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from bootstrap.machine.pins import Argv, Pins
 
 _OPERATIONS = re.compile(r"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?")
@@ -55,6 +59,9 @@ class Poetry(LockInstaller):
         if not missing:
             return ""
         return f"poetry.lock lacks what pyproject.toml asks for: {in_short(missing)}"
+
+    def is_installed(self, pins: Pins, path: Path, document: Mapping[str, object]) -> bool:  # noqa: ARG002
+        return table(document, "tool", "poetry").get("package-mode") is not False
 
     def command(self, pins: Pins) -> Argv:
         extras = [word for extra in pins.extras for word in ("--extras", extra)]

@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,10 +51,22 @@ def beside(tool: str) -> str | None:
 
 
 def on_path(environ: Mapping[str, str], tool: str, version: str) -> dict[str, str]:
-    """The variables of a process that finds the pinned version first, where `up` has made it."""
-    own = pinned(tool, version)
-    found = (str(own.parent), environ["PATH"]) if version and own.is_file() else (environ["PATH"],)
-    return {**environ, "PATH": os.pathsep.join(found)}
+    """The variables of a process that finds the pinned version first, where `up` has made it.
+
+    Beside the tool lies the Python it runs on, and that is no project's: it stays off PATH.
+    """
+    if not version or not pinned(tool, version).is_file():
+        return {**environ}
+    return {**environ, "PATH": os.pathsep.join((str(_alone_in(tool, version)), environ["PATH"]))}
+
+
+def _alone_in(tool: str, version: str) -> Path:
+    """A folder that has this program, and nothing else that lies beside it."""
+    link = folder(tool, version) / "only" / tool
+    link.parent.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        link.symlink_to(Path(os.pardir, "bin", tool))
+    return link.parent
 
 
 def typed(tool: str, version: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bootstrap.machine.installers import deciding
+from bootstrap.machine.installers.deciding import table
 from bootstrap.machine.installers.installer import (
     Judgement,
     LockInstaller,
@@ -16,6 +18,9 @@ from bootstrap.machine.installers.installer import (
 from bootstrap.machine.installers.pip import RequirementsInstaller
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from bootstrap.machine.pins import Argv, Pins
 
 _CHANGE = re.compile(r"^ [+~-] (\S+)", re.MULTILINE)
@@ -50,6 +55,14 @@ class UvProject(LockInstaller):
         if "needs to be updated" in lock.output:
             return Judgement(lacking="uv.lock lacks what pyproject.toml asks for, says uv")
         return verdict
+
+    def is_installed(self, pins: Pins, path: Path, document: Mapping[str, object]) -> bool:  # noqa: ARG002
+        chosen = table(document, "tool", "uv").get("package", "build-system" in document)
+        return chosen is not False
+
+    def decisive(self, pins: Pins, path: Path) -> bytes:
+        found = super().decisive(pins, path)
+        return deciding.of_uv_lock(found) if path == pins.lock else found
 
     def command(self, pins: Pins) -> Argv:
         groups = [word for group in pins.groups or () for word in ("--group", group)]
