@@ -124,22 +124,23 @@ def _versions(locked: Locked, name: str) -> str:
 # -- whether a project asks for other packages than its template -----------------------------------
 
 
-def dependencies_edited(template: str, project: str) -> bool:
-    """Whether two texts of pyproject.toml ask for different packages."""
+def dependencies_edited(template: str, project: str, group: str | None = "dev") -> bool:
+    """Whether two texts of pyproject.toml ask for different packages, with groups or without."""
     if "\ufffd" in template + project:  # decoded from what is not UTF-8: it may want anything
         return True
     try:
-        return _dependencies(tomllib.loads(template)) != _dependencies(tomllib.loads(project))
+        before, after = map(tomllib.loads, (template, project))
+        return _dependencies(before, group) != _dependencies(after, group)
     except ValueError:  # what cannot be read may want anything
         return True
 
 
-def only_plain_added(before: str, after: str) -> bool:
+def only_plain_added(before: str, after: str, group: str | None = "dev") -> bool:
     """Whether nothing but requirements without extras, markers and addresses has come.
 
     A lock that has them is whole then, whatever it was made for: they bring nothing along.
     """
-    old, new = (_dependencies(tomllib.loads(text)) for text in (before, after))
+    old, new = (_dependencies(tomllib.loads(text), group) for text in (before, after))
     asked, asks = (document.pop("dependencies") or [] for document in (old, new))
     if old != new or not isinstance(asked, list) or not isinstance(asks, list):
         return False
@@ -148,13 +149,13 @@ def only_plain_added(before: str, after: str) -> bool:
     return plain and set(asked) <= set(asks)
 
 
-def _dependencies(document: Mapping[str, object]) -> dict[str, object]:
-    """All that decides which packages are locked."""
+def _dependencies(document: Mapping[str, object], group: str | None) -> dict[str, object]:
+    """All that decides which packages are locked: a lock without a group has those of none."""
     project, tool = _table(document, "project"), _table(document, "tool")
     names = ("dependencies", "optional-dependencies", "requires-python")
     return {
         **{name: _sorted(project.get(name)) for name in names},
-        "dependency-groups": _sorted(document.get("dependency-groups")),
+        "dependency-groups": _sorted(document.get("dependency-groups")) if group else None,
         **{name: _sorted(tool.get(name)) for name in ("poetry", "uv")},
     }
 

@@ -247,9 +247,13 @@ def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str])
 
     A lock does not say for which extras, markers or Python it was made.
     """
-    if not locks.dependencies_edited(asked, asks) or locks.only_plain_added(asked, asks):
-        return ()
-    stayed = [name for name in texts if were.get(name) == texts[name]]
+    stayed = [
+        name
+        for name in texts
+        if were.get(name) == texts[name]
+        and locks.dependencies_edited(asked, asks, locks.GROUPS[name])
+        and not locks.only_plain_added(asked, asks, locks.GROUPS[name])
+    ]
     return tuple(f"{name} was made for other dependencies" for name in stayed)
 
 

@@ -46,7 +46,7 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
     if attention.packages:
         yield Pair("packages", _packages(attention))
     if attention.hooks:
-        yield Pair("git hooks", f"others, from {attention.hooks} on")
+        yield Pair("git hooks", f"others than before, once you run {attention.hooks}")
     if attention.machine:
         yield Pair("make up", "installs all this, and migrates the database")
 

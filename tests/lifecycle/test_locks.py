@@ -139,7 +139,10 @@ def test_a_lock_that_has_what_has_come_is_whole() -> None:
     texts = {"requirements.lock": LOCK}
     assert not outdated(project(), project("alpha"), texts, texts)
     assert outdated(project("alpha"), project(), texts, texts), "it may lock too much"
-    assert outdated(project(), project("alpha", dev="['omega']"), texts, texts)
+    more = project(dev="['omega']")
+    for_developers = {"requirements-dev.lock": LOCK}
+    assert outdated(project(), more, for_developers, for_developers)
+    assert not outdated(project(), more, texts, texts), "it has nothing of any group"
     assert outdated(project(), project("alpha; python_version > '3.11'"), texts, texts)
 
 

@@ -146,6 +146,10 @@ def test_git_looks_where_pre_commit_has_put_the_hooks(
     ready.up()
     assert git(ready, "config", "core.hooksPath") == ""
     assert (ready.root / ".git/hooks/pre-commit").read_text() == WRITTEN
+    git(ready, "config", "core.hooksPath", ".githooks")
+    assert look_at_hooks(read(ready.root)).missing, "they are there, and git looks elsewhere"
+    git(ready, "config", "--unset-all", "core.hooksPath")
+
     committed(ready, ".githooks/commit-msg", "#!/bin/sh\n")
     git(ready, "rm", "--quiet", CONFIG)
     given_up(ready, ".githooks/commit-msg")
