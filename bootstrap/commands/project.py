@@ -1,7 +1,6 @@
 """The commands that create projects, and show what they are created from."""
 
 import os
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -73,8 +72,7 @@ def new(
     asked = questions.load(source.config)
     resolve = asking.resolver(asked, path, os.environ)
     stated = asking.provided_answers(data=data or [], data_file=data_file, preset=preset)
-    again = ("headstart", "new", str(dest), "--version")
-    unasked.require_asked(stated, asked, source, lambda to: shlex.join((*again, to)))
+    unasked.require_asked(stated, asked, source, "headstart", "new", str(dest), "--version")
     # Who names a preset has answered what it answers.
     settled = defaults or preset not in (None, asking.CUSTOM)
     if settled:

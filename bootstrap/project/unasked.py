@@ -1,6 +1,7 @@
 """Answers to questions that a template does not have yet: which one has them, and the way there."""
 
-from collections.abc import Callable, Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 
 from bootstrap.errors import UsageError
 from bootstrap.project import questions, releases, template
@@ -8,10 +9,8 @@ from bootstrap.project.questions import Questionnaire
 from bootstrap.project.template import Template
 
 
-def require_asked(
-    names: Iterable[str], asked: Questionnaire, to: Template, command: Callable[[str], str]
-) -> None:
-    """Refuse what only a newer template asks; `command` goes to the version that it is given.
+def require_asked(names: Iterable[str], asked: Questionnaire, to: Template, *command: str) -> None:
+    """Refuse what only a newer template asks; `command` goes to the version that is added to it.
 
     What none asks is somebody's mistake in writing, and told with all others.
     """
@@ -28,7 +27,7 @@ def require_asked(
         f"The template {to.version.removeprefix('v')} has no {what} {', '.join(unasked)}.",
         why=(told,),
         next=(
-            f"{command(version)} {' '.join(f'--data {name}=…' for name in unasked)}",
+            shlex.join((*command, version)) + "".join(f" --data {name}=…" for name in unasked),
             f"or leave {have} out",
         ),
     )

@@ -364,7 +364,7 @@ def _answers(
 ) -> tuple[Answers, tuple[str, ...]]:
     """The answers to the target's questions, and the names of dropped ones."""
     recorded, asked = project.answers_file, questions.load(to.template.config)
-    require_asked(to.data, asked, to.template, "headstart update --to {}".format)
+    require_asked(to.data, asked, to.template, "headstart", "update", "--to")
     name = project.path.name
     before = questions.load(_origin(project).config)
     stated, dropped = answers_file.still_asked(recorded, asked, to.data, name)

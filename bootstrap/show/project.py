@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bootstrap.project.questions import Preset
     from bootstrap.project.template import Template
 
-_ROOM = 44  # of a terminal's 80 columns, what a name and a source leave to a value
+_COLUMNS, _BETWEEN = 80, len("      ()")  # of a terminal; what is around a name, a value, a source
+_LEAST = 24
 
 
 def created(created: Created, answers: Answers, source: Template) -> Report:
@@ -45,21 +46,21 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
 
 def _answers(answers: Answers) -> Iterator[str]:
     """A line each; what is longer than a terminal has room for goes on below itself."""
-    rows = [
-        (answer.question.name, _wrapped(answer.shown_value), answer.source)
-        for answer in answers.shown
-        if answer.shown_value
-    ]
-    widest = max(len(name) for name, _, _ in rows)
-    width = max(len(line) for _, lines, _ in rows for line in lines)
-    for name, (first, *more), origin in rows:
-        yield f"  {name:{widest}}  {first:{width}}  {dim(f'({origin})')}"
+    found = [each for each in answers.shown if each.shown_value]
+    widest = max(len(each.question.name) for each in found)
+    others = _BETWEEN + widest + max(len(each.source) for each in found)
+    room = max(_COLUMNS - others, _LEAST)  # the path of a file of answers may be long
+    values = {each.question.name: _wrapped(each.shown_value, room) for each in found}
+    width = min(room, max(len(line) for lines in values.values() for line in lines))
+    for each in found:
+        first, *more = values[each.question.name]
+        yield f"  {each.question.name:{widest}}  {first:{width}}  {dim(f'({each.source})')}"
         for line in more:
             yield f"  {'':{widest}}  {line}"
 
 
-def _wrapped(value: str) -> list[str]:
-    return textwrap.wrap(value, _ROOM, break_long_words=False, break_on_hyphens=False)
+def _wrapped(value: str, room: int) -> list[str]:
+    return textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False) or [value]
 
 
 def next_command(folder: Path, command: str) -> Report:
