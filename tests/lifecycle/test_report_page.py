@@ -279,7 +279,7 @@ def test_a_file_in_the_table_leads_to_its_diff(tab: Tab, page: Path, script: boo
         tab.click(f"a[href='#{place}']")
         assert tab.run(opened) is True
         tab.click("label.new")
-        assert "new.txt" not in shown(tab)
+        wait_until(lambda: "new.txt" not in shown(tab), "the new ones to go")
     finally:
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
 
