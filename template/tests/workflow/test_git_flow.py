@@ -36,6 +36,18 @@ def version_on(repository: Repository, branch: str) -> str:
     return versions.in_pyproject(repository.text("pyproject.toml", branch))
 
 
+def hotfix_beside_a_release(flowing: Repository) -> None:
+    """1.0.0 is out, 1.1.0 has begun, and 1.0.1 is finished."""
+    release_start(flowing, "1.0.0")
+    release_finish(flowing, "")
+    commit(flowing, "feat: more", "more.py", "")
+    release_start(flowing, "1.1.0")
+    flowing.switch("main")
+    hotfix_start(flowing, "1.0.1")
+    commit(flowing, "fix: the list", "list.py", "fixed = True\n")
+    hotfix_finish(flowing, "")
+
+
 def test_a_release_goes_into_main_and_develop(flowing: Repository) -> None:
     release_start(flowing, "1.0.0")
     assert flowing.branch() == "release-v1.0.0"
@@ -50,14 +62,7 @@ def test_a_release_goes_into_main_and_develop(flowing: Repository) -> None:
 
 
 def test_a_hotfix_goes_into_a_release_that_is_open_too(flowing: Repository) -> None:
-    release_start(flowing, "1.0.0")
-    release_finish(flowing, "")
-    commit(flowing, "feat: more", "more.py", "")
-    release_start(flowing, "1.1.0")
-    flowing.switch("main")
-    hotfix_start(flowing, "1.0.1")
-    commit(flowing, "fix: the list", "list.py", "fixed = True\n")
-    hotfix_finish(flowing, "")
+    hotfix_beside_a_release(flowing)
     named = {name: version_on(flowing, name) for name in ("main", "develop", "release-v1.1.0")}
     assert named == {"main": "1.0.1", "develop": "1.0.1", "release-v1.1.0": "1.1.0"}
     flowing.switch("release-v1.1.0")
@@ -69,14 +74,7 @@ def test_a_hotfix_goes_into_a_release_that_is_open_too(flowing: Repository) -> N
 
 def test_a_lock_of_uv_is_of_the_same_version_everywhere(flowing: Repository) -> None:
     commit(flowing, "build: lock", "uv.lock", LOCK)
-    release_start(flowing, "1.0.0")
-    release_finish(flowing, "")
-    commit(flowing, "feat: more", "more.py", "")
-    release_start(flowing, "1.1.0")
-    flowing.switch("main")
-    hotfix_start(flowing, "1.0.1")
-    commit(flowing, "fix: the list", "list.py", "fixed = True\n")
-    hotfix_finish(flowing, "")
+    hotfix_beside_a_release(flowing)
     locks = {name: flowing.text("uv.lock", name) for name in ("main", "develop", "release-v1.1.0")}
     named = {name: versions.in_lock(text) for name, text in locks.items()}
     assert named == {"main": "1.0.1", "develop": "1.0.1", "release-v1.1.0": "1.1.0"}
