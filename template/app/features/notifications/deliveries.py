@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from sqlalchemy import ColumnElement, Table, select, update
+from sqlalchemy import ColumnElement, Table, Update, select, update
 
 from app.core import job_hooks, outbox
 from app.core.database import ReadConnection, WriteSession
@@ -43,14 +43,7 @@ class Due:
 
 
 _DUE = (
-    select(
-        MESSAGES.c.id,
-        MESSAGES.c.recipient,
-        MESSAGES.c.content,
-        MESSAGES.c.created_at,
-        MESSAGES.c.failures,
-        MESSAGES.c.urgent,
-    )
+    select(*(MESSAGES.c[each.name] for each in fields(Due)))
     .order_by(MESSAGES.c.due_at)
     .limit(BATCH)
 )
@@ -92,20 +85,14 @@ async def is_suppressed(reads: ReadConnection, channel: Channel, recipient: str)
 
 async def begin(session: WriteSession, message: UUID, job: Job) -> bool:
     """Say that this attempt is about to send it; False: somebody else does, or has."""
-    begun = update(MESSAGES).where(MESSAGES.c.id == message, MESSAGES.c.state == State.QUEUED)
     values = {"state": State.SENDING, "job_id": job.id, "attempt": job.attempts}
-    return await changed(session, begun.values(**values)) == 1
+    return await changed(session, _while_queued(message).values(**values)) == 1
 
 
 async def end(session: WriteSession, message: Due, job: Job, outcome: Outcome) -> None:
     """Write down how it went, unless somebody else has sent it meanwhile."""
-    ours = update(MESSAGES).where(
-        MESSAGES.c.id == message.id,
-        MESSAGES.c.job_id == job.id,
-        MESSAGES.c.attempt == job.attempts,
-        # A later attempt has taken this one for dead, and it was not.
-        MESSAGES.c.state.in_([State.SENDING, State.UNKNOWN]),
-    )
+    # UNKNOWN: a later attempt has taken this one for dead, and it was not.
+    ours = _while_ours(message.id, job, State.SENDING, State.UNKNOWN)
     await changed(session, ours.values(**_ended(message, outcome, datetime.now(UTC))))
 
 
@@ -125,13 +112,11 @@ def _ended(message: Due, outcome: Outcome, now: datetime) -> dict[str, object]:
 
 async def suppress(session: WriteSession, message: UUID) -> None:
     """Send it never, because its recipient gets nothing."""
-    queued = update(MESSAGES).where(MESSAGES.c.id == message, MESSAGES.c.state == State.QUEUED)
-    await changed(session, queued.values(state=State.SUPPRESSED))
+    await changed(session, _while_queued(message).values(state=State.SUPPRESSED))
 
 
 async def wait_until(session: WriteSession, message: UUID, due_at: datetime) -> None:
-    queued = update(MESSAGES).where(MESSAGES.c.id == message, MESSAGES.c.state == State.QUEUED)
-    await changed(session, queued.values(due_at=due_at))
+    await changed(session, _while_queued(message).values(due_at=due_at))
 
 
 async def settle(session: WriteSession, job: Job, policy: Unknown) -> int:
@@ -141,24 +126,29 @@ async def settle(session: WriteSession, job: Job, policy: Unknown) -> int:
         MESSAGES.c.attempt < job.attempts,
         MESSAGES.c.state == State.SENDING,
     )
-    values = _repeated() if policy is Unknown.REPEAT else _held()
+    held = {"state": State.UNKNOWN, "detail": "the process ended while it was being sent"}
+    repeated = {"state": State.QUEUED, "detail": "sent again: the process ended while it was sent"}
+    values = repeated if policy is Unknown.REPEAT else held
     return await changed(session, theirs.values(**values))
-
-
-def _held() -> dict[str, object]:
-    return {"state": State.UNKNOWN, "detail": "the process ended while it was being sent"}
-
-
-def _repeated() -> dict[str, object]:
-    return {"state": State.QUEUED, "detail": "sent again: the process ended while it was sent"}
 
 
 async def release(session: WriteSession, message: UUID, job: Job) -> None:
     """Let it wait again: for certain, nobody has taken it."""
-    ours = update(MESSAGES).where(
-        MESSAGES.c.id == message, MESSAGES.c.job_id == job.id, MESSAGES.c.attempt == job.attempts
+    await changed(session, _while_ours(message, job, State.SENDING).values(state=State.QUEUED))
+
+
+def _while_queued(message: UUID) -> Update:
+    return update(MESSAGES).where(MESSAGES.c.id == message, MESSAGES.c.state == State.QUEUED)
+
+
+def _while_ours(message: UUID, job: Job, *states: State) -> Update:
+    """The message, as long as this attempt is the one that sends it."""
+    return update(MESSAGES).where(
+        MESSAGES.c.id == message,
+        MESSAGES.c.job_id == job.id,
+        MESSAGES.c.attempt == job.attempts,
+        MESSAGES.c.state.in_(states),
     )
-    await changed(session, ours.where(MESSAGES.c.state == State.SENDING).values(state=State.QUEUED))
 
 
 async def ask_again(session: WriteSession, channel: Channel, due_at: datetime) -> None:

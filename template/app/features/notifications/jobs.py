@@ -88,10 +88,10 @@ class _Batch:
         suppressed = await deliveries.is_suppressed(
             self.attempt.reads, self.channel, message.recipient
         )
-        due_at = datetime.now(UTC)
+        due_at = now = datetime.now(UTC)
         if self.settings.quiet_hours is not None and not message.urgent:
-            due_at = self.settings.quiet_hours.over_at(due_at, self.settings.zone)
-        if not suppressed and due_at <= datetime.now(UTC):
+            due_at = self.settings.quiet_hours.over_at(now, self.settings.zone)
+        if not suppressed and due_at == now:
             return False
         async with self.attempt.database.writes() as session:
             if suppressed:
