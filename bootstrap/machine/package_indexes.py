@@ -91,13 +91,18 @@ def shares(root: Path) -> bool:
     return any(index.packages for index in of(root))
 
 
+def are_left_alone(environ: Mapping[str, str]) -> bool:
+    """Whether installers are told to ask no index."""
+    return bool(environ.keys() & {"PIP_NO_INDEX", "UV_OFFLINE"})
+
+
 @contextmanager
 def reached(pins: Pins, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The environment in which the project's installer asks its indexes too, and may.
 
     Without a network there is nothing to ask.
     """
-    found = () if environ.keys() & {"PIP_NO_INDEX", "UV_OFFLINE"} else of(pins.root)
+    found = () if are_left_alone(environ) else of(pins.root)
     with logged_in(found, environ) as told:
         if pins.lock.name in LOCKS:  # whose tools read pyproject.toml themselves
             yield told

@@ -138,9 +138,10 @@ def commit_aside(
 
 def _skipping(options: CommitOptions) -> dict[str, str]:
     """How pre-commit is told which of its hooks to leave out, besides what the user tells it."""
+    if not options.skip:
+        return {}
     told = os.environ.get("SKIP")
-    names = [*([told] if told else []), *options.skip]
-    return {"SKIP": ",".join(names)} if options.skip else {}
+    return {"SKIP": ",".join([*([told] if told else []), *options.skip])}
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ LARGER = {
     "operations": (1_210, 680),
     "security": (1_675, 1_230),
     "postman": (940, 200),
-    "notifications": (1_884, 953),
+    "notifications": (1_874, 953),
 }
 
 

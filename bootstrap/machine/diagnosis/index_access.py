@@ -37,7 +37,7 @@ class Answered(NamedTuple):
 
 def explained(failed: HeadstartError, root: Path) -> HeadstartError:
     """The failure with what an index of the project says of it; as it was where all say yes."""
-    if {"PIP_NO_INDEX", "UV_OFFLINE"} & os.environ.keys():
+    if package_indexes.are_left_alone(os.environ):
         return failed
     for index in package_indexes.of(root):
         login = _login(index, os.environ)
