@@ -17,8 +17,8 @@ import pytest
 
 from tests.rendered.conftest import on_every_server
 from tests.rendered.kills import SOON, Effects
+from tests.rendered.mail import MailServer
 from tests.rendered.processes import Backend
-from tests.rendered.servers import free_port, listens
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -30,19 +30,6 @@ EFFECTS = Effects(
     "notifications.deliver",
     [f"aiosmtplib:SMTP.{command}" for command in ("connect", "mail", "rcpt", "data", "quit")],
 )
-SENDING = """
-import asyncio, os, sys
-from aiosmtpd.controller import Controller
-
-class Handler:
-    async def handle_DATA(self, server, session, envelope):
-        with open(sys.argv[2], "a") as taken:
-            print(*envelope.rcpt_tos, file=taken)
-        return "250 2.0.0 taken"
-
-Controller(Handler(), hostname="127.0.0.1", port=int(sys.argv[1])).start()
-asyncio.new_event_loop().run_forever()
-"""
 ASK = """
 import asyncio
 from app.core.database import Database
@@ -61,23 +48,6 @@ asyncio.run(main(%d))
 
 
 @dataclass(frozen=True)
-class MailServer:
-    """A mail server of the test's, and the file of whose mail it has taken."""
-
-    port: int
-    taken: Path
-
-    @property
-    def settings(self) -> dict[str, str]:
-        where = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.port), "SMTP_ENCRYPTION": "none"}
-        return where | {"MAIL_FROM": "shop@example.com"}
-
-    def count(self) -> Counter[str]:
-        """How often each recipient's mail was taken."""
-        return Counter(self.taken.read_text().split() if self.taken.exists() else ())
-
-
-@dataclass(frozen=True)
 class World:
     """A backend with mails to send, and where they go."""
 
@@ -88,11 +58,10 @@ class World:
     @classmethod
     def begin(cls, seeded: Backend, folder: Path, url: str, **settings: str) -> World:
         folder.mkdir()
-        server = MailServer(free_port(), folder / "taken")
-        environment = seeded.environment | server.settings | {"DATABASE_URL": url} | settings
+        environment = seeded.environment | {"DATABASE_URL": url} | settings
         backend = replace(seeded, url=url, environment=environment, processes=[], clients=[])
-        backend.run_program(SENDING, str(server.port), str(server.taken))
-        wait_until(lambda: listens(server.port), "the mail server to listen")
+        server = MailServer.start(backend, folder)
+        backend.environment |= server.settings
         return cls(backend, server, folder)
 
     def states(self) -> Counter[str]:
