@@ -152,7 +152,8 @@ async def _send_mail(mailer: Mailer, reads: ReadConnection, sender: str, message
         written = mail.written(
             Mail(to=message.recipient, attachments=files, **message.content), envelope
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError) as error:
+        # One that nobody can write must not hold up the others.
         return Refused(f"it cannot be written as a mail: {error}")
     return await mailer.send(written, envelope.address, message.recipient)
 

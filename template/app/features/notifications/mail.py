@@ -16,11 +16,19 @@ from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from app.features.notifications import recipients
+from app.features.notifications.models import Channel
+
 TEMPLATES = Path(__file__).parents[2] / "mails"
 # Any server takes it, and none has to convert it.
 POLICY = SMTP.clone(cte_type="7bit")
-# What would end a header, and what no header shows.
-CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+# What would end a header, what no header shows, and what is read as another text (RFC 2047).
+NOT_IN_HEADERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\?")
+# Mails within mails may not be encoded (RFC 2046, 5.2.1): they are attached as something else.
+OF_A_FILE = re.compile(
+    r"(?!message/|multipart/)[a-z0-9.+-]+/[a-z0-9.+-]+", re.IGNORECASE | re.ASCII
+)
+HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,8 @@ def written(mail: Mail, envelope: Envelope) -> EmailMessage:
     message["Message-ID"] = envelope.message_id
     message["Auto-Submitted"] = "auto-generated"
     if mail.reply_to is not None:
-        message["Reply-To"] = mail.reply_to
+        name, address = parseaddr(mail.reply_to)
+        message["Reply-To"] = Address(name, addr_spec=recipients.normalized(Channel.MAIL, address))
     message.set_content(mail.text)
     if mail.html is not None:
         message.add_alternative(mail.html, subtype="html")
@@ -124,14 +133,32 @@ def _attach(message: EmailMessage, attachment: Attachment) -> None:
 
 def refusals(mail: Mail) -> Sequence[str]:
     """Return what is wrong with it, besides its recipient."""
-    lines = {"subject": mail.subject, "name": mail.name, "reply_to": mail.reply_to or ""}
-    lines |= {"attachment's name": "".join(each.name for each in mail.attachments)}
-    found = [f"its {name} has a control character" for name in lines if CONTROL.search(lines[name])]
+    headers = {"subject": mail.subject, "name": mail.name, "reply_to": mail.reply_to or ""}
+    headers |= {"attachment's name": "".join(each.name for each in mail.attachments)}
+    texts = headers | {"text": mail.text, "html": mail.html or ""}
+    found = [
+        f"its {name} has a control character or =?"
+        for name in headers
+        if NOT_IN_HEADERS.search(headers[name])
+    ]
+    found += [
+        f"its {name} has half a character" for name in texts if HALF_A_CHARACTER.search(texts[name])
+    ]
     if not mail.subject.strip():
         found.append("it has no subject")
+    if mail.reply_to is not None and not _is_address(mail.reply_to):
+        found.append("its reply_to is no mail address")
     found += [
-        f"{each.media_type!r} is no media type"
+        f"{each.media_type!r} is no media type of a file"
         for each in mail.attachments
-        if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", each.media_type)
+        if not OF_A_FILE.fullmatch(each.media_type)
     ]
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        recipients.normalized(Channel.MAIL, parseaddr(text)[1])
+    except recipients.NoRecipient:
+        return False
+    return True
