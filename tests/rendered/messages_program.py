@@ -1,4 +1,4 @@
-"""Say of each message, a line of JSON each, what a render makes of it: sent, refused, or a fault."""
+"""What a render makes of each message, a line of JSON each: sent, refused, or a fault."""
 
 from __future__ import annotations
 
@@ -94,4 +94,5 @@ for line in sys.stdin:
         said = JUDGES[kind](given)
     except Exception as fault:  # noqa: BLE001 - whatever it is, it is told
         said = f"{type(fault).__name__}: {fault!s:.200}"
-    print(json.dumps(said), flush=True)
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
