@@ -73,8 +73,10 @@ def install_by_uv(shop: Path, python: Path = Path(sys.executable)) -> None:
     """The same by uv, which makes its lock first."""
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([python, "-m", "venv", "--without-pip", shop / ".venv"], check=True)
-    subprocess.run(["/usr/bin/make", "lock", f"UV={uv}"], cwd=shop, check=True)
-    subprocess.run([uv, "sync", "--quiet", "--locked"], cwd=shop, check=True)
+    # Of the project's series there may be only another one here, which uv would go and fetch.
+    ours = os.environ | {"UV_PYTHON": str(shop / ".venv/bin/python")}
+    subprocess.run(["/usr/bin/make", "lock", f"UV={uv}"], cwd=shop, env=ours, check=True)
+    subprocess.run([uv, "sync", "--quiet", "--locked"], cwd=shop, env=ours, check=True)
 
 
 def _ask_another_interface(poetry: Path) -> None:
