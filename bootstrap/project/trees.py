@@ -147,7 +147,8 @@ class ScratchRepository:
         """List the tracked files as they are on disk."""
         index = self._index()
         if (self.repository.git_dir / "index").exists():
-            shutil.copyfile(self.repository.git_dir / "index", index)
+            # With its time: what was written since is looked at again, not taken as it is known.
+            shutil.copy2(self.repository.git_dir / "index", index)
         self.git("add", "--update", ".", environ={"GIT_INDEX_FILE": index})
         tree = self.git("write-tree", environ={"GIT_INDEX_FILE": index})
         return self.tree(tree)
