@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bootstrap.project.questions import load
 from tests import toolbox
@@ -16,14 +17,20 @@ from tests.rendered.matrix import features_on, server_of
 from tests.template_locks import OF_INSTALLERS, TEMPLATE, asked, pinned
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-CHOICES = {
-    question.name: question.choices for question in load(REPOSITORY / "copier.yml").questions
-}
-FEATURES = [str(choice.value) for choice in CHOICES["features"]]
-DATABASES = [str(choice.value) for choice in CHOICES["database"]]
+QUESTIONS = {question.name: question for question in load(REPOSITORY / "copier.yml").questions}
+# What brings packages of its own; the others change no lock.
+BRINGING = [
+    feature
+    for feature in (str(choice.value) for choice in QUESTIONS["features"].choices)
+    if any(
+        feature in yaml.safe_load(str(QUESTIONS[name].default))
+        for name in ("dependencies_of", "development_of")
+    )
+]
+DATABASES = [str(choice.value) for choice in QUESTIONS["database"].choices]
 ANSWERS = [
     *((f"database={name}", f"features={','.join(features_on(name))}") for name in DATABASES),
-    *((f"features={feature}", *server_of(feature)) for feature in FEATURES),
+    *((f"features={feature}", *server_of(feature)) for feature in BRINGING),
     ("database=sqlite",),
 ]
 # Poetry says of each package who needs it, so what production and developing share is tried too.
@@ -32,6 +39,7 @@ FOR_POETRY = [
     pytest.param(("features=telemetry",), marks=pytest.mark.nightly),
     ("features=pre_commit",),
 ]
+INDEX = "package_index=https://packages.example.com/simple"
 # Poetry's own verdict on many projects, in one process.
 CHECKED = """
 import sys
@@ -67,7 +75,7 @@ def test_locking_by_poetry_changes_nothing(tmp_path: Path, answers: tuple[str, .
 @pytest.mark.slow
 def test_poetry_takes_each_lock_for_the_projects_own(tmp_path: Path) -> None:
     shops = []
-    for number, answers in enumerate(ANSWERS):
+    for number, answers in enumerate([*ANSWERS, (INDEX,)]):
         (tmp_path / str(number)).mkdir()
         shops.append(str(new(tmp_path / str(number), "packaging=poetry", *answers)))
     changed = Path(new(tmp_path, "packaging=poetry"), "pyproject.toml")

@@ -173,7 +173,7 @@ def test_a_row_passes_the_cheap_gates(
 @of_rows_of_today
 def test_a_row_passes_all_gates_with_its_own_packages(row: Row, tmp_path: Path) -> None:
     # A render locks no packages of an index that it cannot ask: `capture --relock` does.
-    own = {"shared_packages": "[]"} if row["package_index"] else {}
+    own: Row = {"shared_packages": "[]"} if row["package_index"] else {}
     shop = rendered(tmp_path, *matrix.data(row | own))
     if row["packaging"] == "poetry":
         install_by_poetry(shop, python_of(row))
