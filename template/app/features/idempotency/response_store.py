@@ -13,27 +13,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from sqlalchemy import (
     JSON,
-    CursorResult,
     Index,
     String,
     Table,
     bindparam,
     delete,
-    insert,
     not_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base, Database, WriteSession
+from app.core.inserting import inserted
 from app.core.jobs import wait_for_event
 
 logger = structlog.get_logger(__name__)
@@ -73,9 +71,6 @@ class Contended(Exception):
 _ROW = cast("Table", AnswerRow.__table__)
 _THIS = _ROW.c.id == bindparam("answer_id")
 _EXPIRED_NOW = _ROW.c.expires_at <= bindparam("now")
-_CLAIM = insert(_ROW)
-# There an IntegrityError would end the whole transaction; elsewhere only the statement fails.
-_CLAIM_POSTGRESQL = postgresql.insert(_ROW).on_conflict_do_nothing()
 _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(
     _THIS, not_(_EXPIRED_NOW)
 )
@@ -113,22 +108,13 @@ async def _claim(
     now = datetime.now(UTC)
     row = {"id": id_, "fingerprint": fingerprint, "expires_at": now + lifetime}
     for _ in range(CLAIM_ATTEMPTS):
-        if await _insert(session, row):
+        if await inserted(session, _ROW, row):
             return None
         found = (await session.execute(_FIND, {"answer_id": id_, "now": now})).one_or_none()
         if found is not None:
             return Answer(*found)
         await session.execute(_FORGET, {"answer_id": id_, "now": now})
     raise Contended(id_)
-
-
-async def _insert(session: WriteSession, row: dict[str, object]) -> bool:
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    try:
-        result = await session.execute(_CLAIM_POSTGRESQL if on_postgresql else _CLAIM, row)
-    except IntegrityError:
-        return False
-    return cast("CursorResult[Any]", result).rowcount == 1
 
 
 async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
