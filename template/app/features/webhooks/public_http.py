@@ -8,6 +8,7 @@ connection goes to one that was checked: what the name says a moment later chang
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -82,6 +83,10 @@ async def checked(url: httpx.URL, rules: Rules, resolve: Resolve = resolve) -> S
     return found[:MOST_ADDRESSES]
 
 
+# Whom to believe is read from files, which takes longer than a request.
+_certificates = functools.cache(httpx.create_ssl_context)
+
+
 class PublicTransport(httpx.AsyncBaseTransport):
     """Sends a request to an address that was checked, under the name that it was written with."""
 
@@ -90,7 +95,9 @@ class PublicTransport(httpx.AsyncBaseTransport):
         self._rules = rules
         self._resolve = resolve
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._inner = httpx.AsyncHTTPTransport(
+            verify=_certificates(), trust_env=False, limits=limits
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it; raises NotPublic, and what httpx raises."""
