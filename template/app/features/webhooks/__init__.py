@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.features.webhooks import incoming
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ __all__ = ["install", "install_worker"]
 
 def install(app: FastAPI) -> None:
     """Receive webhooks, and let the api's jobs do what they ask for."""
+    incoming.install(app)
 
 
-def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:
+def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001
     """Let the worker's jobs do what webhooks ask for."""
+    incoming.install_worker(settings)

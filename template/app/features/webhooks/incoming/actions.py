@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app import modules
 from app.core.database import WriteSession
@@ -88,3 +88,10 @@ def module_of(stated: str | None) -> str:
         told = f"{stated!r} is none of them" if stated else "a source must say which it is for"
         raise NoSuchModule(f"modules with a webhooks.py are: {', '.join(known)}; {told}")
     return stated
+
+
+def is_unknown(error: ValidationError) -> bool:
+    """Whether it is the action itself that nobody knows."""
+    return any(
+        each["type"] == "union_tag_invalid" or each["loc"] == ("action",) for each in error.errors()
+    )

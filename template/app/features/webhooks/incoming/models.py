@@ -41,6 +41,7 @@ class ReceivedWebhook(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(50))
     message_id: Mapped[str] = mapped_column(String(200))
+    module: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(100))
     subject: Mapped[str | None] = mapped_column(String(200))
     # As bytes: each database has limits of its own to what JSON may be.
