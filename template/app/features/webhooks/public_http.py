@@ -135,11 +135,14 @@ class Answer:
 
 
 def public_http(settings: Settings, within: timedelta) -> PublicHttp:
-    """Return a client by these settings: unencrypted requests only where nobody is served."""
+    """Return a client by these settings; in production it sends nothing unencrypted."""
+    return PublicHttp(PublicTransport(rules(settings)), within)
+
+
+def rules(settings: Settings) -> Rules:
     own = read_settings(PublicHttpSettings, settings)
     http = settings.environment is not Environment.PRODUCTION
-    rules = Rules.read(own.webhooks_allowed_hosts, http=http)
-    return PublicHttp(PublicTransport(rules), within)
+    return Rules.read(own.webhooks_allowed_hosts, http=http)
 
 
 class PublicHttp:

@@ -1,8 +1,6 @@
 """Webhooks that are sent: endpoints, signed deliveries, and a log of them.
 
-    await webhooks.publish(session, "profile.updated", {"id": profile.id})
-
-Whoever wants to know is sent it if and only if the transaction commits, until it is taken.
+An endpoint has one job at a time, whose deliveries carry the same id until they are taken.
 """
 
 from __future__ import annotations
@@ -15,7 +13,10 @@ from functools import partial
 from app.core.pruning import pruned
 from app.core.runner import JobProcess, surround
 from app.features.webhooks.outgoing import deliveries, jobs, settings
+from app.features.webhooks.outgoing.events import NoEvent, publish
 from app.settings import Settings
+
+__all__ = ["NoEvent", "configure", "publish"]
 
 PRUNING = timedelta(minutes=10)
 

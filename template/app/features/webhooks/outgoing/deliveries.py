@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -82,11 +82,10 @@ async def record(
         this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
         values = _recorded(delivery, outcome, now)
         await _changed(session, update(DELIVERIES).where(*this).values(**values))
-    values = asdict(health)
-    why = values.pop("disabled_why")
+    values = asdict(replace(health, disabled_why=None))
     await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
-    if why is not None:
-        await endpoints.disable(session, endpoint, why)
+    if health.disabled_why is not None:
+        await endpoints.disable(session, endpoint, health.disabled_why)
 
 
 def _recorded(delivery: Due, outcome: Outcome, now: datetime) -> dict[str, object]:

@@ -42,7 +42,7 @@ async def add(session: WriteSession, url: str, event_types: Sequence[str]) -> tu
         "id": new,
         "url": url,
         "event_types": sorted(set(event_types)),
-        "secret": await seal(session, secret.value, place(_SECRET, new)),
+        "secret": await seal(session, secret.secret, place(_SECRET, new)),
         "created_at": datetime.now(UTC),
     }
     await session.execute(insert(ENDPOINTS), row)
@@ -58,7 +58,7 @@ async def rotate(session: WriteSession, endpoint: UUID, overlap: timedelta) -> S
     await _change(
         session,
         endpoint,
-        secret=await seal(session, secret.value, place(_SECRET, endpoint)),
+        secret=await seal(session, secret.secret, place(_SECRET, endpoint)),
         former_secret=await seal(session, former, place(_FORMER, endpoint)),
         former_until=datetime.now(UTC) + overlap,
     )

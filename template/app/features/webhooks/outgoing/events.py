@@ -82,7 +82,9 @@ def _body(event_type: str, data: BaseModel | Mapping[str, object], now: datetime
 
 
 async def _endpoints(session: WriteSession, event_type: str) -> list[UUID]:
-    enabled = select(ENDPOINTS.c.id, ENDPOINTS.c.event_types).where(ENDPOINTS.c.disabled_at.is_(None))
+    enabled = select(ENDPOINTS.c.id, ENDPOINTS.c.event_types).where(
+        ENDPOINTS.c.disabled_at.is_(None)
+    )
     return [
         row.id
         for row in await session.execute(enabled)

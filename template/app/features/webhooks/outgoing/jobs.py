@@ -109,7 +109,7 @@ class _Batch:
         signed = signatures.sign(self.secrets, str(delivery.id), now, delivery.body)
         try:
             answer = await self.http.post(
-                self.endpoint["url"], delivery.body, headers | signed, most_bytes=MOST_ANSWERED
+                self.endpoint["url"], delivery.body, {**headers, **signed}, most_bytes=MOST_ANSWERED
             )
         except (httpx.HTTPError, NotPublic) as error:
             outcome = Outcome(None, f"{type(error).__name__}: {error}"[:MOST_ANSWERED])

@@ -93,7 +93,7 @@ class Health:
         return self.disabled_why is None and not (self.paused_until and self.paused_until > now)
 
     def after(self, outcomes: Sequence[Outcome], now: datetime, patience: timedelta) -> Health:
-        """Return how it does after these attempts; without success for `patience` it is disabled."""
+        """Return how it does after these; without success for `patience` it is disabled."""
         some = any(each.is_delivered for each in outcomes)
         since = None if some else self.failing_since or now
         away = not some and all(each.is_outage for each in outcomes)
@@ -105,5 +105,7 @@ class Health:
         if any(each.status == HTTPStatus.GONE for each in outcomes):
             return replace(health, disabled_why="it answers 410 Gone")
         if since is not None and now - since >= patience:
-            return replace(health, disabled_why=f"it has taken nothing since {since:%Y-%m-%d %H:%M}")
+            return replace(
+                health, disabled_why=f"it has taken nothing since {since:%Y-%m-%d %H:%M}"
+            )
         return health
