@@ -59,7 +59,7 @@ def place(column: Column[Any], *key: object) -> str:
 async def seal(session: WriteSession, secret: bytes, bound_to: str) -> str:
     """Return the secret as it may be stored in this transaction: text in ASCII.
 
-    Of n bytes it has 4/3 × n + 64 characters at most.
+    Of n bytes it has n * 4/3 + 64 characters at most.
     """
     sealer = _sealer()
     return plain(secret) if sealer is None else await sealer.seal(session, secret, bound_to)

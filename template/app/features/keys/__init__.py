@@ -11,6 +11,8 @@ What a key is, is in the database only under the master key, and that is not in 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from app.features.keys import jobs, process
@@ -39,11 +41,20 @@ __all__ = [
 
 
 def install(app: FastAPI) -> None:
-    """Publish the public keys; raises UnusableMasterKey."""
+    """Publish the public keys, and have all of them at the start; raises UnusableMasterKey."""
     from app.features.keys import endpoints  # noqa: PLC0415 - only an api pays for it
 
     process.configure(app.state.settings)
     app.include_router(endpoints.router)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with inner(app):
+            await jobs.begin(app.state.database)
+            yield
+
+    app.router.lifespan_context = lifespan
 
 
 def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001

@@ -1,7 +1,7 @@
 """Ciphertexts of what is stored: which data key, bound to what, and nothing that tells more.
 
-    k1.KID.…    AES-256-GCM with a random nonce: the same text twice gives two ciphertexts
-    d1.KID.…    AES-SIV (RFC 5297): the same text in the same column gives the same one
+k1.KID.…    AES-256-GCM with a random nonce: the same text twice gives two ciphertexts
+d1.KID.…    AES-SIV (RFC 5297): the same text in the same column gives the same one
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Encrypted(TypeDecorator[Sealed]):
     rows have the same value. `column` is filled in when the column gets its table.
     """
 
-    impl = String
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = String
     cache_ok = True
 
     def __init__(
@@ -76,7 +76,9 @@ class Encrypted(TypeDecorator[Sealed]):
             return None
         if not isinstance(value, Sealed):
             # Not what it is: that is not sealed.
-            raise TypeError(f"{self.column} takes what a keyset has sealed, no {type(value).__name__}")
+            raise TypeError(
+                f"{self.column} takes what a keyset has sealed, no {type(value).__name__}"
+            )
         if value.column != self.column:
             raise WrongPlace(f"what was sealed for {value.column} is no value of {self.column}")
         return value.text

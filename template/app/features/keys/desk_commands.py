@@ -13,13 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import features, modules
 from app.core.database import Database
+from app.core.logging import configure_logging
 from app.features.keys import process, reencryption, rotation, tokens
 from app.features.keys.keyset import NoKey, keyset
 from app.features.keys.master import UnknownMasterKey, new_master_key
 from app.features.keys.reencryption import Progress, Target
 from app.features.keys.rotation import NoSuchKey
 from app.features.keys.settings import UnusableMasterKey
-from app.features.keys.states import Forget, Key, Kind, Make, Step, due_at
+from app.features.keys.states import Key, Kind, due_at, told
 from app.settings import Settings
 
 
@@ -32,6 +33,8 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
         process.configure(settings)
     except UnusableMasterKey as error:
         sys.exit(str(error))
+    # To standard error: what is asked for is alone on standard output.
+    configure_logging(settings.log_level, settings.log_format)
     database = Database(settings.database_url)
     try:
         await ACTIONS[arguments.action](database, arguments)
@@ -66,7 +69,7 @@ async def _rotate(database: Database, arguments: Namespace) -> None:
     begin = Kind(arguments.kind) if arguments.kind else None
     done = await rotation.rotate(database, begin=begin)
     for step in done:
-        print(_told(step))
+        print(told(step))
     if not done:
         print("nothing is due")
 
@@ -77,16 +80,8 @@ async def _revoke(database: Database, arguments: Namespace) -> None:
     except NoSuchKey:
         sys.exit(f"There is no key {arguments.kid} that could be revoked: keys list")
     for step in done:
-        print(_told(step))
+        print(told(step))
     print("Others may know it for KEYS_MAX_AGE, our own processes for KEYS_REFRESH.")
-
-
-def _told(step: Step) -> str:
-    if isinstance(step, Make):
-        return f"made the {step.state} {step.kind} key"
-    if isinstance(step, Forget):
-        return f"deleted {step.kid}"
-    return f"{step.kid} is {step.target} now"
 
 
 async def _rewrap(database: Database, _: Namespace) -> None:

@@ -25,6 +25,8 @@ from app.core.logging import correlation_id
 from app.core.outbox import OutboxRow, queue_of
 from app.core.runner import JobProcess, surround
 from app.features.keys import process, rotation
+from app.features.keys.keyset import forget, keyset
+from app.features.keys.states import State
 
 logger = structlog.get_logger(__name__)
 
@@ -41,11 +43,8 @@ async def rotate(attempt: Attempt) -> None:
 @surround
 @asynccontextmanager
 async def rotated(jobs: JobProcess) -> AsyncIterator[None]:
-    """Make the first keys at the start of a process that runs jobs, and look after them."""
-    try:
-        await first_keys(jobs.database)
-    except (SQLAlchemyError, OSError):
-        logger.warning("keys.not_made", exc_info=True)
+    """Look after the keys in every process that runs jobs."""
+    await begin(jobs.database)
     stop = asyncio.Event()
     looking = asyncio.create_task(_look(jobs.database, stop))
     try:
@@ -55,11 +54,16 @@ async def rotated(jobs: JobProcess) -> AsyncIterator[None]:
         await looking
 
 
-async def first_keys(database: Database) -> None:
-    """Make the keys that the settings want where there is none of a kind."""
-    keys = await rotation.find(database.reads)
-    if not {*process.own().keys_kinds} <= {key.kind for key in keys}:
-        await rotation.rotate(database)
+async def begin(database: Database) -> None:
+    """Make the first keys; raises UnknownMasterKey where those that there are cannot be used."""
+    try:
+        keys = await keyset(database.reads)
+        keys.require_usable()
+        if any(not keys.of(kind, *State) for kind in process.own().keys_kinds):
+            await rotation.rotate(database)
+            forget()
+    except (SQLAlchemyError, OSError):
+        logger.warning("keys.not_made", exc_info=True)
 
 
 async def _look(database: Database, stop: asyncio.Event) -> None:

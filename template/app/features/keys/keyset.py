@@ -76,6 +76,12 @@ class Keyset:
             return key
         raise NoKey(f"there is no {kind} key: python -m app keys rotate {kind}")
 
+    def require_usable(self) -> None:
+        """Raise UnknownMasterKey unless every key can be unwrapped."""
+        for held in self._held.values():
+            if held.wrapped is not None:
+                self.material(held.key)
+
     def seal(self, column: AnyColumn, key: object, text: str) -> Sealed:
         """Return `text` as that column of the row with that primary key has it; raises NoKey.
 
@@ -84,7 +90,9 @@ class Keyset:
         """
         kind, secret = encrypted(column), text.encode()
         if kind.most_bytes is not None and len(secret) > kind.most_bytes:
-            message = f"{kind.column} has room for {kind.most_bytes} bytes, and this has {len(secret)}"
+            message = (
+                f"{kind.column} has room for {kind.most_bytes} bytes, and this has {len(secret)}"
+            )
             raise ValueError(message)
         return self._sealed(kind, key, secret, self.current(Kind.DATA))
 

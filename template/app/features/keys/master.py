@@ -70,7 +70,9 @@ class MasterKeys:
             nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
             return self._ciphers[name].decrypt(nonce, sealed, bound_to.encode())
         except (InvalidTag, ValueError):
-            raise UnknownMasterKey(f"it was changed since the master key {name} wrapped it") from None
+            raise UnknownMasterKey(
+                f"it was changed since the master key {name} wrapped it"
+            ) from None
 
     def is_wrapped_by_first(self, wrapped: str) -> bool:
         return wrapped.startswith(f"{FORM}.{self.first}.")

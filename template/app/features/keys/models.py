@@ -19,7 +19,7 @@ class KeyRow(Base):
     rotate at once can make two.
     """
 
-    __tablename__ = "keys"
+    __tablename__ = "crypto_keys"
     __table_args__ = (UniqueConstraint("kind", "slot"),)
 
     kid: Mapped[str] = mapped_column(String(16), primary_key=True)

@@ -155,9 +155,7 @@ def _parsed(target: Target, position: Sequence[JsonValue]) -> Iterator[object]:
         yield TypeAdapter(column.type.python_type).validate_python(value)
 
 
-async def _passed(
-    database: Database, progress: Progress, batch: int
-) -> AsyncIterator[Progress]:
+async def _passed(database: Database, progress: Progress, batch: int) -> AsyncIterator[Progress]:
     while rows := await _stale(database.reads, progress, batch):
         keys = await keyset(database.reads, *(text for _, text in rows))
         async with database.writes() as session:
@@ -193,7 +191,9 @@ async def _replaced(
         again = target.sealed_again(keys, key, text)
     except CannotOpen as error:
         progress.failed.append(key)
-        logger.error("keys.cannot_open", target=target.name, row=list(map(str, key)), why=str(error))
+        logger.warning(
+            "keys.cannot_open", target=target.name, row=list(map(str, key)), why=str(error)
+        )
         return 0
     row = [column == value for column, value in zip(target.key, key, strict=True)]
     change = (

@@ -21,7 +21,7 @@ from app.core.inserting import inserted
 from app.core.sealing import Reader
 from app.features.keys import material, process
 from app.features.keys.models import KEYS
-from app.features.keys.states import Forget, Key, Kind, Make, Move, State, Step, begun_early, plan
+from app.features.keys.states import Key, Kind, Make, Move, State, Step, begun_early, plan, told
 
 logger = structlog.get_logger(__name__)
 
@@ -112,7 +112,7 @@ async def _done(database: Database, steps: Callable[[Sequence[Key]], list[Step]]
                 raise
             continue
         for step in found:
-            logger.info("keys.rotated", step=str(step))
+            logger.info("keys.rotated", step=told(step))
         return found
     return []
 

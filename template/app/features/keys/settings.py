@@ -81,7 +81,9 @@ def master_keys(own: KeysSettings, environment: Environment) -> MasterKeys:
     """Get them from where the settings say; raises UnusableMasterKey."""
     given = (own.master_key, own.master_key_file, own.master_key_command)
     if sum(each is not None for each in given) > 1:
-        raise UnusableMasterKey(f"Only one of {SOURCES} may be set: they would contradict each other.")
+        raise UnusableMasterKey(
+            f"Only one of {SOURCES} may be set: they would contradict each other."
+        )
     name, text = _found(own, environment)
     try:
         return MasterKeys.read(text)
@@ -115,7 +117,9 @@ def _read_file(path: Path) -> str:
 def _output(command: str, seconds: float) -> str:
     """Run the secrets manager's client; what it says may be secret, and is not shown."""
     try:
-        done = subprocess.run(shlex.split(command), capture_output=True, timeout=seconds, check=True)
+        done = subprocess.run(
+            shlex.split(command), capture_output=True, timeout=seconds, check=True
+        )
         return done.stdout.decode("ascii")
     except subprocess.TimeoutExpired:
         reason = f"it has not ended within {seconds:g} s (MASTER_KEY_TIMEOUT)"

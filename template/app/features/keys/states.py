@@ -88,9 +88,7 @@ def plan(kind: Kind, keys: Sequence[Key], policy: Policy, now: datetime) -> list
     return [*_succession(kind, keys, policy, now), *_forgotten(keys, policy, now)]
 
 
-def _succession(
-    kind: Kind, keys: Sequence[Key], policy: Policy, now: datetime
-) -> Iterator[Step]:
+def _succession(kind: Kind, keys: Sequence[Key], policy: Policy, now: datetime) -> Iterator[Step]:
     current, following = _of(keys, State.CURRENT), _of(keys, State.NEXT)
     if current is None:
         # Revoked, or the first: waiting would leave nothing to sign with.
@@ -110,9 +108,9 @@ def _promoted(key: Key) -> Move:
 def _forgotten(keys: Sequence[Key], policy: Policy, now: datetime) -> Iterator[Step]:
     for key in keys:
         # A data key is needed for as long as anything is sealed by it, which no time tells.
-        if key.state is State.RETIRED and key.kind is not Kind.DATA:
-            if now >= key.since + policy.overlap:
-                yield Forget(key.kid)
+        serves_on = key.state is not State.RETIRED or key.kind is Kind.DATA
+        if not serves_on and now >= key.since + policy.overlap:
+            yield Forget(key.kid)
 
 
 def begun_early(kind: Kind, keys: Sequence[Key]) -> list[Step]:
@@ -123,7 +121,7 @@ def begun_early(kind: Kind, keys: Sequence[Key]) -> list[Step]:
 
 
 def due_at(key: Key, policy: Policy) -> datetime | None:
-    """Return when the key leaves its state by itself; None: it does not, or something else ends it."""
+    """Return when the key leaves its state by itself; None: it does not."""
     if key.state is State.NEXT:
         return key.since + policy.ahead
     if key.state is State.CURRENT:
@@ -135,3 +133,12 @@ def due_at(key: Key, policy: Policy) -> datetime | None:
 
 def _of(keys: Sequence[Key], state: State) -> Key | None:
     return next((key for key in keys if key.state is state), None)
+
+
+def told(step: Step) -> str:
+    """Say what was done, in a log or to whoever did it."""
+    if isinstance(step, Make):
+        return f"made the {step.state} {step.kind} key"
+    if isinstance(step, Forget):
+        return f"deleted {step.kid}"
+    return f"{step.kid} is {step.target} now"

@@ -1,4 +1,4 @@
-"""What others verify by our keys or encrypt to them: tokens (RFC 7519, 7516), and webhooks' MACs."""
+"""What others verify by our keys or encrypt to them: JWT, JWE, and the MACs of webhooks."""
 
 from __future__ import annotations
 
