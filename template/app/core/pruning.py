@@ -32,7 +32,7 @@ async def prune(database: Database, key: Column[Any], old: ColumnElement[bool]) 
 
 @asynccontextmanager
 async def pruned(every: timedelta, batch: Callable[[], Awaitable[int]]) -> AsyncIterator[None]:
-    """Call `batch` again and again meanwhile: as long as batches are full, and then after a pause."""
+    """Call `batch` meanwhile: again at once while batches are full, and else after a pause."""
     stop = asyncio.Event()
     pruning = asyncio.create_task(_prune(every, batch, stop))
     try:

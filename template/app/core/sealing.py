@@ -59,7 +59,7 @@ def place(column: Column[Any], *key: object) -> str:
 async def seal(session: WriteSession, secret: bytes, bound_to: str) -> str:
     """Return the secret as it may be stored in this transaction: text in ASCII.
 
-    Of n bytes it has 4/3 × n + 64 characters at most.
+    Of n bytes it has n * 4/3 + 64 characters at most.
     """
     sealer = _sealer()
     return plain(secret) if sealer is None else await sealer.seal(session, secret, bound_to)
@@ -68,7 +68,7 @@ async def seal(session: WriteSession, secret: bytes, bound_to: str) -> str:
 async def opened(reader: Reader, text: str, bound_to: str) -> bytes:
     """Return the secret that was sealed for that place; raises CannotOpen."""
     if text.startswith(PLAIN):
-        return _read_plain(text)
+        return read_plain(text)
     sealer = _sealer()
     if sealer is None:
         raise CannotOpen("it was sealed by the feature keys, which this project does not have")
@@ -79,7 +79,8 @@ def plain(secret: bytes) -> str:
     return PLAIN + base64.b64encode(secret).decode()
 
 
-def _read_plain(text: str) -> bytes:
+def read_plain(text: str) -> bytes:
+    """Return what was stored plain; raises CannotOpen."""
     try:
         return base64.b64decode(text.removeprefix(PLAIN), validate=True)
     except (binascii.Error, ValueError):

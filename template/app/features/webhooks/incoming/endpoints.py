@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import Headers
+from structlog.contextvars import bind_contextvars
 
 from app.core import transactions
 from app.core.database import WriteSession
@@ -43,6 +44,7 @@ async def _sender(source: str, request: Request) -> Sender:
     sender: Sender | None = request.app.state.webhook_senders.get(source)
     if sender is None:
         raise NotFound("there is nothing here")
+    bind_contextvars(source=source)
     return sender
 
 
@@ -101,7 +103,7 @@ async def receive(
     """Receive a message: verify it, store it, and let a job do what it asks for."""
     body = get_opened(sender, body)
     key = await get_public_key(sender, body, headers)
-    message = get_decode_content(sender, key, body)
+    message = get_decode_content(key, body)
     action = get_action(sender, message)
     async with begin() as session:
         fate = await inbox.receive(session, sender.name, sender.module, message, action)

@@ -1,4 +1,4 @@
-"""Files that messages name: fetched as far as anybody may have them, and only what was announced."""
+"""Files that messages name: fetched where anybody may have them, and as they were announced."""
 
 from __future__ import annotations
 

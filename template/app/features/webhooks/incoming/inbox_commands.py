@@ -26,9 +26,7 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
 
 async def _list(database: Database, arguments: Namespace) -> None:
     state = State(arguments.state) if arguments.state else None
-    found = await inbox.find(
-        database.reads, arguments.limit, state=state, source=arguments.source
-    )
+    found = await inbox.find(database.reads, arguments.limit, state=state, source=arguments.source)
     if arguments.json:
         print(json.dumps([asdict(each) for each in found], default=str, indent=2))
         return

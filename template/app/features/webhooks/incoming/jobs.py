@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from app.core.errors import InvalidInput
 from app.core.jobs import Attempt, job
-from app.features.webhooks.incoming import fetching, inbox, ordering, settings
-from app.features.webhooks.incoming.actions import Action, Refused, contents, is_unknown
+from app.features.webhooks.incoming import actions, fetching, inbox, ordering, settings
+from app.features.webhooks.incoming.actions import Action, Refused
 from app.features.webhooks.incoming.inbox import APPLY, Waiting
 from app.features.webhooks.incoming.models import State
 from app.settings import Settings
@@ -54,11 +54,11 @@ async def apply(attempt: Attempt, message: UUID) -> None:
 def _action(found: Waiting) -> Action:
     """Read it again: the code may be newer than the message is."""
     try:
-        return contents()[found.module].validate_json(found.content)
+        return actions.contents()[found.module].validate_json(found.content)
     except KeyError as error:
         raise Refused(f"the module {found.module} does nothing for webhooks") from error
     except ValidationError as error:
-        what = "action" if is_unknown(error) else "content"
+        what = "action" if actions.is_unknown(error) else "content"
         raise Refused(f"its {what} is nothing that {found.module} knows") from error
 
 

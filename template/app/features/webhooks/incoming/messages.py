@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from app.core.errors import ProblemError
 
@@ -35,6 +36,9 @@ class Head(BaseModel):
     action: str = Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")
 
 
+_CONTENT = TypeAdapter(dict[str, JsonValue], config=ConfigDict(hide_input_in_errors=True))
+
+
 @dataclass(frozen=True)
 class Message:
     """A message that is certainly its sender's: `id` is the sender's, and stays when it repeats."""
@@ -42,6 +46,14 @@ class Message:
     id: str
     action: str
     content: Mapping[str, JsonValue]
+
+    @classmethod
+    def read(cls, message_id: str, payload: bytes) -> Self:
+        """Read what was signed; raises ValidationError."""
+        content = _CONTENT.validate_json(payload)
+        if "action" not in content and "type" in content:
+            content["action"] = content.pop("type")
+        return cls(message_id, Head.model_validate(content).action, content)
 
     @property
     def written(self) -> bytes:

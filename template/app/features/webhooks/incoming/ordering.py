@@ -80,7 +80,7 @@ def noted(action: Action, applied: Applied) -> Applied:
 
 def digest(source: str, module: str, subject: str) -> str:
     """Return what the subject is known by here: nobody can tell from it who that is."""
-    return hashlib.sha256("\0".join((source, module, subject)).encode()).hexdigest()
+    return hashlib.sha256(f"{source}\0{module}\0{subject}".encode()).hexdigest()
 
 
 async def look(reads: ReadConnection, subject: str) -> Applied:

@@ -72,8 +72,10 @@ class IncomingSettings(BaseSettings):
     # How long a message is known again: longer than any sender repeats one.
     webhooks_keep: timedelta = Field(default=timedelta(days=30), ge=timedelta(days=1))
     webhooks_cleaning: timedelta = timedelta(minutes=10)
-    # How long the keys of a source are believed while it is away.
+    # How long the keys of a source are believed while it is away, and how long it is left alone
+    # after it was asked for them, whatever unknown keys are named meanwhile.
     webhooks_jwks_keep: timedelta = timedelta(hours=1)
+    webhooks_jwks_pause: timedelta = timedelta(seconds=10)
     # The largest file that is fetched because a message names it, and how long that may take.
     webhooks_fetch_max_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
     webhooks_fetch_timeout: timedelta = Field(
