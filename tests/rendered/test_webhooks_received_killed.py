@@ -82,9 +82,10 @@ def headshot() -> Iterator[str]:
         yield url
 
 
-def signed(said: dict[str, Any], message_id: str) -> dict[str, Any]:
+def signed(said: object, message_id: str) -> dict[str, Any]:
     """Sign a message by the standard alone, and none of the project's code."""
-    body, now = json.dumps(said).encode(), str(int(time.time()))
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    now = str(int(time.time()))
     text = f"{message_id}.{now}.".encode() + body
     signature = base64.b64encode(hmac.digest(SECRET, text, hashlib.sha256)).decode()
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
