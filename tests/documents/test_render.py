@@ -99,6 +99,12 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     assert operator.has_read_all()
 
 
+def test_received_webhooks_are_listed(shop: Path) -> None:
+    operator = reader(shop, "docs/webhooks.md")
+    assert "0 webhooks" in operator.follow(shop)
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
