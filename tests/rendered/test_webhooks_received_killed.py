@@ -179,7 +179,9 @@ class World:
         return self.backend.count("SELECT count(*) FROM outbox") == 0
 
 
-def killed(backend: Backend, folder: Path, url: str, headshot: str, number: int, redis_url: str = "") -> World:
+def killed(
+    backend: Backend, folder: Path, url: str, headshot: str, number: int, redis_url: str = ""
+) -> World:
     """Let three messages be received and applied, with a kill in between; hold what is true then."""
     world = World.begin(backend, folder, url, number, redis_url)
     try:
