@@ -80,7 +80,7 @@ class Encrypted(TypeDecorator[Sealed]):
                 f"{self.column} takes what a keyset has sealed, no {type(value).__name__}"
             )
         if value.column != self.column:
-            raise WrongPlace(f"what was sealed for {value.column} is no value of {self.column}")
+            raise WrongPlace(f"{self.column} was given what was sealed for {value.column}")
         return value.text
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Sealed | None:  # noqa: ARG002

@@ -194,6 +194,7 @@ async def keyset(reader: Reader, *sealed: Sealed | str | None) -> Keyset:
         return known
     found = await _read(reader, known)
     if not isinstance(reader, ReadConnection) and (missing := _missing(found)):
+        found.require_usable()
         for kind in missing:
             await ensure(reader, kind)
         found = await _read(reader, known)
