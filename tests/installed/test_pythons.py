@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 SUITES = ("tests/machine", "tests/project")
 # What they are about is not the command: a checkout, with its template, its locks, its script.
+# A wheel has the templates that were released, so that what is asked since then is among it.
 ELSEWHERE = (
     "tests/machine/test_install_script.py",
     "tests/project/test_locks.py",
@@ -23,12 +24,16 @@ ELSEWHERE = (
     "tests/project/test_rendered_locks.py",
     "tests/project/test_template.py",
     "tests/project/test_template_lint.py",
+    "tests/project/test_shared_answers.py",
     "tests/project/test_renderer.py::test_the_template_here_needs_no_copier",
     "tests/project/test_answers.py::test_copier_answers_the_templates_questions_alike",
     "tests/machine/test_diagnosis.py::test_the_cause_of_a_real_failure_is_named",
     "tests/project/test_resource_command.py",
     "tests/project/test_resource_decisions.py::test_tables_of_features_no_resource_may_have",
     "tests/project/test_new.py::test_a_feature_that_does_not_exist_is_refused_with_those_that_do",
+    "tests/project/test_new.py::test_custom_begins_with_the_answers_of_any_preset",
+    "tests/project/test_new.py::test_what_is_no_question_is_answered_with_the_questions_alone",
+    "tests/project/test_new.py::test_who_names_a_preset_is_asked_nothing",
     "tests/project/test_new.py::test_a_folder_that_make_cannot_use_is_refused",
     "tests/project/test_new.py::test_features_are_recorded_as_a_list_and_bring_their_files",
     "tests/project/test_new.py::test_revisions_are_one_chain_whichever_features_are_there",

@@ -113,6 +113,10 @@ class Backend:
         """Start what `python -m app worker` becomes, without a new interpreter for it."""
         return self._fork("-c", WORKER, *options, **settings)
 
+    def run_program(self, program: str, *arguments: str, **settings: str) -> Forked:
+        """Start a program's text on the project's Python, in its folder."""
+        return self._fork("-c", program, *arguments, **settings)
+
     def _fork(self, *command: str, **settings: str) -> Forked:
         environment = self.environment | settings
         forked = of_render(self.project).start(
