@@ -99,6 +99,12 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     assert operator.has_read_all()
 
 
+def test_received_webhooks_are_listed(shop: Path) -> None:
+    operator = reader(shop, "docs/webhooks.md")
+    assert "0 webhooks" in operator.follow(shop)
+    assert operator.has_read_all()
+
+
 def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
     operator = reader(shop, "docs/keys.md")
     said = operator.follow(shop)

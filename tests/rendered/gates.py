@@ -81,6 +81,7 @@ TRACES_OF_ANY = {
     ("security", "webhooks", "keys"): r"joserfc",
     ("webhooks", "keys"): r"core.sealing\b",
     ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
+    ("idempotency", "webhooks"): r"core.pruning\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }

@@ -49,6 +49,8 @@ _OF_FEATURES = {
     "notification_attachments": "notifications",
     "notification_suppressions": "notifications",
     "notifications": "notifications",
+    "webhook_subjects": "webhooks",
+    "webhooks_received": "webhooks",
 }
 _OF_ALEMBIC = ("alembic_journal", "alembic_version")
 _KEYS = {"UUID"}

@@ -7,15 +7,11 @@ transaction to end, and then finds the answer, or, where it was rolled back, has
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-import structlog
 from sqlalchemy import (
     JSON,
     Index,
@@ -32,11 +28,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base, Database, WriteSession
 from app.core.inserting import inserted
-from app.core.jobs import wait_for_event
+from app.core.pruning import prune
 
-logger = structlog.get_logger(__name__)
-
-CLEANING_BATCH = 500
 CLAIM_ATTEMPTS = 3
 
 
@@ -76,9 +69,6 @@ _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).w
 )
 _FORGET = delete(_ROW).where(_THIS, _EXPIRED_NOW)
 _KEEP = update(_ROW).where(_THIS)
-_EXPIRED = select(_ROW.c.id).where(_EXPIRED_NOW).order_by(_ROW.c.expires_at).limit(CLEANING_BATCH)
-# A key that was used again since it was found is not expired any more.
-_CLEAN = delete(_ROW).where(_ROW.c.id.in_(bindparam("ids", expanding=True)), _EXPIRED_NOW)
 
 
 def answer_id(*scope: str) -> str:
@@ -131,31 +121,6 @@ async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
 
 
 async def delete_expired(database: Database) -> int:
-    """Delete one batch of expired answers, found without a lock; return how many there were."""
-    now = datetime.now(UTC)
-    expired = (await database.reads.execute(_EXPIRED, {"now": now})).scalars().all()
-    if expired:
-        async with database.writes() as session:
-            await session.execute(_CLEAN, {"ids": expired, "now": now})
-    return len(expired)
-
-
-@asynccontextmanager
-async def cleaned(database: Database, every: timedelta) -> AsyncIterator[None]:
-    """Delete what has expired meanwhile, again and again. No request waits for this."""
-    stop = asyncio.Event()
-    cleaning = asyncio.create_task(_clean(database, stop, every))
-    try:
-        yield
-    finally:
-        stop.set()
-        await cleaning
-
-
-async def _clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
-    while not await wait_for_event(stop, within=every):
-        try:
-            while await delete_expired(database) == CLEANING_BATCH and not stop.is_set():
-                pass
-        except Exception:
-            logger.exception("answers.cleaning_failed")
+    """Delete one batch of expired answers; return how many there were."""
+    # A key that was used again since it was found is not expired any more.
+    return await prune(database, _ROW.c.id, _ROW.c.expires_at <= datetime.now(UTC))

@@ -39,7 +39,7 @@ class BadSignature(Exception):
 class Secret:
     """A secret that both sides know, 24 to 64 bytes; written as `whsec_` and its Base64."""
 
-    value: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
 
     @classmethod
     def new(cls) -> Self:
@@ -58,7 +58,7 @@ class Secret:
 
     def written(self) -> str:
         """Return the secret as people hand it over. Show it once, and never log it."""
-        return MARK + base64.b64encode(self.value).decode()
+        return MARK + base64.b64encode(self.secret).decode()
 
 
 def sign(
@@ -104,4 +104,4 @@ def verify(
 
 def _signature(secret: Secret, message_id: str, timestamp: str, body: bytes) -> str:
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return base64.b64encode(hmac.digest(secret.value, signed, hashlib.sha256)).decode()
+    return base64.b64encode(hmac.digest(secret.secret, signed, hashlib.sha256)).decode()
