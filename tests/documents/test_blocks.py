@@ -23,6 +23,7 @@ READERS = {
     "docs/updating.md": "tests/documents/test_guides.py",
     "template/README.md.jinja": "tests/documents/test_render.py",
     "template/docs/first-module.md": "tests/documents/test_first_module.py",
+    "template/docs/keys.md": "tests/documents/test_render.py",
     "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
     "template/docs/notifications.md": "tests/documents/test_render.py",
     "template/docs/operations.md": "tests/documents/test_render.py",

@@ -105,6 +105,15 @@ def test_received_webhooks_are_listed(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
+    operator = reader(shop, "docs/keys.md")
+    said = operator.follow(shop)
+    assert "made the next signing key" in said
+    assert "columns are sealed by the current data key" in said
+    assert "keys were wrapped by" in said
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
@@ -113,7 +122,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 19 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 24 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

@@ -53,7 +53,7 @@ TRACES = {
     r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "webhooks": r"webhook",
-    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|app keys",
+    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|cryptography>=",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -80,7 +80,7 @@ TRACES_OF_ANY = {
     ("security", "webhooks"): r"core.jwks\b",
     ("security", "webhooks", "keys"): r"joserfc",
     ("webhooks", "keys"): r"core.sealing\b",
-    ("idempotency", "notifications", "webhooks"): r"core.inserting\b",
+    ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
     ("idempotency", "webhooks"): r"core.pruning\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",

@@ -103,6 +103,7 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs requeue": {"ids": " ".join(ids[:2])},
         "jobs purge": {"ids": ids[2]},
         "jobs pause": {"for": "1m"},
+        "keys revoke": {"kid": signing_key(backend)},
         "notify test": ada,
         "notify suppress": ada,
         "notify allow": ada,
@@ -115,8 +116,16 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     assert "paused until" in told["jobs pause"]
     assert "ada@example.com" in told["notify list"]
     assert "noted as sent" in told["notify decide"]
-    assert "0005" in told["migrate status"]
+    assert "is revoked now" in told["keys revoke"]
+    assert "are sealed by the current data key" in told["keys reencrypt"]
+    assert "0008" in told["migrate status"]
     assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
+
+
+def signing_key(backend: Backend) -> str:
+    backend.run("-m", "app", "keys", "rotate")
+    keys = json.loads(backend.output("-m", "app", "keys", "list", "--json"))
+    return str(next(key["kid"] for key in keys if key["kind"] == "signing"))
 
 
 def run(backend: Backend, job: Job, options: dict[str, str]) -> str:

@@ -40,9 +40,11 @@ _OF_LISTS = {"asked", "cursor", "given", "is_counted", "limit", "offset", "page"
 _OF_FEATURES = {
     "client_keys": "security",
     "clients": "security",
+    "crypto_keys": "keys",
     "idempotency": "idempotency",
     "job_runners": "operations",
     "job_schedules": "operations",
+    "key_reencryptions": "keys",
     "leases": "operations",
     "notification_attachments": "notifications",
     "notification_suppressions": "notifications",

@@ -34,6 +34,11 @@ def kid_of(text: str) -> str | None:
     return found["kid"] if found else None
 
 
+def is_alike(text: str) -> bool:
+    """Say whether it was sealed deterministically: it is bound to no row then."""
+    return text.startswith(f"{ALIKE}.")
+
+
 def head(form: str, kid: str) -> str:
     """Return how every ciphertext of that key begins."""
     return f"{form}.{kid}."
@@ -68,17 +73,17 @@ class DataKey:
         begin = head(ALIKE, self.kid)
         return begin + _encoded(self._alike.encrypt(secret, [_associated(begin, bound_to)]))
 
-    def opened(self, text: str, *, random_to: str, alike_to: str) -> bytes:
-        """Return what was sealed, for one of these places as its form says; raises CannotOpen."""
+    def opened(self, text: str, bound_to: str) -> bytes:
+        """Return what was sealed for that place; raises CannotOpen."""
         found = _FORM.fullmatch(text)
         if found is None:
             raise CannotOpen("it is no ciphertext")
         begin, data = head(found["form"], found["kid"]), _decoded(found["data"])
         try:
             if found["form"] == ALIKE:
-                return self._alike.decrypt(data, [_associated(begin, alike_to)])
+                return self._alike.decrypt(data, [_associated(begin, bound_to)])
             nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
-            return self._random.decrypt(nonce, sealed, _associated(begin, random_to))
+            return self._random.decrypt(nonce, sealed, _associated(begin, bound_to))
         except (InvalidTag, ValueError):
             raise CannotOpen(CHANGED) from None
 

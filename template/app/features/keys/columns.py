@@ -80,15 +80,20 @@ class Encrypted(TypeDecorator[Sealed]):
                 f"{self.column} takes what a keyset has sealed, no {type(value).__name__}"
             )
         if value.column != self.column:
-            raise WrongPlace(f"what was sealed for {value.column} is no value of {self.column}")
+            raise WrongPlace(f"{self.column} was given what was sealed for {value.column}")
         return value.text
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Sealed | None:  # noqa: ARG002
         return None if value is None else Sealed(value, self.column)
 
-    def bound_to(self, *key: object) -> str:
-        """Return what a value is bound to in the row of that primary key; as `sealing.place`."""
-        return json.dumps([*self.column.split(".", 1), *map(str, key)])
+
+def place(column: str, key: object = ()) -> str:
+    """Return what a value of `TABLE.COLUMN` is bound to in the row of that primary key.
+
+    It is what `sealing.place` says; several columns of a key are a tuple, and none is any row.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    return json.dumps([*column.split(".", 1), *map(str, parts)])
 
 
 def _stored(most_bytes: int | None) -> TypeEngine[Any]:
@@ -124,8 +129,8 @@ def _require_own_row(mapper: Mapper[Any], _: Connection, target: object) -> None
     for name, kind in _encrypted_of(mapper):
         value = inspected(target).dict.get(name)
         if isinstance(value, Sealed) and value.bound_to is not None:
-            key = mapper.primary_key_from_instance(target)
-            if value.bound_to != kind.bound_to(*key):
+            key = tuple(mapper.primary_key_from_instance(target))
+            if value.bound_to != place(kind.column, key):
                 raise WrongPlace(f"{kind.column} was sealed for another row than the one it is in")
 
 

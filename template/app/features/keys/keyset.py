@@ -21,8 +21,8 @@ from app.core import sealing
 from app.core.database import ReadConnection, WriteSession
 from app.core.sealing import CannotOpen, Reader
 from app.features.keys import material, process
-from app.features.keys.ciphertexts import ALIKE, RANDOM, DataKey, head, kid_of
-from app.features.keys.columns import AnyColumn, Encrypted, Sealed, encrypted
+from app.features.keys.ciphertexts import ALIKE, RANDOM, DataKey, head, is_alike, kid_of
+from app.features.keys.columns import AnyColumn, Encrypted, Sealed, encrypted, place
 from app.features.keys.master import MasterKeys
 from app.features.keys.material import KeyPair
 from app.features.keys.models import KEYS
@@ -98,9 +98,9 @@ class Keyset:
 
     def opened(self, sealed: Sealed, key: object) -> str:
         """Return what was sealed for that row and the column it was read from; CannotOpen."""
-        kind = Encrypted(column=sealed.column)
-        bound = {"random_to": kind.bound_to(*_parts(key)), "alike_to": kind.bound_to()}
-        return self._data_key(sealed.text).opened(sealed.text, **bound).decode()
+        key_of_it = self._data_key(sealed.text)
+        bound_to = place(sealed.column, () if is_alike(sealed.text) else key)
+        return key_of_it.opened(sealed.text, bound_to).decode()
 
     def candidates(self, column: AnyColumn, text: str) -> list[Sealed]:
         """Return what a deterministic column has where it has `text`, for `.in_()`.
@@ -127,7 +127,7 @@ class Keyset:
 
     def open_text(self, text: str, bound_to: str) -> bytes:
         """Open what `seal_text` has sealed; raises CannotOpen."""
-        return self._data_key(text).opened(text, random_to=bound_to, alike_to=bound_to)
+        return self._data_key(text).opened(text, bound_to)
 
     def pair(self, key: Key) -> KeyPair:
         """Return the key pair that a key for signatures or encryption is."""
@@ -144,9 +144,9 @@ class Keyset:
 
     def _sealed(self, kind: Encrypted, key: object, secret: bytes, by: Key) -> Sealed:
         if kind.deterministic:
-            text = self._unwrapped_data(by).seal_alike(secret, kind.bound_to())
+            text = self._unwrapped_data(by).seal_alike(secret, place(kind.column))
             return Sealed(text, kind.column)
-        bound_to = kind.bound_to(*_parts(key))
+        bound_to = place(kind.column, key)
         text = self._unwrapped_data(by).seal(secret, bound_to)
         return Sealed(text, kind.column, bound_to)
 
@@ -176,10 +176,6 @@ class Keyset:
         return mine is not None and mine.wrapped == held.wrapped
 
 
-def _parts(key: object) -> tuple[object, ...]:
-    return key if isinstance(key, tuple) else (key,)
-
-
 _keysets: WeakKeyDictionary[Any, Keyset] = WeakKeyDictionary()
 
 
@@ -194,6 +190,7 @@ async def keyset(reader: Reader, *sealed: Sealed | str | None) -> Keyset:
         return known
     found = await _read(reader, known)
     if not isinstance(reader, ReadConnection) and (missing := _missing(found)):
+        found.require_usable()
         for kind in missing:
             await ensure(reader, kind)
         found = await _read(reader, known)

@@ -7,6 +7,7 @@ value is replaced only where it still is what was read, so that a change meanwhi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -38,6 +39,7 @@ from app.features.keys.ciphertexts import ALIKE, RANDOM, head
 from app.features.keys.columns import Encrypted, Sealed
 from app.features.keys.keyset import Keyset, forget, keyset
 from app.features.keys.models import REENCRYPTIONS
+from app.features.keys.rotation import Contended
 from app.features.keys.states import Forget, Key, Kind, State
 
 logger = structlog.get_logger(__name__)
@@ -234,9 +236,10 @@ async def prune(database: Database) -> list[str]:
     removed = []
     for key in await rotation.find(database.reads):
         if _is_over(key) and not await _is_used(database.reads, key.kid):
-            async with database.writes() as session:
-                await rotation.apply(session, Forget(key.kid))
-            removed.append(key.kid)
+            with suppress(Contended):
+                async with database.writes() as session:
+                    await rotation.apply(session, Forget(key.kid))
+                removed.append(key.kid)
     return removed
 
 

@@ -29,6 +29,9 @@ ATTEMPTS = 5
 # What a session knows whose keys are not there for others yet, and may never be.
 NOT_COMMITTED = "keys"
 KEY_COLUMNS = tuple(KEYS.c[each.name] for each in fields(Key))
+_WRAPPED = select(KEYS.c.kid, KEYS.c.kind, KEYS.c.algorithm, KEYS.c.wrapped).where(
+    KEYS.c.wrapped.is_not(None)
+)
 _SLOTS: dict[State, object] = {State.NEXT: State.NEXT, State.CURRENT: State.CURRENT}
 
 
@@ -67,7 +70,10 @@ def _due(kind: Kind, keys: Sequence[Key], now: datetime) -> list[Step]:
 
 
 async def rotate(database: Database, *, begin: Kind | None = None) -> list[Step]:
-    """Do what is due, and begin the succession of a kind early; return what was done."""
+    """Do what is due, and begin the succession of a kind early; return what was done.
+
+    Raises UnknownMasterKey where there are keys that ours cannot unwrap.
+    """
 
     def steps(keys: Sequence[Key]) -> list[Step]:
         now = datetime.now(UTC)
@@ -118,7 +124,10 @@ async def _done(database: Database, steps: Callable[[Sequence[Key]], list[Step]]
 
 
 async def _locked(session: WriteSession) -> list[Key]:
-    await session.execute(select(KEYS.c.kid).order_by(KEYS.c.kid).with_for_update())
+    rows = await session.execute(_WRAPPED.order_by(KEYS.c.kid).with_for_update())
+    for kid, kind, algorithm, wrapped in rows:
+        # A new key under another master key than the old ones would divide what is stored.
+        process.masters().unwrap(wrapped, material.bound_to(kid, kind, algorithm))
     # Only now: whoever waited sees what the other one has made.
     return await find(session)
 
@@ -182,12 +191,8 @@ async def rewrap(database: Database) -> tuple[int, int]:
 
     Raises UnknownMasterKey where one was wrapped by a master key that is not here.
     """
-    rows = await database.reads.execute(
-        select(KEYS.c.kid, KEYS.c.kind, KEYS.c.algorithm, KEYS.c.wrapped).where(
-            KEYS.c.wrapped.is_not(None)
-        )
-    )
-    masters, found, changed = process.masters(), rows.all(), 0
+    found = (await database.reads.execute(_WRAPPED)).all()
+    masters, changed = process.masters(), 0
     for kid, kind, algorithm, wrapped in found:
         if not masters.is_wrapped_by_first(wrapped):
             bound_to = material.bound_to(kid, kind, algorithm)

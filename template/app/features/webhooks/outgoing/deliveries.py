@@ -60,6 +60,12 @@ def health_of(row: Row) -> Health:
     return Health(**{name: row[name] for name in _HEALTH})
 
 
+async def any_queued(reads: ReadConnection, endpoint: UUID) -> bool:
+    """Whether something waits for an endpoint, whenever it is due: clocks differ."""
+    found = await reads.execute(select(DELIVERIES.c.id).where(*_queued(endpoint)).limit(1))
+    return found.first() is not None
+
+
 async def due(reads: ReadConnection, endpoint: UUID, limit: int) -> Sequence[Due]:
     """Return what is to be sent to an endpoint now, what has waited longest first."""
     now = datetime.now(UTC)
@@ -77,13 +83,14 @@ async def record(
     session: WriteSession, endpoint: UUID, made: Sequence[tuple[Due, Outcome]], health: Health
 ) -> None:
     """Write down what deliveries have come to, and how that leaves the endpoint."""
+    values = asdict(replace(health, disabled_why=None))
+    # The endpoint first: MySQL locks it for a delivery too, and two that hold that cannot go on.
+    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
     now = datetime.now(UTC)
     for delivery, outcome in made:
         this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
-        values = _recorded(delivery, outcome, now)
-        await _changed(session, update(DELIVERIES).where(*this).values(**values))
-    values = asdict(replace(health, disabled_why=None))
-    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
+        ended = _recorded(delivery, outcome, now)
+        await _changed(session, update(DELIVERIES).where(*this).values(**ended))
     if health.disabled_why is not None:
         await endpoints.disable(session, endpoint, health.disabled_why)
 

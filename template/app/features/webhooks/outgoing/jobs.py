@@ -55,6 +55,8 @@ def configure(of_process: Settings) -> None:
 @job(DELIVER, queue=Queue.LOW, max_attempts=20, time_limit=TIME_LIMIT)
 async def deliver(attempt: Attempt, endpoint_id: UUID) -> None:
     """Deliver what is due to an endpoint; where more is left, another job does it in its time."""
+    if not await deliveries.any_queued(attempt.reads, endpoint_id):
+        return  # another job has sent along what this one came for
     of_process = _Process.settings or Settings()
     own = settings.read(of_process)
     async with attempt.database.writes() as session:
