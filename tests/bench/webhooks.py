@@ -73,7 +73,7 @@ async def main():
     modules.load_models()
     database = Database(Settings().database_url)
     source = JwsSource(
-        kind="jws", jwks_url="http://127.0.0.1:1/", audience="shop", algorithms=tuple(KEYS)
+        kind="jws", jwks="http://127.0.0.1:1/", audience="shop", algorithms=tuple(KEYS)
     )
     sender = senders.senders(IncomingSettings(webhooks_sources={"hr": source}))["hr"]
     now = time.monotonic()

@@ -27,6 +27,11 @@ UNDECIDED = (
     "created_at, due_at) VALUES ('{}', 'a', 'mail', 'ada@example.com', '{{}}', {}, 'unknown', 0, "
     "'2026-01-02 03:04:05', '2026-01-02 03:04:05')"
 )
+FAILED = (
+    "INSERT INTO webhooks_received (id, digest, fingerprint, source, message_id, module, action, "
+    "state, received_at) VALUES ('{}', 'a', 'a', 'hr', 'm-1', 'profiles', 'update', 'failed', "
+    "'2026-01-02 03:04:05')"
+)
 Job = dict[str, Any]
 
 
@@ -94,7 +99,7 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     for each in ids:
         backend.execute(DEAD.format(each))
     yes = "true" if backend.url.startswith("postgresql") else "1"
-    backend.execute(UNDECIDED.format(ids[0], yes))
+    backend.execute(UNDECIDED.format(ids[0], yes), FAILED.format(ids[0]))
     ada = {"channel": "mail", "recipient": "ada@example.com"}
     given = {
         "clients show": {"number": str(number)},
@@ -104,6 +109,7 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs purge": {"ids": ids[2]},
         "jobs pause": {"for": "1m"},
         "keys revoke": {"kid": signing_key(backend)},
+        "webhooks received repeat": {"id": ids[0]},
         "notify test": ada,
         "notify suppress": ada,
         "notify allow": ada,

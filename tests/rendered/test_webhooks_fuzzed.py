@@ -120,7 +120,7 @@ def api(backend: Backend, tmp_path: Path) -> Iterator[Api]:
     ours.write_text(json.dumps(tokens["ours"]))
     with publishing(tokens["jwks"]) as url:
         algorithms = ["Ed25519", "ES256", "RS256"]
-        jws = {"kind": "jws", "jwks_url": url, "audience": "shop", "algorithms": algorithms}
+        jws = {"kind": "jws", "jwks": url, "audience": "shop", "algorithms": algorithms}
         sources = {"hr": SOURCE, "jws": jws, "jwe": jws | {"decryption_keys": str(ours)}}
         _, client = backend.start_api(
             WEBHOOKS_SOURCES=json.dumps(sources), WEBHOOKS_WINDOW="P1D", LOG_LEVEL="ERROR"

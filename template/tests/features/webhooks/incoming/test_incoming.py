@@ -290,8 +290,8 @@ async def test_logs_say_why_and_show_nothing_secret(
 @pytest.mark.parametrize(
     ("sources", "told"),
     [
-        ('{"hr": {"kind": "jws", "jwks_url": "http://a.example/", "audience": "a"}}', "https"),
-        ('{"hr": {"kind": "jws", "jwks_url": "https://a.example/"}}', "audience"),
+        ('{"hr": {"kind": "jws", "jwks": "http://a.example/", "audience": "a"}}', "https"),
+        ('{"hr": {"kind": "jws", "jwks": "https://a.example/"}}', "audience"),
         ('{"hr": {"kind": "standard", "secrets": []}}', "secrets"),
         ('{"hr": {"kind": "standard", "secrets": ["hunter2"]}}', "whsec_"),
         ('{"A b": {"kind": "standard"}}', "String should match"),
