@@ -47,7 +47,9 @@ def _declare_endpoints(parser: ArgumentParser) -> None:
     new.add_argument("event_type", nargs="+", help=types)
     listed = add("list", "List the endpoints, and how they do.")
     listed.add_argument("--json", action="store_true", help="answer with JSON")
-    rotate = add("rotate", "Print a new secret; for WEBHOOKS_OVERLAP the one before signs too.", one)
+    rotate = add(
+        "rotate", "Print a new secret; for WEBHOOKS_OVERLAP the one before signs too.", one
+    )
     for each in (new, rotate):
         each.set_defaults(shows_secret=True)
     add("enable", "Send to it again, what waits first.", one)
