@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+import structlog
 from sqlalchemy import CursorResult, Table, Update, and_, exists, func, or_, select, update
 
 from app.core import outbox
@@ -20,6 +21,8 @@ from app.features.webhooks.outgoing.endpoints import Row
 from app.features.webhooks.outgoing.events import DELIVER
 from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 from app.features.webhooks.outgoing.schedule import Health, Outcome, pause_after
+
+logger = structlog.get_logger(__name__)
 
 _OUTBOX = cast("Table", OutboxRow.__table__)
 _HEALTH = ("failing_since", "outages", "paused_until", "disabled_why")
@@ -91,6 +94,8 @@ async def record(
         this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
         ended = _recorded(delivery, outcome, now)
         await _changed(session, update(DELIVERIES).where(*this).values(**ended))
+        if ended.get("state") == State.FAILED:
+            logger.error("webhooks.delivery_failed", delivery=str(delivery.id))
     if health.disabled_why is not None:
         await endpoints.disable(session, endpoint, health.disabled_why)
 

@@ -8,8 +8,9 @@ sent again, with the same `webhook-id`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -107,11 +108,13 @@ class _Batch:
     async def _outcome(self, delivery: Due) -> Outcome:
         """Send one; whatever goes wrong with it is what it has come to, and stops no other."""
         began, now = time.monotonic(), datetime.now(UTC)
-        headers = {"Content-Type": "application/json", "User-Agent": read_project().name}
         signed = signatures.sign(self.secrets, str(delivery.id), now, delivery.body)
         try:
             answer = await self.http.post(
-                self.endpoint["url"], delivery.body, {**headers, **signed}, most_bytes=MOST_ANSWERED
+                self.endpoint["url"],
+                delivery.body,
+                {**_headers(), **signed},
+                most_bytes=MOST_ANSWERED,
             )
         except (httpx.HTTPError, NotPublic) as error:
             outcome = Outcome(None, f"{type(error).__name__}: {error}"[:MOST_ANSWERED])
@@ -126,6 +129,11 @@ class _Batch:
             "webhooks.attempted", delivery=str(delivery.id), status=outcome.status, ms=milliseconds
         )
         return Outcome(outcome.status, outcome.detail, outcome.retry_after, milliseconds)
+
+
+@functools.cache
+def _headers() -> Mapping[str, str]:
+    return {"Content-Type": "application/json", "User-Agent": read_project().name}
 
 
 def _shown(body: bytes) -> str:

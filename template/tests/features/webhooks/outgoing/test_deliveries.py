@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -31,10 +32,12 @@ async def waiting_jobs(database: Database) -> int:
 
 
 async def test_what_is_published_arrives_signed(
-    endpoint: Endpoint, receiver: Receiver, work: Work
+    endpoint: Endpoint, receiver: Receiver, work: Work, caplog: pytest.LogCaptureFixture
 ) -> None:
     await endpoint.publish()
-    assert await work() == 1
+    with caplog.at_level(logging.INFO):
+        assert await work() == 1
+    assert receiver.url not in caplog.text
     (received,) = receiver.received
     delivery = await endpoint.delivery()
     now = datetime.now(UTC)
