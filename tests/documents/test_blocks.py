@@ -23,6 +23,7 @@ READERS = {
     "docs/updating.md": "tests/documents/test_guides.py",
     "template/README.md.jinja": "tests/documents/test_render.py",
     "template/docs/first-module.md": "tests/documents/test_first_module.py",
+    "template/docs/keys.md": "tests/documents/test_render.py",
     "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
     "template/docs/notifications.md": "tests/documents/test_render.py",
     "template/docs/operations.md": "tests/documents/test_render.py",
@@ -30,6 +31,7 @@ READERS = {
     "template/docs/gateway.md": "tests/documents/test_render.py",
     "template/docs/rundeck.md": "tests/documents/test_render.py",
     "template/docs/security.md": "tests/documents/test_render.py",
+    "template/docs/webhooks.md": "tests/documents/test_render.py",
 }
 
 

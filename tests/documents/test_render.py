@@ -99,6 +99,24 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     assert operator.has_read_all()
 
 
+def test_webhooks_are_listed_and_endpoints_added(shop: Path) -> None:
+    operator = reader(shop, "docs/webhooks.md")
+    assert "0 webhooks" in operator.follow(shop)
+    said = operator.follow(shop)
+    assert "whsec_" in said
+    assert "1 endpoints" in said
+    assert operator.has_read_all()
+
+
+def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
+    operator = reader(shop, "docs/keys.md")
+    said = operator.follow(shop)
+    assert "made the next signing key" in said
+    assert "columns are sealed by the current data key" in said
+    assert "keys were wrapped by" in said
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
@@ -107,7 +125,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 19 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 32 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

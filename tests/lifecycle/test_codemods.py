@@ -367,7 +367,9 @@ def made(folder: Path, version: str) -> Path:
     kit = ("safe_migrations=true",) if "safe_migrations" in asked else ()
     offered = [str(each.value) for each in asked["features"].choices] if "features" in asked else []
     features = (f"features=[{', '.join(offered)}]",) if offered else ()
-    return new(folder / (version or "here"), version, *kit, *features)
+    # Some features need a server, where the question of the database is asked at all.
+    server = ("database=postgresql",) if "database" in asked else ()
+    return new(folder / (version or "here"), version, *kit, *server, *features)
 
 
 def defined(shop: Path) -> set[str]:

@@ -47,11 +47,13 @@ TRACES = {
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
     "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
     "vscode": r"vscode|vs code|recommended extensions",
-    "security": r"joserfc|jwks|auth_required|rate_limit|\bhs_|profiles:read|"
+    "security": r"jwks_(url|keep)|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
     "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
     r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
+    "webhooks": r"webhook",
+    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|cryptography>=",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -72,7 +74,14 @@ TRACES_OF_ANY = {
         "cache",
         "security",
         "notifications",
+        "webhooks",
+        "keys",
     ): r"^tests.features\b",
+    ("security", "webhooks"): r"core.jwks\b",
+    ("security", "webhooks", "keys"): r"joserfc",
+    ("webhooks", "keys"): r"core.sealing\b",
+    ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
+    ("idempotency", "webhooks"): r"core.pruning\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }

@@ -1,8 +1,9 @@
 """`python -m app …` of a render, which is killed before the effect whose number it was told.
 
-Effects are the commits of one actor's jobs, and calls of what speaks to others. Each is written
-into a list before it happens, so that a run to the end tells which there are. It runs on the
-render's own Python, by `runpy`, and changes nothing but these calls.
+Effects are the commits of some actors' jobs, or of requests of a source of webhooks, and calls of
+what speaks to others. Each is written into a list before it happens, so that a run to the end tells
+which there are. It runs on the render's own Python, by `runpy`, and changes nothing but these
+calls.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-ACTOR = os.environ["KILL_ACTOR"]
+ACTORS = set(os.environ["KILL_ACTOR"].split())
 NUMBER = int(os.environ["KILL_BEFORE"])  # 0: never
 LIST = Path(os.environ["KILL_LIST"])
 CALLS = os.environ["KILL_CALLS"].split()
@@ -29,7 +30,8 @@ passed = 0
 def effect(name: str) -> None:
     """Count one; the process ends here where it is the one."""
     global passed  # noqa: PLW0603 - one count for the process
-    if import_module("structlog.contextvars").get_contextvars().get("actor") != ACTOR:
+    bound = import_module("structlog.contextvars").get_contextvars()
+    if ACTORS.isdisjoint({bound.get("actor"), bound.get("source")}):
         return
     passed += 1
     with LIST.open("a") as names:
@@ -57,8 +59,14 @@ def count_calls(path: str) -> None:
     setattr(owner, method, counted)
 
 
+exec(os.environ.get("KILL_FIRST", ""))  # noqa: S102 - the test's own lines
 count_commits()
 for each in CALLS:
     count_calls(each)
-sys.argv[0] = "app"
-runpy.run_module("app", run_name="__main__", alter_sys=True)
+sys.argv[0] = module = "app"
+if sys.argv[1:] == ["worker"]:
+    # What that command becomes, in this process and those that it forks.
+    module = "dramatiq"
+    settings = import_module("app.settings").Settings()
+    sys.argv[:] = import_module("app.commands.worker").command_line(settings)[2:]
+runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -19,10 +19,14 @@ SOON = {"JOB_LEASE": "PT2S", "JOB_POLL": "PT0.1S", "JOB_RESEND": "PT2S"}
 
 @dataclass(frozen=True)
 class Effects:
-    """Whose effects are counted: an actor's commits, and calls as `module:Class.method`."""
+    """Whose effects are counted: an actor's commits, and calls as `module:Class.method`.
+
+    `first` are lines that its process begins with.
+    """
 
     actor: str
     calls: Sequence[str] = ()
+    first: str = ""
 
     def names(self, backend: Backend, folder: Path, done: Callable[[], bool]) -> list[str]:
         """Let the api do its jobs to their end, and return the effects in their order."""
@@ -45,6 +49,7 @@ class Effects:
             "KILL_BEFORE": str(before),
             "KILL_LIST": str(names),
             "KILL_CALLS": " ".join(self.calls),
+            "KILL_FIRST": self.first,
         }
         port = str(free_port())
         return backend.run_program(PROGRAM, "api", PORT=port, **SOON, **told)

@@ -27,7 +27,10 @@ from tests.rendered.processes import of_render
 pytestmark = pytest.mark.slow
 
 # Where a feature has tests, and which have none: what they add is run by other programs.
-OWN_TESTS = ("features", "migrate", "postman", "core", "rundeck", "gateway", "test_probe.py")
+OWN_TESTS = (
+    *("features", "migrate", "postman", "core", "rundeck", "gateway", "test_probe.py"),
+    "modules/profiles/test_webhooks.py",
+)
 NONE = "features=[]"
 UNTESTED = {"github", "pre_commit", "pycharm", "vscode"}
 

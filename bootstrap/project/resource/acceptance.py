@@ -40,13 +40,20 @@ _OF_LISTS = {"asked", "cursor", "given", "is_counted", "limit", "offset", "page"
 _OF_FEATURES = {
     "client_keys": "security",
     "clients": "security",
+    "crypto_keys": "keys",
     "idempotency": "idempotency",
     "job_runners": "operations",
     "job_schedules": "operations",
+    "key_reencryptions": "keys",
     "leases": "operations",
     "notification_attachments": "notifications",
     "notification_suppressions": "notifications",
     "notifications": "notifications",
+    "webhook_deliveries": "webhooks",
+    "webhook_endpoints": "webhooks",
+    "webhook_events": "webhooks",
+    "webhook_subjects": "webhooks",
+    "webhooks_received": "webhooks",
 }
 _OF_ALEMBIC = ("alembic_journal", "alembic_version")
 _KEYS = {"UUID"}

@@ -145,12 +145,20 @@ async def enqueue(session: WriteSession, actor: str, **arguments: object) -> UUI
 
     `arguments` are stored as JSON (UUIDs and times as strings) and reach the actor typed again.
     """
+    return await enqueue_at(session, datetime.now(UTC), actor, **arguments)
+
+
+async def enqueue_at(
+    session: WriteSession, due_at: datetime, actor: str, **arguments: object
+) -> UUID:
+    """Ask for a job that waits until `due_at`; the rest is as for `enqueue`."""
     now = datetime.now(UTC)
     stored: dict[str, JsonValue] = to_jsonable_python(arguments)
     job = Job(uuid4(), actor, stored, correlation_id(), job_hooks.headers(), attempts=0)
-    values = {"queue": int(queue_of(actor)), "created_at": now, "due_at": now}
+    values = {"queue": int(queue_of(actor)), "created_at": now, "due_at": due_at}
     await session.execute(_INSERT, vars(job) | values)
-    session.info.setdefault(OutboxRow, []).append(job)
+    if due_at <= now:
+        session.info.setdefault(OutboxRow, []).append(job)
     return job.id
 
 

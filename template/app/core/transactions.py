@@ -21,7 +21,7 @@ async def _read(request: Request) -> ReadConnection:
     return database.reads
 
 
-async def _write(request: Request) -> AsyncIterator[WriteSession]:
+async def write(request: Request) -> AsyncIterator[WriteSession]:
     database: Database = request.app.state.database
     async with database.writes() as session:
         yield session
@@ -32,4 +32,4 @@ async def _write(request: Request) -> AsyncIterator[WriteSession]:
 
 
 Reads = Annotated[ReadConnection, Depends(_read)]
-Writes = Annotated[WriteSession, Depends(_write, scope="function")]
+Writes = Annotated[WriteSession, Depends(write, scope="function")]

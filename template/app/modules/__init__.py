@@ -22,20 +22,20 @@ class UnlistedModule(Exception):
 def load_models() -> None:
     """Map every module's tables; raises UnlistedModule."""
     _require_listed(Path(__file__).parent)
-    tuple(_files("models"))
+    tuple(files("models"))
 
 
 def load_jobs() -> None:
     for file in ("jobs", "tasks"):  # what they were called before 0.8.0
-        tuple(_files(file))
+        tuple(files(file))
 
 
 def routers() -> dict[str, APIRouter]:
     """Return the endpoints of every module that has some, by what MODULES calls it."""
-    return {name: file.router for name, file in _files("endpoints")}
+    return {name: file.router for name, file in files("endpoints")}
 
 
-def _files(file: str) -> Iterator[tuple[str, ModuleType]]:
+def files(file: str) -> Iterator[tuple[str, ModuleType]]:
     """Yield what each module is listed as that has this file, and it; each file is optional.
 
     A module that lies elsewhere is listed by its whole path, as in `shared.audit`.

@@ -70,6 +70,15 @@ async def make_due(database: Database) -> Job:
     return await take(database)
 
 
+async def test_a_job_may_wait_until_its_time(database: Database) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with database.writes() as session:
+        await outbox.enqueue_at(session, later, "test.note", what=uuid4())
+        assert not outbox.asked_for(session)
+    assert not await outbox.any_due(database.reads)
+    assert (await make_due(database)).attempts == 0
+
+
 async def test_a_job_of_a_failed_transaction_never_was(database: Database) -> None:
     async with database.writes() as session:
         await outbox.enqueue(session, "test.note", what=uuid4())

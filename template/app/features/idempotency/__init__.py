@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from app.core.pruning import pruned
 from app.features import read_settings
 from app.features.idempotency import response_store
 from app.features.idempotency.settings import IdempotencySettings
@@ -32,8 +34,8 @@ def install(app: FastAPI) -> None:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        cleaning = response_store.cleaned(app.state.database, own.idempotency_cleaning)
-        async with inner(app), cleaning:
+        batch = partial(response_store.delete_expired, app.state.database)
+        async with inner(app), pruned(own.idempotency_cleaning, batch):
             yield
 
     app.router.lifespan_context = lifespan

@@ -7,38 +7,19 @@ transaction to end, and then finds the answer, or, where it was rolled back, has
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
-import structlog
-from sqlalchemy import (
-    JSON,
-    CursorResult,
-    Index,
-    String,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    not_,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import JSON, Index, String, Table, bindparam, delete, not_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base, Database, WriteSession
-from app.core.jobs import wait_for_event
+from app.core.inserting import inserted
+from app.core.pruning import prune
 
-logger = structlog.get_logger(__name__)
-
-CLEANING_BATCH = 500
 CLAIM_ATTEMPTS = 3
 
 
@@ -73,17 +54,11 @@ class Contended(Exception):
 _ROW = cast("Table", AnswerRow.__table__)
 _THIS = _ROW.c.id == bindparam("answer_id")
 _EXPIRED_NOW = _ROW.c.expires_at <= bindparam("now")
-_CLAIM = insert(_ROW)
-# There an IntegrityError would end the whole transaction; elsewhere only the statement fails.
-_CLAIM_POSTGRESQL = postgresql.insert(_ROW).on_conflict_do_nothing()
 _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(
     _THIS, not_(_EXPIRED_NOW)
 )
 _FORGET = delete(_ROW).where(_THIS, _EXPIRED_NOW)
 _KEEP = update(_ROW).where(_THIS)
-_EXPIRED = select(_ROW.c.id).where(_EXPIRED_NOW).order_by(_ROW.c.expires_at).limit(CLEANING_BATCH)
-# A key that was used again since it was found is not expired any more.
-_CLEAN = delete(_ROW).where(_ROW.c.id.in_(bindparam("ids", expanding=True)), _EXPIRED_NOW)
 
 
 def answer_id(*scope: str) -> str:
@@ -113,22 +88,13 @@ async def _claim(
     now = datetime.now(UTC)
     row = {"id": id_, "fingerprint": fingerprint, "expires_at": now + lifetime}
     for _ in range(CLAIM_ATTEMPTS):
-        if await _insert(session, row):
+        if await inserted(session, _ROW, row):
             return None
         found = (await session.execute(_FIND, {"answer_id": id_, "now": now})).one_or_none()
         if found is not None:
             return Answer(*found)
         await session.execute(_FORGET, {"answer_id": id_, "now": now})
     raise Contended(id_)
-
-
-async def _insert(session: WriteSession, row: dict[str, object]) -> bool:
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    try:
-        result = await session.execute(_CLAIM_POSTGRESQL if on_postgresql else _CLAIM, row)
-    except IntegrityError:
-        return False
-    return cast("CursorResult[Any]", result).rowcount == 1
 
 
 async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
@@ -145,31 +111,6 @@ async def keep(session: WriteSession, id_: str, answer: Answer) -> None:
 
 
 async def delete_expired(database: Database) -> int:
-    """Delete one batch of expired answers, found without a lock; return how many there were."""
-    now = datetime.now(UTC)
-    expired = (await database.reads.execute(_EXPIRED, {"now": now})).scalars().all()
-    if expired:
-        async with database.writes() as session:
-            await session.execute(_CLEAN, {"ids": expired, "now": now})
-    return len(expired)
-
-
-@asynccontextmanager
-async def cleaned(database: Database, every: timedelta) -> AsyncIterator[None]:
-    """Delete what has expired meanwhile, again and again. No request waits for this."""
-    stop = asyncio.Event()
-    cleaning = asyncio.create_task(_clean(database, stop, every))
-    try:
-        yield
-    finally:
-        stop.set()
-        await cleaning
-
-
-async def _clean(database: Database, stop: asyncio.Event, every: timedelta) -> None:
-    while not await wait_for_event(stop, within=every):
-        try:
-            while await delete_expired(database) == CLEANING_BATCH and not stop.is_set():
-                pass
-        except Exception:
-            logger.exception("answers.cleaning_failed")
+    """Delete one batch of expired answers; return how many there were."""
+    # A key that was used again since it was found is not expired any more.
+    return await prune(database, _ROW.c.id, _ROW.c.expires_at <= datetime.now(UTC))

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, Update, select, update
 
 from app.core import job_hooks, outbox
 from app.core.database import ReadConnection, WriteSession
+from app.core.inserting import inserted
 from app.core.jobs import pause_after
 from app.core.logging import correlation_id
 from app.core.outbox import Job, OutboxRow, queue_of
@@ -21,7 +22,7 @@ from app.features.notifications.messages import DELIVER
 from app.features.notifications.models import Channel, State
 from app.features.notifications.outcomes import Accepted, Outcome, Refused, Uncertain
 from app.features.notifications.settings import Unknown
-from app.features.notifications.tables import ATTACHMENTS, MESSAGES, SUPPRESSIONS, changed, inserted
+from app.features.notifications.tables import ATTACHMENTS, MESSAGES, SUPPRESSIONS, changed
 
 BATCH = 100
 MOST_FAILURES = 10

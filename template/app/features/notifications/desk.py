@@ -11,10 +11,11 @@ from sqlalchemy import delete, select, update
 
 from app.core import outbox
 from app.core.database import ReadConnection, WriteSession
+from app.core.inserting import inserted
 from app.features.notifications import recipients
 from app.features.notifications.messages import DELIVER
 from app.features.notifications.models import Channel, State
-from app.features.notifications.tables import MESSAGES, SUPPRESSIONS, changed, inserted
+from app.features.notifications.tables import MESSAGES, SUPPRESSIONS, changed
 
 
 class NotDecidable(Exception):

@@ -11,10 +11,11 @@ from sqlalchemy import insert, select
 
 from app.core import outbox
 from app.core.database import WriteSession
+from app.core.inserting import inserted
 from app.features.notifications import recipients, segments
 from app.features.notifications.mail import Attachment, Mail, refusals
 from app.features.notifications.models import Channel, Notification, State
-from app.features.notifications.tables import ATTACHMENTS, MESSAGES, inserted
+from app.features.notifications.tables import ATTACHMENTS, MESSAGES
 
 DELIVER = "notifications.deliver"
 MOST_ATTACHED_BYTES = 10 * 1024 * 1024

@@ -140,7 +140,7 @@ def _tokens(settings: SecuritySettings) -> Tokens | None:
     if not (settings.jwks_url and settings.token_issuer and settings.token_audience):
         return None
     # Only who has an issuer pays for the cryptography.
-    from app.features.security.jwks import Jwks, Patience  # noqa: PLC0415
+    from app.core.jwks import Jwks, Patience  # noqa: PLC0415
     from app.features.security.tokens import Tokens  # noqa: PLC0415
 
     return Tokens(

@@ -11,8 +11,8 @@ import structlog
 from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 
+from app.core.jwks import Jwks, KeysUnavailable, PublicKey, UnknownKey
 from app.features.security.callers import Authenticated, Unavailable, Untrusted
-from app.features.security.jwks import Jwks, KeysUnavailable, PublicKey, UnknownKey
 
 logger = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app.core.database import Database
+from app.core.jwks import Jwks, Patience
 from app.features.security import clients
 from app.features.security.clients import Registration
-from app.features.security.jwks import Jwks, Patience
 from app.features.security.keys import ClientKey
 from app.features.security.tokens import Tokens
 from app.settings import Settings

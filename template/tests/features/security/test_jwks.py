@@ -8,7 +8,7 @@ import pytest
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import OctKey, RSAKey
 
-from app.features.security.jwks import Jwks, KeysUnavailable, UnknownKey, read_keys
+from app.core.jwks import Jwks, KeysUnavailable, UnknownKey, read_keys
 from tests.features.security.conftest import Clock
 from tests.features.security.issuer import Issuer
 

@@ -1,0 +1,53 @@
+"""What an operator does about received webhooks: `python -m app webhooks received`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from datetime import UTC
+
+from app.core.database import Database
+from app.features.webhooks.incoming import inbox
+from app.features.webhooks.incoming.inbox import Record
+from app.features.webhooks.incoming.models import State
+from app.settings import Settings
+
+
+async def serve(arguments: Namespace, settings: Settings) -> None:
+    """Do what was asked for; exits with code 1 where that cannot be done."""
+    database = Database(settings.database_url)
+    try:
+        await ACTIONS[arguments.action](database, arguments)
+    finally:
+        await database.close()
+
+
+async def _list(database: Database, arguments: Namespace) -> None:
+    state = State(arguments.state) if arguments.state else None
+    found = await inbox.find(database.reads, arguments.limit, state=state, source=arguments.source)
+    if arguments.json:
+        print(json.dumps([asdict(each) for each in found], default=str, indent=2))
+        return
+    for each in found:
+        print(_line(each))
+    print(f"{len(found)} webhooks")
+
+
+def _line(record: Record) -> str:
+    when = f"{record.received_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    told = f"{record.id}  {when}  {record.state:<8}  {record.source}  {record.action}"
+    return f"{told}  {record.subject or '-'}  {(record.detail or '')[:120]}".rstrip()
+
+
+async def _repeat(database: Database, arguments: Namespace) -> None:
+    try:
+        async with database.writes() as session:
+            await inbox.repeat(session, arguments.id)
+    except inbox.NotRepeatable:
+        sys.exit(f"{arguments.id} is no webhook that has failed or was ignored: received list")
+    print("will be tried again")
+
+
+ACTIONS = {"list": _list, "repeat": _repeat}

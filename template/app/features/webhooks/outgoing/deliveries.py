@@ -1,0 +1,160 @@
+"""Which deliveries are made, by whom, and how they went: every step is in the database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy import CursorResult, Table, Update, and_, exists, func, or_, select, update
+
+from app.core import outbox
+from app.core.database import Database, ReadConnection, WriteSession
+from app.core.outbox import Job, OutboxRow
+from app.core.pruning import prune
+from app.features.webhooks.outgoing import endpoints
+from app.features.webhooks.outgoing.endpoints import Row
+from app.features.webhooks.outgoing.events import DELIVER
+from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
+from app.features.webhooks.outgoing.schedule import Health, Outcome, pause_after
+
+logger = structlog.get_logger(__name__)
+
+_OUTBOX = cast("Table", OutboxRow.__table__)
+_HEALTH = ("failing_since", "outages", "paused_until", "disabled_why")
+
+
+@dataclass(frozen=True)
+class Due:
+    """A delivery that is to be made."""
+
+    id: UUID
+    attempts: int
+    failures: int
+    body: bytes
+
+
+_DUE = (
+    select(DELIVERIES.c.id, DELIVERIES.c.attempts, DELIVERIES.c.failures, EVENTS.c.body)
+    .join(EVENTS, DELIVERIES.c.event_id == EVENTS.c.id)
+    .order_by(DELIVERIES.c.due_at)
+)
+
+
+async def claim(session: WriteSession, endpoint: UUID, job: Job, until: datetime) -> Row | None:
+    """Let `job` alone deliver to an endpoint; None: it is disabled or gone, or another's.
+
+    The other, when it has ended, looks whether there is more.
+    """
+    free = or_(ENDPOINTS.c.job_id.is_(None), ENDPOINTS.c.job_until < datetime.now(UTC))
+    may = and_(ENDPOINTS.c.disabled_at.is_(None), or_(free, ENDPOINTS.c.job_id == job.id))
+    claiming = update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint, may)
+    if not await _changed(session, claiming.values(job_id=job.id, job_until=until)):
+        return None
+    found = await session.execute(select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint))
+    return dict(found.mappings().one())
+
+
+def health_of(row: Row) -> Health:
+    return Health(**{name: row[name] for name in _HEALTH})
+
+
+async def any_queued(reads: ReadConnection, endpoint: UUID) -> bool:
+    """Whether something waits for an endpoint, whenever it is due: clocks differ."""
+    found = await reads.execute(select(DELIVERIES.c.id).where(*_queued(endpoint)).limit(1))
+    return found.first() is not None
+
+
+async def due(reads: ReadConnection, endpoint: UUID, limit: int) -> Sequence[Due]:
+    """Return what is to be sent to an endpoint now, what has waited longest first."""
+    now = datetime.now(UTC)
+    rows = await reads.execute(
+        _DUE.where(*_queued(endpoint), DELIVERIES.c.due_at <= now).limit(limit)
+    )
+    return [Due(**row) for row in rows.mappings()]
+
+
+def _queued(endpoint: UUID) -> tuple[Any, ...]:
+    return DELIVERIES.c.endpoint_id == endpoint, DELIVERIES.c.state == State.QUEUED
+
+
+async def record(
+    session: WriteSession, endpoint: UUID, made: Sequence[tuple[Due, Outcome]], health: Health
+) -> None:
+    """Write down what deliveries have come to, and how that leaves the endpoint."""
+    values = asdict(replace(health, disabled_why=None))
+    # The endpoint first: MySQL locks it for a delivery too, and two that hold that cannot go on.
+    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
+    now = datetime.now(UTC)
+    for delivery, outcome in made:
+        this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
+        ended = _recorded(delivery, outcome, now)
+        await _changed(session, update(DELIVERIES).where(*this).values(**ended))
+        if ended.get("state") == State.FAILED:
+            logger.error("webhooks.delivery_failed", delivery=str(delivery.id))
+    if health.disabled_why is not None:
+        await endpoints.disable(session, endpoint, health.disabled_why)
+
+
+def _recorded(delivery: Due, outcome: Outcome, now: datetime) -> dict[str, object]:
+    known = {
+        "attempts": delivery.attempts + 1,
+        "attempted_at": now,
+        "status": outcome.status,
+        "milliseconds": outcome.milliseconds,
+        "detail": outcome.detail,
+    }
+    if outcome.is_delivered:
+        return known | {"state": State.DELIVERED}
+    failures = delivery.failures + 1
+    pause = pause_after(failures, outcome, random.random())  # noqa: S311 - jitter, not a secret
+    if pause is None:
+        return known | {"state": State.FAILED, "failures": failures}
+    return known | {"failures": failures, "due_at": now + pause}
+
+
+async def release(session: WriteSession, endpoint: UUID, job: Job) -> None:
+    """Let others deliver to an endpoint, and see to it that somebody does when more is due."""
+    ours = update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint, ENDPOINTS.c.job_id == job.id)
+    # This locks the endpoint: whoever finds it taken has found it so before, and what it came for
+    # is seen by what follows.
+    if not await _changed(session, ours.values(job_id=None)):
+        return
+    state = ENDPOINTS.c.disabled_at, ENDPOINTS.c.paused_until, ENDPOINTS.c.wake_id
+    row = (await session.execute(select(*state).where(ENDPOINTS.c.id == endpoint))).one()
+    first = select(func.min(DELIVERIES.c.due_at)).where(*_queued(endpoint))
+    due_at = (await session.execute(first)).scalar_one()
+    if due_at is not None and row.disabled_at is None:
+        await _wake(session, endpoint, max(due_at, row.paused_until or due_at), row.wake_id)
+
+
+async def _wake(
+    session: WriteSession, endpoint: UUID, due_at: datetime, wake_id: UUID | None
+) -> None:
+    """Have a job at that time: the one that waits already, where it has not begun."""
+    waiting = _OUTBOX.c.id == wake_id, _OUTBOX.c.attempts == 0, _OUTBOX.c.due_at.is_not(None)
+    moving = update(_OUTBOX).where(*waiting, _OUTBOX.c.began_at.is_(None)).values(due_at=due_at)
+    if wake_id is not None and await _changed(session, moving):
+        return
+    job = await outbox.enqueue_at(session, due_at, DELIVER, endpoint_id=endpoint)
+    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(wake_id=job))
+
+
+async def _changed(session: WriteSession, change: Update) -> bool:
+    return cast("CursorResult[Any]", await session.execute(change)).rowcount == 1
+
+
+async def prune_log(database: Database, keep: timedelta) -> int:
+    """Delete events that are older, with their deliveries, unless one of them still waits."""
+    waiting = exists().where(
+        DELIVERIES.c.event_id == EVENTS.c.id,
+        DELIVERIES.c.state == State.QUEUED,
+        DELIVERIES.c.endpoint_id == ENDPOINTS.c.id,
+        ENDPOINTS.c.disabled_at.is_(None),
+    )
+    old = and_(EVENTS.c.created_at < datetime.now(UTC) - keep, ~waiting)
+    return await prune(database, EVENTS.c.id, old)

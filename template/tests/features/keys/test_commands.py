@@ -1,0 +1,246 @@
+"""The operators' commands; and secrets are planted, and looked for in all that anybody sees."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import MetaData, create_engine, select
+from sqlalchemy.exc import StatementError
+
+from app import __main__
+from app.core.database import Database
+from app.core.logging import log_func_args
+from app.core.sealing import CannotOpen
+from app.features.keys import Keyset, process, reencryption, sign, webhook_signatures
+from app.features.keys.keyset import forget, keyset
+from app.features.keys.master import new_master_key
+from app.features.keys.reencryption import Target
+from app.features.keys.states import Kind, State
+from app.settings import Settings
+from migrate.engine import make_engine, reading
+from tests.databases import emptied_after
+from tests.features.keys.people import PEOPLE, Person, hire
+
+
+class Shown(NamedTuple):
+    """What a command has printed, and how it has ended."""
+
+    out: str
+    err: str
+    code: str | int | None
+
+
+Run = Callable[..., Shown]
+PLAIN = "XX00 canary 1234"
+
+
+async def empty(database_url: str) -> None:
+    async with emptied_after(database_url):
+        pass
+
+
+@pytest.fixture
+def run(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Run]:
+    """Run `python -m app keys …` in a place without any `.env`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("MASTER_KEY", new_master_key())
+    process.configure(Settings())
+    monkeypatch.setattr(reencryption, "targets", lambda table=None: _targets(table))
+
+    def run(*arguments: str) -> Shown:
+        monkeypatch.setattr("sys.argv", ["app", "keys", *arguments])
+        code: str | int | None = None
+        try:
+            __main__.main()
+        except SystemExit as ended:
+            code = ended.code
+        return Shown(*capfd.readouterr(), code)
+
+    yield run
+    logging.getLogger().handlers = []
+    asyncio.run(empty(database_url))
+
+
+def _targets(table: str | None) -> list[Target]:
+    every = [Target(PEOPLE.c.iban), Target(PEOPLE.c.number), Target(PEOPLE.c.secret)]
+    return every if table in (None, PEOPLE.name) else []
+
+
+def listed(run: Run) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(run("list", "--json").out)
+    return found
+
+
+def test_keys_are_made_rotated_and_revoked(run: Run) -> None:
+    assert run("rotate").out.splitlines() == [
+        "made the current data key",
+        "made the current signing key",
+    ]
+    assert run("rotate").out == "nothing is due\n"
+    assert run("rotate", "signing").out == "made the next signing key\n"
+    assert run("rotate", "signing").out == "nothing is due\n"
+    current, following = (key for key in listed(run) if key["kind"] == "signing")
+    assert (current["state"], following["state"]) == ("current", "next")
+    assert run("revoke", current["kid"]).out.splitlines()[:2] == [
+        f"{current['kid']} is revoked now",
+        f"{following['kid']} is current now",
+    ]
+    again = run("revoke", current["kid"])
+    assert again.code == f"There is no key {current['kid']} that could be revoked: keys list"
+    assert run("list").out.endswith("3 keys\n")
+
+
+def test_a_webhook_secret_is_shown_alone(run: Run) -> None:
+    run("rotate", "webhook")
+    (key,) = (key for key in listed(run) if key["kind"] == "webhook")
+    shown = run("secret", key["kid"]).out
+    assert len(base64.b64decode(shown.strip().removeprefix("whsec_"))) == 32
+    assert run("secret", "0" * 16).code == f"There is no webhook key {'0' * 16}: keys list"
+
+
+def test_columns_are_sealed_again_and_what_is_not_is_told(run: Run, database_url: str) -> None:
+    asyncio.run(_hired(database_url))
+    old = next(key["kid"] for key in listed(run) if key["kind"] == "data")
+    run("revoke", old)
+    done = run("reencrypt", "--batch", "1")
+    assert "test_people.iban: 2 sealed, 0 left" in done.out
+    assert done.out.endswith("3 columns are sealed by the current data key\n")
+    assert run("reencrypt", "--table", "nothing").code == (
+        "The table nothing has no encrypted column."
+    )
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE test_people SET iban = 'k1.0123456789abcdef.AAAA'")
+    broken = run("reencrypt")
+    assert broken.code == (
+        "Not everything is sealed by the current key: test_people.iban. Run it again."
+    )
+    assert broken.err.count("cannot be opened") == 2
+    assert run("reencrypt", "--batch", "0").code == 2
+
+
+async def _hired(database_url: str) -> None:
+    database = Database(database_url)
+    forget()
+    async with database.writes() as session:
+        for name in ("Ada", "Bob"):
+            await hire(session, name, PLAIN)
+    await database.close()
+
+
+def test_another_master_key_is_told_and_changes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rotate", "webhook")
+    before = listed(run)
+    monkeypatch.setenv("MASTER_KEY", new_master_key())
+    for command in (["rewrap"], ["secret", before[-1]["kid"]], ["rotate", "signing"]):
+        assert "was wrapped by the master key" in str(run(*command).code)
+    assert listed(run) == before
+
+
+async def _secrets(database_url: str) -> tuple[list[bytes], Keyset]:
+    """All that nobody may see."""
+    database = Database(database_url)
+    forget()
+    keys = await keyset(database.reads)
+    found = [keys.material(key) for kind in Kind for key in keys.of(kind, State.CURRENT)]
+    await database.close()
+    return found, keys
+
+
+def _forms(secret: bytes) -> Iterator[str]:
+    """How a secret may look where it is shown: the private numbers of a key pair too."""
+    yield repr(secret)[2:-1]
+    if secret.startswith(b"{"):
+        pair = json.loads(secret)
+        yield from (pair[name] for name in ("d", "p", "q") if name in pair)
+        return
+    yield secret.hex()
+    yield base64.b64encode(secret).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(secret).decode().rstrip("=")
+
+
+def _dumped(database_url: str) -> str:
+    """Every row of every table, as a dump has it."""
+    metadata = MetaData()
+    with reading(make_engine(database_url)) as connection:
+        metadata.reflect(connection)
+        return repr([connection.execute(select(each)).all() for each in metadata.sorted_tables])
+
+
+def test_no_secret_is_in_any_output(
+    run: Run,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    seen = [run("rotate"), run("rotate", "encryption"), run("rotate", "webhook")]
+    asyncio.run(_hired(database_url))
+    commands = ["list", "list --json", "rotate", "rewrap", "reencrypt", "--help", "rotate --help"]
+    seen += [run(*each.split()) for each in [*commands, "revoke nothing", "secret nothing"]]
+    secrets, keys = asyncio.run(_secrets(database_url))
+    told = [*map(repr, seen), *_misused(keys), repr(process.own()), repr(process.masters())]
+    master = process.own().master_key
+    assert master is not None
+    monkeypatch.setenv("MASTER_KEY", f"{master.get_secret_value()} {PLAIN}")
+    seen_last = [run("list"), run("rotate")]
+    monkeypatch.setenv("MASTER_KEY", new_master_key())
+    seen_last += [run("rewrap"), run("rotate", "data")]
+    told += [*map(repr, seen_last), caplog.text, *map(repr, caplog.records), _dumped(database_url)]
+    told += capfd.readouterr()
+    output = "\n".join(told)
+    assert len(secrets) == 4
+    forms = [form for secret in secrets for form in _forms(secret)]
+    canaries = [PLAIN, "canary", master.get_secret_value(), *forms]
+    assert [each for each in canaries if each in output] == []
+
+
+@log_func_args
+def _called(keys: Keyset, held: object, person: Person) -> None:
+    raise CannotOpen(f"{keys} {held} {person}")
+
+
+def _misused(keys: Keyset) -> Iterator[str]:
+    """Say what people see who do everything wrong that can be done."""
+    ada = Person(name="Ada")
+    ada.iban = keys.seal(Person.iban, "1", PLAIN)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    yield repr([keys, vars(keys), ada.iban, ada.iban.text, keys.candidates(Person.number, "x")])
+    yield sign(keys, {"sub": "x"}, timedelta(minutes=1))
+    yield webhook_signatures(keys, "msg_1", at, b"{}")
+    engine = create_engine("sqlite://", hide_parameters=True)
+    with engine.connect() as connection:
+        attempts: list[Callable[[], object]] = [
+            lambda: keys.opened(ada.iban, "2"),  # type: ignore[arg-type]
+            lambda: keys.seal(Person.iban, "1", PLAIN * 10),
+            lambda: keys.candidates(Person.iban, PLAIN),
+            lambda: pickle.dumps(keys),
+            lambda: connection.execute(PEOPLE.insert().values(id=1, iban=PLAIN)),
+            lambda: connection.execute(PEOPLE.select().where(PEOPLE.c.iban == PLAIN)),
+            lambda: _called(keys, vars(keys), ada),
+        ]
+        for attempt in attempts:
+            with pytest.raises((CannotOpen, ValueError, TypeError, StatementError)) as raised:
+                attempt()
+            yield "".join(traceback.format_exception(raised.value))
+    engine.dispose()
