@@ -90,15 +90,17 @@ ROTATION = Killed(
     # data, then signing with the one whose time is over, then the next one for webhooks
     (*["update"] * 4, "delete", "insert", "commit", "committed"),
 )
-BATCH = ("update", "update", "delete", "insert", "commit", "committed")
+BATCH = ("update", "update", "update", "commit", "committed")
 REENCRYPTION = Killed(
     ("keys", "reencrypt", "--table", "killed_people", "--batch", "2"),
     ("seed", "rotated"),
     # Before: which key there is, in a transaction. After: that it is done, and the old key goes.
     (
         *("commit", "committed"),
-        *BATCH * 3,
-        *("delete", "insert", "commit", "committed"),
+        # Two values, and how far it is, which is a new row in the first one.
+        *("update", "update", "update", "insert", "commit", "committed"),
+        *BATCH * 2,
+        *("update", "commit", "committed"),
         *("delete", "commit", "committed"),
     ),
 )
