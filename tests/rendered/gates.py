@@ -53,7 +53,8 @@ TRACES = {
     r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "webhooks": r"webhook",
-    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|cryptography>=",
+    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
+    r"cryptography>=",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
