@@ -125,3 +125,10 @@ def test_times_in_which_something_would_fail_are_refused(
     own.setenv(name, value)
     with pytest.raises(ValidationError, match="KEYS_MAX_AGE"):
         KeysSettings()
+
+
+def test_a_place_where_none_can_be_made_is_named(own: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    own.setenv("MASTER_KEY_MADE", str(tmp_path / "file" / "master.key"))
+    with pytest.raises(UnusableMasterKey, match=r"file/master\.key cannot be made or read"):
+        read(Environment.DEVELOPMENT)
