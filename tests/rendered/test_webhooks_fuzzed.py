@@ -103,7 +103,7 @@ class Api:
 
     def send(self, source: str, content: bytes, headers: Mapping[str, str] | None = None) -> int:
         """Send it; return the status of an answer that must be one of ours."""
-        raw = {name: value.encode("latin-1") for name, value in (headers or {}).items()}
+        raw = {name.encode(): value.encode("latin-1") for name, value in (headers or {}).items()}
         answer = self.client.post(f"/webhooks/{source}", content=content, headers=raw)
         assert answer.status_code < 500, answer.text
         if answer.status_code >= 400:

@@ -155,7 +155,7 @@ async def enqueue_at(
     now = datetime.now(UTC)
     stored: dict[str, JsonValue] = to_jsonable_python(arguments)
     job = Job(uuid4(), actor, stored, correlation_id(), job_hooks.headers(), attempts=0)
-    values = {"queue": int(queue_of(actor)), "created_at": now, "due_at": due_at}
+    values = {"queue": int(queue_of(actor)), "created_at": min(now, due_at), "due_at": due_at}
     await session.execute(_INSERT, vars(job) | values)
     if due_at <= now:
         session.info.setdefault(OutboxRow, []).append(job)

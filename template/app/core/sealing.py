@@ -12,8 +12,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Column
@@ -25,8 +25,9 @@ Reader = ReadConnection | WriteSession
 # What a column of sealed texts has as its `info`, by which the re-encryption finds it.
 SEALED: Final = {"sealed": True}
 PLAIN = "plain:"
-# Asked for by name: a command installs no feature, and must not store plain for that.
-_KEYS = "app.features.keys"
+# By its name, for core imports none of it: a command installs no feature, and what it stores must
+# not be plain for that.
+_FEATURES = "app.features"
 
 
 class CannotOpen(Exception):
@@ -88,6 +89,11 @@ def read_plain(text: str) -> bytes:
 
 
 def _sealer() -> Sealer | None:
-    if not _sealers and find_spec(_KEYS) is not None:
-        import_module(_KEYS)
+    if not _sealers:
+        _load_features()
     return _sealers[0] if _sealers else None
+
+
+@cache
+def _load_features() -> None:
+    import_module(_FEATURES).load_models()
