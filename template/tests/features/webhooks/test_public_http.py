@@ -67,7 +67,7 @@ async def test_what_is_not_public_is_refused_however_it_is_written(host: str) ->
     "url",
     [
         *("ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "//example.com/"),
-        *("https://ada:word@example.com/", "https://ada@example.com/", "https:///hooks", "", "x"),
+        *("https://ada:swordfish@example.com/", "https://ada@example.com/", "https:///hooks", "", "x"),
         *("https://exa mple.com/", "https://[::1/", "https://example.com:99999/", "https://a\n.b/"),
     ],
 )
