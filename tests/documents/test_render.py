@@ -125,7 +125,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 24 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 32 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

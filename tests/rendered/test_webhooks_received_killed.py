@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -142,10 +142,12 @@ class World:
         """Start another where the first was killed."""
         if not self.number or len(self.effects) < self.number:
             return
-        if self.killed == "worker":
-            # It was its child that has died.
-            self.backend.kill(self.doomed)
-        assert self.doomed.wait(DEADLINE) == -signal.SIGKILL, "it has ended otherwise"
+        if self.killed == "api":
+            assert self.doomed.wait(DEADLINE) == -signal.SIGKILL, "it has ended otherwise"
+        else:
+            with suppress(ProcessLookupError):
+                # It was a child of its that has died, and it may have ended for that.
+                self.backend.kill(self.doomed)
         self.killed_before = self.effects[-1]
         self.number = 0
         self.doomed = self.start(self.killed, 0)
