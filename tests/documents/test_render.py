@@ -99,9 +99,12 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     assert operator.has_read_all()
 
 
-def test_received_webhooks_are_listed(shop: Path) -> None:
+def test_webhooks_are_listed_and_endpoints_added(shop: Path) -> None:
     operator = reader(shop, "docs/webhooks.md")
     assert "0 webhooks" in operator.follow(shop)
+    said = operator.follow(shop)
+    assert "whsec_" in said
+    assert "1 endpoints" in said
     assert operator.has_read_all()
 
 
@@ -122,7 +125,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 24 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 32 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

@@ -1,8 +1,9 @@
 """`python -m app …` of a render, which is killed before the effect whose number it was told.
 
-Effects are the commits of some actors' jobs, or of requests of a webhooks' source, and calls of what
-speaks to others. Each is written into a list before it happens, so that a run to the end tells
-which there are. It runs on the render's own Python, by `runpy`, and changes nothing but these calls.
+Effects are the commits of some actors' jobs, or of requests of a source of webhooks, and calls of
+what speaks to others. Each is written into a list before it happens, so that a run to the end tells
+which there are. It runs on the render's own Python, by `runpy`, and changes nothing but these
+calls.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def count_calls(path: str) -> None:
     setattr(owner, method, counted)
 
 
-exec(os.environ["KILL_FIRST"])  # noqa: S102 - the test's own lines
+exec(os.environ.get("KILL_FIRST", ""))  # noqa: S102 - the test's own lines
 count_commits()
 for each in CALLS:
     count_calls(each)

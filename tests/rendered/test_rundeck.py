@@ -27,6 +27,32 @@ UNDECIDED = (
     "created_at, due_at) VALUES ('{}', 'a', 'mail', 'ada@example.com', '{{}}', {}, 'unknown', 0, "
     "'2026-01-02 03:04:05', '2026-01-02 03:04:05')"
 )
+FAILED = (
+    "INSERT INTO webhooks_received (id, digest, fingerprint, source, message_id, module, action, "
+    "state, received_at) VALUES ('{}', 'a', 'a', 'hr', 'm-1', 'profiles', 'update', 'failed', "
+    "'2026-01-02 03:04:05')"
+)
+ENDPOINT = "00000000-0000-4000-8000-000000000001"
+SUBSCRIBED = """
+import asyncio, sys
+from uuid import UUID
+from sqlalchemy import update
+from app.core.database import Database
+from app.features import webhooks
+from app.features.webhooks.outgoing import endpoints
+from app.features.webhooks.outgoing.models import ENDPOINTS
+from app.settings import Settings
+
+async def main():
+    database = Database(Settings().database_url)
+    async with database.writes() as session:
+        await endpoints.add(session, "https://receiver.example/", ["profile.*"])
+        await session.execute(update(ENDPOINTS).values(id=UUID(sys.argv[1])))
+        await webhooks.publish(session, "profile.updated", {})
+    await database.close()
+
+asyncio.run(main())
+"""
 Job = dict[str, Any]
 
 
@@ -94,7 +120,8 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     for each in ids:
         backend.execute(DEAD.format(each))
     yes = "true" if backend.url.startswith("postgresql") else "1"
-    backend.execute(UNDECIDED.format(ids[0], yes))
+    backend.execute(UNDECIDED.format(ids[0], yes), FAILED.format(ids[0]))
+    backend.run("-c", SUBSCRIBED, ENDPOINT)
     ada = {"channel": "mail", "recipient": "ada@example.com"}
     given = {
         "clients show": {"number": str(number)},
@@ -104,10 +131,16 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs purge": {"ids": ids[2]},
         "jobs pause": {"for": "1m"},
         "keys revoke": {"kid": signing_key(backend)},
+        "webhooks received repeat": {"id": ids[0]},
         "notify test": ada,
         "notify suppress": ada,
         "notify allow": ada,
         "notify decide": {"id": ids[0], "sent": "yes"},
+        "webhooks deliveries replay": {"endpoint": ENDPOINT},
+        **{
+            f"webhooks endpoints {each}": {"id": ENDPOINT}
+            for each in ("disable", "enable", "remove")
+        },
     }
     told = {job["name"]: run(backend, job, given.get(job["name"], {})) for job in exported(backend)}
     assert told.keys() >= given.keys()

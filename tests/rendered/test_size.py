@@ -82,6 +82,7 @@ LARGER = {
     "postman": (940, 200),
     "notifications": (1_874, 953),
     "keys": (2_160, 1_210),
+    "webhooks": (3_450, 1_946),  # in and out, each a slice of its own
 }
 
 

@@ -49,6 +49,9 @@ _OF_FEATURES = {
     "notification_attachments": "notifications",
     "notification_suppressions": "notifications",
     "notifications": "notifications",
+    "webhook_deliveries": "webhooks",
+    "webhook_endpoints": "webhooks",
+    "webhook_events": "webhooks",
     "webhook_subjects": "webhooks",
     "webhooks_received": "webhooks",
 }

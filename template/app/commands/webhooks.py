@@ -47,7 +47,11 @@ def _declare_endpoints(parser: ArgumentParser) -> None:
     new.add_argument("event_type", nargs="+", help=types)
     listed = add("list", "List the endpoints, and how they do.")
     listed.add_argument("--json", action="store_true", help="answer with JSON")
-    add("rotate", "Print a new secret; the one before signs too, for WEBHOOKS_OVERLAP.", one)
+    rotate = add(
+        "rotate", "Print a new secret; for WEBHOOKS_OVERLAP the one before signs too.", one
+    )
+    for each in (new, rotate):
+        each.set_defaults(shows_secret=True)
     add("enable", "Send to it again, what waits first.", one)
     disable = add("disable", "Send it nothing; what is queued waits.", one)
     disable.add_argument("--reason", default="by an operator", help="why, for whoever asks later")

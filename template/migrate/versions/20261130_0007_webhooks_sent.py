@@ -18,7 +18,7 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 # A server whose own default is an older one would refuse most of the world's names.
-UNICODE = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+UNICODE = "utf8mb4"
 BLOB = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
@@ -42,7 +42,8 @@ def upgrade() -> None:
         sa.Column("job_until", INSTANT, nullable=True),
         sa.Column("wake_id", sa.Uuid(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
-        **UNICODE,
+        mysql_charset=UNICODE,
+        mariadb_charset=UNICODE,
     )
     op.create_table(
         "webhook_events",
@@ -53,7 +54,8 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
         sa.UniqueConstraint("digest", name=op.f("uq_webhook_events_digest")),
-        **UNICODE,
+        mysql_charset=UNICODE,
+        mariadb_charset=UNICODE,
     )
     op.create_index(op.f("ix_webhook_events_created_at"), "webhook_events", ["created_at"])
     op.create_table(
@@ -86,7 +88,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "event_id", "endpoint_id", name=op.f("uq_webhook_deliveries_event_id_endpoint_id")
         ),
-        **UNICODE,
+        mysql_charset=UNICODE,
+        mariadb_charset=UNICODE,
     )
     op.create_index(
         op.f("ix_webhook_deliveries_endpoint_id_state_due_at"),

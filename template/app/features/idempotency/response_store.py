@@ -12,17 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import (
-    JSON,
-    Index,
-    String,
-    Table,
-    bindparam,
-    delete,
-    not_,
-    select,
-    update,
-)
+from sqlalchemy import JSON, Index, String, Table, bindparam, delete, not_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 

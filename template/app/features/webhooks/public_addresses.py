@@ -85,7 +85,7 @@ def _is_odd_number(host: str) -> bool:
     ends so (WHATWG URL, "ends in a number").
     """
     last = host.rstrip(".").rpartition(".")[2].lower()
-    if not (last.isdecimal() or last.startswith("0x")):
+    if ":" in host or not (last.isdecimal() or last.startswith("0x")):
         return False
     try:
         return str(IPv4Address(host)) != host

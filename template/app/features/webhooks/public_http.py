@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ MOST_ADDRESSES = 4
 CONNECT = timedelta(seconds=5)
 # A compressed answer could be a thousand times as large as what is read of it.
 HEADERS = {"Accept-Encoding": "identity"}
+# It writes down every URL at INFO, and some are as good as a password.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class PublicHttpSettings(BaseSettings):

@@ -34,6 +34,7 @@ class Receiver:
     port: int = 0
     waiting: int = 0
     most_waiting: int = 0
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
     # While it is not set, whoever asks waits.
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +48,7 @@ class Receiver:
         self.most_waiting = max(self.most_waiting, self.waiting)
         try:
             self.received.append(await _read(reader))
+            self.reached.set()
             await self.gate.wait()
             writer.write((self.answers.pop(0) if self.answers else self.usual).encode())
             await writer.drain()

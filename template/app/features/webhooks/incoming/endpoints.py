@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
@@ -29,6 +30,8 @@ from app.features.webhooks.incoming.decoding import (
 from app.features.webhooks.incoming.inbox import Fate
 from app.features.webhooks.incoming.messages import NotNow
 from app.features.webhooks.incoming.senders import Sender
+
+logger = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
@@ -107,6 +110,7 @@ async def receive(
     action = get_action(sender, message)
     async with begin() as session:
         fate = await inbox.receive(session, sender.name, sender.module, message, action)
+    logger.info("webhook.received", message_id=message.id, action=message.action, fate=fate)
     if fate is Fate.DUPLICATE:
         response.status_code = HTTPStatus.OK
     return SuccessModel(data=Receipt(id=message.id, state=fate))

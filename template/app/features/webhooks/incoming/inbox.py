@@ -139,7 +139,8 @@ async def end(
     if state not in REPEATABLE:
         values["content"] = None
     await session.execute(update(_ROW).where(_ROW.c.id == message).values(**values))
-    job_hooks.count("webhooks", state)
+    logger.info("webhook.ended", state=state, detail=values["detail"])
+    job_hooks.count("webhooks_received", state)
 
 
 async def find(

@@ -42,7 +42,6 @@ async def apply(attempt: Attempt, message: UUID) -> None:
     try:
         await _apply(attempt, found, _action(found))
     except (Refused, InvalidInput) as error:
-        logger.warning("webhook.failed", source=found.source, error=str(error))
         await _end(attempt, found, State.FAILED, str(error))
     except Exception as error:
         if attempt.finished or attempt.job.attempts < MOST_ATTEMPTS:
@@ -94,7 +93,6 @@ async def _fetched(action: Action) -> bytes:
 
 
 async def _end(attempt: Attempt, found: Waiting, state: State, detail: str) -> None:
-    logger.info("webhook.ended", source=found.source, state=state, detail=detail)
     async with attempt.finishes() as session:
         if await inbox.is_waiting(session, found.id):
             await inbox.end(session, found.id, state, detail)

@@ -132,8 +132,8 @@ class JwsSender(Sender):
     def __init__(self, name: str, own: JwsSource, every: IncomingSettings) -> None:
         super().__init__(name, module_of(own.module), every.webhooks_window)
         self._own = own
-        patience = Patience(keep=every.webhooks_jwks_keep, pause=every.webhooks_jwks_pause)
-        self._jwks = Jwks(own.jwks_url, patience)
+        patience = Patience(keep=every.webhooks_keys_keep, pause=every.webhooks_keys_pause)
+        self._jwks = Jwks(own.jwks, patience)
         self._signatures = jws.JWSRegistry(algorithms=own.algorithms, strict_check_header=False)
         self._encryption = jwe.JWERegistry(NOT_PACKED, ENCRYPTION, strict_check_header=False)
         # Their own limits are the library's; ours has been kept by now.

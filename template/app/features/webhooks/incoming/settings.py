@@ -30,7 +30,7 @@ class JwsSource(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["jws"]
-    jwks_url: str = Field(pattern="^https?://")
+    jwks: str = Field(pattern="^https?://")
     algorithms: tuple[Algorithm, ...] = Field(
         default=("Ed25519", "ES256", "PS256", "RS256"), min_length=1
     )
@@ -63,7 +63,7 @@ class IncomingSettings(BaseSettings):
         env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    # By the name in the path, as JSON: {"hr": {"kind": "jws", "jwks_url": …, "audience": …}}.
+    # By the name in the path, as JSON: {"hr": {"kind": "jws", "jwks": …, "audience": …}}.
     webhooks_sources: dict[SourceName, Source] = {}
     # The longest message. Standard Webhooks advises senders to stay below 20 kB.
     webhooks_max_bytes: int = Field(default=64 * 1024, gt=0)
@@ -74,8 +74,8 @@ class IncomingSettings(BaseSettings):
     webhooks_cleaning: timedelta = timedelta(minutes=10)
     # How long the keys of a source are believed while it is away, and how long it is left alone
     # after it was asked for them, whatever unknown keys are named meanwhile.
-    webhooks_jwks_keep: timedelta = timedelta(hours=1)
-    webhooks_jwks_pause: timedelta = timedelta(seconds=10)
+    webhooks_keys_keep: timedelta = timedelta(hours=1)
+    webhooks_keys_pause: timedelta = timedelta(seconds=10)
     # The largest file that is fetched because a message names it, and how long that may take.
     webhooks_fetch_max_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
     webhooks_fetch_timeout: timedelta = Field(
@@ -92,7 +92,7 @@ def read(settings: Settings) -> IncomingSettings:
     own = read_settings(IncomingSettings, settings)
     if settings.environment is Environment.PRODUCTION:
         for name, source in own.webhooks_sources.items():
-            if isinstance(source, JwsSource) and not source.jwks_url.startswith("https://"):
-                message = f"the jwks_url of {name} in WEBHOOKS_SOURCES must be https in production"
+            if isinstance(source, JwsSource) and not source.jwks.startswith("https://"):
+                message = f"the jwks of {name} in WEBHOOKS_SOURCES must be https in production"
                 raise InsecureSource(f"{message}: who can change the keys can be anybody")
     return own

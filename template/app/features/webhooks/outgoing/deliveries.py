@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+import structlog
 from sqlalchemy import CursorResult, Table, Update, and_, exists, func, or_, select, update
 
 from app.core import outbox
@@ -20,6 +21,8 @@ from app.features.webhooks.outgoing.endpoints import Row
 from app.features.webhooks.outgoing.events import DELIVER
 from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 from app.features.webhooks.outgoing.schedule import Health, Outcome, pause_after
+
+logger = structlog.get_logger(__name__)
 
 _OUTBOX = cast("Table", OutboxRow.__table__)
 _HEALTH = ("failing_since", "outages", "paused_until", "disabled_why")
@@ -60,6 +63,12 @@ def health_of(row: Row) -> Health:
     return Health(**{name: row[name] for name in _HEALTH})
 
 
+async def any_queued(reads: ReadConnection, endpoint: UUID) -> bool:
+    """Whether something waits for an endpoint, whenever it is due: clocks differ."""
+    found = await reads.execute(select(DELIVERIES.c.id).where(*_queued(endpoint)).limit(1))
+    return found.first() is not None
+
+
 async def due(reads: ReadConnection, endpoint: UUID, limit: int) -> Sequence[Due]:
     """Return what is to be sent to an endpoint now, what has waited longest first."""
     now = datetime.now(UTC)
@@ -77,13 +86,16 @@ async def record(
     session: WriteSession, endpoint: UUID, made: Sequence[tuple[Due, Outcome]], health: Health
 ) -> None:
     """Write down what deliveries have come to, and how that leaves the endpoint."""
+    values = asdict(replace(health, disabled_why=None))
+    # The endpoint first: MySQL locks it for a delivery too, and two that hold that cannot go on.
+    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
     now = datetime.now(UTC)
     for delivery, outcome in made:
         this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
-        values = _recorded(delivery, outcome, now)
-        await _changed(session, update(DELIVERIES).where(*this).values(**values))
-    values = asdict(replace(health, disabled_why=None))
-    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
+        ended = _recorded(delivery, outcome, now)
+        await _changed(session, update(DELIVERIES).where(*this).values(**ended))
+        if ended.get("state") == State.FAILED:
+            logger.error("webhooks.delivery_failed", delivery=str(delivery.id))
     if health.disabled_why is not None:
         await endpoints.disable(session, endpoint, health.disabled_why)
 

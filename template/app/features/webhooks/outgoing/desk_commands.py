@@ -28,7 +28,7 @@ async def serve(arguments: Namespace, of_process: Settings) -> None:
     try:
         await ACTIONS[arguments.what, arguments.action](database, arguments, of_process)
     except NoEndpoint as error:
-        sys.exit(f"{error}: webhooks endpoints list")
+        sys.exit(str(error))
     except CannotOpen as error:
         sys.exit(f"The secret cannot be read: {error}")
     finally:
@@ -41,7 +41,7 @@ async def _add(database: Database, arguments: Namespace, of_process: Settings) -
     except NotPublic as error:
         sys.exit(f"Nothing may be sent there: {error}. Hosts of your own: WEBHOOKS_ALLOWED_HOSTS")
     except httpx.ConnectError as error:
-        print(f"Added all the same: {error}", file=sys.stderr)
+        print(f"It is added all the same: {error}", file=sys.stderr)
     async with database.writes() as session:
         endpoint, secret = await endpoints.add(session, arguments.url, arguments.event_type)
     print(endpoint)

@@ -21,6 +21,7 @@ logger = structlog.get_logger(__name__)
 
 DISABLED = "webhook.endpoint_disabled"
 LONGEST_URL = 2000
+NO_ID = "no endpoint has the id {}: webhooks endpoints list"
 _SECRET, _FORMER = ENDPOINTS.c.secret, ENDPOINTS.c.former_secret
 
 Row = Mapping[str, Any]
@@ -32,7 +33,8 @@ class NoEndpoint(ValueError):
 
 async def add(session: WriteSession, url: str, event_types: Sequence[str]) -> tuple[UUID, Secret]:
     """Send events of these types to a URL from now on; raises NoEndpoint, and NotPublic."""
-    if len(str(parsed(url))) > LONGEST_URL:
+    url = str(parsed(url))
+    if len(url) > LONGEST_URL:
         raise NoEndpoint(f"a URL has at most {LONGEST_URL} characters")
     for each in event_types:
         if not events.PATTERN.fullmatch(each):
@@ -50,10 +52,10 @@ async def add(session: WriteSession, url: str, event_types: Sequence[str]) -> tu
 
 
 async def rotate(session: WriteSession, endpoint: UUID, overlap: timedelta) -> Secret:
-    """Give an endpoint a new secret; the one before signs too, for as long as `overlap`."""
+    """Give an endpoint a new secret; the one before signs too, for `overlap`."""
     locked = select(_SECRET).where(ENDPOINTS.c.id == endpoint).with_for_update()
     if (sealed := (await session.execute(locked)).scalar_one_or_none()) is None:
-        raise NoEndpoint(f"no endpoint has the id {endpoint}")
+        raise NoEndpoint(NO_ID.format(endpoint))
     former, secret = await opened(session, sealed, place(_SECRET, endpoint)), Secret.new()
     await _change(
         session,
@@ -102,7 +104,7 @@ async def _change(session: WriteSession, endpoint: UUID, **values: object) -> No
 
 def _require_one(result: object, endpoint: UUID) -> None:
     if cast("CursorResult[Any]", result).rowcount != 1:
-        raise NoEndpoint(f"no endpoint has the id {endpoint}")
+        raise NoEndpoint(NO_ID.format(endpoint))
 
 
 async def find(reads: ReadConnection) -> Sequence[Row]:

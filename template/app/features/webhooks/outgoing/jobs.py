@@ -8,8 +8,9 @@ sent again, with the same `webhook-id`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -55,6 +56,8 @@ def configure(of_process: Settings) -> None:
 @job(DELIVER, queue=Queue.LOW, max_attempts=20, time_limit=TIME_LIMIT)
 async def deliver(attempt: Attempt, endpoint_id: UUID) -> None:
     """Deliver what is due to an endpoint; where more is left, another job does it in its time."""
+    if not await deliveries.any_queued(attempt.reads, endpoint_id):
+        return  # another job has sent along what this one came for
     of_process = _Process.settings or Settings()
     own = settings.read(of_process)
     async with attempt.database.writes() as session:
@@ -105,11 +108,13 @@ class _Batch:
     async def _outcome(self, delivery: Due) -> Outcome:
         """Send one; whatever goes wrong with it is what it has come to, and stops no other."""
         began, now = time.monotonic(), datetime.now(UTC)
-        headers = {"Content-Type": "application/json", "User-Agent": read_project().name}
         signed = signatures.sign(self.secrets, str(delivery.id), now, delivery.body)
         try:
             answer = await self.http.post(
-                self.endpoint["url"], delivery.body, {**headers, **signed}, most_bytes=MOST_ANSWERED
+                self.endpoint["url"],
+                delivery.body,
+                {**_headers(), **signed},
+                most_bytes=MOST_ANSWERED,
             )
         except (httpx.HTTPError, NotPublic) as error:
             outcome = Outcome(None, f"{type(error).__name__}: {error}"[:MOST_ANSWERED])
@@ -124,6 +129,11 @@ class _Batch:
             "webhooks.attempted", delivery=str(delivery.id), status=outcome.status, ms=milliseconds
         )
         return Outcome(outcome.status, outcome.detail, outcome.retry_after, milliseconds)
+
+
+@functools.cache
+def _headers() -> Mapping[str, str]:
+    return {"Content-Type": "application/json", "User-Agent": read_project().name}
 
 
 def _shown(body: bytes) -> str:

@@ -116,7 +116,7 @@ def settings(
     """Settings of an api with a source of each kind, whose messages are for the test's module."""
     ours = tmp_path / "ours.json"
     ours.write_text(json.dumps(KeySet(list(OURS.values())).as_dict(private=True)))
-    jws = {"kind": "jws", "jwks_url": issuer.url, "audience": AUDIENCE, "module": "test"}
+    jws = {"kind": "jws", "jwks": issuer.url, "audience": AUDIENCE, "module": "test"}
     sources = {
         "hr": jws,
         "sealed": jws | {"decryption_keys": str(ours)},
@@ -127,7 +127,7 @@ def settings(
         },
     }
     monkeypatch.setenv("WEBHOOKS_SOURCES", json.dumps(sources))
-    monkeypatch.setenv("WEBHOOKS_JWKS_PAUSE", "PT0S")
+    monkeypatch.setenv("WEBHOOKS_KEYS_PAUSE", "PT0S")
     monkeypatch.setenv("WEBHOOKS_ALLOWED_HOSTS", "127.0.0.1")
     monkeypatch.setattr(actions, "contents", lambda: {"test": TypeAdapter(Content)})
     monkeypatch.setattr(Done, "effects", [])
