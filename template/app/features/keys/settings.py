@@ -31,8 +31,8 @@ class KeysSettings(BaseSettings):
         env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    # Exactly one of them, in production: 32 random bytes in Base64; several are told apart by
-    # spaces, commas or lines, and the first one wraps.
+    # Exactly one of them, in production: 32 random bytes or more in Base64; several are told
+    # apart by spaces, commas or lines, and the first one wraps.
     master_key: SecretStr | None = None
     master_key_file: Path | None = None
     # A secrets manager's client: its output is the master key. It is run without a shell.
