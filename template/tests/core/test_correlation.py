@@ -48,6 +48,8 @@ async def test_every_line_of_the_whole_chain_has_the_id_of_the_request(
         async def begin(writes: Writes) -> None:
             await outbox.enqueue(writes, "test.first")
 
+        # What features have told at the start was in another form.
+        capsys.readouterr()
         configure_logging("INFO", "json")
         await client.post("/begin", headers={"X-Request-ID": "order-66"})
         async with asyncio.timeout(300):
