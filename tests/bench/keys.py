@@ -19,7 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     project: Path = parser.parse_args().project.absolute()
-    command = [project / ".venv/bin/python", PROGRAM, os.environ.get("ROUNDS", "5"), NUMBER]
+    rounds = os.environ.get("ROUNDS", "5")
+    command: list[str | Path] = [project / ".venv/bin/python", PROGRAM, rounds, NUMBER]
     environment = os.environ | {"PYTHONPATH": str(project)}
     subprocess.run(command, check=True, cwd=project, env=environment)
 

@@ -87,7 +87,7 @@ def main(rounds: int, number: int) -> None:
     for name, (ours, bare) in pairs().items():
         times = [(microseconds(ours, number), microseconds(bare, number)) for _ in range(rounds)]
         own, other = (statistics.median(each) for each in zip(*times, strict=True))
-        print(f"{name:22} {own:7.1f} / {other:6.1f} µs   {other / own:.2f} ×")
+        print(f"{name:22} {own:7.1f} / {other:6.1f} µs   {other / own:.2f}")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ TRACES = {
     r"email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "webhooks": r"webhook",
-    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|cryptography>=",
+    "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
+    r"cryptography>=",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -85,6 +86,8 @@ TRACES_OF_ANY = {
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
+# Some keys are for webhooks, whoever sends those.
+FILES_OF_KEYS = re.compile(r"(app/features|app/commands|tests/features|docs)/keys\b")
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.
 NO_TRACES = re.compile(r"\d{4}|source_modules = .*|[\s\]\[{}(),]*")
@@ -138,11 +141,13 @@ def traces(shop: Path, *features: str) -> list[str]:
     """The lines with a trace of one of these features."""
     if not features:
         return []
-    pattern = pattern_of(*features)
+    anywhere = pattern_of(*features)
+    of_keys = pattern_of(*(each for each in features if each != "webhooks"))
     found = []
     for path in files(shop):
         name = os.fspath(path.relative_to(shop))
         if name not in NOT_SEARCHED:
+            pattern = of_keys if FILES_OF_KEYS.match(name) else anywhere
             lines = [name, *path.read_text("utf-8").splitlines()]
             found += [f"{name}: {line}" for line in lines if pattern.search(line)]
     return found

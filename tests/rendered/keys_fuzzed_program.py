@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import UUID
 
+from joserfc import jwe
+from joserfc.jwk import JWKRegistry
+
 from app.core.sealing import CannotOpen
 from app.features.keys import decrypt, material, process
 from app.features.keys.columns import Encrypted, Sealed
@@ -19,8 +22,6 @@ from app.features.keys.keyset import Held, Keyset
 from app.features.keys.master import UnknownMasterKey
 from app.features.keys.states import Key, Kind, State
 from app.settings import Environment, Settings
-from joserfc import jwe
-from joserfc.jwk import JWKRegistry
 
 ROW = UUID(int=7)
 REFUSALS = (CannotOpen, UnknownMasterKey)

@@ -1,4 +1,4 @@
-"""`python -m app keys …` of a render that has an encrypted column, killed before one of its effects.
+"""`python -m app keys …` of a render with an encrypted column, killed before one of its effects.
 
 Effects are the statements that change something, and the commits. Each is written into a list
 before it happens, so that a run to the end tells which there are. It runs on the render's own
@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import Engine, String, delete, event, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
 from app.core.database import Base, Database
 from app.features.keys import Encrypted, Sealed, keyset, process, rotation
 from app.features.keys.ciphertexts import kid_of
@@ -27,8 +30,6 @@ from app.features.keys.models import KEYS, REENCRYPTIONS
 from app.features.keys.states import Kind, Make, State
 from app.settings import Settings
 from migrate.engine import make_engine
-from sqlalchemy import Engine, String, delete, event, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
 
 NUMBER = int(os.environ.get("KILL_BEFORE", "0"))  # 0: never
 LIST = os.environ.get("KILL_LIST", "")

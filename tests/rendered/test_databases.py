@@ -19,6 +19,7 @@ MEANWHILE = ("tests/test_migrations.py", "tests/modules", "tests/core/test_outbo
 # What asks no database is run beside the one on SQLite alone.
 WITHOUT_A_DATABASE = (
     *("tests/gateway", "tests/postman", "tests/rundeck", "tests/workflow"),
+    *("tests/features/keys/test_states.py", "tests/features/keys/test_settings.py"),
     *("tests/features/security/test_jwks.py", "tests/features/security/test_tokens.py"),
 )
 

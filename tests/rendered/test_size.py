@@ -81,6 +81,7 @@ LARGER = {
     "security": (1_675, 1_230),
     "postman": (940, 200),
     "notifications": (1_874, 953),
+    "keys": (2_161, 1_212),
     "webhooks": (3_450, 1_946),  # in and out, each a slice of its own
 }
 

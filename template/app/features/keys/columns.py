@@ -71,7 +71,11 @@ class Encrypted(TypeDecorator[Sealed]):
         self.column = column
         self.impl = _stored(most_bytes)
 
-    def process_bind_param(self, value: Sealed | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(
+        self,
+        value: Sealed | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> str | None:
         if value is None:
             return None
         if not isinstance(value, Sealed):
@@ -83,7 +87,11 @@ class Encrypted(TypeDecorator[Sealed]):
             raise WrongPlace(f"{self.column} was given what was sealed for {value.column}")
         return value.text
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Sealed | None:  # noqa: ARG002
+    def process_result_value(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> Sealed | None:
         return None if value is None else Sealed(value, self.column)
 
 

@@ -1,7 +1,7 @@
 """The job that rotates, and who asks for it: every process that runs jobs looks, now and again.
 
-No schedule of another feature is needed for this: whoever looks asks for one job, and it is the
-same one for all who look within the hour.
+No schedule of another feature is needed for this. Whoever looks asks for a job unless one waits;
+two of them would do what is due once all the same.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import cast
-from uuid import NAMESPACE_OID, uuid5
 
 import structlog
-from sqlalchemy import Table
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core import job_hooks
+from app.core import outbox
 from app.core.database import Database
-from app.core.inserting import inserted
 from app.core.jobs import Attempt, job, wait_for_event
-from app.core.logging import correlation_id
-from app.core.outbox import OutboxRow, queue_of
+from app.core.outbox import OutboxRow
 from app.core.runner import JobProcess, surround
 from app.features.keys import process, rotation
 from app.features.keys.keyset import forget, keyset
@@ -31,7 +27,7 @@ from app.features.keys.states import State
 logger = structlog.get_logger(__name__)
 
 ROTATE = "keys.rotate"
-_OUTBOX = cast("Table", OutboxRow.__table__)
+_WAITING = select(OutboxRow.id).where(OutboxRow.actor == ROTATE, OutboxRow.due_at.is_not(None))
 
 
 @job(ROTATE)
@@ -77,22 +73,11 @@ async def _look(database: Database, stop: asyncio.Event) -> None:
 
 
 async def ask_if_due(database: Database) -> bool:
-    """Ask for a job where something is due; return whether it is."""
-    now = datetime.now(UTC)
-    if not rotation.due(await rotation.find(database.reads), now):
+    """Ask for a job where something is due and none is asked for; return whether it is due."""
+    reads = database.reads
+    if not rotation.due(await rotation.find(reads), datetime.now(UTC)):
         return False
-    slot = now.timestamp() // process.own().keys_look.total_seconds()
-    row = {
-        "id": uuid5(NAMESPACE_OID, f"{ROTATE} {slot:.0f}"),
-        "queue": int(queue_of(ROTATE)),
-        "actor": ROTATE,
-        "arguments": {},
-        "correlation_id": correlation_id(),
-        "headers": job_hooks.headers(),
-        "created_at": now,
-        "due_at": now,
-        "attempts": 0,
-    }
-    async with database.writes() as session:
-        await inserted(session, _OUTBOX, row)
+    if (await reads.execute(_WAITING)).first() is None:
+        async with database.writes() as session:
+            await outbox.enqueue(session, ROTATE)
     return True

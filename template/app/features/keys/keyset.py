@@ -21,7 +21,7 @@ from app.core import sealing
 from app.core.database import ReadConnection, WriteSession
 from app.core.sealing import CannotOpen, Reader
 from app.features.keys import material, process
-from app.features.keys.ciphertexts import ALIKE, RANDOM, DataKey, head, is_alike, kid_of
+from app.features.keys.ciphertexts import DataKey, is_alike, kid_of
 from app.features.keys.columns import AnyColumn, Encrypted, Sealed, encrypted, place
 from app.features.keys.master import MasterKeys
 from app.features.keys.material import KeyPair
@@ -98,9 +98,8 @@ class Keyset:
 
     def opened(self, sealed: Sealed, key: object) -> str:
         """Return what was sealed for that row and the column it was read from; CannotOpen."""
-        key_of_it = self._data_key(sealed.text)
         bound_to = place(sealed.column, () if is_alike(sealed.text) else key)
-        return key_of_it.opened(sealed.text, bound_to).decode()
+        return self.open_text(sealed.text, bound_to).decode()
 
     def candidates(self, column: AnyColumn, text: str) -> list[Sealed]:
         """Return what a deterministic column has where it has `text`, for `.in_()`.
@@ -110,16 +109,14 @@ class Keyset:
         kind = encrypted(column)
         if not kind.deterministic:
             raise TypeError(f"{kind.column} is not deterministic: nobody can search it")
-        return [self._sealed(kind, (), text.encode(), key) for key in self._data_keys()]
+        # A `next` one too: it may be current by the time that a row is looked for.
+        every = self.of(Kind.DATA, *State)
+        return [self._sealed(kind, (), text.encode(), key) for key in every]
 
     def sealed_again(self, sealed: Sealed, kind: Encrypted, key: object) -> Sealed:
         """Return the same text sealed by the current data key; raises CannotOpen."""
         secret = self.opened(sealed, key).encode()
         return self._sealed(kind, key, secret, self.current(Kind.DATA))
-
-    def is_current(self, text: str, *, deterministic: bool) -> bool:
-        form = ALIKE if deterministic else RANDOM
-        return text.startswith(head(form, self.current(Kind.DATA).kid))
 
     def seal_text(self, secret: bytes, bound_to: str) -> str:
         """Seal for a column of no such type: see `app.core.sealing`."""
@@ -127,7 +124,10 @@ class Keyset:
 
     def open_text(self, text: str, bound_to: str) -> bytes:
         """Open what `seal_text` has sealed; raises CannotOpen."""
-        return self._data_key(text).opened(text, bound_to)
+        held = self._held.get(kid_of(text) or "")
+        if held is None or held.key.kind is not Kind.DATA:
+            raise CannotOpen("it is no ciphertext of any data key that there is")
+        return self._unwrapped_data(held.key).opened(text, bound_to)
 
     def pair(self, key: Key) -> KeyPair:
         """Return the key pair that a key for signatures or encryption is."""
@@ -150,16 +150,6 @@ class Keyset:
         text = self._unwrapped_data(by).seal(secret, bound_to)
         return Sealed(text, kind.column, bound_to)
 
-    def _data_keys(self) -> list[Key]:
-        # A `next` one too: it may be current by the time that a row is looked for.
-        return self.of(Kind.DATA, *State)
-
-    def _data_key(self, text: str) -> DataKey:
-        held = self._held.get(kid_of(text) or "")
-        if held is None or held.key.kind is not Kind.DATA:
-            raise CannotOpen("it is no ciphertext of any data key that there is")
-        return self._unwrapped_data(held.key)
-
     def _unwrapped_data(self, key: Key) -> DataKey:
         if key.kid not in self._data:
             self._data[key.kid] = DataKey(key.kid, self.material(key))
@@ -167,13 +157,9 @@ class Keyset:
 
     def take_over(self, older: Keyset) -> None:
         """Unwrap nothing twice that is still there, as it was."""
-        same = {kid for kid, held in self._held.items() if older.has(held)}
+        same = {kid for kid, held in self._held.items() if older._held.get(kid) == held}
         self._data = {kid: key for kid, key in older._data.items() if kid in same}
         self._pairs = {kid: pair for kid, pair in older._pairs.items() if kid in same}
-
-    def has(self, held: Held) -> bool:
-        mine = self._held.get(held.key.kid)
-        return mine is not None and mine.wrapped == held.wrapped
 
 
 _keysets: WeakKeyDictionary[Any, Keyset] = WeakKeyDictionary()

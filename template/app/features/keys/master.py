@@ -41,7 +41,7 @@ class MasterKeys:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read one or more, in Base64 with spaces, commas or lines between; BadMasterKey."""
+        """Read one or more, in Base64, with spaces, commas or lines between; BadMasterKey."""
         keys = [_decoded(each) for each in text.replace(",", " ").split()]
         if not keys:
             raise BadMasterKey("there is none in it")
@@ -84,15 +84,17 @@ def new_master_key() -> str:
 
 
 def _decoded(text: str) -> bytes:
+    """Return the key of a text: 32 bytes as they are, and more of them as their digest."""
+    standard = text.translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
-        key = base64.b64decode(text, validate=True)
+        key = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise BadMasterKey("it is not Base64") from None
-    if len(key) != MASTER_BYTES:
-        raise BadMasterKey(f"it has {len(key)} bytes instead of {MASTER_BYTES}")
+    if len(key) < MASTER_BYTES:
+        raise BadMasterKey(f"it has {len(key)} bytes, and needs {MASTER_BYTES}")
     if len(set(key)) < FEWEST_DIFFERENT:
         raise BadMasterKey("it is not random")
-    return key
+    return key if len(key) == MASTER_BYTES else hashlib.sha256(key).digest()
 
 
 def _id(key: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -20,9 +20,8 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     String,
-    delete,
+    Update,
     func,
-    insert,
     literal,
     not_,
     select,
@@ -30,16 +29,18 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.exc import OperationalError
 
 from app.core import sealing
 from app.core.database import Base, Database, ReadConnection, WriteSession
+from app.core.inserting import inserted
 from app.core.sealing import SEALED, CannotOpen
 from app.features.keys import process, rotation
 from app.features.keys.ciphertexts import ALIKE, RANDOM, head
 from app.features.keys.columns import Encrypted, Sealed
 from app.features.keys.keyset import Keyset, forget, keyset
 from app.features.keys.models import REENCRYPTIONS
-from app.features.keys.rotation import Contended
+from app.features.keys.rotation import ATTEMPTS, Contended
 from app.features.keys.states import Forget, Key, Kind, State
 
 logger = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ class Progress:
     sealed: int = 0
     left: int = 0
     # The keys of rows that cannot be opened.
-    failed: list[RowKey] = field(default_factory=list)
+    failed: set[RowKey] = field(default_factory=set)
 
     @property
     def is_finished(self) -> bool:
@@ -160,15 +161,29 @@ def _parsed(target: Target, position: Sequence[JsonValue]) -> Iterator[object]:
 async def _passed(database: Database, progress: Progress, batch: int) -> AsyncIterator[Progress]:
     while rows := await _stale(database.reads, progress, batch):
         keys = await keyset(database.reads, *(text for _, text in rows))
-        async with database.writes() as session:
-            sealed = 0
-            for key, text in rows:
-                sealed += await _replaced(session, progress, keys, key, text)
-            progress.position = rows[-1][0]
-            progress.sealed += sealed
-            await _save(session, progress)
-        progress.left -= sealed
+        for attempt in range(ATTEMPTS):
+            try:
+                await _sealed(database, progress, keys, rows)
+                break
+            except OperationalError:
+                # Others change the same rows: a deadlock, whose loser begins again.
+                if attempt == ATTEMPTS - 1:
+                    raise
         yield progress
+
+
+async def _sealed(
+    database: Database, progress: Progress, keys: Keyset, rows: Sequence[Stale]
+) -> None:
+    """Seal a batch, and store with it how far the column is."""
+    after = replace(progress, position=rows[-1][0])
+    async with database.writes() as session:
+        for key, text in rows:
+            number = await _replaced(session, after, keys, key, text)
+            after.sealed += number
+            after.left -= number
+        await _save(session, after)
+    vars(progress).update(vars(after))
 
 
 async def _stale(reads: ReadConnection, progress: Progress, batch: int) -> list[Stale]:
@@ -192,35 +207,31 @@ async def _replaced(
     try:
         again = target.sealed_again(keys, key, text)
     except CannotOpen as error:
-        progress.failed.append(key)
-        logger.warning(
-            "keys.cannot_open", target=target.name, row=list(map(str, key)), why=str(error)
-        )
+        progress.failed.add(key)
+        row_key = list(map(str, key))
+        logger.warning("keys.cannot_open", target=target.name, row=row_key, why=str(error))
         return 0
     row = [column == value for column, value in zip(target.key, key, strict=True)]
-    change = (
-        update(target.column.table)
-        .where(*row, target.text == text)
-        .values({target.column: type_coerce(again, String)})
-    )
-    return cast("CursorResult[Any]", await session.execute(change)).rowcount
+    change = update(target.column.table).where(*row, target.text == text)
+    return await _changed(session, change.values({target.column: type_coerce(again, String)}))
 
 
 async def _save(session: WriteSession, progress: Progress, *, finished: bool = False) -> None:
-    now = datetime.now(UTC)
-    position = to_jsonable_python(progress.position)
-    name = progress.target.name
-    await session.execute(delete(REENCRYPTIONS).where(REENCRYPTIONS.c.target == name))
-    await session.execute(
-        insert(REENCRYPTIONS).values(
-            target=name,
-            kid=progress.kid,
-            position=position,
-            sealed=progress.sealed,
-            updated_at=now,
-            finished_at=now if finished else None,
-        )
-    )
+    now, name = datetime.now(UTC), progress.target.name
+    values = {
+        "kid": progress.kid,
+        "position": to_jsonable_python(progress.position),
+        "sealed": progress.sealed,
+        "updated_at": now,
+        "finished_at": now if finished else None,
+    }
+    change = update(REENCRYPTIONS).where(REENCRYPTIONS.c.target == name).values(values)
+    if await _changed(session, change) == 0:
+        await inserted(session, REENCRYPTIONS, {"target": name, **values})
+
+
+async def _changed(session: WriteSession, change: Update) -> int:
+    return cast("CursorResult[Any]", await session.execute(change)).rowcount
 
 
 async def _count(reads: ReadConnection, target: Target, kid: str) -> int:

@@ -78,14 +78,11 @@ async def rotate(database: Database, *, begin: Kind | None = None) -> list[Step]
     def steps(keys: Sequence[Key]) -> list[Step]:
         now = datetime.now(UTC)
         found = due(keys, now)
-        if begin is None:
-            return found
-        if begin not in kinds_kept(keys):
-            return [*found, *_due(begin, keys, now)]
-        early = begun_early(begin, [key for key in keys if key.kind is begin])
-        # Where one is promoted now, the next succession begins another time.
-        busy = _due(begin, keys, now)
-        return [*found, *([] if busy else early)]
+        if begin is not None:
+            early = begun_early(begin, [key for key in keys if key.kind is begin])
+            # What is due anyway comes first, and the next succession begins another time.
+            found += [step for step in _due(begin, keys, now) or early if step not in found]
+        return found
 
     return await _done(database, steps)
 

@@ -31,8 +31,8 @@ class KeysSettings(BaseSettings):
         env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    # Exactly one of them, in production: 32 random bytes in Base64; several are told apart by
-    # spaces, commas or lines, and the first one wraps.
+    # Exactly one of them, in production: 32 random bytes or more in Base64; several are told
+    # apart by spaces, commas or lines, and the first one wraps.
     master_key: SecretStr | None = None
     master_key_file: Path | None = None
     # A secrets manager's client: its output is the master key. It is run without a shell.
@@ -91,6 +91,14 @@ def master_keys(own: KeysSettings, environment: Environment) -> MasterKeys:
         raise UnusableMasterKey(f"{name} holds no master key: {error}. {NEW}.") from None
 
 
+def _made(path: Path) -> str:
+    try:
+        return _made_once(path)
+    except OSError as error:
+        message = f"{path} cannot be made or read: {error.strerror}. Set {SOURCES}; {NEW}."
+        raise UnusableMasterKey(message) from None
+
+
 def _found(own: KeysSettings, environment: Environment) -> tuple[str, str]:
     if own.master_key is not None:
         return "MASTER_KEY", own.master_key.get_secret_value()
@@ -136,7 +144,7 @@ def _output(command: str, seconds: float) -> str:
 _OF_TESTS = new_master_key()
 
 
-def _made(path: Path) -> str:
+def _made_once(path: Path) -> str:
     """Return what is in the file; it is made, whole or not at all, where there is none."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from pydantic import JsonValue
 
+from app.core.logging import EXTRA_PATTERNS
 from app.core.sealing import CannotOpen
 from app.features.keys import process
 from app.features.keys.keyset import Keyset
@@ -21,6 +23,7 @@ from app.features.keys.states import Key, Kind, State
 CONTENT_ALGORITHM = "A256GCM"
 # A session key for a few claims; what is longer is no token.
 LONGEST_TOKEN = 100_000
+EXTRA_PATTERNS.append(("whsec_", re.compile(r"whsec_[\w+/=-]+")))
 SERVING = (State.NEXT, State.CURRENT, State.RETIRED)
 
 Jwk = dict[str, str | list[str]]

@@ -22,6 +22,7 @@ from app.core.database import Database
 from app.core.logging import log_func_args
 from app.core.sealing import CannotOpen
 from app.features.keys import Keyset, process, reencryption, sign, webhook_signatures
+from app.features.keys.ciphertexts import DATA_BYTES
 from app.features.keys.keyset import forget, keyset
 from app.features.keys.master import new_master_key
 from app.features.keys.reencryption import Target
@@ -168,7 +169,7 @@ async def _secrets(database_url: str) -> tuple[list[bytes], Keyset]:
 def _forms(secret: bytes) -> Iterator[str]:
     """How a secret may look where it is shown: the private numbers of a key pair too."""
     yield repr(secret)[2:-1]
-    if secret.startswith(b"{"):
+    if len(secret) != DATA_BYTES:
         pair = json.loads(secret)
         yield from (pair[name] for name in ("d", "p", "q") if name in pair)
         return

@@ -22,7 +22,7 @@ from app.features.keys.keyset import forget
 from app.features.keys.master import MasterKeys, UnknownMasterKey, new_master_key
 from app.features.keys.rotation import NoSuchKey
 from app.features.keys.states import Kind, State
-from app.features.keys.tokens import webhook_signatures
+from app.features.keys.tokens import jwks, webhook_signatures
 from app.settings import Settings
 from tests.features.keys.conftest import Later, age
 
@@ -44,8 +44,8 @@ async def signed(database: Database) -> str:
     return sign(await keyset(database.reads), {"sub": "ada"}, MINUTE)
 
 
-def verified(token: str, keys: KeySet) -> object:
-    return jwt.decode(token, keys, algorithms=["Ed25519"]).claims["sub"]
+def verified(token: str, keys: KeySet, algorithm: str = "Ed25519") -> object:
+    return jwt.decode(token, keys, algorithms=[algorithm]).claims["sub"]
 
 
 async def states(database: Database, kind: Kind) -> list[str]:
@@ -196,6 +196,20 @@ async def test_the_master_key_is_replaced_while_both_are_known(
     forget()
     with pytest.raises(UnknownMasterKey, match=MasterKeys.read(new).first):
         await jobs.begin(database)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+async def test_other_algorithms_are_a_setting(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, algorithm: str
+) -> None:
+    monkeypatch.setenv("KEYS_SIGNING", algorithm)
+    monkeypatch.setenv("KEYS_KINDS", '["signing"]')
+    process.configure(settings)
+    await rotation.rotate(database)
+    (key,) = jwks(await keyset(database.reads))
+    assert key["alg"] == algorithm
+    token = await signed(database)
+    assert verified(token, KeySet.import_key_set({"keys": [key]}), algorithm) == "ada"
 
 
 async def test_no_token_outlives_its_key(database: Database) -> None:

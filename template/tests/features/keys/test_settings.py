@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import pickle
+import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_it_comes_from_the_environment_a_file_or_a_command(
     ("variable", "value", "why"),
     [
         ("MASTER_KEY", "change-me", "it is not Base64"),
-        ("MASTER_KEY", base64.b64encode(b"short").decode(), "5 bytes instead of 32"),
+        ("MASTER_KEY", base64.b64encode(b"short").decode(), "5 bytes, and needs 32"),
         ("MASTER_KEY", base64.b64encode(bytes(32)).decode(), "it is not random"),
         ("MASTER_KEY", " , ", "there is none in it"),
         ("MASTER_KEY_FILE", "/nowhere/at/all", "cannot be read: No such file"),
@@ -65,7 +66,7 @@ def test_it_comes_from_the_environment_a_file_or_a_command(
         ("MASTER_KEY_COMMAND", "no-such-program", "cannot be run: No such file"),
         ("MASTER_KEY_COMMAND", "sleep 5", "not ended within 0.1 s"),
         ("MASTER_KEY_COMMAND", "unclosed '", "it is no command"),
-        ("MASTER_KEY_COMMAND", "echo canary", "it is not Base64"),
+        ("MASTER_KEY_COMMAND", "echo canary!", "it is not Base64"),
         ("MASTER_KEY_COMMAND", "printf '\\377'", "its output is not text"),
     ],
 )
@@ -113,6 +114,8 @@ def test_the_first_wraps_and_each_unwraps_for_its_place_alone() -> None:
         pickle.dumps(both)
     with pytest.raises(BadMasterKey):
         MasterKeys.read("")
+    drawn = secrets.token_urlsafe(48)
+    assert MasterKeys.read(drawn).first == MasterKeys.read(f"{drawn}==").first
 
 
 @pytest.mark.parametrize(
@@ -125,3 +128,10 @@ def test_times_in_which_something_would_fail_are_refused(
     own.setenv(name, value)
     with pytest.raises(ValidationError, match="KEYS_MAX_AGE"):
         KeysSettings()
+
+
+def test_a_place_where_none_can_be_made_is_named(own: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    own.setenv("MASTER_KEY_MADE", str(tmp_path / "file" / "master.key"))
+    with pytest.raises(UnusableMasterKey, match=r"file/master\.key cannot be made or read"):
+        read(Environment.DEVELOPMENT)
