@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_328, 70), (CHOSEN, 14_630, 160)],
+    [((), 6_328, 70), (CHOSEN, 14_664, 162)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(
@@ -80,7 +80,8 @@ LARGER = {
     "operations": (1_210, 680),
     "security": (1_675, 1_230),
     "postman": (940, 200),
-    "notifications": (1_874, 953),
+    "notifications": (1_891, 953),
+    "keys": (2_161, 1_212),
     "webhooks": (3_450, 1_946),  # in and out, each a slice of its own
     "keys": (2_160, 1_210),
 }

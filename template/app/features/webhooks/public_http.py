@@ -163,7 +163,8 @@ class PublicHttp:
 
     async def fetch(self, url: str, *, most_bytes: int) -> Answer:
         """Get a file, through a few redirects, each checked; raises TooLarge for a larger one."""
-        async with self._exchange(self._request("GET", url), follow=True) as response:
+        request = self._client.build_request("GET", parsed(url))
+        async with self._exchange(request, follow=True) as response:
             body = await _beginning(response, most_bytes + 1)
             if len(body) > most_bytes:
                 raise TooLarge(f"it is larger than {most_bytes} bytes")
@@ -173,15 +174,10 @@ class PublicHttp:
         self, url: str, content: bytes, headers: Mapping[str, str], *, most_bytes: int
     ) -> Answer:
         """Post `content`, and read no more than so many bytes of what is answered."""
-        request = self._request("POST", url, content=content, headers=headers)
+        request = self._client.build_request("POST", parsed(url), content=content, headers=headers)
         async with self._exchange(request, follow=False) as response:
             body = await _beginning(response, most_bytes)
             return Answer(response.status_code, response.headers, body)
-
-    def _request(
-        self, method: str, url: str, content: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> httpx.Request:
-        return self._client.build_request(method, parsed(url), content=content, headers=headers)
 
     @asynccontextmanager
     async def _exchange(

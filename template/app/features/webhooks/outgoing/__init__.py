@@ -12,18 +12,13 @@ from functools import partial
 
 from app.core.pruning import pruned
 from app.core.runner import JobProcess, surround
-from app.features.webhooks.outgoing import deliveries, jobs, settings
+from app.features.webhooks.outgoing import deliveries, settings
 from app.features.webhooks.outgoing.events import NoEvent, publish
-from app.settings import Settings
+from app.features.webhooks.outgoing.jobs import configure
 
 __all__ = ["NoEvent", "configure", "publish"]
 
 PRUNING = timedelta(minutes=10)
-
-
-def configure(of_process: Settings) -> None:
-    """Let the jobs of this process send webhooks."""
-    jobs.configure(of_process)
 
 
 @surround

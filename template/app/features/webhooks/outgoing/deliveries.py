@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -25,7 +25,6 @@ from app.features.webhooks.outgoing.schedule import Health, Outcome, pause_after
 logger = structlog.get_logger(__name__)
 
 _OUTBOX = cast("Table", OutboxRow.__table__)
-_HEALTH = ("failing_since", "outages", "paused_until", "disabled_why")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ async def claim(session: WriteSession, endpoint: UUID, job: Job, until: datetime
 
 
 def health_of(row: Row) -> Health:
-    return Health(**{name: row[name] for name in _HEALTH})
+    return Health(**{each.name: row[each.name] for each in fields(Health)})
 
 
 async def any_queued(reads: ReadConnection, endpoint: UUID) -> bool:

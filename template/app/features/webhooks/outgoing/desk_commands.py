@@ -82,22 +82,17 @@ async def _rotate(database: Database, arguments: Namespace, of_process: Settings
     print(f"The one before signs too, until {until}.", file=sys.stderr)
 
 
-async def _enable(database: Database, arguments: Namespace, _: Settings) -> None:
+async def _change(database: Database, arguments: Namespace, _: Settings) -> None:
+    change, told = CHANGES[arguments.action]
     async with database.writes() as session:
-        await endpoints.enable(session, arguments.id)
-    print("enabled: what waits is sent now")
+        await change(session, arguments.id)
+    print(told)
 
 
 async def _disable(database: Database, arguments: Namespace, _: Settings) -> None:
     async with database.writes() as session:
         await endpoints.disable(session, arguments.id, arguments.reason)
     print("disabled: what is queued waits until it is enabled")
-
-
-async def _remove(database: Database, arguments: Namespace, _: Settings) -> None:
-    async with database.writes() as session:
-        await endpoints.remove(session, arguments.id)
-    print("removed, with its deliveries")
 
 
 async def _deliveries(database: Database, arguments: Namespace, _: Settings) -> None:
@@ -148,13 +143,17 @@ def _when(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+CHANGES = {
+    "enable": (endpoints.enable, "enabled: what waits is sent now"),
+    "remove": (endpoints.remove, "removed, with its deliveries"),
+}
 ACTIONS = {
     ("endpoints", "add"): _add,
     ("endpoints", "list"): _list,
     ("endpoints", "rotate"): _rotate,
-    ("endpoints", "enable"): _enable,
+    ("endpoints", "enable"): _change,
     ("endpoints", "disable"): _disable,
-    ("endpoints", "remove"): _remove,
+    ("endpoints", "remove"): _change,
     ("deliveries", "list"): _deliveries,
     ("deliveries", "replay"): _replay,
 }

@@ -14,12 +14,7 @@ PAUSES = (
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-    timedelta(hours=20),
-    timedelta(hours=24),
+    *(timedelta(hours=each) for each in (2, 5, 10, 14, 20, 24)),
 )
 # Later by up to a tenth, so that what has failed together is not tried together; never sooner.
 JITTER = 0.1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -12,15 +11,11 @@ import pytest
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, Field, TypeAdapter
 
-from app.core import jobs, outbox
-from app.core.database import Database, WriteSession
-from app.core.outbox import Queue
+from app.core.database import WriteSession
 from app.features.webhooks.incoming import actions
 from app.features.webhooks.incoming.actions import Action, Download, Refused
 from app.settings import Settings
 from tests.features.webhooks.incoming.sources import AUDIENCE, OURS, SECRETS, Files, Issuer, serving
-
-LEASE = timedelta(seconds=30)
 
 
 class Done:
@@ -133,23 +128,3 @@ def settings(
     monkeypatch.setattr(Done, "effects", [])
     monkeypatch.setattr(Done, "failing", None)
     return settings
-
-
-Work = Callable[[], Awaitable[int]]
-
-
-@pytest.fixture
-def work(database: Database) -> Work:
-    """Do every job that is due, one attempt each; return how many there were."""
-
-    async def done() -> int:
-        async with database.writes() as session:
-            resend_at = datetime.now(UTC) + LEASE
-            taken = await outbox.take_due(
-                session, resend_at=resend_at, room=dict.fromkeys(Queue, 100)
-            )
-        for each in taken:
-            await jobs.run(database, each, lease=LEASE)
-        return len(taken)
-
-    return done

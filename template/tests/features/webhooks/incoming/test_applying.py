@@ -21,7 +21,8 @@ from app.features.webhooks.incoming.inbox_commands import serve
 from app.features.webhooks.incoming.messages import Message
 from app.features.webhooks.incoming.models import ReceivedWebhook, State
 from app.settings import Settings
-from tests.features.webhooks.incoming.conftest import Done, Work
+from tests.features.webhooks.conftest import Work
+from tests.features.webhooks.incoming.conftest import Done
 from tests.features.webhooks.incoming.sources import Files, content
 
 pytestmark = pytest.mark.anyio

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Table, select, update
 
-from app.core import jobs, outbox
 from app.core.database import Database
-from app.core.outbox import OutboxRow, Queue
+from app.core.outbox import OutboxRow
 from app.features import webhooks
 from app.features.webhooks.outgoing import configure, desk, endpoints
 from app.features.webhooks.outgoing.desk import Delivery, Wanted
@@ -22,7 +21,6 @@ from app.features.webhooks.signatures import Secret
 from app.settings import Settings
 from tests.features.webhooks.receiver import Receiver, receiving
 
-LEASE = timedelta(seconds=30)
 LATER = timedelta(days=2)
 WAITING = (
     (DELIVERIES, "due_at"),
@@ -86,26 +84,6 @@ def added(database: Database) -> Added:
 @pytest.fixture
 async def endpoint(added: Added, receiver: Receiver) -> Endpoint:
     return await added(receiver.url)
-
-
-Work = Callable[[], Awaitable[int]]
-
-
-@pytest.fixture
-def work(database: Database) -> Work:
-    """Do every job that is due, one attempt each; return how many there were."""
-
-    async def done() -> int:
-        async with database.writes() as session:
-            resend_at = datetime.now(UTC) + LEASE
-            taken = await outbox.take_due(
-                session, resend_at=resend_at, room=dict.fromkeys(Queue, 100)
-            )
-        for each in taken:
-            await jobs.run(database, each, lease=LEASE)
-        return len(taken)
-
-    return done
 
 
 async def let_pass(database: Database, time: timedelta = LATER) -> None:

@@ -20,7 +20,8 @@ from app.features.webhooks import signatures
 from app.features.webhooks.outgoing import NoEvent, deliveries, desk
 from app.features.webhooks.outgoing.desk import Wanted
 from app.features.webhooks.outgoing.models import ENDPOINTS, EVENTS, State
-from tests.features.webhooks.outgoing.conftest import LEASE, Added, Endpoint, Work, let_pass
+from tests.features.webhooks.conftest import LEASE, Work
+from tests.features.webhooks.outgoing.conftest import Added, Endpoint, let_pass
 from tests.features.webhooks.receiver import Receiver, answer, receiving
 
 pytestmark = pytest.mark.anyio
