@@ -63,5 +63,5 @@ def test_a_module_is_made_by_hand_and_the_next_one_by_a_command(shop: Path) -> N
 def test_what_it_shows_of_depends_is_what_the_code_does(tmp_path: Path) -> None:
     shop = rendered(tmp_path, "features=[]")
     text = (shop / DOCUMENT).read_text("utf-8")
-    (shown,) = re.findall(r"^async def _write.*?(?=^```)", text, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^async def write.*?(?=^```)", text, re.MULTILINE | re.DOTALL)
     assert shown in (shop / "app/core/transactions.py").read_text("utf-8")

@@ -53,7 +53,7 @@ class Shop:
 
 @pytest.mark.parametrize(
     "chosen",
-    [pytest.param((), marks=pytest.mark.nightly), features_on("sqlite")],
+    [(), pytest.param(features_on("sqlite"), marks=pytest.mark.nightly)],
     ids=["minimal", "everything"],
 )
 def test_without_the_sample_everything_else_holds(
