@@ -54,7 +54,7 @@ class Action(BaseModel, ABC):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What it is about, in at most 200 characters."""
+        """What it is about, in at most 200 characters, none a NUL."""
 
     @property
     def download(self) -> Download | None:
