@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, Key, KeySet
 from joserfc.registry import HeaderParameter
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsError
 
 from app.core.jwks import Jwks, Patience, PublicKey, UnknownKey
 from app.features.webhooks import signatures
@@ -182,7 +183,7 @@ class JwsSender(Sender):
         await self._jwks.close()
 
 
-class NoPrivateKeys(ValueError):
+class NoPrivateKeys(SettingsError):
     """The file of keys that a source encrypts for cannot be used."""
 
 

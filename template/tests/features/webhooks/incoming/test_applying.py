@@ -223,7 +223,7 @@ async def test_a_file_is_fetched_through_redirects_when_its_server_can(
     monkeypatch.setenv("WEBHOOKS_FETCH_TIMEOUT", "PT0.2S")
     files.add("/there", status=307, Location="/picture")
     files.add("/picture", status=503)
-    files.add("/slow", PICTURE)
+    files.add("/slow", PICTURE, Slow="yes")
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     await give("attach", 1, url=files.url + "/there", sha256=sha256)
     await give("attach", 1, subject="s-2", url=files.url + "/slow")
