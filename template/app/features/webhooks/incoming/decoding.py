@@ -1,7 +1,7 @@
 """From the bytes that were sent to an action: whose they are, what they say, what that asks for.
 
 Whoever sends what cannot be verified reads one and the same answer, whatever the cause: a better
-one would help to forge the next.
+one would help to forge the next. Only where a key may be newer than those we have, it is "not now".
 """
 
 from __future__ import annotations
