@@ -87,9 +87,9 @@ class Settings(BaseSettings):
 def explained(error: ValidationError) -> Iterator[str]:
     """Yield a line for each setting that cannot be read, for whoever set it."""
     for each in error.errors():
-        name, *inside = map(str, each["loc"] or ["Settings"])
+        name, *inside = map(str, each["loc"] or [""])
         where = f" ({'.'.join(inside)})" if inside else ""
-        yield f"{name.upper()}, in the environment or .env{where}: {each['msg']}"
+        yield f"{name.upper() or 'Settings'}, in the environment or .env{where}: {each['msg']}"
 
 
 @dataclass(frozen=True)

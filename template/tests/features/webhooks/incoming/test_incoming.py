@@ -15,6 +15,7 @@ import httpx
 import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey
+from pydantic import ValidationError
 
 from app.core import jwks
 from app.core.database import Database
@@ -26,7 +27,7 @@ from app.features.webhooks.incoming.models import State
 from app.features.webhooks.incoming.senders import senders
 from app.features.webhooks.incoming.settings import read
 from app.features.webhooks.signatures import Secret
-from app.settings import Environment, Settings
+from app.settings import Environment, Settings, explained
 from tests.features.webhooks.incoming.conftest import Done
 from tests.features.webhooks.incoming.sources import (
     OURS,
@@ -371,3 +372,13 @@ def test_sources_that_are_not_safe_are_refused(
     with pytest.raises(ValueError, match=told) as refused:
         read(production)
     assert "hunter2" not in str(refused.value)
+
+
+def test_what_is_wrong_inside_of_a_setting_is_told_by_the_setting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOKS_SOURCES", '{"crm": {"kind": "standard", "secrets": ["s"]}}')
+    with pytest.raises(ValidationError) as refused:
+        read(settings)
+    told = "WEBHOOKS_SOURCES, in the environment or .env (crm.standard.secrets.0): Value error"
+    assert next(explained(refused.value)).startswith(told)
