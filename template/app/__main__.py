@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from app import commands
 from app.settings import explained
@@ -28,6 +29,8 @@ def main() -> None:
         arguments.run(arguments)
     except ValidationError as error:
         sys.exit("\n".join(explained(error)))
+    except SettingsError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

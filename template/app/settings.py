@@ -87,8 +87,9 @@ class Settings(BaseSettings):
 def explained(error: ValidationError) -> Iterator[str]:
     """Yield a line for each setting that cannot be read, for whoever set it."""
     for each in error.errors():
-        name = "_".join(map(str, each["loc"])).upper()
-        yield f"{name or 'Settings'}, in the environment or .env: {each['msg']}"
+        name, *inside = map(str, each["loc"] or [""])
+        where = f" ({'.'.join(inside)})" if inside else ""
+        yield f"{name.upper() or 'Settings'}, in the environment or .env{where}: {each['msg']}"
 
 
 @dataclass(frozen=True)

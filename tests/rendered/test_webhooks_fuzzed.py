@@ -122,9 +122,9 @@ def api(backend: Backend, tmp_path: Path) -> Iterator[Api]:
         algorithms = ["Ed25519", "ES256", "RS256"]
         jws = {"kind": "jws", "jwks": url, "audience": "shop", "algorithms": algorithms}
         sources = {"hr": SOURCE, "jws": jws, "jwe": jws | {"decryption_keys": str(ours)}}
-        _, client = backend.start_api(
-            WEBHOOKS_SOURCES=json.dumps(sources), WEBHOOKS_WINDOW="P1D", LOG_LEVEL="ERROR"
-        )
+        # Without a pause: in it, who names another key is told to come again.
+        own = {"WEBHOOKS_SOURCES": json.dumps(sources), "WEBHOOKS_KEYS_PAUSE": "PT0S"}
+        _, client = backend.start_api(**own, WEBHOOKS_WINDOW="P1D", LOG_LEVEL="ERROR")
         found = Api(backend, client, tokens)
         for source, name in (("jws", "signed"), ("jwe", "sealed")):
             for token in tokens[name]:

@@ -1,12 +1,14 @@
 """The issuer's public keys (JWKS, RFC 7517): fetched when needed, kept while they can be trusted.
 
-A known key never waits for the network. An unknown one is looked up again, but at most once per
-pause and by one request for all: keys rotate at once, and made-up key ids cost the issuer nothing.
+A key that is in use never waits for the network, and a withdrawn one is not believed for long. An
+unknown one is looked up again, but at most once per pause and by one request for all: keys rotate
+at once, and made-up key ids cost the issuer nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +17,15 @@ from math import inf
 
 import httpx
 import structlog
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 logger = structlog.get_logger(__name__)
 
+# Of a whole fetch, however slowly the answer comes; and the largest that is read.
 TIMEOUT_SECONDS = 5.0
-# Shorter ones can be factored; RFC 7518, section 3.3 forbids them.
-SHORTEST_RSA_BITS = 2048
+MOST_BYTES = 256 * 1024
+# Shorter ones can be factored (RFC 7518, section 3.3 forbids them), longer ones take seconds.
+RSA_BITS = range(2048, 16384 + 1)
 
 PublicKey = RSAKey | ECKey | OKPKey
 
@@ -31,14 +34,27 @@ class UnknownKey(LookupError):
     """The issuer has no key of that id."""
 
 
+class UnknownYet(UnknownKey):
+    """It had none when it was asked last; it is not asked again before `retry_after`."""
+
+    def __init__(self, key_id: str, retry_after: timedelta) -> None:
+        super().__init__(key_id)
+        self.retry_after = retry_after
+
+
 class KeysUnavailable(Exception):
     """The issuer is away, and what is known of its keys does not do."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("the keys cannot be had now")
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
 class Patience:
     """How old keys may be: `refresh` asks for newer ones, `keep` ends their trust.
 
+    Keys twice as old as `refresh` are believed only after that: a withdrawn one is in use no more.
     Between two fetches lies a `pause` at least, whatever is asked for and however they end.
     """
 
@@ -59,18 +75,21 @@ class Jwks:
         self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
         self._keys: dict[str, PublicKey] = {}
         self._fetched_at = self._attempted_at = -inf
+        self._failed = False
         self._fetching: asyncio.Task[None] | None = None
 
     async def key(self, key_id: str) -> PublicKey:
         """Return the key called `key_id`; raises UnknownKey or KeysUnavailable."""
+        asked_at = self._clock()
         known = self._trusted().get(key_id)
-        if known is None:
+        refresh = self.patience.refresh.total_seconds()
+        if known is None or self._since(self._attempted_at) >= 2 * refresh:
             fetching = self._fetch_soon()
             if fetching is not None:
                 # Shielded: the others who wait for it stay when one of them goes.
                 await asyncio.shield(fetching)
-            return self._looked_up(key_id)
-        if self._age() >= self.patience.refresh.total_seconds():
+            return self._looked_up(key_id, asked_at)
+        if self._since(self._fetched_at) >= refresh:
             self._fetch_soon()
         return known
 
@@ -79,42 +98,56 @@ class Jwks:
             self._fetching.cancel()
         await self._http.aclose()
 
-    def _looked_up(self, key_id: str) -> PublicKey:
+    def _looked_up(self, key_id: str, asked_at: float) -> PublicKey:
         trusted = self._trusted()
         if key_id in trusted:
             return trusted[key_id]
+        waited = timedelta(seconds=self._since(self._attempted_at))
+        left = max(self.patience.pause - waited, timedelta(0))
         # A failed fetch says nothing about a key that nobody has seen: the issuer may have it.
-        if not trusted or self._attempted_at > self._fetched_at:
-            raise KeysUnavailable
+        if not trusted or self._failed:
+            raise KeysUnavailable(left)
+        if self._fetched_at < asked_at:
+            raise UnknownYet(key_id, left)
         raise UnknownKey(key_id)
 
     def _trusted(self) -> dict[str, PublicKey]:
-        return self._keys if self._age() < self.patience.keep.total_seconds() else {}
+        fresh = self._since(self._fetched_at) < self.patience.keep.total_seconds()
+        return self._keys if fresh else {}
 
-    def _age(self) -> float:
-        return self._clock() - self._fetched_at
+    def _since(self, then: float) -> float:
+        return self._clock() - then
 
     def _fetch_soon(self) -> asyncio.Task[None] | None:
-        now = self._clock()
-        if (
-            self._fetching is None
-            and now - self._attempted_at >= self.patience.pause.total_seconds()
-        ):
-            self._attempted_at = now
+        paused = self._since(self._attempted_at) < self.patience.pause.total_seconds()
+        if self._fetching is None and not paused:
             self._fetching = asyncio.create_task(self._fetch())
         return self._fetching
 
     async def _fetch(self) -> None:
+        began = self._clock()
         try:
-            answer = await self._http.get(self._url)
-            keys = read_keys(answer.raise_for_status().json())
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            logger.warning("jwks.failed", error=repr(error))
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                keys = read_keys(json.loads(await self._read()))
+        except Exception as error:  # noqa: BLE001 - whatever is answered there
+            self._failed = True
+            logger.warning("jwks.failed", error=repr(error)[:200])
         else:
-            self._keys, self._fetched_at = keys, self._clock()
-            self._attempted_at = self._fetched_at
+            self._keys, self._fetched_at, self._failed = keys, began, False
         finally:
+            self._attempted_at = self._clock()
             self._fetching = None
+
+    async def _read(self) -> bytes:
+        body = bytearray()
+        # Packed, an answer could be a thousand times as large as what is read of it.
+        headers = {"Accept-Encoding": "identity"}
+        async with self._http.stream("GET", self._url, headers=headers) as answer:
+            async for chunk in answer.raise_for_status().aiter_raw():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise ValueError(f"the document has more than {MOST_BYTES} bytes")
+        return bytes(body)
 
 
 def read_keys(document: object) -> dict[str, PublicKey]:
@@ -138,8 +171,8 @@ def _read_key(item: object) -> PublicKey | None:
         return None
     try:
         key = JWKRegistry.import_key(item)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except Exception:  # noqa: BLE001 - the libraries raise of many kinds
         return None
     if isinstance(key, RSAKey):
-        return key if key.public_key.key_size >= SHORTEST_RSA_BITS else None
+        return key if key.public_key.key_size in RSA_BITS else None
     return key if isinstance(key, ECKey | OKPKey) else None

@@ -48,7 +48,7 @@ class Tokens:
             self._claims.validate(claims)
         except KeysUnavailable as error:
             message = "access tokens cannot be verified now: their issuer is away"
-            raise Unavailable(message, retry_after=self._jwks.patience.pause) from error
+            raise Unavailable(message, retry_after=error.retry_after) from error
         except (JoseError, UnknownKey, ValueError, TypeError) as error:
             logger.info("token.refused", reason=repr(error))
             raise Untrusted(_told(error)) from error

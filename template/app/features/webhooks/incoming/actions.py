@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_settings import SettingsError
 
 from app import modules
 from app.core.database import WriteSession
@@ -54,7 +55,7 @@ class Action(BaseModel, ABC):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What it is about, in at most 200 characters."""
+        """What it is about, in at most 200 characters, none a NUL."""
 
     @property
     def download(self) -> Download | None:
@@ -69,7 +70,7 @@ class Action(BaseModel, ABC):
         """
 
 
-class NoSuchModule(LookupError):
+class NoSuchModule(SettingsError):
     """A source names a module that has no webhooks.py, or must say which of several it means."""
 
 

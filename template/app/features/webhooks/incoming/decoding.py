@@ -1,7 +1,7 @@
 """From the bytes that were sent to an action: whose they are, what they say, what that asks for.
 
 Whoever sends what cannot be verified reads one and the same answer, whatever the cause: a better
-one would help to forge the next.
+one would help to forge the next. Only where a key may be newer than those we have, it is "not now".
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from joserfc.errors import JoseError
 from pydantic import ValidationError
 
 from app.core.errors import ProblemError
-from app.core.jwks import KeysUnavailable, UnknownKey
+from app.core.jwks import KeysUnavailable, UnknownKey, UnknownYet
 from app.features.webhooks.incoming import actions
 from app.features.webhooks.incoming.actions import Action
 from app.features.webhooks.incoming.messages import Message, NotNow
+from app.features.webhooks.incoming.models import LONGEST_SUBJECT
 from app.features.webhooks.incoming.senders import Sender, Verifier
 from app.features.webhooks.signatures import BadSignature
 
@@ -65,8 +66,9 @@ def get_action(sender: Sender, message: Message) -> Action | None:
         raise _invalid(error) from error
     if action.timestamp > datetime.now(UTC) + sender.window:
         # It would outdate everything until then.
-        where = ("body", "timestamp")
-        raise RequestValidationError([{"loc": where, "msg": "it is in the future"}])
+        raise _wrong("it is in the future", "timestamp")
+    if len(action.subject) > LONGEST_SUBJECT or "\0" in action.subject:
+        raise _wrong(f"what it is about has more than {LONGEST_SUBJECT} characters, or a NUL")
     return action
 
 
@@ -75,13 +77,18 @@ def _verifying() -> Iterator[None]:
     """Log why something is not trusted, and do not say so."""
     try:
         yield
-    except KeysUnavailable as error:
-        raise NotNow("the keys of the source cannot be had now; send it again") from error
+    except (KeysUnavailable, UnknownYet) as error:
+        detail = "the keys of the source cannot be had now; send it again"
+        raise NotNow(detail, error.retry_after) from error
     except ValidationError as error:
         raise _invalid(error) from error
     except (BadSignature, UnknownKey, JoseError, ValueError, TypeError, KeyError) as error:
         logger.warning("webhook.untrusted", reason=repr(error)[:200])
         raise Untrusted from error
+
+
+def _wrong(told: str, *where: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body", *where), "msg": told}])
 
 
 def _invalid(error: ValidationError) -> RequestValidationError:

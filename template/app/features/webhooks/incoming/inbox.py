@@ -135,12 +135,17 @@ async def end(
 ) -> None:
     """Write down what became of it; what nobody may need again is forgotten."""
     values: dict[str, Any] = {"state": state, "ended_at": datetime.now(UTC)}
-    values["detail"] = detail[:LONGEST_DETAIL] if detail else None
+    # What others have said may be of any characters, and not every database takes each.
+    values["detail"] = printable(detail or "")[:LONGEST_DETAIL] or None
     if state not in REPEATABLE:
         values["content"] = None
     await session.execute(update(_ROW).where(_ROW.c.id == message).values(**values))
     logger.info("webhook.ended", state=state, detail=values["detail"])
     job_hooks.count("webhooks_received", state)
+
+
+def printable(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 async def find(

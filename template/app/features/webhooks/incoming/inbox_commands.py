@@ -8,18 +8,25 @@ from argparse import Namespace
 from dataclasses import asdict
 from datetime import UTC
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.core.database import Database
+from app.core.logging import configure_logging
 from app.features.webhooks.incoming import inbox
-from app.features.webhooks.incoming.inbox import Record
+from app.features.webhooks.incoming.inbox import Record, printable
 from app.features.webhooks.incoming.models import State
 from app.settings import Settings
 
 
 async def serve(arguments: Namespace, settings: Settings) -> None:
     """Do what was asked for; exits with code 1 where that cannot be done."""
+    # To standard error: what is asked for is alone on standard output.
+    configure_logging(settings.log_level, settings.log_format)
     database = Database(settings.database_url)
     try:
         await ACTIONS[arguments.action](database, arguments)
+    except SQLAlchemyError as error:
+        sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
     finally:
         await database.close()
 
@@ -37,8 +44,9 @@ async def _list(database: Database, arguments: Namespace) -> None:
 
 def _line(record: Record) -> str:
     when = f"{record.received_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    subject = printable(record.subject or "-")
     told = f"{record.id}  {when}  {record.state:<8}  {record.source}  {record.action}"
-    return f"{told}  {record.subject or '-'}  {(record.detail or '')[:120]}".rstrip()
+    return f"{told}  {subject}  {(record.detail or '')[:120]}".rstrip()
 
 
 async def _repeat(database: Database, arguments: Namespace) -> None:

@@ -6,14 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from app.core.errors import ProblemError
 
-RETRY_AFTER_SECONDS = 10
+RETRY_AFTER = timedelta(seconds=10)
 # What a sender changes when it sends the same message again.
 OF_AN_ATTEMPT = frozenset({"iat", "nbf", "exp"})
 
@@ -23,9 +25,9 @@ class NotNow(ProblemError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, retry_after: timedelta = RETRY_AFTER) -> None:
         super().__init__(detail)
-        self.headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        self.headers = {"Retry-After": str(max(1, ceil(retry_after.total_seconds())))}
 
 
 class Head(BaseModel):

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
 
+LONGEST_SUBJECT = 200
+
 
 class State(StrEnum):
     """How far a message has come.
@@ -43,7 +45,7 @@ class ReceivedWebhook(Base):
     message_id: Mapped[str] = mapped_column(String(200))
     module: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(100))
-    subject: Mapped[str | None] = mapped_column(String(200))
+    subject: Mapped[str | None] = mapped_column(String(LONGEST_SUBJECT))
     # As bytes: each database has limits of its own to what JSON may be.
     content: Mapped[bytes | None]
     state: Mapped[str] = mapped_column(String(10))

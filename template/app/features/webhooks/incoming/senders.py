@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from joserfc import jwe, jws
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, Key, KeySet
 from joserfc.registry import HeaderParameter
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsError
 
 from app.core.jwks import Jwks, Patience, PublicKey, UnknownKey
 from app.features.webhooks import signatures
@@ -31,6 +32,10 @@ from app.features.webhooks.signatures import BadSignature, Secret
 # keys that both know, and nothing that unpacks to more than was sent.
 ENCRYPTION = ("RSA-OAEP-256", "ECDH-ES+A256KW", "A256GCM")
 NOT_PACKED = {"zip": HeaderParameter("Compression Algorithm", "none")}
+# Clocks differ a little.
+LEEWAY_SECONDS = 10
+# No key is believed for ten minutes without the source being asked for it again.
+REFRESH = timedelta(minutes=5)
 
 
 class Verified(NamedTuple):
@@ -94,15 +99,25 @@ class StandardSender(Sender):
         return SharedSecrets(self._secrets, headers, self.window)
 
 
+Time = Annotated[float, Field(ge=0, le=2**40, allow_inf_nan=False)]
+
+
 class Claims(BaseModel):
     """What a signed message says of itself (RFC 7519), beside what it asks for."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     jti: str = Field(pattern=r"^[\x21-\x7e]{1,200}$")
-    iat: float = Field(ge=0, le=2**40, allow_inf_nan=False)
+    iat: Time
+    nbf: Time | None = None
+    exp: Time | None = None
     aud: str | list[str]
     iss: str | None = None
+
+    def hold(self, now: float) -> bool:
+        """Whether it is meant for now."""
+        begun = self.nbf is None or self.nbf <= now + LEEWAY_SECONDS
+        return begun and (self.exp is None or now < self.exp + LEEWAY_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -121,7 +136,8 @@ class SignatureKey:
             raise BadSignature("it is for somebody else")
         if self.own.issuer is not None and claims.iss != self.own.issuer:
             raise BadSignature("it is by somebody else")
-        if abs(datetime.now(UTC).timestamp() - claims.iat) > self.window.total_seconds():
+        now = datetime.now(UTC).timestamp()
+        if abs(now - claims.iat) > self.window.total_seconds() or not claims.hold(now):
             raise BadSignature("it is of another time")
         return Verified(claims.jti, payload)
 
@@ -132,7 +148,7 @@ class JwsSender(Sender):
     def __init__(self, name: str, own: JwsSource, every: IncomingSettings) -> None:
         super().__init__(name, module_of(own.module), every.webhooks_window)
         self._own = own
-        patience = Patience(keep=every.webhooks_keys_keep, pause=every.webhooks_keys_pause)
+        patience = Patience(REFRESH, every.webhooks_keys_keep, every.webhooks_keys_pause)
         self._jwks = Jwks(own.jwks, patience)
         self._signatures = jws.JWSRegistry(algorithms=own.algorithms, strict_check_header=False)
         self._encryption = jwe.JWERegistry(NOT_PACKED, ENCRYPTION, strict_check_header=False)
@@ -167,7 +183,7 @@ class JwsSender(Sender):
         await self._jwks.close()
 
 
-class NoPrivateKeys(ValueError):
+class NoPrivateKeys(SettingsError):
     """The file of keys that a source encrypts for cannot be used."""
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.features import read_settings
 from app.features.webhooks.signatures import Secret
@@ -24,13 +24,18 @@ def _is_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _is_url(value: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(value)
+    return value
+
+
 class JwsSource(BaseModel):
     """Signs with a private key, of which its JWKS has the public one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["jws"]
-    jwks: str = Field(pattern="^https?://")
+    jwks: Annotated[str, AfterValidator(_is_url)]
     algorithms: tuple[Algorithm, ...] = Field(
         default=("Ed25519", "ES256", "PS256", "RS256"), min_length=1
     )
@@ -83,7 +88,7 @@ class IncomingSettings(BaseSettings):
     )
 
 
-class InsecureSource(ValueError):
+class InsecureSource(SettingsError):
     """Anybody could send in the name of a source, which production must not allow."""
 
 

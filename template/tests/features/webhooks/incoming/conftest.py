@@ -28,7 +28,7 @@ class Done:
 class Data(BaseModel):
     """What it is about."""
 
-    subject: str = Field(max_length=50)
+    subject: str
     text: str = ""
     url: str = ""
     sha256: str | None = None

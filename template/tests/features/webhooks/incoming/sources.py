@@ -93,7 +93,7 @@ def standard(
 
 @dataclass
 class Files:
-    """A server of files, by path: (status, headers, body). What is called slow waits a second."""
+    """A server of files, by path: (status, headers, body). `Slow` ones trickle."""
 
     url: str = ""
     served: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
@@ -117,8 +117,6 @@ def serving(issuer: Issuer, files: Files) -> Iterator[None]:
                 self.answer(500 if issuer.down else 200, {}, issuer.document())
                 return
             files.asked.append(self.path)
-            if self.path.startswith("/slow"):
-                time.sleep(1)
             self.answer(*files.served.get(self.path, (404, {}, b"")))
 
         def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -127,8 +125,11 @@ def serving(issuer: Issuer, files: Files) -> Iterator[None]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            size = 1 if "Slow" in headers else len(body) or 1
             try:
-                self.wfile.write(body)
+                for start in range(0, len(body), size):
+                    self.wfile.write(body[start : start + size])
+                    time.sleep(0.1 if size == 1 else 0)
             except OSError:
                 return  # who has asked does not want all of it
 

@@ -7,17 +7,20 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
 from app.core.database import Database
+from app.core.engines import DatabaseUnavailable
 from app.core.logging import configure_logging
 from app.core.outbox import OutboxRow
 from app.features.webhooks.incoming import actions, inbox, jobs
+from app.features.webhooks.incoming.actions import Refused
 from app.features.webhooks.incoming.inbox import Fate
-from app.features.webhooks.incoming.inbox_commands import serve
+from app.features.webhooks.incoming.inbox_commands import _line, serve
 from app.features.webhooks.incoming.messages import Message
 from app.features.webhooks.incoming.models import ReceivedWebhook, State
 from app.settings import Settings
@@ -161,6 +164,25 @@ async def test_an_operator_lists_and_repeats_what_has_failed(
         await command("repeat", id=uuid4())
 
 
+async def test_what_others_have_written_is_one_line(
+    database: Database, give: Give, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Done, "failing", Refused("it is\0not\nso"))
+    await give("note", 1, subject="a\n\x1b[31mb")
+    await work()
+    (found,) = await inbox.find(database.reads, 9)
+    assert _line(found).endswith("note  a  [31mb  it is not so")
+
+
+async def test_a_database_that_is_away_is_told_in_one_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "find", Mock(side_effect=DatabaseUnavailable))
+    asked = SimpleNamespace(action="list", state=None, source=None, limit=9, json=False)
+    with pytest.raises(SystemExit, match="The database has refused"):
+        await serve(asked, settings)  # type: ignore[arg-type]
+
+
 async def test_a_message_that_is_repeated_while_it_waits_has_one_effect(
     database: Database, give: Give, work: Work
 ) -> None:
@@ -223,7 +245,7 @@ async def test_a_file_is_fetched_through_redirects_when_its_server_can(
     monkeypatch.setenv("WEBHOOKS_FETCH_TIMEOUT", "PT0.2S")
     files.add("/there", status=307, Location="/picture")
     files.add("/picture", status=503)
-    files.add("/slow", PICTURE)
+    files.add("/slow", PICTURE, Slow="yes")
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     await give("attach", 1, url=files.url + "/there", sha256=sha256)
     await give("attach", 1, subject="s-2", url=files.url + "/slow")

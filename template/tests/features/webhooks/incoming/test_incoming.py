@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import time
@@ -14,18 +15,24 @@ import httpx
 import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey
+from pydantic import ValidationError
 
+from app.core import jwks
 from app.core.database import Database
-from app.core.jwks import Jwks, Patience, UnknownKey
+from app.core.jwks import Jwks, KeysUnavailable, Patience, UnknownKey
 from app.features.webhooks.incoming import inbox
+from app.features.webhooks.incoming.decoding import get_public_key
+from app.features.webhooks.incoming.messages import NotNow
 from app.features.webhooks.incoming.models import State
+from app.features.webhooks.incoming.senders import senders
 from app.features.webhooks.incoming.settings import read
 from app.features.webhooks.signatures import Secret
-from app.settings import Environment, Settings
+from app.settings import Environment, Settings, explained
 from tests.features.webhooks.incoming.conftest import Done
 from tests.features.webhooks.incoming.sources import (
     OURS,
     SECRETS,
+    Files,
     Issuer,
     content,
     encrypted,
@@ -129,6 +136,8 @@ UNTRUSTED: dict[str, Callable[[Issuer], tuple[str, str | Mapping[str, Any]]]] = 
         "crm",
         standard(content(), at=datetime.now(UTC) - timedelta(hours=1)),
     ),
+    "expired": lambda issuer: ("hr", issuer.signed(content(exp=time.time() - 30))),
+    "not yet": lambda issuer: ("hr", issuer.signed(content(nbf=time.time() + 30))),
     "other content": lambda _: ("crm", standard(content()) | {"content": b"{}"}),
 }
 
@@ -203,6 +212,8 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "no zone": (content() | {"timestamp": "2026-01-01T00:00:00"}, "body.note.timestamp"),
     "the future": (content() | {"timestamp": "2099-01-01T00:00:00Z"}, "body.timestamp"),
     "no version": (content(version=-1), "body.note.version"),
+    "a NUL": (content(subject="a\0b"), "body"),
+    "a long subject": (content(subject="s" * 201), "body"),
 }
 
 
@@ -218,7 +229,7 @@ async def test_what_its_sender_has_written_wrongly_is_told(
 
 
 async def test_claims_that_are_missing_are_told(receive: Receive, issuer: Issuer) -> None:
-    for claim, value in {"jti": None, "iat": "soon", "aud": None}.items():
+    for claim, value in {"jti": None, "iat": "soon", "exp": "soon", "aud": None}.items():
         answer = await receive("hr", issuer.signed(content() | {claim: value}))
         told = (answer.status_code, answer.json()["errors"][0]["location"])
         assert told == (422, f"body.{claim}")
@@ -264,7 +275,58 @@ async def test_without_any_keys_a_message_is_worth_sending_again(
 ) -> None:
     issuer.down = True
     answer = await receive("hr", issuer.signed(content()))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_key_that_may_be_new_is_worth_sending_again_after_the_pause(
+    settings: Settings, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOKS_KEYS_PAUSE", "PT0.05S")
+    sender = senders(read(settings))["hr"]
+    messages = {by: issuer.signed(content(), by).encode() for by in ("ed", "rsa")}
+    assert await get_public_key(sender, messages["ed"], {})
+    issuer.published = ["ed", "rsa"]
+    with pytest.raises(NotNow) as told:
+        await get_public_key(sender, messages["rsa"], {})
+    assert told.value.headers == {"Retry-After": "1"}
+    await asyncio.sleep(0.05)
+    assert await get_public_key(sender, messages["rsa"], {})
+    await sender.close()
+
+
+BAD_KEYS: dict[str, Callable[[bytes], tuple[bytes, dict[str, str]]]] = {
+    "nested deeply": lambda _: (b"[" * 100_000, {}),
+    "too large": lambda right: (right + b" " * 300_000, {}),
+    "packed": lambda right: (gzip.compress(right), {"Content_Encoding": "gzip"}),
+    "trickling": lambda right: (right, {"Slow": "yes"}),
+}
+
+
+@pytest.mark.parametrize("case", BAD_KEYS)
+async def test_a_source_whose_keys_cannot_be_read_is_away_until_they_can(
+    files: Files, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr(jwks, "TIMEOUT_SECONDS", 0.15)
+    body, headers = BAD_KEYS[case](issuer.document())
+    source = Jwks(files.add("/keys", body, 200, **headers), Patience(pause=timedelta(0)))
+    with pytest.raises(KeysUnavailable):
+        await source.key("ed")
+    files.add("/keys", issuer.document())
+    assert await source.key("ed")
+    await source.close()
+
+
+async def test_a_withdrawn_key_is_asked_for_before_it_is_believed(issuer: Issuer) -> None:
+    now = 0.0
+    source = Jwks(issuer.url, Patience(), clock=lambda: now)
+    issuer.published = ["ed", "rsa"]
+    assert await source.key("rsa")
+    issuer.published, now = ["ed"], 3500.0
+    with pytest.raises(UnknownKey):
+        await source.key("rsa")
+    issuer.down, now = True, 7000.0
+    assert await source.key("ed")
+    await source.close()
 
 
 async def test_made_up_keys_cost_a_source_one_look(issuer: Issuer) -> None:
@@ -293,7 +355,9 @@ async def test_logs_say_why_and_show_nothing_secret(
     ("sources", "told"),
     [
         ('{"hr": {"kind": "jws", "jwks": "http://a.example/", "audience": "a"}}', "https"),
+        ('{"hr": {"kind": "jws", "jwks": "https://[", "audience": "a"}}', "jwks"),
         ('{"hr": {"kind": "jws", "jwks": "https://a.example/"}}', "audience"),
+        ('{"hr": {', "webhooks_sources"),
         ('{"hr": {"kind": "standard", "secrets": []}}', "secrets"),
         ('{"hr": {"kind": "standard", "secrets": ["hunter2"]}}', "whsec_"),
         ('{"A b": {"kind": "standard"}}', "String should match"),
@@ -308,3 +372,13 @@ def test_sources_that_are_not_safe_are_refused(
     with pytest.raises(ValueError, match=told) as refused:
         read(production)
     assert "hunter2" not in str(refused.value)
+
+
+def test_what_is_wrong_inside_of_a_setting_is_told_by_the_setting(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOKS_SOURCES", '{"crm": {"kind": "standard", "secrets": ["s"]}}')
+    with pytest.raises(ValidationError) as refused:
+        read(settings)
+    told = "WEBHOOKS_SOURCES, in the environment or .env (crm.standard.secrets.0): Value error"
+    assert next(explained(refused.value)).startswith(told)
