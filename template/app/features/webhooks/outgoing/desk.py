@@ -76,5 +76,6 @@ async def replay(session: WriteSession, wanted: Wanted) -> int:
     endpoints = (await session.execute(concerned)).scalars().all()
     again = {"state": State.QUEUED, "failures": 0, "due_at": datetime.now(UTC)}
     result = await session.execute(update(DELIVERIES).where(*these).values(**again))
-    await events.ask(session, endpoints)
+    for each in endpoints:
+        await events.ask(session, each)
     return cast("CursorResult[Any]", result).rowcount
