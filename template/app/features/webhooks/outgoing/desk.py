@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, CursorResult, select, update
 
 from app.core.database import ReadConnection, WriteSession
 from app.features.webhooks.outgoing import events
-from app.features.webhooks.outgoing.models import DELIVERIES, EVENTS, State
+from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,15 @@ async def find(reads: ReadConnection, wanted: Wanted, limit: int) -> Sequence[De
     newest = finding.order_by(DELIVERIES.c.created_at.desc(), DELIVERIES.c.id).limit(limit)
     rows = await reads.execute(newest.where(*wanted.conditions()))
     return [Delivery(**row) for row in rows.mappings()]
+
+
+async def disabled(reads: ReadConnection, wanted: Wanted) -> Sequence[UUID]:
+    """Return the endpoints of these deliveries that are sent nothing now."""
+    concerned = select(DELIVERIES.c.endpoint_id).where(*wanted.conditions())
+    found = select(ENDPOINTS.c.id).where(
+        ENDPOINTS.c.disabled_at.is_not(None), ENDPOINTS.c.id.in_(concerned)
+    )
+    return (await reads.execute(found)).scalars().all()
 
 
 async def replay(session: WriteSession, wanted: Wanted) -> int:

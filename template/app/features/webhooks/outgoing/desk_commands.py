@@ -138,11 +138,14 @@ async def _replay(database: Database, arguments: Namespace, _: Settings) -> None
     wanted = _wanted(arguments)
     if wanted == Wanted(state=wanted.state):
         sys.exit("Say which: an id, or --since and what else is true of them")
+    disabled = await desk.disabled(database.reads, wanted)
     async with database.writes() as session:
         number = await desk.replay(session, wanted)
     if not number:
         sys.exit("There is no such delivery: webhooks deliveries list")
     print(f"{number} will be sent again")
+    for each in disabled:
+        print(f"but to {each}, which is disabled, not before `webhooks endpoints enable`")
 
 
 def _wanted(arguments: Namespace) -> Wanted:
