@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import ip_address
+from typing import Any
 
 import httpx
 import pytest
@@ -174,7 +175,7 @@ async def test_a_name_that_stalls_takes_one_thread_of_its_own(
 ) -> None:
     free, asked, real = threading.Event(), [], socket.getaddrinfo
 
-    def slow(host: str, *rest: object, **more: object) -> object:
+    def slow(host: str, *rest: Any, **more: Any) -> object:
         asked.append(host)
         if host.startswith("tarpit"):
             free.wait(5)
