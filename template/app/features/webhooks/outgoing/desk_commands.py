@@ -39,7 +39,7 @@ async def serve(arguments: Namespace, of_process: Settings) -> None:
     except CannotOpen as error:
         sys.exit(f"The secret cannot be read: {error}")
     except SQLAlchemyError as error:
-        sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
+        sys.exit(f"The database has refused: {type(error).__name__}. Is it there, and migrated?")
     finally:
         await database.close()
 
