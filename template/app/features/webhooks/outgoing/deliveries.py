@@ -144,21 +144,24 @@ async def release(session: WriteSession, endpoint: UUID, job: Job) -> None:
     # is seen by what follows.
     if not await _changed(session, ours.values(job_id=None)):
         return
-    state = ENDPOINTS.c.disabled_at, ENDPOINTS.c.paused_until, ENDPOINTS.c.wake_id
-    row = (await session.execute(select(*state).where(ENDPOINTS.c.id == endpoint))).one()
     first = select(func.min(DELIVERIES.c.due_at)).where(*_queued(endpoint))
-    due_at = (await session.execute(first)).scalar_one()
-    if due_at is not None and row.disabled_at is None:
-        await wake(session, endpoint, max(due_at, row.paused_until or due_at), row.wake_id)
+    if (due_at := (await session.execute(first)).scalar_one()) is not None:
+        await wake(session, endpoint, due_at)
 
 
-async def wake(
-    session: WriteSession, endpoint: UUID, due_at: datetime, wake_id: UUID | None
-) -> None:
-    """Have a job at that time: the one that waits already, where it has not begun."""
-    waiting = _OUTBOX.c.id == wake_id, _OUTBOX.c.attempts == 0, _OUTBOX.c.due_at.is_not(None)
+async def wake(session: WriteSession, endpoint: UUID, due_at: datetime) -> None:
+    """Have a job deliver to an endpoint at that time, or when it is not left alone any more.
+
+    It is the one that waits already, where it has not begun.
+    """
+    this = ENDPOINTS.c.id == endpoint, ENDPOINTS.c.disabled_at.is_(None)
+    state = select(ENDPOINTS.c.paused_until, ENDPOINTS.c.wake_id).where(*this).with_for_update()
+    if (row := (await session.execute(state)).one_or_none()) is None:
+        return
+    due_at = max(due_at, row.paused_until or due_at)
+    waiting = _OUTBOX.c.id == row.wake_id, _OUTBOX.c.attempts == 0, _OUTBOX.c.due_at.is_not(None)
     moving = update(_OUTBOX).where(*waiting, _OUTBOX.c.began_at.is_(None)).values(due_at=due_at)
-    if wake_id is not None and await _changed(session, moving):
+    if row.wake_id is not None and await _changed(session, moving):
         return
     job = await outbox.enqueue_at(session, due_at, DELIVER, endpoint_id=endpoint)
     await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(wake_id=job))

@@ -70,7 +70,7 @@ async def rotate(session: WriteSession, endpoint: UUID, overlap: timedelta) -> S
         session,
         endpoint,
         secret=await seal(session, secret.secret, place(_SECRET, endpoint)),
-        former_secret=await seal(session, joined, place(_FORMER, endpoint)),
+        former_secret=await seal(session, joined, place(_FORMER, endpoint)) if overlap else None,
         former_until=until,
     )
     return secret

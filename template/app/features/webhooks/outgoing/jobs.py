@@ -25,7 +25,6 @@ from app.core.outbox import Queue
 from app.features.webhooks import public_http, signatures
 from app.features.webhooks.outgoing import deliveries, endpoints, schedule, settings
 from app.features.webhooks.outgoing.deliveries import Due
-from app.features.webhooks.outgoing.endpoints import Row
 from app.features.webhooks.outgoing.events import DELIVER
 from app.features.webhooks.outgoing.schedule import Outcome
 from app.features.webhooks.outgoing.settings import OutgoingSettings
@@ -61,20 +60,30 @@ def configure(of_process: Settings) -> None:
 @job(DELIVER, queue=Queue.LOW, max_attempts=20, time_limit=TIME_LIMIT)
 async def deliver(attempt: Attempt, endpoint_id: UUID) -> None:
     """Deliver what is due to an endpoint; where more is left, another job does it in its time."""
+    pause = await _deliver(attempt, endpoint_id)
+    async with attempt.finishes() as session:
+        # What an attempt that was killed has claimed, too.
+        await deliveries.release(session, endpoint_id, attempt.job)
+        if pause is not None:
+            await deliveries.wake(session, endpoint_id, datetime.now(UTC) + pause)
+
+
+async def _deliver(attempt: Attempt, endpoint_id: UUID) -> timedelta | None:
+    """Deliver, if a place is free; return how long to wait for one, which is done by no job."""
     if not await deliveries.any_queued(attempt.reads, endpoint_id):
-        return  # another job has sent along what this one came for
+        return None  # another job has sent along what this one came for
     if (endpoint := await deliveries.enabled(attempt.reads, endpoint_id)) is None:
-        return
+        return None
     of_process = _Process.settings or Settings()
     was_away = endpoint["outages"] > 0
     if not _has_place(of_process.job_concurrency, was_away=was_away):
-        await _come_again(attempt, endpoint, AWAY_PAUSE if was_away else PAUSE)
-        return
+        return (AWAY_PAUSE if was_away else PAUSE) * random.uniform(1, 2)  # noqa: S311 - no secret
     _Process.delivering[attempt.job.id] = was_away
     try:
-        await _deliver(attempt, endpoint_id, of_process)
+        await _deliver_batch(attempt, endpoint_id, of_process)
     finally:
-        del _Process.delivering[attempt.job.id]
+        _Process.delivering.pop(attempt.job.id, None)
+    return None
 
 
 def _has_place(concurrency: int, *, was_away: bool) -> bool:
@@ -84,15 +93,7 @@ def _has_place(concurrency: int, *, was_away: bool) -> bool:
     return len(taken) < max(1, concurrency // 2) and not (was_away and enough)
 
 
-async def _come_again(attempt: Attempt, endpoint: Row, pause: timedelta) -> None:
-    """Do it later, by a job of its own: to wait here would hold up other jobs."""
-    soon = datetime.now(UTC) + pause * random.uniform(1, 2)  # noqa: S311 - jitter, not a secret
-    due_at = max(soon, endpoint["paused_until"] or soon)
-    async with attempt.finishes() as session:
-        await deliveries.wake(session, endpoint["id"], due_at, endpoint["wake_id"])
-
-
-async def _deliver(attempt: Attempt, endpoint_id: UUID, of_process: Settings) -> None:
+async def _deliver_batch(attempt: Attempt, endpoint_id: UUID, of_process: Settings) -> None:
     own = settings.read(of_process)
     async with attempt.database.writes() as session:
         until = datetime.now(UTC) + TIME_LIMIT
@@ -103,8 +104,6 @@ async def _deliver(attempt: Attempt, endpoint_id: UUID, of_process: Settings) ->
         await _Batch(attempt, endpoint_id, own, http).run()
     finally:
         await http.aclose()
-    async with attempt.finishes() as session:
-        await deliveries.release(session, endpoint_id, attempt.job)
 
 
 @dataclass(frozen=True)

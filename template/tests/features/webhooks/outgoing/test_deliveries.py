@@ -19,7 +19,7 @@ from app.features import webhooks
 from app.features.webhooks import signatures
 from app.features.webhooks.outgoing import NoEvent, deliveries, desk
 from app.features.webhooks.outgoing.desk import Wanted
-from app.features.webhooks.outgoing.models import ENDPOINTS, EVENTS, State
+from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 from tests.features.webhooks.conftest import LEASE, Work
 from tests.features.webhooks.outgoing.conftest import Added, Endpoint, let_pass
 from tests.features.webhooks.receiver import Receiver, answer, receiving
@@ -313,6 +313,19 @@ async def test_a_job_that_was_killed_begins_again(
     await endpoint.publish()
     await work()
     assert len(receiver.received) == 5
+
+
+async def test_one_that_was_killed_at_its_end_leaves_the_endpoint_to_others(
+    endpoint: Endpoint, receiver: Receiver, work: Work
+) -> None:
+    await endpoint.publish()
+    job = await claimed(endpoint)
+    async with endpoint.database.writes() as session:
+        await session.execute(update(DELIVERIES).values(state=State.DELIVERED))
+    await jobs.run(endpoint.database, job, lease=LEASE)
+    await endpoint.publish()
+    await work()
+    assert len(receiver.received) == 1
 
 
 async def test_replayed_are_one_or_those_of_a_time(
