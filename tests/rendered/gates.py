@@ -83,6 +83,8 @@ TRACES_OF_ANY = {
     ("webhooks", "keys"): r"core.sealing\b",
     ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
     ("idempotency", "webhooks"): r"core.pruning\b",
+    ("notifications", "webhooks"): r"core.asking\b",
+    ("operations", "notifications", "webhooks"): r"core.arguments\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from app.core.arguments import limit, line
 from app.core.database import Database, WriteSession
 from app.core.outbox import Queue
 from app.features.operations import jobs, leases, pause
@@ -32,7 +33,7 @@ def declare(parser: ArgumentParser) -> None:
     requeue = commands.add_parser("requeue", help="run dead jobs again, with all their attempts")
     _action(requeue, _requeue).add_argument("ids", type=UUID, nargs="*", metavar="ID")
     requeue.add_argument("--all-dead", action="store_true", help="every dead job")
-    requeue.add_argument("--actor", help="with --all-dead: of this actor only")
+    requeue.add_argument("--actor", type=line, help="with --all-dead: of this actor only")
     purge = commands.add_parser("purge", help="delete dead jobs permanently")
     _action(purge, _purge).add_argument("ids", type=UUID, nargs="*", metavar="ID")
     purge.add_argument("--older-than", type=_age, metavar="AGE", help="90s, 15m, 12h or 30d")
@@ -47,8 +48,8 @@ def _declare_list(parser: ArgumentParser) -> None:
     state = parser.add_mutually_exclusive_group()
     for value in State:
         state.add_argument(f"--{value}", dest="state", action="store_const", const=value)
-    parser.add_argument("--actor", help="of this actor only")
-    parser.add_argument("--limit", type=int, default=50, help="no more than these (default: 50)")
+    parser.add_argument("--actor", type=line, help="of this actor only")
+    parser.add_argument("--limit", type=limit, default=50, help="no more than these (default: 50)")
     parser.add_argument("--json", action="store_true")
 
 

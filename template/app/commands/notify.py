@@ -6,6 +6,8 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from uuid import UUID
 
+from app.core.arguments import limit, line
+
 
 def declare(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
@@ -21,10 +23,11 @@ def declare(parser: ArgumentParser) -> None:
     states = ["queued", "sending", "sent", "delivered", "failed", "suppressed", "unknown"]
     listed.add_argument("--state", choices=states, help="of this state only")
     listed.add_argument("--channel", choices=["mail", "sms"], help="of this channel only")
-    listed.add_argument("--limit", type=int, default=50, help="no more than these (default: 50)")
+    listed.add_argument("--limit", type=limit, default=50, help="no more than these (default: 50)")
     listed.add_argument("--json", action="store_true", help="answer with JSON")
     suppress = add("suppress", "Send nothing more to a recipient.", whom)
-    suppress.add_argument("--reason", default="by an operator", help="why, for whoever asks later")
+    why = "why, for whoever asks later"
+    suppress.add_argument("--reason", type=line, default="by an operator", help=why)
     add("allow", "Send to a suppressed recipient again.", whom)
     add("suppressions", "List the recipients who get nothing.")
     decide = add("decide", "Say of an unknown or failed message what is to be done.")

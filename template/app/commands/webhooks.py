@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from argparse import ArgumentParser, Namespace
-from datetime import datetime
 from uuid import UUID
+
+from app.core.arguments import instant, limit, line
 
 STATES = ("queued", "delivered", "failed")
 
@@ -26,8 +27,8 @@ def _declare_received(parser: ArgumentParser) -> None:
     listed = add("list", "List the newest webhooks that were received.")
     states = ["received", "applied", "stale", "ignored", "failed"]
     listed.add_argument("--state", choices=states, help="of this state only")
-    listed.add_argument("--source", help="of this source only")
-    listed.add_argument("--limit", type=int, default=50, help="no more than these (default: 50)")
+    listed.add_argument("--source", type=line, help="of this source only")
+    listed.add_argument("--limit", type=limit, default=50, help="no more than these (default: 50)")
     listed.add_argument("--json", action="store_true", help="answer with JSON")
     again = add("repeat", "Have a webhook tried again that has failed or was ignored.")
     again.add_argument("id", type=UUID)
@@ -42,7 +43,7 @@ def _declare_endpoints(parser: ArgumentParser) -> None:
         return actions.add_parser(name, help=text, description=text, parents=list(parents))
 
     new = add("add", "Send events to a URL from now on; prints the endpoint's id and its secret.")
-    new.add_argument("url")
+    new.add_argument("url", type=line)
     types = "a type such as profile.updated, or several: profile.* or *"
     new.add_argument("event_type", nargs="+", help=types)
     listed = add("list", "List the endpoints, and how they do.")
@@ -54,7 +55,8 @@ def _declare_endpoints(parser: ArgumentParser) -> None:
         each.set_defaults(shows_secret=True)
     add("enable", "Send to it again, what waits first.", one)
     disable = add("disable", "Send it nothing; what is queued waits.", one)
-    disable.add_argument("--reason", default="by an operator", help="why, for whoever asks later")
+    why = "why, for whoever asks later"
+    disable.add_argument("--reason", type=line, default="by an operator", help=why)
     add("remove", "Forget it, and its deliveries.", one)
 
 
@@ -63,16 +65,16 @@ def _declare_deliveries(parser: ArgumentParser) -> None:
     which = ArgumentParser(add_help=False)
     which.add_argument("id", type=UUID, nargs="?", help="this one only")
     which.add_argument("--endpoint", type=UUID, metavar="ID", help="to this endpoint only")
-    which.add_argument("--type", help="of this type only")
+    which.add_argument("--type", type=line, help="of this type only")
     for name, text in (("--since", "from this time on"), ("--until", "before this time")):
         shown = f"published {text}: 2026-11-30T09:00, UTC where it names no zone"
-        which.add_argument(name, type=datetime.fromisoformat, metavar="TIME", help=shown)
+        which.add_argument(name, type=instant, metavar="TIME", help=shown)
 
     def add(name: str, text: str) -> ArgumentParser:
         return actions.add_parser(name, help=text, description=text, parents=[which])
 
     listed = add("list", "List the newest deliveries.")
-    listed.add_argument("--limit", type=int, default=50, help="no more than these (default: 50)")
+    listed.add_argument("--limit", type=limit, default=50, help="no more than these (default: 50)")
     listed.add_argument("--json", action="store_true", help="answer with JSON")
     replay = add("replay", "Send one again, or all of a time; each with its webhook-id.")
     for each in (listed, replay):

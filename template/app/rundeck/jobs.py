@@ -114,6 +114,8 @@ def _accepted(argument: Action) -> Json:
 
 
 def _type(argument: Action) -> Callable[..., object]:
+    if isinstance(argument.default, int):
+        return int  # whatever else reads it, as one that has bounds
     return argument.type if callable(argument.type) else str
 
 

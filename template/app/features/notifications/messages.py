@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select
 
-from app.core import outbox
+from app.core.asking import enqueue_once
 from app.core.database import WriteSession
 from app.core.inserting import inserted
 from app.features.notifications import recipients, segments
 from app.features.notifications.mail import Attachment, Mail, refusals
-from app.features.notifications.models import Channel, Notification, State
+from app.features.notifications.models import Channel, State
 from app.features.notifications.tables import ATTACHMENTS, MESSAGES
 
 DELIVER = "notifications.deliver"
@@ -109,13 +109,6 @@ async def _store(session: WriteSession, draft: _Draft, key: str | None) -> UUID:
             for position, each in enumerate(draft.attachments)
         ]
         await session.execute(insert(ATTACHMENTS), files)
-    await _ask_once(session, draft.channel)
+    # It sends whatever is due.
+    await enqueue_once(session, DELIVER, channel=draft.channel)
     return new
-
-
-async def _ask_once(session: WriteSession, channel: Channel) -> None:
-    """One job sends whatever is due: each transaction asks for one, however many it writes."""
-    asked: set[Channel] = session.info.setdefault(Notification, set())
-    if channel not in asked:
-        asked.add(channel)
-        await outbox.enqueue(session, DELIVER, channel=channel)

@@ -12,10 +12,12 @@ import functools
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
+from threading import Thread
 
 import httpx
 from pydantic import field_validator
@@ -36,6 +38,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 MOST_REDIRECTS = 3
 MOST_ADDRESSES = 4
+# So many are asked for at once.
+MOST_NAMES = 100
 CONNECT = timedelta(seconds=5)
 # A compressed answer could be a thousand times as large as what is read of it.
 HEADERS = {"Accept-Encoding": "identity"}
@@ -61,11 +65,38 @@ class TooLarge(Exception):
     """The answer is larger than its reader takes."""
 
 
+_asked: dict[tuple[str, int], Future[Sequence[str]]] = {}
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system for the addresses of a host, the best first."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+    """Ask the system for the addresses of a host, the best first; raises OSError.
+
+    By one thread a name, which goes on when nobody waits any more: one that stalls takes none from
+    other names, nor from what else needs threads.
+    """
+    if (asked := _asked.get((host, port))) is None:
+        if len(_asked) >= MOST_NAMES:
+            raise OSError("too many other names are being asked for")
+        asked = _asked[host, port] = Future()
+        asked.set_running_or_notify_cancel()
+        try:
+            Thread(target=_ask, args=(host, port, asked), daemon=True).start()
+        except RuntimeError as error:
+            del _asked[host, port]
+            raise OSError(str(error)) from error
+    return await asyncio.wrap_future(asked)
+
+
+def _ask(host: str, port: int, asked: Future[Sequence[str]]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [str(each[4][0]) for each in found]
+    except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+        del _asked[host, port]
+        asked.set_exception(error)
+    else:
+        del _asked[host, port]
+        asked.set_result(addresses)
 
 
 async def checked(url: httpx.URL, rules: Rules, resolve: Resolve = resolve) -> Sequence[Address]:

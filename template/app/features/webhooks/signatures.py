@@ -25,6 +25,8 @@ SIGNATURE = "webhook-signature"
 MARK = "whsec_"
 VERSION = "v1"
 SHORTEST, LONGEST = 24, 64
+# Of those that are made here.
+LENGTH = 32
 
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
 _TIME = re.compile(r"[0-9]{1,12}")
@@ -43,7 +45,7 @@ class Secret:
 
     @classmethod
     def new(cls) -> Self:
-        return cls(secrets.token_bytes(32))
+        return cls(secrets.token_bytes(LENGTH))
 
     @classmethod
     def read(cls, text: str) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -89,6 +90,19 @@ async def test_many_go_by_one_job_and_one_connection(
     assert await work() == 1
     assert (len(mail_server.received), mail_server.connections) == (30, 1)
     assert await number_of_jobs(database) == 0
+
+
+async def test_what_a_savepoint_takes_back_has_asked_for_nothing(
+    database: Database, mail_server: MailServer, work: Work
+) -> None:
+    async with database.writes() as session:
+        with suppress(ZeroDivisionError):
+            async with session.begin_nested():
+                await send_mail(session, ADA)
+                raise ZeroDivisionError
+        await send_mail(session, ADA)
+    assert await work() == 1
+    assert len(mail_server.received) == 1
 
 
 async def test_a_key_is_one_mail_to_each_recipient(

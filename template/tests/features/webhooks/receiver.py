@@ -42,6 +42,12 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hooks"
 
+    async def until_waiting(self, number: int) -> None:
+        """Wait until so many wait for an answer."""
+        while self.waiting < number:
+            self.reached.clear()
+            await self.reached.wait()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request, and answer it."""
         self.waiting += 1

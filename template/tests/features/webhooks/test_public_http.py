@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import ip_address
+from typing import Any
 
 import httpx
 import pytest
 
+from app.features.webhooks import public_http as public_http_module
 from app.features.webhooks.public_addresses import NotPublic, Rules, is_public, parsed
 from app.features.webhooks.public_http import (
     PublicHttp,
@@ -164,6 +168,38 @@ async def test_a_whole_exchange_has_a_limit(settings: Settings) -> None:
         await client(names=never, within=timedelta(seconds=0.05)).fetch("http://x/", most_bytes=1)
     with pytest.raises(NotPublic):
         await public_http(settings, SOON).fetch("http://127.0.0.1/", most_bytes=1)
+
+
+async def test_a_name_that_stalls_takes_one_thread_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free, asked, real = threading.Event(), [], socket.getaddrinfo
+
+    def slow(host: str, *rest: Any, **more: Any) -> object:
+        asked.append(host)
+        if host.startswith("tarpit"):
+            free.wait(5)
+        return real("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(public_http_module, "MOST_NAMES", 41)
+    soon = client(within=timedelta(seconds=0.1))
+    stalled = (
+        soon.fetch(f"http://tarpit{each}.example/", most_bytes=1) for each in [*range(40)] * 2
+    )
+    async with receiving() as receiver:
+        url = f"http://well.example:{receiver.port}/"
+        waiting = asyncio.gather(*stalled, return_exceptions=True)
+        assert (await client().fetch(url, most_bytes=1)).status == 204
+        assert {type(each) for each in await waiting} == {httpx.ReadTimeout}
+        # Whoever waited is gone, and the names are still asked for, once each.
+        assert len(asked) == 41
+        monkeypatch.setattr(public_http_module, "MOST_NAMES", 40)
+        with pytest.raises(httpx.ConnectError, match="too many"):
+            await client().fetch(url, most_bytes=1)
+        free.set()
+        await asyncio.gather(*(resolve(f"tarpit{each}.example", 80) for each in range(40)))
+        assert (await client().fetch(url, most_bytes=1)).status == 204
 
 
 async def test_a_host_or_a_network_is_allowed_by_setting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -34,28 +34,33 @@ class Due:
     id: UUID
     attempts: int
     failures: int
+    due_at: datetime
     body: bytes
 
 
 _DUE = (
-    select(DELIVERIES.c.id, DELIVERIES.c.attempts, DELIVERIES.c.failures, EVENTS.c.body)
+    select(*((EVENTS if each.name == "body" else DELIVERIES).c[each.name] for each in fields(Due)))
     .join(EVENTS, DELIVERIES.c.event_id == EVENTS.c.id)
     .order_by(DELIVERIES.c.due_at)
 )
 
 
-async def claim(session: WriteSession, endpoint: UUID, job: Job, until: datetime) -> Row | None:
-    """Let `job` alone deliver to an endpoint; None: it is disabled or gone, or another's.
+async def claim(session: WriteSession, endpoint: UUID, job: Job, until: datetime) -> bool:
+    """Let `job` alone deliver to an endpoint; False: it is disabled or gone, or another's.
 
     The other, when it has ended, looks whether there is more.
     """
     free = or_(ENDPOINTS.c.job_id.is_(None), ENDPOINTS.c.job_until < datetime.now(UTC))
     may = and_(ENDPOINTS.c.disabled_at.is_(None), or_(free, ENDPOINTS.c.job_id == job.id))
     claiming = update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint, may)
-    if not await _changed(session, claiming.values(job_id=job.id, job_until=until)):
-        return None
-    found = await session.execute(select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint))
-    return dict(found.mappings().one())
+    return await _changed(session, claiming.values(job_id=job.id, job_until=until))
+
+
+async def enabled(reads: ReadConnection, endpoint: UUID) -> Row | None:
+    """Return an endpoint as it is now, with its secrets; None: it is disabled or gone."""
+    this = ENDPOINTS.c.id == endpoint, ENDPOINTS.c.disabled_at.is_(None)
+    found = (await reads.execute(select(ENDPOINTS).where(*this))).mappings().one_or_none()
+    return None if found is None else dict(found)
 
 
 def health_of(row: Row) -> Health:
@@ -82,38 +87,54 @@ def _queued(endpoint: UUID) -> tuple[Any, ...]:
 
 
 async def record(
-    session: WriteSession, endpoint: UUID, made: Sequence[tuple[Due, Outcome]], health: Health
+    session: WriteSession,
+    endpoint: Row,
+    made: Sequence[tuple[Due, Outcome]],
+    health: Health,
 ) -> None:
     """Write down what deliveries have come to, and how that leaves the endpoint."""
-    values = asdict(replace(health, disabled_why=None))
     # The endpoint first: MySQL locks it for a delivery too, and two that hold that cannot go on.
-    await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(**values))
-    now = datetime.now(UTC)
+    # What an operator has done to it meanwhile stays.
+    before, values = (
+        {name: each for name, each in asdict(one).items() if name != "disabled_why"}
+        for one in (health_of(endpoint), health)
+    )
+    same = (ENDPOINTS.c[name].is_not_distinct_from(each) for name, each in before.items())
+    this = ENDPOINTS.c.id == endpoint["id"], ENDPOINTS.c.disabled_at.is_(None)
+    still = await _changed(session, update(ENDPOINTS).where(*this, *same).values(**values))
     for delivery, outcome in made:
-        this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
-        ended = _recorded(delivery, outcome, now)
-        await _changed(session, update(DELIVERIES).where(*this).values(**ended))
-        if ended.get("state") == State.FAILED:
-            logger.error("webhooks.delivery_failed", delivery=str(delivery.id))
-    if health.disabled_why is not None:
-        await endpoints.disable(session, endpoint, health.disabled_why)
+        await _record_one(session, delivery, outcome)
+    if still and health.disabled_why is not None:
+        await endpoints.disable(session, endpoint["id"], health.disabled_why)
 
 
-def _recorded(delivery: Due, outcome: Outcome, now: datetime) -> dict[str, object]:
-    known = {
+async def _record_one(session: WriteSession, delivery: Due, outcome: Outcome) -> None:
+    now = datetime.now(UTC)
+    this = DELIVERIES.c.id == delivery.id, DELIVERIES.c.attempts == delivery.attempts
+    made = {
         "attempts": delivery.attempts + 1,
         "attempted_at": now,
         "status": outcome.status,
         "milliseconds": outcome.milliseconds,
         "detail": outcome.detail,
     }
+    ended = _ended(delivery, outcome, now)
+    as_it_was = update(DELIVERIES).where(*this, DELIVERIES.c.due_at == delivery.due_at)
+    if not await _changed(session, as_it_was.values(**made, **ended)):
+        # Somebody has asked for it again, and so it is sent again.
+        await _changed(session, update(DELIVERIES).where(*this).values(**made))
+    elif ended.get("state") == State.FAILED:
+        logger.error("webhooks.delivery_failed", delivery=str(delivery.id))
+
+
+def _ended(delivery: Due, outcome: Outcome, now: datetime) -> dict[str, object]:
     if outcome.is_delivered:
-        return known | {"state": State.DELIVERED}
+        return {"state": State.DELIVERED}
     failures = delivery.failures + 1
     pause = pause_after(failures, outcome, random.random())  # noqa: S311 - jitter, not a secret
     if pause is None:
-        return known | {"state": State.FAILED, "failures": failures}
-    return known | {"failures": failures, "due_at": now + pause}
+        return {"state": State.FAILED, "failures": failures}
+    return {"failures": failures, "due_at": now + pause}
 
 
 async def release(session: WriteSession, endpoint: UUID, job: Job) -> None:
@@ -123,21 +144,24 @@ async def release(session: WriteSession, endpoint: UUID, job: Job) -> None:
     # is seen by what follows.
     if not await _changed(session, ours.values(job_id=None)):
         return
-    state = ENDPOINTS.c.disabled_at, ENDPOINTS.c.paused_until, ENDPOINTS.c.wake_id
-    row = (await session.execute(select(*state).where(ENDPOINTS.c.id == endpoint))).one()
     first = select(func.min(DELIVERIES.c.due_at)).where(*_queued(endpoint))
-    due_at = (await session.execute(first)).scalar_one()
-    if due_at is not None and row.disabled_at is None:
-        await _wake(session, endpoint, max(due_at, row.paused_until or due_at), row.wake_id)
+    if (due_at := (await session.execute(first)).scalar_one()) is not None:
+        await wake(session, endpoint, due_at)
 
 
-async def _wake(
-    session: WriteSession, endpoint: UUID, due_at: datetime, wake_id: UUID | None
-) -> None:
-    """Have a job at that time: the one that waits already, where it has not begun."""
-    waiting = _OUTBOX.c.id == wake_id, _OUTBOX.c.attempts == 0, _OUTBOX.c.due_at.is_not(None)
+async def wake(session: WriteSession, endpoint: UUID, due_at: datetime) -> None:
+    """Have a job deliver to an endpoint at that time, or when it is not left alone any more.
+
+    It is the one that waits already, where it has not begun.
+    """
+    this = ENDPOINTS.c.id == endpoint, ENDPOINTS.c.disabled_at.is_(None)
+    state = select(ENDPOINTS.c.paused_until, ENDPOINTS.c.wake_id).where(*this).with_for_update()
+    if (row := (await session.execute(state)).one_or_none()) is None:
+        return
+    due_at = max(due_at, row.paused_until or due_at)
+    waiting = _OUTBOX.c.id == row.wake_id, _OUTBOX.c.attempts == 0, _OUTBOX.c.due_at.is_not(None)
     moving = update(_OUTBOX).where(*waiting, _OUTBOX.c.began_at.is_(None)).values(due_at=due_at)
-    if wake_id is not None and await _changed(session, moving):
+    if row.wake_id is not None and await _changed(session, moving):
         return
     job = await outbox.enqueue_at(session, due_at, DELIVER, endpoint_id=endpoint)
     await _changed(session, update(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).values(wake_id=job))

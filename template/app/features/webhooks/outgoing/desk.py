@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, CursorResult, select, update
 
 from app.core.database import ReadConnection, WriteSession
 from app.features.webhooks.outgoing import events
-from app.features.webhooks.outgoing.models import DELIVERIES, EVENTS, State
+from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,15 @@ async def find(reads: ReadConnection, wanted: Wanted, limit: int) -> Sequence[De
     return [Delivery(**row) for row in rows.mappings()]
 
 
+async def disabled(reads: ReadConnection, wanted: Wanted) -> Sequence[UUID]:
+    """Return the endpoints of these deliveries that are sent nothing now."""
+    concerned = select(DELIVERIES.c.endpoint_id).where(*wanted.conditions())
+    found = select(ENDPOINTS.c.id).where(
+        ENDPOINTS.c.disabled_at.is_not(None), ENDPOINTS.c.id.in_(concerned)
+    )
+    return (await reads.execute(found)).scalars().all()
+
+
 async def replay(session: WriteSession, wanted: Wanted) -> int:
     """Send them again, with the same `webhook-id`, by the schedule from its start; how many."""
     these = wanted.conditions()
@@ -76,5 +85,6 @@ async def replay(session: WriteSession, wanted: Wanted) -> int:
     endpoints = (await session.execute(concerned)).scalars().all()
     again = {"state": State.QUEUED, "failures": 0, "due_at": datetime.now(UTC)}
     result = await session.execute(update(DELIVERIES).where(*these).values(**again))
-    await events.ask(session, endpoints)
+    for each in endpoints:
+        await events.ask(session, each)
     return cast("CursorResult[Any]", result).rowcount

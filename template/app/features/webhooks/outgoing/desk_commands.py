@@ -9,13 +9,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import httpx
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database import Database
+from app.core.logging import configure_logging
 from app.core.sealing import CannotOpen
 from app.features.webhooks import public_http
 from app.features.webhooks.outgoing import desk, endpoints, settings
 from app.features.webhooks.outgoing.desk import Delivery, Wanted
-from app.features.webhooks.outgoing.endpoints import NoEndpoint, Row
+from app.features.webhooks.outgoing.endpoints import Row
 from app.features.webhooks.outgoing.models import State
 from app.features.webhooks.public_addresses import NotPublic, parsed
 from app.features.webhooks.signatures import Secret
@@ -24,13 +27,19 @@ from app.settings import Settings
 
 async def serve(arguments: Namespace, of_process: Settings) -> None:
     """Do what was asked for; exits with code 1 where that cannot be done."""
+    # To standard error: what is asked for is alone on standard output.
+    configure_logging(of_process.log_level, of_process.log_format)
     database = Database(of_process.database_url)
     try:
         await ACTIONS[arguments.what, arguments.action](database, arguments, of_process)
-    except NoEndpoint as error:
+    except ValidationError:
+        raise  # of settings: it is explained where commands are begun
+    except ValueError as error:  # no such endpoint, or no master key that can be used
         sys.exit(str(error))
     except CannotOpen as error:
         sys.exit(f"The secret cannot be read: {error}")
+    except SQLAlchemyError as error:
+        sys.exit(f"The database has refused: {type(error).__name__}. Is it there, and migrated?")
     finally:
         await database.close()
 
@@ -57,13 +66,22 @@ async def _list(database: Database, arguments: Namespace, _: Settings) -> None:
     found = await endpoints.find(database.reads)
     if arguments.json:
         hidden = ("job_id", "job_until", "wake_id")
-        shown = [{k: v for k, v in each.items() if k not in hidden} for each in found]
+        shown = [
+            {k: v for k, v in each.items() if k not in hidden} | {"url": _shown(each["url"])}
+            for each in found
+        ]
         print(json.dumps(shown, default=str, indent=2))
         return
     for each in found:
         types = ",".join(each["event_types"])
-        print(f"{each['id']}  {_condition(each)}  {types}  {each['url']}")
+        print(f"{each['id']}  {_condition(each)}  {types}  {_shown(each['url'])}")
     print(f"{len(found)} endpoints")
+
+
+def _shown(url: str) -> str:
+    """Without what follows its path, which is often as good as a password."""
+    path, mark, _ = url.partition("?")
+    return path + mark + "..." * bool(mark)
 
 
 def _condition(endpoint: Row) -> str:
@@ -78,6 +96,9 @@ async def _rotate(database: Database, arguments: Namespace, of_process: Settings
     async with database.writes() as session:
         secret = await endpoints.rotate(session, arguments.id, overlap)
     _show(secret)
+    if not overlap:
+        print("No secret before it signs any more.", file=sys.stderr)
+        return
     until = _when(datetime.now(UTC) + overlap)
     print(f"The one before signs too, until {until}.", file=sys.stderr)
 
@@ -117,11 +138,14 @@ async def _replay(database: Database, arguments: Namespace, _: Settings) -> None
     wanted = _wanted(arguments)
     if wanted == Wanted(state=wanted.state):
         sys.exit("Say which: an id, or --since and what else is true of them")
+    disabled = await desk.disabled(database.reads, wanted)
     async with database.writes() as session:
         number = await desk.replay(session, wanted)
     if not number:
         sys.exit("There is no such delivery: webhooks deliveries list")
     print(f"{number} will be sent again")
+    for each in disabled:
+        print(f"but to {each}, which is disabled, not before `webhooks endpoints enable`")
 
 
 def _wanted(arguments: Namespace) -> Wanted:
@@ -130,13 +154,9 @@ def _wanted(arguments: Namespace) -> Wanted:
         endpoint_id=arguments.endpoint,
         state=State(arguments.state) if arguments.state else None,
         type=arguments.type,
-        since=_instant(arguments.since),
-        until=_instant(arguments.until),
+        since=arguments.since,
+        until=arguments.until,
     )
-
-
-def _instant(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 def _when(time: datetime) -> str:

@@ -15,13 +15,16 @@ from app.core.sealing import SEALED, Reader, opened, place, seal
 from app.features.webhooks.outgoing import events
 from app.features.webhooks.outgoing.models import ENDPOINTS
 from app.features.webhooks.public_addresses import parsed
-from app.features.webhooks.signatures import Secret
+from app.features.webhooks.signatures import LENGTH, Secret
 
 logger = structlog.get_logger(__name__)
 
 DISABLED = "webhook.endpoint_disabled"
 LONGEST_URL = 2000
 NO_ID = "no endpoint has the id {}: webhooks endpoints list"
+# Rotated more often while they sign, an endpoint would be sent ever longer headers.
+MOST_FORMER = 4
+MANY_FORMER = "{} secrets of it sign until {:%Y-%m-%d %H:%M} UTC; WEBHOOKS_OVERLAP=PT0S ends them"
 _SECRET, _FORMER = ENDPOINTS.c.secret, ENDPOINTS.c.former_secret
 
 Row = Mapping[str, Any]
@@ -52,34 +55,40 @@ async def add(session: WriteSession, url: str, event_types: Sequence[str]) -> tu
 
 
 async def rotate(session: WriteSession, endpoint: UUID, overlap: timedelta) -> Secret:
-    """Give an endpoint a new secret; the one before signs too, for `overlap`."""
-    locked = select(_SECRET).where(ENDPOINTS.c.id == endpoint).with_for_update()
-    if (sealed := (await session.execute(locked)).scalar_one_or_none()) is None:
+    """Give an endpoint a new secret; those before sign too, for `overlap`; without it, none."""
+    locked = select(ENDPOINTS).where(ENDPOINTS.c.id == endpoint).with_for_update()
+    if (row := (await session.execute(locked)).mappings().one_or_none()) is None:
         raise NoEndpoint(NO_ID.format(endpoint))
-    former, secret = await opened(session, sealed, place(_SECRET, endpoint)), Secret.new()
+    former, secret, now = await secrets(session, dict(row)), Secret.new(), datetime.now(UTC)
+    if overlap and len(former) > MOST_FORMER:
+        raise NoEndpoint(MANY_FORMER.format(len(former), row["former_until"]))
+    until = now + overlap
+    if overlap and len(former) > 1:
+        until = max(until, row["former_until"])  # as was promised for them
+    joined = b"".join(each.secret for each in former)
     await _change(
         session,
         endpoint,
         secret=await seal(session, secret.secret, place(_SECRET, endpoint)),
-        former_secret=await seal(session, former, place(_FORMER, endpoint)),
-        former_until=datetime.now(UTC) + overlap,
+        former_secret=await seal(session, joined, place(_FORMER, endpoint)) if overlap else None,
+        former_until=until,
     )
     return secret
 
 
 async def secrets(reader: Reader, row: Row) -> Sequence[Secret]:
     """Return what signs for an endpoint now, the current one first."""
-    found = [await opened(reader, row["secret"], place(_SECRET, row["id"]))]
+    found = await opened(reader, row["secret"], place(_SECRET, row["id"]))
     if row["former_secret"] and row["former_until"] > datetime.now(UTC):
-        found.append(await opened(reader, row["former_secret"], place(_FORMER, row["id"])))
-    return [Secret(each) for each in found]
+        found += await opened(reader, row["former_secret"], place(_FORMER, row["id"]))
+    return [Secret(found[at : at + LENGTH]) for at in range(0, len(found), LENGTH)]
 
 
 async def enable(session: WriteSession, endpoint: UUID) -> None:
     """Send to an endpoint again, what waits first."""
     fresh = dict.fromkeys(("disabled_at", "disabled_why", "failing_since", "paused_until"))
     await _change(session, endpoint, outages=0, **fresh)
-    await events.ask(session, [endpoint])
+    await events.ask(session, endpoint)
 
 
 async def disable(session: WriteSession, endpoint: UUID, why: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from sqlalchemy import insert, select
 
-from app.core import outbox
+from app.core.asking import enqueue_once
 from app.core.database import WriteSession
 from app.core.inserting import inserted
 from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
@@ -67,7 +67,8 @@ async def publish(
         for each in endpoints
     ]
     await session.execute(insert(DELIVERIES), rows)
-    await ask(session, endpoints)
+    for each in endpoints:
+        await ask(session, each)
     return event
 
 
@@ -92,10 +93,6 @@ async def _endpoints(session: WriteSession, event_type: str) -> list[UUID]:
     ]
 
 
-async def ask(session: WriteSession, endpoints: Iterable[UUID]) -> None:
-    """Ask for a job of each endpoint; a transaction asks once, however much it publishes."""
-    asked: set[UUID] = session.info.setdefault(DELIVER, set())
-    for each in endpoints:
-        if each not in asked:
-            asked.add(each)
-            await outbox.enqueue(session, DELIVER, endpoint_id=each)
+async def ask(session: WriteSession, endpoint: UUID) -> None:
+    """Ask for a job of an endpoint; a transaction asks once, however much it publishes."""
+    await enqueue_once(session, DELIVER, endpoint_id=endpoint)

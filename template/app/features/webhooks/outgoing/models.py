@@ -26,7 +26,8 @@ class WebhookEndpoint(Base):
     """Who is sent webhooks, of which types, and how it does.
 
     `failing_since` is when the first failed after which nothing was taken, `outages` how often in
-    turn it was not there, and until `paused_until` it is left alone. `job_id` is the job that
+    turn it was not there, and until `paused_until` it is left alone. `former_secret` is all that
+    sign beside `secret`, one after the other. `job_id` is the job that
     delivers to it, alone until it ends or `job_until`; `wake_id` is the one that waits to.
     """
 

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.features import read_settings
 from app.settings import Settings
 
+LONGEST = timedelta(days=3650)
+
 
 class OutgoingSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -21,11 +23,17 @@ class OutgoingSettings(BaseSettings):
     # How many deliveries are on their way to one endpoint at once.
     webhooks_at_once: int = Field(default=5, ge=1, le=50)
     # An endpoint that has taken nothing for so long is disabled.
-    webhooks_disable_after: timedelta = Field(default=timedelta(days=5), ge=timedelta(hours=1))
-    # How long a replaced secret still signs, beside the one that replaces it.
-    webhooks_overlap: timedelta = Field(default=timedelta(days=1), ge=timedelta(0))
+    webhooks_disable_after: timedelta = Field(
+        default=timedelta(days=5), ge=timedelta(hours=1), le=LONGEST
+    )
+    # How long replaced secrets still sign, beside the one that replaces them.
+    webhooks_overlap: timedelta = Field(
+        default=timedelta(days=1), ge=timedelta(0), le=timedelta(days=90)
+    )
     # How long deliveries are listed and can be replayed: longer than the last is tried.
-    webhooks_log_keep: timedelta = Field(default=timedelta(days=30), ge=timedelta(days=7))
+    webhooks_log_keep: timedelta = Field(
+        default=timedelta(days=30), ge=timedelta(days=7), le=LONGEST
+    )
 
 
 def read(settings: Settings) -> OutgoingSettings:

@@ -19,7 +19,7 @@ from app.features import webhooks
 from app.features.webhooks import signatures
 from app.features.webhooks.outgoing import NoEvent, deliveries, desk
 from app.features.webhooks.outgoing.desk import Wanted
-from app.features.webhooks.outgoing.models import ENDPOINTS, EVENTS, State
+from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
 from tests.features.webhooks.conftest import LEASE, Work
 from tests.features.webhooks.outgoing.conftest import Added, Endpoint, let_pass
 from tests.features.webhooks.receiver import Receiver, answer, receiving
@@ -87,6 +87,20 @@ async def test_an_event_of_a_key_is_told_once(endpoint: Endpoint) -> None:
         assert await webhooks.publish(session, "profile.updated", {}, key="7:3") == first
         assert await webhooks.publish(session, "profile.created", {}, key="7:3") != first
     assert len(await endpoint.deliveries()) == 2
+
+
+async def test_what_a_savepoint_takes_back_has_asked_for_nothing(
+    endpoint: Endpoint, work: Work
+) -> None:
+    async with endpoint.database.writes() as session:
+        with suppress(ZeroDivisionError):
+            async with session.begin_nested():
+                await webhooks.publish(session, "profile.updated", {})
+                raise ZeroDivisionError
+        for _ in range(2):
+            await webhooks.publish(session, "profile.updated", {})
+    assert await work() == 1
+    assert [each.state for each in await endpoint.deliveries()] == [State.DELIVERED] * 2
 
 
 @pytest.mark.parametrize(
@@ -202,6 +216,41 @@ async def test_one_that_stalls_does_not_hold_up_another(
     assert {each.state for each in await endpoint.deliveries()} == {State.DELIVERED}
 
 
+@pytest.mark.parametrize(("outages", "places"), [(0, 4), (1, 2)])
+async def test_those_that_stall_leave_places_to_others(
+    outages: int, places: int, added: Added, receiver: Receiver, work: Work
+) -> None:
+    receiver.gate.clear()
+    bad = [await added(receiver.url, "bad.*") for _ in range(6)]
+    database = bad[0].database
+    async with database.writes() as session:
+        await session.execute(update(ENDPOINTS).values(outages=outages))
+    await bad[0].publish(event_type="bad.one")
+    async with receiving() as quick:
+        good = await added(quick.url, "good.*")
+        await good.publish(event_type="good.one")
+        stalled = [asyncio.ensure_future(work_one(database)) for _ in range(places)]
+        await receiver.until_waiting(places)
+        # Of eight places: two for those that were away the last time, and four for all.
+        await work()
+        assert len(receiver.received) == places
+        assert len(quick.received) == outages
+        receiver.gate.set()
+        await asyncio.gather(*stalled)
+        await let_pass(database, timedelta(minutes=1))
+        await work()
+        assert (await good.delivery()).state == State.DELIVERED
+    assert [(await each.delivery()).state for each in bad] == [State.DELIVERED] * 6
+    assert await waiting_jobs(database) == 0
+
+
+async def work_one(database: Database) -> None:
+    async with database.writes() as session:
+        until = datetime.now(UTC) + LEASE
+        (job,) = await outbox.take_due(session, resend_at=until, room=dict.fromkeys(Queue, 1))
+    await jobs.run(database, job, lease=LEASE)
+
+
 async def test_a_name_that_turns_private_gets_nothing(added: Added, work: Work) -> None:
     endpoint = await added("https://localhost:1/")
     await endpoint.publish()
@@ -266,6 +315,19 @@ async def test_a_job_that_was_killed_begins_again(
     assert len(receiver.received) == 5
 
 
+async def test_one_that_was_killed_at_its_end_leaves_the_endpoint_to_others(
+    endpoint: Endpoint, receiver: Receiver, work: Work
+) -> None:
+    await endpoint.publish()
+    job = await claimed(endpoint)
+    async with endpoint.database.writes() as session:
+        await session.execute(update(DELIVERIES).values(state=State.DELIVERED))
+    await jobs.run(endpoint.database, job, lease=LEASE)
+    await endpoint.publish()
+    await work()
+    assert len(receiver.received) == 1
+
+
 async def test_replayed_are_one_or_those_of_a_time(
     endpoint: Endpoint, receiver: Receiver, work: Work
 ) -> None:
@@ -288,6 +350,22 @@ async def test_replayed_are_one_or_those_of_a_time(
     assert await replayed(Wanted(endpoint_id=uuid4())) == 0
     assert len(receiver.received) == 7
     assert (await endpoint.deliveries())[0].attempts == 3
+
+
+async def test_one_that_is_asked_for_again_while_it_is_on_its_way_is_sent_again(
+    endpoint: Endpoint, receiver: Receiver, work: Work
+) -> None:
+    await endpoint.publish()
+    receiver.gate.clear()
+    working = asyncio.ensure_future(work())
+    await receiver.reached.wait()
+    async with endpoint.database.writes() as session:
+        assert await desk.replay(session, Wanted(endpoint_id=endpoint.id)) == 1
+    receiver.gate.set()
+    await working
+    delivery = await endpoint.delivery()
+    assert (delivery.state, delivery.attempts) == (State.DELIVERED, 2)
+    assert len(receiver.received) == 2
 
 
 async def test_the_log_is_kept_for_its_time_and_what_waits_for_longer(

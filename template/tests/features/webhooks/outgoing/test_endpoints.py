@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from sqlalchemy import update
 
 from app.commands import webhooks as command
 from app.core.database import Database
+from app.core.engines import DatabaseUnavailable
 from app.features import webhooks
 from app.features.webhooks import signatures
 from app.features.webhooks.outgoing import desk_commands, endpoints
@@ -51,6 +53,54 @@ async def test_while_a_secret_is_replaced_both_sign(
     await work()
     assert not signs(endpoint.secret, receiver.received[1])
     assert signs(new, receiver.received[1])
+
+
+async def test_rotated_again_all_sign_as_promised_and_without_overlap_the_new_one_alone(
+    endpoint: Endpoint, receiver: Receiver, work: Work
+) -> None:
+    async def rotated(overlap: timedelta) -> Secret:
+        async with endpoint.database.writes() as session:
+            return await endpoints.rotate(session, endpoint.id, overlap)
+
+    known = [endpoint.secret]
+    known += [await rotated(timedelta(hours=each)) for each in (2, 1, 1, 1)]
+    with pytest.raises(NoEndpoint, match="5 secrets of it sign until"):
+        await rotated(timedelta(hours=1))
+    assert (await endpoint.row())["former_until"] - datetime.now(UTC) > timedelta(minutes=119)
+    await endpoint.publish()
+    await work()
+    assert [signs(each, receiver.received[0]) for each in known] == [True] * 5
+    new = await rotated(timedelta(0))
+    await endpoint.publish()
+    await work()
+    assert [signs(each, receiver.received[1]) for each in (*known, new)] == [False] * 5 + [True]
+
+
+async def test_what_an_operator_changes_holds_from_the_next_delivery_on(
+    endpoint: Endpoint, receiver: Receiver, work: Work
+) -> None:
+    await endpoint.publish(12)
+    receiver.answers = [answer(500)] * 5
+    receiver.gate.clear()
+    working = asyncio.ensure_future(work())
+    await receiver.until_waiting(5)
+    async with endpoint.database.writes() as session:
+        await endpoints.disable(session, endpoint.id, "as a test")
+    receiver.gate.set()
+    await working
+    assert len(receiver.received) == 5
+    row = await endpoint.row()
+    assert (row["disabled_why"], row["failing_since"]) == ("as a test", None)
+    async with endpoint.database.writes() as session:
+        await endpoints.enable(session, endpoint.id)
+    receiver.gate.clear()
+    working = asyncio.ensure_future(work())
+    await receiver.until_waiting(5)
+    async with endpoint.database.writes() as session:
+        new = await endpoints.rotate(session, endpoint.id, timedelta(0))
+    receiver.gate.set()
+    await working
+    assert [signs(new, each) for each in receiver.received[5:]] == [False] * 5 + [True] * 2
 
 
 async def test_one_that_is_gone_is_disabled_at_once_and_others_are_told(
@@ -102,6 +152,13 @@ async def test_what_cannot_be_an_endpoint_is_refused(database: Database) -> None
 Command = Callable[..., Awaitable[str]]
 
 
+def refusing(error: Exception) -> Callable[..., Awaitable[None]]:
+    async def refuse(*_: object) -> None:
+        raise error
+
+    return refuse
+
+
 @pytest.fixture
 def run(
     committing: Database,
@@ -123,15 +180,17 @@ def run(
 
 
 async def test_an_operator_looks_after_endpoints(run: Command) -> None:
-    endpoint, secret = (await run("endpoints", "add", "http://127.0.0.1:1/", "a.*")).split()
+    url = "http://127.0.0.1:1/"
+    endpoint, secret = (await run("endpoints", "add", f"{url}?token=swordfish", "a.*")).split()
     assert (await run("endpoints", "rotate", endpoint)).strip() != secret
-    assert "disabled:" in await run("endpoints", "disable", endpoint, "--reason", "as a test")
+    told = await run("endpoints", "disable", endpoint, "--reason", "as a test")
+    assert told == "disabled: what is queued waits until it is enabled\n"
     shown = await run("endpoints", "list")
     assert f"{endpoint}  disabled" in shown
-    assert ": as a test  a.*  http://127.0.0.1:1/" in shown
+    assert f": as a test  a.*  {url}?..." in shown
     await run("endpoints", "enable", endpoint)
     (listed,) = json.loads(await run("endpoints", "list", "--json"))
-    assert listed["disabled_at"] is None
+    assert (listed["disabled_at"], listed["url"]) == (None, f"{url}?...")
     assert not {name for name in listed if "secret" in name or "job" in name}
     assert "removed" in await run("endpoints", "remove", endpoint)
     assert await run("endpoints", "list") == "0 endpoints\n"
@@ -144,9 +203,12 @@ async def test_an_operator_sees_deliveries_and_has_them_sent_again(
     async with committing.writes() as session:
         await webhooks.publish(session, "a", {})
     (delivery,) = json.loads(await run("deliveries", "list", "--json", "--state", "queued"))
+    await run("endpoints", "disable", delivery["endpoint_id"])
     assert f"{delivery['id']}  " in await run("deliveries", "list")
     assert await run("deliveries", "list", "--until", "2026-01-01T00:00") == "0 deliveries\n"
-    assert await run("deliveries", "replay", delivery["id"]) == "1 will be sent again\n"
+    told = await run("deliveries", "replay", delivery["id"])
+    assert told.startswith(f"1 will be sent again\nbut to {delivery['endpoint_id']}, which is dis")
+    await run("endpoints", "enable", delivery["endpoint_id"])
     since = ("--since", "2026-01-01T00:00+08:00")
     assert await run("deliveries", "replay", *since) == "1 will be sent again\n"
 
@@ -168,3 +230,40 @@ async def test_an_operator_is_told_what_cannot_be_done(
 ) -> None:
     with pytest.raises(SystemExit, match=told):
         await run(*words)
+
+
+NONE = ("00000000-0000-0000-0000-000000000000",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("deliveries", "list", "--limit", each) for each in ("-1", "0", "9" * 20, "9" * 5000)),
+        ("received", "list", "--limit", "-5"),
+        ("received", "list", "--source", "\udcff"),
+        ("deliveries", "list", "--type", "\udcff"),
+        ("deliveries", "replay", "--since", "0001-01-01T00:00+14:00"),
+        ("deliveries", "list", "--until", "9999-12-31T23:59-14:00"),
+        ("deliveries", "list", "--until", "yesterday"),
+        ("endpoints", "disable", *NONE, "--reason", "a\nb"),
+        ("endpoints", "add", "https://example.com/\udcff", "a"),
+    ],
+)
+async def test_what_no_database_takes_is_no_argument(
+    words: tuple[str, ...], run: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        await run(*words)
+    assert ": error: argument " in capsys.readouterr().err
+
+
+async def test_a_database_or_a_master_key_that_is_away_is_one_sentence(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, _ = (await run("endpoints", "add", "http://127.0.0.1:1/", "a.*")).split()
+    monkeypatch.setattr(endpoints, "seal", refusing(ValueError("There is no master key")))
+    with pytest.raises(SystemExit, match="There is no master key"):
+        await run("endpoints", "rotate", endpoint)
+    monkeypatch.setattr(endpoints, "find", refusing(DatabaseUnavailable("gone")))
+    with pytest.raises(SystemExit, match="The database has refused: DatabaseUnavailable"):
+        await run("endpoints", "list")
