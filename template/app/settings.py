@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).parents[1]
 # The placeholder of `.env.example`, refused in production.
@@ -84,8 +86,24 @@ class Settings(BaseSettings):
         return self
 
 
-def explained(error: ValidationError) -> Iterator[str]:
-    """Yield a line for each setting that cannot be read, for whoever set it."""
+class UnusableSettings(ValueError):
+    """The settings can be read, and a feature cannot work by them; says what to do."""
+
+
+@contextmanager
+def settings_explained() -> Iterator[None]:
+    """End this process with a sentence for whoever set what cannot be used."""
+    try:
+        yield
+    except (ValidationError, SettingsError, UnusableSettings) as error:
+        sys.exit("\n".join(explained(error)))
+
+
+def explained(error: ValueError) -> Iterator[str]:
+    """Yield a line for each setting that cannot be used."""
+    if not isinstance(error, ValidationError):
+        yield str(error)
+        return
     for each in error.errors():
         name = "_".join(map(str, each["loc"])).upper()
         yield f"{name or 'Settings'}, in the environment or .env: {each['msg']}"

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
@@ -151,8 +151,7 @@ class Database:
             try:
                 with before_commit():
                     yield WriteSession(session)
-                with during_commit():
-                    await session.commit()
+                await session.run_sync(_commit)
             except BaseException:
                 # Also where this task was cancelled: nobody else would roll back.
                 await asyncio.shield(session.close())
@@ -161,3 +160,11 @@ class Database:
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def _commit(session: Session) -> None:
+    # What a flush is refused is known: nothing is committed yet.
+    with before_commit():
+        session.flush()
+    with during_commit():
+        session.commit()
