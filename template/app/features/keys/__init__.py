@@ -11,7 +11,9 @@ What a key is, is in the database only under the master key, and that is not in 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -58,5 +60,8 @@ def install(app: FastAPI) -> None:
 
 
 def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001
-    """Have the master key before any job needs it; raises UnusableMasterKey."""
+    """Have the keys before any job needs them; raises UnusableMasterKey or UnknownMasterKey."""
     process.configure(settings)
+    # On a loop of its own, wherever this is called: what fails later does not end a worker.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, jobs.require_usable(settings)).result()

@@ -32,8 +32,8 @@ class WrongPlace(ValueError):
 class Sealed:
     """A value of an encrypted column; what it is, only a keyset says.
 
-    `column` is where it was read or is to be stored; `bound_to` the row too, for which it was sealed
-    here. What was read is bound to where it was read.
+    `column` is where it was read or is to be stored. `bound_to` is the row that it was sealed for,
+    and None where it was read.
     """
 
     __slots__ = ("bound_to", "column", "text")

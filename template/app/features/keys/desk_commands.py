@@ -107,9 +107,9 @@ async def _reencrypt(database: Database, arguments: Namespace) -> None:
         sys.exit(f"Not everything is sealed by the current key: {names}. Run it again.")
     if any(each.left for each in done):
         sys.exit(
-            "Everything else is sealed by the current key. What cannot be opened was changed, or copied"
-            " from another row: restore these values from a backup, or set them to NULL or seal them"
-            " anew (docs/keys.md)."
+            "Everything else is sealed by the current key. What cannot be opened was changed, or"
+            " copied from another row: restore it from a backup, seal it anew, or set it to NULL"
+            " (docs/keys.md)."
         )
     print(f"{len(found)} columns are sealed by the current data key")
 

@@ -17,10 +17,12 @@ from typing import NoReturn, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.settings import UnusableSettings
+
 MASTER_BYTES = 32
 NONCE_BYTES = 12
-# How many characters of a text are different, and how often letters follow on digits or on letters of
-# another case. Random keys have 58 on average, and one of 40,000 less than this; words do not.
+# How many characters are different, and how often one is of another kind than the one before it:
+# for random keys 58 on average, and less than this for one of 40,000; words do not reach it.
 LEAST_MIXED = 42
 FORM = "w1"
 _ID_LENGTH = 8
@@ -30,7 +32,7 @@ class BadMasterKey(ValueError):
     """It cannot be a master key; says why, and not what it is."""
 
 
-class UnknownMasterKey(Exception):
+class UnknownMasterKey(UnusableSettings):
     """A key was wrapped by a master key that is not here."""
 
 
@@ -110,7 +112,7 @@ def _decoded(text: str) -> bytes:
     if len(key) != MASTER_BYTES:
         raise BadMasterKey(f"it has {len(key)} bytes, and needs {MASTER_BYTES}")
     written = base64.b64encode(key).decode()
-    # The last character of 32 bytes has two bits that are not theirs: what was drawn has none there.
+    # The last character has two bits too many: what was drawn has none there.
     if written.rstrip("=") != standard or _is_typed(written):
         raise BadMasterKey("it is not random")
     return key

@@ -77,9 +77,7 @@ def read(settings: Settings) -> tuple[KeysSettings, MasterKeys]:
     return own, master_keys(own, settings.environment)
 
 
-def master_keys(
-    own: KeysSettings, environment: Environment, *, make: bool = False
-) -> MasterKeys:
+def master_keys(own: KeysSettings, environment: Environment, *, make: bool = False) -> MasterKeys:
     """Get them from where the settings say; raises UnusableMasterKey.
 
     Those who develop have none until one is to `make`: their database may have keys of another.

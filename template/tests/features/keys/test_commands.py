@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import MetaData, create_engine, select
 from sqlalchemy.exc import StatementError
 
@@ -22,10 +23,17 @@ from app.core.database import Database
 from app.core.errors import InvalidInput
 from app.core.logging import log_func_args
 from app.core.sealing import CannotOpen
-from app.features.keys import Keyset, process, reencryption, sign, webhook_signatures
+from app.features.keys import (
+    Keyset,
+    install_worker,
+    process,
+    reencryption,
+    sign,
+    webhook_signatures,
+)
 from app.features.keys.ciphertexts import DATA_BYTES
 from app.features.keys.keyset import forget, keyset
-from app.features.keys.master import new_master_key
+from app.features.keys.master import UnknownMasterKey, new_master_key
 from app.features.keys.reencryption import Target
 from app.features.keys.states import Kind, State
 from app.settings import Settings
@@ -184,6 +192,8 @@ def test_a_master_key_is_not_made_where_the_database_has_keys_of_another(
     monkeypatch.delenv("MASTER_KEY")
     for command in ("list", "rotate", "rewrap"):
         assert "here is none: set that one" in str(run(command).code)
+    with pytest.raises(UnknownMasterKey):
+        install_worker(StubBroker(), Settings())
     assert not (tmp_path / "made").exists()
 
 

@@ -60,7 +60,7 @@ def test_it_comes_from_the_environment_a_file_or_a_command(
         ("MASTER_KEY", base64.b64encode(b"short").decode(), "5 bytes, and needs 32"),
         ("MASTER_KEY", base64.b64encode(bytes(48)).decode(), "48 bytes, and needs 32"),
         ("MASTER_KEY", base64.b64encode(bytes(32)).decode(), "it is not random"),
-        ("MASTER_KEY", base64.b64encode(b"correct horse battery staple one").decode(), "not random"),
+        ("MASTER_KEY", base64.b64encode(b"thirty-two" * 3 + b"!!").decode(), "not random"),
         ("MASTER_KEY", "MyCompanyProductionMasterKey2026VeryDoNotSh", "not random"),
         ("MASTER_KEY", "CorrectHorseBatteryStapleAndSomeMoreWordsHA", "not random"),
         ("MASTER_KEY", " , ", "there is none in it"),
