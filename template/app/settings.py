@@ -102,7 +102,8 @@ def settings_explained() -> Iterator[None]:
 def explained(error: ValueError) -> Iterator[str]:
     """Yield a line for each setting that cannot be used."""
     if not isinstance(error, ValidationError):
-        yield str(error)
+        # A list is written as JSON, which pydantic does not say.
+        yield f"{error}: it is no JSON" if isinstance(error, SettingsError) else str(error)
         return
     for each in error.errors():
         name = "_".join(map(str, each["loc"])).upper()

@@ -192,9 +192,19 @@ def test_a_master_key_is_not_made_where_the_database_has_keys_of_another(
     monkeypatch.delenv("MASTER_KEY")
     for command in ("list", "rotate", "rewrap"):
         assert "here is none: set that one" in str(run(command).code)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_worker_does_not_begin_with_another_master_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rotate")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("SECRET_KEY", "s" * 32)
+    install_worker(StubBroker(), Settings())
+    monkeypatch.setenv("MASTER_KEY", new_master_key())
     with pytest.raises(UnknownMasterKey):
         install_worker(StubBroker(), Settings())
-    assert not (tmp_path / "made").exists()
 
 
 def test_another_master_key_is_told_and_changes_nothing(
