@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 # The placeholder of `.env.example`, refused in production.
 SHIPPED_SECRET = "change-me"  # noqa: S105
 SHORTEST_SECRET = 32
+_PLACES = "in the environment or .env"
 
 
 class Environment(StrEnum):
@@ -87,27 +88,21 @@ class Settings(BaseSettings):
 
 
 class UnusableSettings(ValueError):
-    """The settings can be read, and a feature cannot work by them; says what to do."""
+    """A feature cannot work by the settings; says what to do."""
 
 
 @contextmanager
 def settings_explained() -> Iterator[None]:
-    """End this process with a sentence for whoever set what cannot be used."""
+    """End this process with a line for each setting that cannot be used, for whoever set it."""
     try:
         yield
-    except (ValidationError, SettingsError, UnusableSettings) as error:
-        sys.exit("\n".join(explained(error)))
-
-
-def explained(error: ValueError) -> Iterator[str]:
-    """Yield a line for each setting that cannot be used."""
-    if not isinstance(error, ValidationError):
-        # A list is written as JSON, which pydantic does not say.
-        yield f"{error}: it is no JSON" if isinstance(error, SettingsError) else str(error)
-        return
-    for each in error.errors():
-        name = "_".join(map(str, each["loc"])).upper()
-        yield f"{name or 'Settings'}, in the environment or .env: {each['msg']}"
+    except ValidationError as error:
+        told = (("_".join(map(str, each["loc"])).upper(), each["msg"]) for each in error.errors())
+        sys.exit("\n".join(f"{name or 'Settings'}, {_PLACES}: {why}" for name, why in told))
+    except SettingsError as error:
+        sys.exit(f"{error}, {_PLACES}: it is no JSON")
+    except UnusableSettings as error:
+        sys.exit(str(error))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
@@ -151,7 +151,9 @@ class Database:
             try:
                 with before_commit():
                     yield WriteSession(session)
-                await session.run_sync(_commit)
+                    await session.flush()
+                with during_commit():
+                    await session.commit()
             except BaseException:
                 # Also where this task was cancelled: nobody else would roll back.
                 await asyncio.shield(session.close())
@@ -160,11 +162,3 @@ class Database:
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
-
-
-def _commit(session: Session) -> None:
-    # What a flush is refused is known: nothing is committed yet.
-    with before_commit():
-        session.flush()
-    with during_commit():
-        session.commit()

@@ -19,7 +19,6 @@ from sqlalchemy import select
 
 from app.core import sealing
 from app.core.database import ReadConnection, WriteSession
-from app.core.errors import InvalidInput
 from app.core.sealing import CannotOpen, Reader
 from app.features.keys import material, process
 from app.features.keys.ciphertexts import DataKey, is_alike, kid_of
@@ -93,6 +92,8 @@ class Keyset:
         if key is None:
             raise WrongPlace(f"{kind.column} is sealed when its row has a primary key: flush first")
         if kind.most_bytes is not None and len(secret) > kind.most_bytes:
+            from app.core.errors import InvalidInput  # noqa: PLC0415 - only an api has it already
+
             message = f"{kind.most_bytes} bytes in UTF-8 at most, and it has {len(secret)}"
             raise InvalidInput(kind.column.partition(".")[2], message)
         return self._sealed(kind, key, secret, self.current(Kind.DATA))
