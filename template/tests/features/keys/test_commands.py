@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import MetaData, create_engine, select
 from sqlalchemy.exc import StatementError
@@ -36,7 +40,7 @@ from app.features.keys.keyset import forget, keyset
 from app.features.keys.master import UnknownMasterKey, new_master_key
 from app.features.keys.reencryption import Target
 from app.features.keys.states import Kind, State
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from migrate.engine import make_engine, reading
 from tests.databases import emptied_after
 from tests.features.keys.conftest import age
@@ -157,6 +161,16 @@ async def _hired(database_url: str) -> None:
         for name in ("Ada", "Bob"):
             await hire(session, name, PLAIN)
     await database.close()
+
+
+def test_keys_of_what_is_sealed_are_not_dropped(run: Run, database_url: str) -> None:
+    asyncio.run(_hired(database_url))
+    revision = ScriptDirectory(str(ROOT / "migrate")).get_revision("0008")
+    with make_engine(database_url).connect() as connection:
+        context = MigrationContext.configure(connection)
+        with Operations.context(context), pytest.raises(CommandError, match=r"test_people\.iban"):
+            revision.module.downgrade()
+    assert run("list").out.endswith("2 keys\n")
 
 
 async def _aged(database_url: str) -> None:
