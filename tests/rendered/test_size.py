@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_328, 70), (CHOSEN, 14_664, 162)],
+    [((), 6_340, 70), (CHOSEN, 14_676, 162)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(
@@ -81,7 +81,7 @@ LARGER = {
     "security": (1_675, 1_230),
     "postman": (940, 200),
     "notifications": (1_919, 953),
-    "keys": (2_167, 1_212),
+    "keys": (2_246, 1_340),
     "webhooks": (3_450, 1_946),  # in and out, each a slice of its own
 }
 

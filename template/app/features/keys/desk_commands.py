@@ -68,7 +68,7 @@ async def _rotate(database: Database, arguments: Namespace) -> None:
     for step in done:
         print(told(step))
     if not done:
-        print("nothing is due")
+        print(f"the next {begin} key is there already: keys list" if begin else "nothing is due")
 
 
 async def _revoke(database: Database, arguments: Namespace) -> None:
