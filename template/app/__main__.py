@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
-
 from app import commands
-from app.settings import explained
+from app.settings import settings_explained
 
 
 def main() -> None:
@@ -25,12 +22,8 @@ def main() -> None:
         parser.print_help()
         return
     arguments = parser.parse_args()
-    try:
+    with settings_explained():
         arguments.run(arguments)
-    except ValidationError as error:
-        sys.exit("\n".join(explained(error)))
-    except SettingsError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,12 +13,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 ROOT = Path(__file__).parents[1]
 # The placeholder of `.env.example`, refused in production.
 SHIPPED_SECRET = "change-me"  # noqa: S105
 SHORTEST_SECRET = 32
+_PLACES = "in the environment or .env"
 
 
 class Environment(StrEnum):
@@ -84,12 +87,28 @@ class Settings(BaseSettings):
         return self
 
 
-def explained(error: ValidationError) -> Iterator[str]:
-    """Yield a line for each setting that cannot be read, for whoever set it."""
+class UnusableSettings(ValueError):
+    """A feature cannot work by the settings; says what to do."""
+
+
+@contextmanager
+def settings_explained() -> Iterator[None]:
+    """End this process with a line for each setting that cannot be used, for whoever set it."""
+    try:
+        yield
+    except ValidationError as error:
+        sys.exit("\n".join(_explained(error)))
+    except SettingsError as error:
+        sys.exit(f"{error}, {_PLACES}: it is no JSON")
+    except UnusableSettings as error:
+        sys.exit(str(error))
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
     for each in error.errors():
-        name, *inside = map(str, each["loc"] or [""])
+        name, *inside = map(str, each["loc"] or ["settings"])
         where = f" ({'.'.join(inside)})" if inside else ""
-        yield f"{name.upper() or 'Settings'}, in the environment or .env{where}: {each['msg']}"
+        yield f"{name.upper()}, {_PLACES}{where}: {each['msg']}"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from app.core.logging import configure_logging
 from app.core.outbox import Job
 from app.core.revisions import DatabaseBehind, read_revisions, require_current
 from app.core.runner import JobProcess
-from app.settings import Settings
+from app.settings import Settings, settings_explained
 
 CLOSE_SECONDS = 5
 
@@ -66,6 +66,7 @@ class Process(Middleware):
         _submit(self._database.close()).result(CLOSE_SECONDS)
 
 
+@settings_explained()
 def boot() -> None:
     """Make this process a worker: its broker, its actors and what `Process` holds."""
     settings = Settings()

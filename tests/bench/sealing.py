@@ -32,7 +32,7 @@ def keyset() -> Keyset:
     for kind, algorithm in ((Kind.DATA, "A256GCM"), (Kind.SIGNING, "Ed25519")):
         kid = material.new_kid()
         bound_to = material.bound_to(kid, kind, algorithm)
-        wrapped = process.masters().wrap(material.new_material(algorithm), bound_to)
+        wrapped = process.masters(to_wrap=True).wrap(material.new_material(algorithm), bound_to)
         held[kid] = Held(Key(kid, kind, algorithm, State.CURRENT, now, now), wrapped)
     return Keyset(held, process.masters())
 

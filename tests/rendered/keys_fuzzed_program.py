@@ -26,7 +26,7 @@ from app.settings import Environment, Settings
 ROW = UUID(int=7)
 REFUSALS = (CannotOpen, UnknownMasterKey)
 process.configure(Settings(_env_file=None, environment=Environment.TEST))
-masters = process.masters()
+masters = process.masters(to_wrap=True)
 held = {}
 for number, (kind, algorithm) in enumerate(
     [

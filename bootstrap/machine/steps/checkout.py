@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bootstrap.machine.pins import Argv, HttpClientPin, Pins
     from bootstrap.machine.steps.step import StepContext
 
-_SECRET_BYTES = 48
+_SECRET_BYTES = 32
 _MERGE = (
     "if command -v headstart >/dev/null 2>&1; then headstart merge-driver %O %A %B %L %P; "
     "else git merge-file --quiet --marker-size=%L %A %O %B; fi"

@@ -151,6 +151,7 @@ class Database:
             try:
                 with before_commit():
                     yield WriteSession(session)
+                    await session.flush()
                 with during_commit():
                     await session.commit()
             except BaseException:

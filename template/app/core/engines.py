@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
@@ -208,8 +208,8 @@ def during_commit() -> Iterator[None]:
     """Tell a commit that the database has refused from one of which nobody knows."""
     try:
         yield
-    except DBAPIError as error:
-        if not error.connection_invalidated:
+    except (DBAPIError, InvalidRequestError) as error:
+        if not getattr(error, "connection_invalidated", False):
             raise
         raise CommitOutcomeUnknown("the connection was lost during the commit") from error
     except Exception as error:

@@ -11,6 +11,7 @@ What a key is, is in the database only under the master key, and that is not in 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from app.features.keys import jobs, process
 from app.features.keys.columns import Encrypted, Sealed
 from app.features.keys.keyset import Keyset, NoKey, keyset
 from app.features.keys.tokens import decrypt, sign, webhook_signatures
-from app.settings import Settings
+from app.settings import Environment, Settings
 
 if TYPE_CHECKING:
     import dramatiq
@@ -58,5 +59,8 @@ def install(app: FastAPI) -> None:
 
 
 def install_worker(broker: dramatiq.Broker, settings: Settings) -> None:  # noqa: ARG001
-    """Have the master key before any job needs it; raises UnusableMasterKey."""
+    """Have the keys before any job needs them; raises UnusableMasterKey or UnknownMasterKey."""
     process.configure(settings)
+    # What fails later does not end a worker. One of a test may have another master key than it.
+    if settings.environment is Environment.PRODUCTION:
+        asyncio.run(jobs.require_usable(settings))

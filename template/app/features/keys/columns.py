@@ -26,13 +26,14 @@ ASCII = {"charset": "ascii", "collation": "ascii_bin"}
 
 
 class WrongPlace(ValueError):
-    """A sealed value was assigned to another column or row than it was sealed for."""
+    """A value would be stored where it can never be opened: seal it for its own column and row."""
 
 
 class Sealed:
     """A value of an encrypted column; what it is, only a keyset says.
 
-    `column` is where it was read or is to be stored, `bound_to` the row too, where that is known.
+    `column` is where it was read or is to be stored. `bound_to` is the row that it was sealed for,
+    and None where it was read.
     """
 
     __slots__ = ("bound_to", "column", "text")
@@ -50,6 +51,9 @@ class Sealed:
 
     def __hash__(self) -> int:
         return hash((self.text, self.column))
+
+
+UNKNOWN = Sealed("", "")
 
 
 class Encrypted(TypeDecorator[Sealed]):
@@ -133,19 +137,26 @@ def _named(column: Column[Any], table: object) -> None:
 @event.listens_for(Mapper, "before_insert")
 @event.listens_for(Mapper, "before_update")
 def _require_own_row(mapper: Mapper[Any], _: Connection, target: object) -> None:
-    """Refuse what could never be opened again, while it can still be told."""
+    """Refuse what could never be opened again, while it can still be told.
+
+    What was read is good where it was: in an object that was loaded, unless its key has changed.
+    """
+    state = inspected(target)
+    key = tuple(mapper.primary_key_from_instance(target))
+    stays = state.identity is not None and [*map(str, state.identity)] == [*map(str, key)]
     for name, kind in _encrypted_of(mapper):
-        value = inspected(target).dict.get(name)
-        if isinstance(value, Sealed) and value.bound_to is not None:
-            key = tuple(mapper.primary_key_from_instance(target))
-            if value.bound_to != place(kind.column, key):
-                raise WrongPlace(f"{kind.column} was sealed for another row than the one it is in")
+        if stays and not state.attrs[name].history.added:
+            continue
+        # What was not loaded moves as well, and may be anything.
+        value = state.dict.get(name, UNKNOWN if state.identity else None)
+        if isinstance(value, Sealed) and value.bound_to != place(kind.column, key):
+            raise WrongPlace(f"{kind.column} was sealed for another row: seal it for this one")
 
 
 @functools.cache
 def _encrypted_of(mapper: Mapper[Any]) -> list[tuple[str, Encrypted]]:
     return [
-        (attribute.key, attribute.columns[0].type)
+        (attribute.key, kind)
         for attribute in mapper.column_attrs
-        if isinstance(attribute.columns[0].type, Encrypted)
+        if isinstance(kind := attribute.columns[0].type, Encrypted) and not kind.deterministic
     ]

@@ -19,7 +19,6 @@ from app.features.keys.keyset import NoKey, keyset
 from app.features.keys.master import UnknownMasterKey, new_master_key
 from app.features.keys.reencryption import Progress, Target
 from app.features.keys.rotation import NoSuchKey
-from app.features.keys.settings import UnusableMasterKey
 from app.features.keys.states import Key, Kind, due_at, told
 from app.settings import Settings
 
@@ -29,17 +28,14 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
     if arguments.action == "master":
         print(new_master_key())
         return
-    try:
-        process.configure(settings)
-    except UnusableMasterKey as error:
-        sys.exit(str(error))
+    process.configure(settings)
     # To standard error: what is asked for is alone on standard output.
     configure_logging(settings.log_level, settings.log_format)
     database = Database(settings.database_url)
     try:
         await ACTIONS[arguments.action](database, arguments)
     except (UnknownMasterKey, NoKey) as error:
-        sys.exit(f"It cannot be done: {error}. Is a master key missing? docs/keys.md")
+        sys.exit(f"It cannot be done. {error}")
     except SQLAlchemyError as error:
         sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
     finally:
@@ -52,10 +48,11 @@ async def _list(database: Database, arguments: Namespace) -> None:
     if arguments.json:
         rows = [{**asdict(key), "until": due_at(key, policy)} for key in found]
         print(json.dumps(rows, default=str, indent=2))
-        return
-    for key in found:
-        print(_line(key, due_at(key, policy)))
-    print(f"{len(found)} keys")
+    else:
+        for key in found:
+            print(_line(key, due_at(key, policy)))
+        print(f"{len(found)} keys")
+    (await keyset(database.reads)).require_usable()
 
 
 def _line(key: Key, until: datetime | None) -> str:
@@ -71,7 +68,7 @@ async def _rotate(database: Database, arguments: Namespace) -> None:
     for step in done:
         print(told(step))
     if not done:
-        print("nothing is due")
+        print(f"the next {begin} key is there already: keys list" if begin else "nothing is due")
 
 
 async def _revoke(database: Database, arguments: Namespace) -> None:
@@ -103,22 +100,26 @@ async def _reencrypt(database: Database, arguments: Namespace) -> None:
     found = reencryption.targets(arguments.table)
     if arguments.table and not found:
         sys.exit(f"The table {arguments.table} has no encrypted column.")
-    incomplete = [each for each in found if not await _reencrypted(database, each, arguments.batch)]
-    if incomplete:
-        names = ", ".join(each.name for each in incomplete)
-        sys.exit(f"Not everything is sealed by the current key: {names}. Run it again.")
+    done = [await _reencrypted(database, each, arguments.batch) for each in found]
     for kid in await reencryption.prune(database):
         print(f"deleted {kid}: nothing is sealed by it")
+    if names := ", ".join(each.target.name for each in done if each.left > len(each.failed)):
+        sys.exit(f"Not everything is sealed by the current key: {names}. Run it again.")
+    if any(each.left for each in done):
+        sys.exit(
+            "Everything else is sealed by the current key. What cannot be opened was changed, or"
+            " copied from another row: restore it from a backup, seal it anew, or set it to NULL"
+            " (docs/keys.md)."
+        )
     print(f"{len(found)} columns are sealed by the current data key")
 
 
-async def _reencrypted(database: Database, target: Target, batch: int) -> bool:
-    progress: Progress | None = None
+async def _reencrypted(database: Database, target: Target, batch: int) -> Progress:
     async for progress in reencryption.reencrypt(database, target, batch=batch):
         print(f"{target.name}: {progress.sealed} sealed, {progress.left} left", flush=True)
-    for key in progress.failed if progress else ():
+    for key in progress.failed:
         print(f"{target.name}: row {', '.join(map(str, key))} cannot be opened", file=sys.stderr)
-    return progress is not None and progress.is_finished
+    return progress
 
 
 ACTIONS: dict[str, Callable[[Database, Namespace], Awaitable[None]]] = {

@@ -17,7 +17,7 @@ router = APIRouter(tags=["keys"])
 
 
 # Nobody calls it by hand, and no gateway needs to know it: it is not in the OpenAPI document.
-@router.get("/.well-known/jwks.json", include_in_schema=False)
+@router.api_route("/.well-known/jwks.json", methods=["GET", "HEAD"], include_in_schema=False)
 async def read_jwks(reads: Reads, tag: IfNoneMatch) -> Response:
     """Return them, also those that sign nothing yet; may be kept for `KEYS_MAX_AGE`."""
     document = json.dumps({"keys": tokens.jwks(await keyset(reads))}, sort_keys=True)

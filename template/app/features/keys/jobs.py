@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -23,6 +23,7 @@ from app.core.runner import JobProcess, surround
 from app.features.keys import process, rotation
 from app.features.keys.keyset import forget, keyset
 from app.features.keys.states import State
+from app.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
@@ -60,6 +61,16 @@ async def begin(database: Database) -> None:
             forget()
     except (SQLAlchemyError, OSError):
         logger.warning("keys.not_made", exc_info=True)
+
+
+async def require_usable(settings: Settings) -> None:
+    """Raise UnknownMasterKey where the database has keys that cannot be used."""
+    database = Database(settings.database_url, settings.database_wait)
+    try:
+        with suppress(SQLAlchemyError, OSError):
+            (await keyset(database.reads)).require_usable()
+    finally:
+        await database.close()
 
 
 async def _look(database: Database, stop: asyncio.Event) -> None:

@@ -22,7 +22,7 @@ from app.core.database import ReadConnection, WriteSession
 from app.core.sealing import CannotOpen, Reader
 from app.features.keys import material, process
 from app.features.keys.ciphertexts import DataKey, is_alike, kid_of
-from app.features.keys.columns import AnyColumn, Encrypted, Sealed, encrypted, place
+from app.features.keys.columns import AnyColumn, Encrypted, Sealed, WrongPlace, encrypted, place
 from app.features.keys.master import MasterKeys
 from app.features.keys.material import KeyPair
 from app.features.keys.models import KEYS
@@ -85,15 +85,17 @@ class Keyset:
     def seal(self, column: AnyColumn, key: object, text: str) -> Sealed:
         """Return `text` as that column of the row with that primary key has it; raises NoKey.
 
-        Where several columns are the primary key, `key` is a tuple. Raises ValueError where the
-        column is too short.
+        Where several columns are the primary key, `key` is a tuple. Raises InvalidInput where the
+        column is too short, and WrongPlace where the row has no key yet.
         """
         kind, secret = encrypted(column), text.encode()
+        if key is None:
+            raise WrongPlace(f"{kind.column} is sealed when its row has a primary key: flush first")
         if kind.most_bytes is not None and len(secret) > kind.most_bytes:
-            message = (
-                f"{kind.column} has room for {kind.most_bytes} bytes, and this has {len(secret)}"
-            )
-            raise ValueError(message)
+            from app.core.errors import InvalidInput  # noqa: PLC0415 - only an api has it already
+
+            message = f"{kind.most_bytes} bytes in UTF-8 at most, and it has {len(secret)}"
+            raise InvalidInput(kind.column.partition(".")[2], message)
         return self._sealed(kind, key, secret, self.current(Kind.DATA))
 
     def opened(self, sealed: Sealed, key: object) -> str:

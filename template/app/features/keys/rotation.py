@@ -153,7 +153,7 @@ async def _make(session: WriteSession, step: Make, now: datetime) -> None:
         "slot": _SLOTS.get(step.state),
         "since": now,
         "created_at": now,
-        "wrapped": process.masters().wrap(secret, bound_to),
+        "wrapped": process.masters(to_wrap=True).wrap(secret, bound_to),
     }
     if not await inserted(session, KEYS, row):
         raise Contended(step.kind)

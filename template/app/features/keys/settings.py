@@ -16,13 +16,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.features import read_settings
 from app.features.keys.master import BadMasterKey, MasterKeys, new_master_key
 from app.features.keys.states import Kind, Policy
-from app.settings import ROOT, Environment, Settings
+from app.settings import ROOT, Environment, Settings, UnusableSettings
 
 NEW = "`python -m app keys master` makes one"
 SOURCES = "MASTER_KEY, MASTER_KEY_FILE or MASTER_KEY_COMMAND"
 
 
-class UnusableMasterKey(ValueError):
+class UnusableMasterKey(UnusableSettings):
     """There is no master key, or none that protects anything; says what to do."""
 
 
@@ -31,8 +31,8 @@ class KeysSettings(BaseSettings):
         env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    # Exactly one of them, in production: 32 random bytes or more in Base64; several are told
-    # apart by spaces, commas or lines, and the first one wraps.
+    # Exactly one of them, in production: 32 random bytes in Base64; several are told apart by
+    # spaces, commas or lines, and the first one wraps.
     master_key: SecretStr | None = None
     master_key_file: Path | None = None
     # A secrets manager's client: its output is the master key. It is run without a shell.
@@ -77,29 +77,34 @@ def read(settings: Settings) -> tuple[KeysSettings, MasterKeys]:
     return own, master_keys(own, settings.environment)
 
 
-def master_keys(own: KeysSettings, environment: Environment) -> MasterKeys:
-    """Get them from where the settings say; raises UnusableMasterKey."""
+def master_keys(own: KeysSettings, environment: Environment, *, make: bool = False) -> MasterKeys:
+    """Get them from where the settings say; raises UnusableMasterKey.
+
+    Those who develop have none until one is to `make`: their database may have keys of another.
+    """
     given = (own.master_key, own.master_key_file, own.master_key_command)
     if sum(each is not None for each in given) > 1:
         raise UnusableMasterKey(
             f"Only one of {SOURCES} may be set: they would contradict each other."
         )
-    name, text = _found(own, environment)
+    name, text = _found(own, environment, make=make)
+    if not text and name == str(own.master_key_made):
+        return MasterKeys({})
     try:
         return MasterKeys.read(text)
     except BadMasterKey as error:
         raise UnusableMasterKey(f"{name} holds no master key: {error}. {NEW}.") from None
 
 
-def _made(path: Path) -> str:
+def _made(path: Path, *, make: bool) -> str:
     try:
-        return _made_once(path)
+        return _made_once(path) if make or path.exists() else ""
     except OSError as error:
         message = f"{path} cannot be made or read: {error.strerror}. Set {SOURCES}; {NEW}."
         raise UnusableMasterKey(message) from None
 
 
-def _found(own: KeysSettings, environment: Environment) -> tuple[str, str]:
+def _found(own: KeysSettings, environment: Environment, *, make: bool) -> tuple[str, str]:
     if own.master_key is not None:
         return "MASTER_KEY", own.master_key.get_secret_value()
     if own.master_key_file is not None:
@@ -111,7 +116,7 @@ def _found(own: KeysSettings, environment: Environment) -> tuple[str, str]:
         raise UnusableMasterKey(f"There is no master key: set {SOURCES} in production. {NEW}.")
     if environment is Environment.TEST:
         return "The test", _OF_TESTS
-    return str(own.master_key_made), _made(own.master_key_made)
+    return str(own.master_key_made), _made(own.master_key_made, make=make)
 
 
 def _read_file(path: Path) -> str:

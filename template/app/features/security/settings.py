@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.features import read_settings
-from app.settings import Environment, Settings
+from app.settings import Environment, Settings, UnusableSettings
 
 # Signatures that a public key verifies; `none` and MACs are no choice.
 Algorithm = Literal[
@@ -42,7 +42,7 @@ class SecuritySettings(BaseSettings):
         return self
 
 
-class InsecureSettings(ValueError):
+class InsecureSettings(UnusableSettings):
     """The settings would let anybody in, which production must not."""
 
 

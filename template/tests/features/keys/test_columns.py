@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import insert, select, type_coerce, update
@@ -10,10 +11,12 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.types import String
 
 from app.core import sealing
-from app.core.database import Database
+from app.core.database import Database, WriteSession
+from app.core.errors import InvalidInput
 from app.core.sealing import CannotOpen
 from app.features.keys import Sealed, keyset, rotation
 from app.features.keys.ciphertexts import DataKey, kid_of, longest
+from app.features.keys.columns import WrongPlace
 from app.features.keys.keyset import forget
 from app.features.keys.states import Kind
 from tests.features.keys.conftest import Later
@@ -111,12 +114,56 @@ async def test_plain_text_and_misplaced_values_never_reach_a_statement(database:
         with pytest.raises(ValueError, match="another row"):
             await session.flush()
         session.expunge_all()
-        with pytest.raises(ValueError, match="room for 40 bytes, and this has 41"):
-            keys.seal(Person.iban, new, "x" * 41)
+        with pytest.raises(InvalidInput, match="iban: 40 bytes in UTF-8 at most, and it has 42"):
+            keys.seal(Person.iban, new, "ü" * 21)
+        with pytest.raises(WrongPlace, match="flush first"):
+            keys.seal(Person.iban, None, "x")
         with pytest.raises(TypeError, match="no encrypted column"):
             keys.seal(Person.name, new, "x")
         with pytest.raises(TypeError, match="nobody can search"):
             keys.candidates(Person.iban, IBAN)
+
+
+async def test_what_could_never_be_opened_is_refused_also_where_it_was_read(
+    database: Database,
+) -> None:
+    async with database.writes() as session:
+        new = await hire(session, "Ada", IBAN)
+
+    async def copied(session: WriteSession, ada: Person) -> None:
+        session.add(Person(id=uuid4(), name="Bob", iban=ada.iban, number=ada.number))
+
+    async def moved(_: WriteSession, ada: Person) -> None:
+        ada.id = uuid4()
+
+    async def moved_unseen(session: WriteSession, ada: Person) -> None:
+        session.expire(ada, ["iban", "notes"])
+        ada.id = uuid4()
+
+    async def plain(session: WriteSession, _: Person) -> None:
+        session.add(Person(id=uuid4(), name="Bob", iban="plain"))
+
+    for change in (copied, moved, moved_unseen, plain):
+        # Not CommitOutcomeUnknown: a commit was not even begun.
+        with pytest.raises((WrongPlace, StatementError), match="sealed"):
+            await _changed(database, new, change)
+    await _changed(database, new, _renamed)
+    row = (await database.reads.execute(select(PEOPLE))).one()
+    assert (row.name, (await keyset(database.reads)).opened(row.iban, new)) == ("Eve", IBAN)
+
+
+async def _renamed(session: WriteSession, ada: Person) -> None:
+    ada.name, ada.number = "Eve", None
+    await session.flush()
+    ada.iban = (await keyset(session)).seal(Person.iban, ada.id, IBAN)
+
+
+async def _changed(
+    database: Database, key: UUID, change: Callable[[WriteSession, Person], Awaitable[None]]
+) -> None:
+    async with database.writes() as session:
+        ada = await session.get_one(Person, key)
+        await change(session, ada)
 
 
 async def test_a_deterministic_column_is_searched_also_after_a_rotation(

@@ -14,22 +14,36 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import MetaData, create_engine, select
 from sqlalchemy.exc import StatementError
 
 from app import __main__
 from app.core.database import Database
+from app.core.errors import InvalidInput
 from app.core.logging import log_func_args
 from app.core.sealing import CannotOpen
-from app.features.keys import Keyset, process, reencryption, sign, webhook_signatures
+from app.features.keys import (
+    Keyset,
+    install_worker,
+    process,
+    reencryption,
+    sign,
+    webhook_signatures,
+)
 from app.features.keys.ciphertexts import DATA_BYTES
 from app.features.keys.keyset import forget, keyset
-from app.features.keys.master import new_master_key
+from app.features.keys.master import UnknownMasterKey, new_master_key
 from app.features.keys.reencryption import Target
 from app.features.keys.states import Kind, State
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from migrate.engine import make_engine, reading
 from tests.databases import emptied_after
+from tests.features.keys.conftest import age
 from tests.features.keys.people import PEOPLE, Person, hire
 
 
@@ -95,7 +109,7 @@ def test_keys_are_made_rotated_and_revoked(run: Run) -> None:
     ]
     assert run("rotate").out == "nothing is due\n"
     assert run("rotate", "signing").out == "made the next signing key\n"
-    assert run("rotate", "signing").out == "nothing is due\n"
+    assert "is there already" in run("rotate", "signing").out
     current, following = (key for key in listed(run) if key["kind"] == "signing")
     assert (current["state"], following["state"]) == ("current", "next")
     assert run("revoke", current["kid"]).out.splitlines()[:2] == [
@@ -115,7 +129,9 @@ def test_a_webhook_secret_is_shown_alone(run: Run) -> None:
     assert run("secret", "0" * 16).code == f"There is no webhook key {'0' * 16}: keys list"
 
 
-def test_columns_are_sealed_again_and_what_is_not_is_told(run: Run, database_url: str) -> None:
+def test_columns_are_sealed_again_and_what_is_not_is_told(
+    run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asyncio.run(_hired(database_url))
     old = next(key["kid"] for key in listed(run) if key["kind"] == "data")
     run("revoke", old)
@@ -128,11 +144,13 @@ def test_columns_are_sealed_again_and_what_is_not_is_told(run: Run, database_url
     engine = make_engine(database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE test_people SET iban = 'k1.0123456789abcdef.AAAA'")
+    monkeypatch.setenv("KEYS_OVERLAP", "PT2H")
+    asyncio.run(_aged(database_url))
     broken = run("reencrypt")
-    assert broken.code == (
-        "Not everything is sealed by the current key: test_people.iban. Run it again."
-    )
+    assert str(broken.code).startswith("Everything else is sealed by the current key.")
     assert broken.err.count("cannot be opened") == 2
+    # What cannot be opened keeps no key that it was not sealed by.
+    assert f"deleted {old}: nothing is sealed by it" in broken.out
     assert run("reencrypt", "--batch", "0").code == 2
 
 
@@ -145,14 +163,72 @@ async def _hired(database_url: str) -> None:
     await database.close()
 
 
+def test_keys_of_what_is_sealed_are_not_dropped(run: Run, database_url: str) -> None:
+    asyncio.run(_hired(database_url))
+    revision = ScriptDirectory(str(ROOT / "migrate")).get_revision("0008")
+    with make_engine(database_url).connect() as connection:
+        context = MigrationContext.configure(connection)
+        with Operations.context(context), pytest.raises(CommandError, match=r"test_people\.iban"):
+            revision.module.downgrade()
+    assert run("list").out.endswith("2 keys\n")
+
+
+async def _aged(database_url: str) -> None:
+    database = Database(database_url)
+    await age(database, timedelta(hours=3))
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEYS_KINDS", "data"),
+        ("KEYS_AHEAD", "30"),
+        ("MASTER_KEY", "change-me"),
+        ("MASTER_KEY_FILE", "nowhere"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = str(run("list").code)
+    assert name.lower() in told.lower()
+    assert "\n" not in told
+
+
+def test_a_master_key_is_not_made_where_the_database_has_keys_of_another(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("rotate")
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    monkeypatch.setenv("MASTER_KEY_MADE", str(tmp_path / "made"))
+    monkeypatch.delenv("MASTER_KEY")
+    for command in ("list", "rotate", "rewrap"):
+        assert "here is none: set that one" in str(run(command).code)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_worker_does_not_begin_with_another_master_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("rotate")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("SECRET_KEY", "s" * 32)
+    install_worker(StubBroker(), Settings())
+    monkeypatch.setenv("MASTER_KEY", new_master_key())
+    with pytest.raises(UnknownMasterKey):
+        install_worker(StubBroker(), Settings())
+
+
 def test_another_master_key_is_told_and_changes_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("rotate", "webhook")
     before = listed(run)
     monkeypatch.setenv("MASTER_KEY", new_master_key())
-    for command in (["rewrap"], ["secret", before[-1]["kid"]], ["rotate", "signing"]):
-        assert "was wrapped by the master key" in str(run(*command).code)
+    for command in (["list"], ["rewrap"], ["secret", before[-1]["kid"]], ["rotate", "signing"]):
+        assert "were wrapped by the master key" in str(run(*command).code)
     assert listed(run) == before
 
 
@@ -229,6 +305,7 @@ def _misused(keys: Keyset) -> Iterator[str]:
     yield repr([keys, vars(keys), ada.iban, ada.iban.text, keys.candidates(Person.number, "x")])
     yield sign(keys, {"sub": "x"}, timedelta(minutes=1))
     yield webhook_signatures(keys, "msg_1", at, b"{}")
+    refused = (CannotOpen, InvalidInput, TypeError, StatementError)
     engine = create_engine("sqlite://", hide_parameters=True)
     with engine.connect() as connection:
         attempts: list[Callable[[], object]] = [
@@ -241,7 +318,7 @@ def _misused(keys: Keyset) -> Iterator[str]:
             lambda: _called(keys, vars(keys), ada),
         ]
         for attempt in attempts:
-            with pytest.raises((CannotOpen, ValueError, TypeError, StatementError)) as raised:
+            with pytest.raises(refused) as raised:
                 attempt()
             yield "".join(traceback.format_exception(raised.value))
     engine.dispose()

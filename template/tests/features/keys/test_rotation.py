@@ -37,6 +37,7 @@ async def published(client: httpx.AsyncClient) -> KeySet:
     """What somebody else knows, who has only the address."""
     answer = await client.get(URL)
     assert answer.status_code == 200
+    assert (await client.head(URL)).headers["ETag"] == answer.headers["ETag"]
     return KeySet.import_key_set(answer.json())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import pickle
-import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
 
 
 def read(environment: Environment = PRODUCTION) -> MasterKeys:
-    return master_keys(KeysSettings(), environment)
+    return master_keys(KeysSettings(), environment, make=True)
 
 
 def test_it_comes_from_the_environment_a_file_or_a_command(
@@ -59,7 +58,11 @@ def test_it_comes_from_the_environment_a_file_or_a_command(
     [
         ("MASTER_KEY", "change-me", "it is not Base64"),
         ("MASTER_KEY", base64.b64encode(b"short").decode(), "5 bytes, and needs 32"),
+        ("MASTER_KEY", base64.b64encode(bytes(48)).decode(), "48 bytes, and needs 32"),
         ("MASTER_KEY", base64.b64encode(bytes(32)).decode(), "it is not random"),
+        ("MASTER_KEY", base64.b64encode(b"thirty-two" * 3 + b"!!").decode(), "not random"),
+        ("MASTER_KEY", "MyCompanyProductionMasterKey2026VeryDoNotSh", "not random"),
+        ("MASTER_KEY", "CorrectHorseBatteryStapleAndSomeMoreWordsHA", "not random"),
         ("MASTER_KEY", " , ", "there is none in it"),
         ("MASTER_KEY_FILE", "/nowhere/at/all", "cannot be read: No such file"),
         ("MASTER_KEY_COMMAND", "sh -c 'echo canary >&2; exit 3'", "ended with code 3"),
@@ -114,7 +117,7 @@ def test_the_first_wraps_and_each_unwraps_for_its_place_alone() -> None:
         pickle.dumps(both)
     with pytest.raises(BadMasterKey):
         MasterKeys.read("")
-    drawn = secrets.token_urlsafe(48)
+    drawn = new_master_key().rstrip("=").translate(str.maketrans("+/", "-_"))
     assert MasterKeys.read(drawn).first == MasterKeys.read(f"{drawn}==").first
 
 
