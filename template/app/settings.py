@@ -97,14 +97,15 @@ def settings_explained() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        sys.exit("\n".join(_explained(error)))
+        sys.exit("\n".join(explained(error)))
     except SettingsError as error:
         sys.exit(f"{error}, {_PLACES}: it is no JSON")
     except UnusableSettings as error:
         sys.exit(str(error))
 
 
-def _explained(error: ValidationError) -> Iterator[str]:
+def explained(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each setting that cannot be read, for whoever set it."""
     for each in error.errors():
         name, *inside = map(str, each["loc"] or ["settings"])
         where = f" ({'.'.join(inside)})" if inside else ""

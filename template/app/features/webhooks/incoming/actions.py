@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_settings import SettingsError
 
 from app import modules
 from app.core.database import WriteSession
+from app.settings import UnusableSettings
 
 LARGEST_VERSION = 2**53 - 1
 
@@ -70,7 +70,7 @@ class Action(BaseModel, ABC):
         """
 
 
-class NoSuchModule(SettingsError):
+class NoSuchModule(UnusableSettings):
     """A source names a module that has no webhooks.py, or must say which of several it means."""
 
 

@@ -15,7 +15,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, Key, KeySet
 from joserfc.registry import HeaderParameter
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import SettingsError
 
 from app.core.jwks import Jwks, Patience, PublicKey, UnknownKey
 from app.features.webhooks import signatures
@@ -27,6 +26,7 @@ from app.features.webhooks.incoming.settings import (
     StandardSource,
 )
 from app.features.webhooks.signatures import BadSignature, Secret
+from app.settings import UnusableSettings
 
 # How a message may be encrypted: its key to ours, and itself by that key. Neither passwords nor
 # keys that both know, and nothing that unpacks to more than was sent.
@@ -183,7 +183,7 @@ class JwsSender(Sender):
         await self._jwks.close()
 
 
-class NoPrivateKeys(SettingsError):
+class NoPrivateKeys(UnusableSettings):
     """The file of keys that a source encrypts for cannot be used."""
 
 

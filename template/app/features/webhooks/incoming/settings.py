@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.features import read_settings
 from app.features.webhooks.signatures import Secret
-from app.settings import Environment, Settings
+from app.settings import Environment, Settings, UnusableSettings
 
 # Signatures that a public key verifies; `none` and MACs are no choice.
 Algorithm = Literal[
@@ -88,7 +88,7 @@ class IncomingSettings(BaseSettings):
     )
 
 
-class InsecureSource(SettingsError):
+class InsecureSource(UnusableSettings):
     """Anybody could send in the name of a source, which production must not allow."""
 
 
