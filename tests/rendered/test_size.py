@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_328, 70), (CHOSEN, 14_697, 163)],
+    [((), 6_347, 70), (CHOSEN, 14_749, 163)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(
@@ -78,11 +78,11 @@ def test_a_render_stays_small(
 ENOUGH = (900, 700)
 LARGER = {
     "operations": (1_237, 680),
-    "security": (1_675, 1_230),
+    "security": (1_708, 1_230),
     "postman": (940, 200),
     "notifications": (1_963, 967),
-    "keys": (2_167, 1_212),
-    "webhooks": (3_630, 2_165),  # in and out, each a slice of its own
+    "keys": (2_246, 1_340),
+    "webhooks": (3_709, 2_270),  # in and out, each a slice of its own
 }
 
 

@@ -204,7 +204,7 @@ async def test_one_that_stalls_does_not_hold_up_another(
     receiver.gate.clear()
     await endpoint.publish(20)
     stalled = asyncio.ensure_future(work())
-    await receiver.reached.wait()
+    await receiver.until_waiting(5)
     async with receiving() as quick:
         other = await added(quick.url, "order.paid")
         await other.publish(event_type="order.paid")
