@@ -49,10 +49,10 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"jwks_(url|keep)|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|dateutil|"
-    r"email-validator>|"
+    "notifications": r"notif(?!y_cancel)|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|"
+    r"dateutil|email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
-    "webhooks": r"webhook",
+    "webhooks": r"webhook(?!s\", \"json)",  # which OpenAPI has too
     "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
     r"cryptography>=",
     "framework_tests": r"tests.core\b",

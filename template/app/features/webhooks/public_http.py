@@ -20,10 +20,7 @@ from ipaddress import ip_address
 from threading import Thread
 
 import httpx
-from pydantic import field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.features import read_settings
 from app.features.webhooks.public_addresses import (
     Address,
     NotPublic,
@@ -32,7 +29,8 @@ from app.features.webhooks.public_addresses import (
     parsed,
     require_usual,
 )
-from app.settings import Environment, Settings
+from app.features.webhooks.settings import rules
+from app.settings import Settings
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -45,20 +43,6 @@ CONNECT = timedelta(seconds=5)
 HEADERS = {"Accept-Encoding": "identity"}
 # It writes down every URL at INFO, and some are as good as a password.
 logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-class PublicHttpSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
-
-    # Where requests may go besides the public internet, unencrypted too: names of hosts, addresses
-    # and networks, by commas, as in "receiver.internal, 10.1.0.0/16".
-    webhooks_allowed_hosts: str = ""
-
-    @field_validator("webhooks_allowed_hosts")
-    @classmethod
-    def _require_networks(cls, value: str) -> str:
-        Rules.read(value)
-        return value
 
 
 class TooLarge(Exception):
@@ -171,12 +155,6 @@ class Answer:
 def public_http(settings: Settings, within: timedelta) -> PublicHttp:
     """Return a client by these settings; in production it sends nothing unencrypted."""
     return PublicHttp(PublicTransport(rules(settings)), within)
-
-
-def rules(settings: Settings) -> Rules:
-    own = read_settings(PublicHttpSettings, settings)
-    http = settings.environment is not Environment.PRODUCTION
-    return Rules.read(own.webhooks_allowed_hosts, http=http)
 
 
 class PublicHttp:

@@ -21,6 +21,7 @@ from app.features.webhooks.outgoing.desk import Delivery, Wanted
 from app.features.webhooks.outgoing.endpoints import Row
 from app.features.webhooks.outgoing.models import State
 from app.features.webhooks.public_addresses import NotPublic, parsed
+from app.features.webhooks.settings import rules
 from app.features.webhooks.signatures import Secret
 from app.settings import Settings
 
@@ -46,7 +47,7 @@ async def serve(arguments: Namespace, of_process: Settings) -> None:
 
 async def _add(database: Database, arguments: Namespace, of_process: Settings) -> None:
     try:
-        await public_http.checked(parsed(arguments.url), public_http.rules(of_process))
+        await public_http.checked(parsed(arguments.url), rules(of_process))
     except NotPublic as error:
         sys.exit(f"Nothing may be sent there: {error}. Hosts of your own: WEBHOOKS_ALLOWED_HOSTS")
     except httpx.ConnectError as error:

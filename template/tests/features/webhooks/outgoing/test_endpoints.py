@@ -257,12 +257,12 @@ async def test_what_no_database_takes_is_no_argument(
     assert ": error: argument " in capsys.readouterr().err
 
 
-async def test_a_database_or_a_master_key_that_is_away_is_one_sentence(
+async def test_what_sealing_and_the_database_refuse_is_one_sentence(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint, _ = (await run("endpoints", "add", "http://127.0.0.1:1/", "a.*")).split()
-    monkeypatch.setattr(endpoints, "seal", refusing(ValueError("There is no master key")))
-    with pytest.raises(SystemExit, match="There is no master key"):
+    monkeypatch.setattr(endpoints, "seal", refusing(ValueError("There is no key")))
+    with pytest.raises(SystemExit, match="There is no key"):
         await run("endpoints", "rotate", endpoint)
     monkeypatch.setattr(endpoints, "find", refusing(DatabaseUnavailable("gone")))
     with pytest.raises(SystemExit, match="The database has refused: DatabaseUnavailable"):
