@@ -52,9 +52,9 @@ def install(sealer: Sealer) -> None:
     _sealers[:] = [sealer]
 
 
-def place(column: Column[Any], *key: object) -> str:
-    """Return what a text in that column is bound to, in the row of that primary key."""
-    return json.dumps([column.table.name, column.name, *map(str, key)])
+def place(column: Column[Any] | str, *key: object) -> str:
+    """Return what a text in TABLE.COLUMN is bound to, in the row of that primary key."""
+    return json.dumps([*str(column).split(".", 1), *map(str, key)])
 
 
 async def seal(session: WriteSession, secret: bytes, bound_to: str) -> str:

@@ -9,7 +9,6 @@ or decrypted by accident, and a plain text in its place is a TypeError.
 from __future__ import annotations
 
 import functools
-import json
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, String, Table, Text, TypeDecorator, event
@@ -18,6 +17,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 from sqlalchemy.types import TypeEngine
 
+from app.core import sealing
 from app.features.keys.ciphertexts import longest
 
 AnyColumn = Column[Any] | InstrumentedAttribute[Any]
@@ -102,10 +102,9 @@ class Encrypted(TypeDecorator[Sealed]):
 def place(column: str, key: object = ()) -> str:
     """Return what a value of `TABLE.COLUMN` is bound to in the row of that primary key.
 
-    It is what `sealing.place` says; several columns of a key are a tuple, and none is any row.
+    Several columns of a key are a tuple, and none is any row.
     """
-    parts = key if isinstance(key, tuple) else (key,)
-    return json.dumps([*column.split(".", 1), *map(str, parts)])
+    return sealing.place(column, *(key if isinstance(key, tuple) else (key,)))
 
 
 def _stored(most_bytes: int | None) -> TypeEngine[Any]:
