@@ -67,6 +67,7 @@ async def snapshot(url: str) -> AsyncIterator[Snapshot]:
                 try:
                     yield Snapshot(connection)
                 finally:
-                    await connection.exec_driver_sql("ROLLBACK")
+                    # Whatever is still under way ends with the connection, and so does the moment.
+                    await connection.invalidate()
     finally:
         await engine.dispose()

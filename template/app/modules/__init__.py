@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,9 +31,13 @@ def load_jobs() -> None:
         tuple(files(file))
 
 
-def routers() -> dict[str, APIRouter]:
-    """Return the endpoints of every module that has some, by what MODULES calls it."""
-    return {name: file.router for name, file in files("endpoints")}
+def routers() -> Iterator[tuple[str, APIRouter]]:
+    """Yield each `router` in a file of a module, after what MODULES calls the module."""
+    for listed in _listed():
+        package = import_module(_package(listed))
+        for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            if (router := getattr(import_module(file.name), "router", None)) is not None:
+                yield listed, router
 
 
 def files(file: str) -> Iterator[tuple[str, ModuleType]]:
@@ -41,9 +46,12 @@ def files(file: str) -> Iterator[tuple[str, ModuleType]]:
     A module that lies elsewhere is listed by its whole path, as in `shared.audit`.
     """
     for listed in _listed():
-        package = listed if "." in listed else f"{__name__}.{listed}"
-        if find_spec(f"{package}.{file}") is not None:
-            yield listed, import_module(f"{package}.{file}")
+        if find_spec(f"{_package(listed)}.{file}") is not None:
+            yield listed, import_module(f"{_package(listed)}.{file}")
+
+
+def _package(listed: str) -> str:
+    return listed if "." in listed else f"{__name__}.{listed}"
 
 
 def _listed() -> Sequence[str]:
