@@ -26,6 +26,9 @@ def declare(parser: ArgumentParser) -> None:
     backfill.add_argument("name", nargs="?", help="only what this statistic counts")
     show = add("show", "Show the numbers of days.", days, answered)
     show.add_argument("name", help="which statistic")
+    marks = add("marks", "Write what a revision needs, so that changes of a table are marked.")
+    marks.add_argument("table")
+    marks.add_argument("column", help="the column of the instant that is counted by")
     per = "what is counted together (default: day)"
     show.add_argument("--per", choices=["day", "month", "total"], default="day", help=per)
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -28,6 +30,7 @@ NOT_IN_HEADERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\?")
 OF_A_FILE = re.compile(
     r"(?!message/|multipart/)[a-z0-9.+-]+/[a-z0-9.+-]+", re.IGNORECASE | re.ASCII
 )
+NEEDS_QUOTES = re.compile(r"[^\w\s]")
 HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
@@ -148,12 +151,29 @@ def refusals(mail: Mail) -> Sequence[str]:
         found.append("it has no subject")
     if mail.reply_to is not None and not _is_address(mail.reply_to):
         found.append("its reply_to is no mail address")
+    if not found:
+        names = {"name": mail.name, "reply_to": parseaddr(mail.reply_to or "")[0]}
+        read = "would be read as another"
+        found += [f"its {name} {read}" for name in names if not _lasts(names[name])]
     found += [
         f"{each.media_type!r} is no media type of a file"
         for each in mail.attachments
         if not OF_A_FILE.fullmatch(each.media_type)
     ]
     return found
+
+
+def _lasts(name: str) -> bool:
+    """Say whether a name is read as it was written: Python loses the quotes of some long ones."""
+    if not NEEDS_QUOTES.search(name):
+        return True
+    message = EmailMessage(policy=POLICY)
+    message["To"] = Address(name, addr_spec="ada@example.com")
+    try:
+        read: Any = message_from_bytes(bytes(message), policy=POLICY)["To"]
+        return [each.display_name.split() for each in read.addresses] == [name.split()]
+    except IndexError:  # of Python's own reader
+        return False
 
 
 def _is_address(text: str) -> bool:

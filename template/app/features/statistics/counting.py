@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, u
 from app.core.business_days import begin_of, day_of
 from app.core.database import Database, ReadConnection, WriteSession
 from app.core.inserting import inserted
+from app.features.statistics import triggers
 from app.features.statistics.declared import Statistic, declared, within
 from app.features.statistics.models import DAILY, MARKS, STANDINGS
 
@@ -26,7 +27,6 @@ logger = structlog.get_logger(__name__)
 # How many days one transaction counts.
 CHUNK = 31
 MOST_MARKS = 10_000
-EVENTS = ("insert", "update", "delete")
 _TRIGGERS = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
@@ -49,16 +49,7 @@ async def unmarked(database: Database) -> set[str]:
     async with database.writes() as session:
         rows = await session.execute(text(_TRIGGERS[session.get_bind().dialect.name]))
         known = set(rows.scalars())
-    return {
-        source
-        for source in by_source()
-        if not {f"statistics_{event}_{short(source)}" for event in EVENTS} <= known
-    }
-
-
-def short(source: str) -> str:
-    """Return what the triggers of a source are called after: migrate/statistics_marks.py."""
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
+    return {source for source in by_source() if not triggers.names(source) <= known}
 
 
 async def is_due(reads: ReadConnection, today: date, zone: tzinfo) -> bool:

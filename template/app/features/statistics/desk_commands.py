@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.business_days import begin_of
 from app.core.database import Database
 from app.core.logging import configure_logging
-from app.features.statistics import counting, reading, settings
+from app.features.statistics import counting, reading, settings, triggers
 from app.features.statistics.declared import Statistic, declared
 from app.features.statistics.models import DAILY, MARKS, STANDINGS
 from app.features.statistics.reading import Wanted
@@ -108,4 +108,8 @@ async def _show(database: Database, arguments: Namespace) -> None:
         print("  ".join([str(each.day), *shown]))
 
 
-ACTIONS = {"status": _status, "backfill": _backfill, "show": _show}
+async def _marks(_: Database, arguments: Namespace) -> None:
+    print(triggers.revision_parts(arguments.table, arguments.column), end="")
+
+
+ACTIONS = {"status": _status, "backfill": _backfill, "show": _show, "marks": _marks}

@@ -23,9 +23,10 @@ from app.features.statistics import (
     largest,
     settings,
     total,
+    triggers,
 )
 from app.modules.profiles.models import Profile
-from app.settings import Settings
+from app.settings import ROOT, Settings
 from tests.features.statistics.conftest import ZONE, add, at, row
 
 URL = "/v1/statistics/profiles_created"
@@ -125,6 +126,12 @@ async def test_an_operator_counts_days_and_sees_how_far_they_are(
     days = ("--from", "2026-03-01", "--to", "2026-03-31", "--per", "total")
     text = await shown(capsys, settings, "show", "profiles_created", *days)
     assert text.splitlines() == ["day  department  created", "2026-03-01  Engines  2"]
+
+
+def test_the_revision_has_what_is_written_for_a_table() -> None:
+    text = (ROOT / "migrate/versions/20261201_0009_statistics.py").read_text("utf-8")
+    for part in triggers.revision_parts("profiles", "created_at").split("\n\n\n"):
+        assert part.strip() in text
 
 
 def test_a_name_that_would_mean_two_things_and_text_that_is_no_number_are_refused() -> None:
