@@ -80,8 +80,9 @@ LARGER = {
     "operations": (1_237, 680),
     "security": (1_708, 1_230),
     "postman": (940, 200),
-    "notifications": (1_963, 967),
+    "notifications": (1_983, 967),
     "keys": (2_246, 1_340),
+    "statistics": (1_538, 464),  # of which 190 are triggers in the words of each database
     "webhooks": (3_718, 2_270),  # in and out, each a slice of its own
 }
 

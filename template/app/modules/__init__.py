@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,7 +11,6 @@ from types import ModuleType
 from fastapi import APIRouter
 
 MODULES = ("profiles",)
-
 _THIS_FILE = "app/modules/__init__.py"
 
 
@@ -33,11 +31,8 @@ def load_jobs() -> None:
 
 def routers() -> Iterator[tuple[str, APIRouter]]:
     """Yield each `router` in a file of a module, after what MODULES calls the module."""
-    for listed in _listed():
-        package = import_module(_package(listed))
-        for file in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            if (router := getattr(import_module(file.name), "router", None)) is not None:
-                yield listed, router
+    for name in sorted({path.stem for path in Path(__file__).parent.glob("*/[!_]*.py")}):
+        yield from ((each, file.router) for each, file in files(name) if hasattr(file, "router"))
 
 
 def files(file: str) -> Iterator[tuple[str, ModuleType]]:
@@ -46,12 +41,9 @@ def files(file: str) -> Iterator[tuple[str, ModuleType]]:
     A module that lies elsewhere is listed by its whole path, as in `shared.audit`.
     """
     for listed in _listed():
-        if find_spec(f"{_package(listed)}.{file}") is not None:
-            yield listed, import_module(f"{_package(listed)}.{file}")
-
-
-def _package(listed: str) -> str:
-    return listed if "." in listed else f"{__name__}.{listed}"
+        package = listed if "." in listed else f"{__name__}.{listed}"
+        if find_spec(f"{package}.{file}") is not None:
+            yield listed, import_module(f"{package}.{file}")
 
 
 def _listed() -> Sequence[str]:

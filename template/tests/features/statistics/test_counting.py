@@ -147,7 +147,7 @@ async def test_where_nothing_is_marked_nothing_is_kept(
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_answer_is_a_direct_query_s_at_any_time(committing: Database, seed: int) -> None:
     """Rows come early and late, move between days and departments, and go; days are counted."""
-    chance = random.Random(seed)  # noqa: S311 - a history, not a secret
+    chance = random.Random(seed)
     today = DAYS[10]
 
     def any_row() -> dict[str, object]:
