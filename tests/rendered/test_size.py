@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_347, 70), (CHOSEN, 14_749, 163)],
+    [((), 6_348, 70), (CHOSEN, 14_750, 163)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(

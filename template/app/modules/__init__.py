@@ -11,6 +11,7 @@ from types import ModuleType
 from fastapi import APIRouter
 
 MODULES = ("profiles",)
+
 _THIS_FILE = "app/modules/__init__.py"
 
 
