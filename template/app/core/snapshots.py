@@ -10,8 +10,8 @@ waits for nobody; it has a connection of its own, outside the pools of the proce
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Executable, Row
@@ -44,14 +44,17 @@ class Snapshot:
 
     async def batches(
         self, statement: Executable, values: Values | None = None, size: int = BATCH
-    ) -> AsyncIterator[Sequence[Row[Any]]]:
-        """Yield what a statement finds, `size` rows at a time; one statement after another."""
+    ) -> AsyncGenerator[Sequence[Row[Any]], None]:
+        """Yield what a statement finds, `size` rows at a time; one statement after another.
+
+        Whoever leaves early closes it (`contextlib.aclosing`) before the next statement.
+        """
         streaming = self._connection.stream(
             statement, values, execution_options={"yield_per": size}
         )
         with before_commit():
-            async with streaming as result, aclosing(result.partitions()) as partitions:
-                async for rows in partitions:
+            async with streaming as result:
+                async for rows in result.partitions():
                     yield rows
 
 
