@@ -89,7 +89,7 @@ TRACES_OF_ANY = {
     ("notifications", "transfers"): r"\bbotocore|jmespath|dateutil",
     ("transfers", "periods"): r"core.(snapshots|parquet)\b|pyarrow",
     ("statistics", "periods"): r"business_(day|time_zone)",
-    ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
+    ("idempotency", "notifications", "webhooks", "keys", "statistics"): r"core.inserting\b",
     ("idempotency", "webhooks"): r"core.pruning\b",
     ("notifications", "webhooks"): r"core.asking\b",
     ("operations", "notifications", "webhooks"): r"core.arguments\b",

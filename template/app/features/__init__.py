@@ -6,16 +6,17 @@ closes: at the end of the api by `app.state.at_end`, of a worker by a middleware
 Tables are mapped, and what surrounds jobs is named (`core/runner.py`), when it is imported. One
 that knows who calls says so in `request.state.caller`, a text. Two context managers are optional:
 `request_headers(settings)` yields what an operator's request must carry, and in
-`paused_jobs(url, seconds, say)` no job runs anywhere.
+`paused_jobs(url, seconds, say)` no job runs anywhere. So are two functions: `module_routers()`
+returns endpoints that show what is a module's, and `cached(for_=…)` decorates what reads.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pydantic_settings import BaseSettings
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Own = TypeVar("Own", bound=BaseSettings)
 Headers = dict[str, str]
-RequestHeaders = Callable[[Settings], AbstractContextManager[Headers]]
 
 
 class Feature(Protocol):
@@ -50,6 +50,13 @@ def found() -> Iterator[Feature]:
         yield cast("Feature", feature)
 
 
+def offered(name: str) -> Iterator[Any]:
+    """Yield what those features have that have something of this name."""
+    for feature in found():
+        if hasattr(feature, name):
+            yield getattr(feature, name)
+
+
 def load_models() -> None:
     """Map the tables of every feature."""
     tuple(found())
@@ -60,9 +67,8 @@ def request_headers(settings: Settings) -> Iterator[Headers]:
     """Yield the headers with which a request of an operator's command passes every feature."""
     headers: Headers = {}
     with ExitStack() as stack:
-        for feature in found():
-            enter: RequestHeaders | None = getattr(feature, "request_headers", None)
-            headers |= stack.enter_context(enter(settings)) if enter is not None else {}
+        for enter in offered("request_headers"):
+            headers |= stack.enter_context(enter(settings))
         yield headers
 
 

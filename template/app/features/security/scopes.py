@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from fastapi import Depends, Request, params
 from fastapi.routing import APIRoute, RouteContext
 
-from app import modules
+from app import features, modules
 from app.features.security.callers import Caller
 
 # Every scope that an endpoint asks for.
@@ -50,7 +51,8 @@ def requires(scope: str) -> params.Depends:
 
 def declare_scopes() -> None:
     """Let the modules' endpoints ask for a scope each; to be called before the api serves them."""
-    for listed, router in modules.routers().items():
+    beside = (routers().items() for routers in features.offered("module_routers"))
+    for listed, router in chain(modules.routers().items(), *beside):
         for route in router.routes:
             if isinstance(route, APIRoute) and not list(scopes_of(route)):
                 verb = "read" if route.methods == {"GET"} else "write"
