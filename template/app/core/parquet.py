@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -60,9 +61,8 @@ class Kind:
 
 def schema(columns: Columns) -> pa.Schema:
     """Return the schema of columns; raises TypeError for one of a type that is not known."""
-    return pa.schema(
-        [pa.field(each.name, kind(each.type).type, nullable=bool(each.nullable)) for each in columns]
-    )
+    fields = [(each.name, kind(each.type).type, bool(each.nullable)) for each in columns]
+    return pa.schema([pa.field(*field) for field in fields])
 
 
 @contextmanager
@@ -87,8 +87,7 @@ def read(path: Path, columns: Columns, size: int = BATCH) -> Iterator[list[tuple
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(size):
             values = [
-                _each(kind(each.type).back, batch.column(each.name).to_pylist())
-                for each in columns
+                _each(kind(each.type).back, batch.column(each.name).to_pylist()) for each in columns
             ]
             yield list(zip(*values, strict=True))
 
@@ -111,7 +110,7 @@ def kind(type_: TypeEngine[Any]) -> Kind:  # noqa: C901, PLR0911, PLR0912 - a ta
         case Integer():
             return Kind(pa.int64())
         case Float() | Numeric(asdecimal=False):
-            return Kind(pa.float64())
+            return Kind(pa.float64(), float, _decimal if type_.asdecimal else None)
         case Numeric():
             scale = FRACTION if type_.scale is None else type_.scale
             return Kind(pa.decimal128(type_.precision or DIGITS, scale))
@@ -138,6 +137,10 @@ def _each(change: Callable[[Any], Any] | None, values: list[Any]) -> list[Any]:
 
 def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(value))
 
 
 def _json(value: object) -> str:
