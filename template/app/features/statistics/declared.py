@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Literal, cast
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, Table
@@ -138,7 +140,7 @@ def _column(attribute: AnyColumn) -> Column[Any]:
 
 
 def _type_of(column: AnyColumn) -> Any:  # noqa: ANN401 - as above
-    return column.type.python_type
+    return datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
 
 
 def _problem(statistic: Statistic) -> str | None:
@@ -151,6 +153,9 @@ def _problem(statistic: Statistic) -> str | None:
         return f"{statistic.at} is no instant"
     if any(_column(each).table is not statistic.table for each in statistic.columns):
         return "all of its columns must be of one table"
+    for column in statistic.by:
+        if not issubclass(_type_of(column), (str, int, date, UUID, Enum)):
+            return f"{column} has too many values, or such as cannot be compared"
     return _changes_unseen(statistic.table) or _inexact(statistic)
 
 

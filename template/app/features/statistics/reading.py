@@ -78,7 +78,7 @@ async def _gather(
 ) -> None:
     begin, end = span
     state = await look(reads, source, zone)
-    until = min(end, state.rolled_until) if state and state.rolled_until else begin
+    until = max(begin, min(end, state.rolled_until or begin)) if state else begin
     open_spans = [*await marked_days(reads, source, (begin, until), zone), (until, end)]
     closed = list(_between(begin, open_spans))
     if state is not None and closed:
