@@ -130,6 +130,29 @@ def test_a_mail_is_what_was_asked_for_or_refused(judge: Judge, message: object) 
     assert said in {"sent", "refused"}
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Lovelace, Ada (Countess)", "sent"),
+        # Each loses its quotes, and Python's reader of it finds several recipients, or its own end.
+        ('<bcb cccb.baa. cabcacb,bbcc a<"a .cbbbbc\\c b(bccaaa cbbcabb"cab" a"a\\ba', "refused"),
+        (":" + "x" * 500, "refused"),
+        ('aaca:bc@a cba:>b ccbb"ccc\\ c;\\;"cbccaa babcbca (cabaabb )c;@\\caac cb@abb', "refused"),
+    ],
+)
+def test_a_name_that_would_be_read_as_another_is_refused(
+    judge: Judge, name: str, told: str
+) -> None:
+    content: dict[str, object] = {
+        "subject": "News",
+        "text": "",
+        "html": None,
+        "reply_to": None,
+        "attachments": [],
+    }
+    assert judge("mail", {"to": "ada@example.com", "name": name, **content}) == told
+
+
 @SETTINGS
 @given(message=NUMBERS)
 def test_a_number_is_one_of_the_world_or_refused(judge: Judge, message: object) -> None:

@@ -152,9 +152,8 @@ def refusals(mail: Mail) -> Sequence[str]:
     if mail.reply_to is not None and not _is_address(mail.reply_to):
         found.append("its reply_to is no mail address")
     if not found:
-        names = {"name": mail.name, "reply_to": parseaddr(mail.reply_to or "")[0]}
-        read = "would be read as another"
-        found += [f"its {name} {read}" for name in names if not _lasts(names[name])]
+        said = {"name": mail.name, "reply_to": parseaddr(mail.reply_to or "")[0]}
+        found = [f"its {each} would be read as another" for each in said if not _lasts(said[each])]
     found += [
         f"{each.media_type!r} is no media type of a file"
         for each in mail.attachments
@@ -172,7 +171,7 @@ def _lasts(name: str) -> bool:
     try:
         read: Any = message_from_bytes(bytes(message), policy=POLICY)["To"]
         return [each.display_name.split() for each in read.addresses] == [name.split()]
-    except IndexError:  # of Python's own reader
+    except Exception:  # noqa: BLE001 - whatever Python's own reader stumbles over
         return False
 
 
