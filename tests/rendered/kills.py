@@ -29,21 +29,27 @@ class Effects:
     first: str = ""
 
     def names(self, backend: Backend, folder: Path, done: Callable[[], bool]) -> list[str]:
-        """Let the api do its jobs to their end, and return the effects in their order."""
+        """Let the api do its jobs to their end, and return the effects in their order.
+
+        Its claims last long, so that a slow machine adds none.
+        """
         names = folder / "effects"
-        api = self._start(backend, names, before=0)
+        api = self._start(backend, names, before=0, JOB_LEASE="PT1M")
         wait_until(done, "the jobs to end")
         backend.kill(api)
         return names.read_text().split()
 
     def kill(self, backend: Backend, folder: Path, number: int) -> str:
-        """Let the api be killed before effect `number`, the first is 1; return what that is."""
+        """Let the api be killed before effect `number`, the first is 1; return what that is.
+
+        A process that stalls for longer than its claim repeats some: the order may be another.
+        """
         names = folder / f"effects-{number}"
         api = self._start(backend, names, before=number)
         assert api.wait(timeout=60) == -signal.SIGKILL, "it has ended otherwise"
         return names.read_text().split()[-1]
 
-    def _start(self, backend: Backend, names: Path, *, before: int) -> Forked:
+    def _start(self, backend: Backend, names: Path, *, before: int, **own: str) -> Forked:
         told = {
             "KILL_ACTOR": self.actor,
             "KILL_BEFORE": str(before),
@@ -52,4 +58,4 @@ class Effects:
             "KILL_FIRST": self.first,
         }
         port = str(free_port())
-        return backend.run_program(PROGRAM, "api", PORT=port, **SOON, **told)
+        return backend.run_program(PROGRAM, "api", PORT=port, **(SOON | told | own))
