@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.add_middleware(SecurityHeaders)
     install_errors(app)
     install_docs(app)
-    for router in (health.router, *modules.routers().values()):
+    for _, router in (("health", health.router), *modules.routers()):
         app.include_router(router)
     if settings.environment is Environment.DEVELOPMENT:
         app.add_route("/", lambda _: RedirectResponse("docs"))

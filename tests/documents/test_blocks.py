@@ -31,6 +31,7 @@ READERS = {
     "template/docs/gateway.md": "tests/documents/test_render.py",
     "template/docs/rundeck.md": "tests/documents/test_render.py",
     "template/docs/security.md": "tests/documents/test_render.py",
+    "template/docs/statistics.md": "tests/documents/test_render.py",
     "template/docs/webhooks.md": "tests/documents/test_render.py",
 }
 

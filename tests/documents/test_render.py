@@ -117,6 +117,18 @@ def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+def test_statistics_are_counted_and_a_table_is_marked(shop: Path) -> None:
+    operator = reader(shop, "docs/statistics.md")
+    assert "CREATE TRIGGER statistics_insert_" in operator.follow(shop)
+    said = operator.follow(shop)
+    assert "days were counted" in said
+    assert "day  department  created" in said
+    said = operator.follow(shop)
+    assert "profiles_created: every day before" in said
+    assert "profiles.created_at: 2026-01-01 to 2026-01-31" in said
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
@@ -125,7 +137,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 32 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 36 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 

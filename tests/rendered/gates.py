@@ -55,6 +55,8 @@ TRACES = {
     "webhooks": r"webhook(?!s\", \"json)",  # which OpenAPI has too
     "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
     r"cryptography>=",
+    "statistics": r"(features|docs|commands|tests).statistics\b|\(statistics\.md|"
+    r"statistics_|app statistics|business_(day|time_zone)",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -77,19 +79,23 @@ TRACES_OF_ANY = {
         "notifications",
         "webhooks",
         "keys",
+        "statistics",
     ): r"^tests.features\b",
     ("security", "webhooks"): r"core.jwks\b",
     ("security", "webhooks", "keys"): r"joserfc",
     ("webhooks", "keys"): r"core.sealing\b",
-    ("idempotency", "notifications", "webhooks", "keys"): r"core.inserting\b",
+    ("idempotency", "notifications", "webhooks", "keys", "statistics"): r"core.inserting\b",
     ("idempotency", "webhooks"): r"core.pruning\b",
     ("notifications", "webhooks"): r"core.asking\b",
     ("operations", "notifications", "webhooks"): r"core.arguments\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
-# Some keys are for webhooks, whoever sends those.
-FILES_OF_KEYS = re.compile(r"(app/features|app/commands|tests/features|docs)/keys\b")
+# Some keys are for webhooks, whoever sends those, and statistics have a backfill as migrations do.
+FILES_OF = {
+    "webhooks": re.compile(r"(app/features|app/commands|tests/features|docs)/keys\b"),
+    "safe_migrations": re.compile(r"(app/features|app/commands|tests/features|docs)/statistics\b"),
+}
 # Lines that features add and that tell nothing: the newest revision, which migrations are held to,
 # and the beginning of a contract whose other lines tell.
 NO_TRACES = re.compile(r"\d{4}|source_modules = .*|[\s\]\[{}(),]*")
@@ -143,18 +149,18 @@ def traces(shop: Path, *features: str) -> list[str]:
     """The lines with a trace of one of these features."""
     if not features:
         return []
-    anywhere = pattern_of(*features)
-    of_keys = pattern_of(*(each for each in features if each != "webhooks"))
     found = []
     for path in files(shop):
         name = os.fspath(path.relative_to(shop))
         if name not in NOT_SEARCHED:
-            pattern = of_keys if FILES_OF_KEYS.match(name) else anywhere
+            own = [each for each in features if each in FILES_OF and FILES_OF[each].match(name)]
+            pattern = pattern_of(*(each for each in features if each not in own))
             lines = [name, *path.read_text("utf-8").splitlines()]
             found += [f"{name}: {line}" for line in lines if pattern.search(line)]
     return found
 
 
+@cache
 def pattern_of(*features: str) -> re.Pattern[str]:
     """What is in no line of a project that has none of these features."""
     of_any = [told for group, told in TRACES_OF_ANY.items() if set(group) <= set(features)]

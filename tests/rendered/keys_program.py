@@ -1,26 +1,17 @@
-"""`python -m app keys …` of a render with an encrypted column, killed before one of its effects.
+"""`python -m app keys …` of a render with an encrypted column: goes on with counted_program.py.
 
-Effects are the statements that change something, and the commits. Each is written into a list
-before it happens, so that a run to the end tells which there are. It runs on the render's own
-Python; `seed` makes what there is to do, and `check` says what is left.
+It runs on the render's own Python; `seed` makes what there is to do, and `check` says what is left.
 """
-
-from __future__ import annotations
 
 import asyncio
 import json
-import os
-import runpy
-import signal
 import sys
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, String, delete, event, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import String, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base, Database
 from app.features.keys import Encrypted, Sealed, keyset, process, rotation
@@ -31,10 +22,7 @@ from app.features.keys.states import Kind, Make, State
 from app.settings import Settings
 from migrate.engine import make_engine
 
-NUMBER = int(os.environ.get("KILL_BEFORE", "0"))  # 0: never
-LIST = os.environ.get("KILL_LIST", "")
 PEOPLE = 6
-passed = 0
 
 
 class Person(Base):
@@ -43,23 +31,6 @@ class Person(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str] = mapped_column(String(20))
     iban: Mapped[Sealed | None] = mapped_column(Encrypted(40))
-
-
-def effect(name: str) -> None:
-    """Count one; the process ends here where it is the one."""
-    global passed  # noqa: PLW0603 - one count for the process
-    passed += 1
-    if LIST:
-        with Path(LIST).open("a") as names:
-            names.write(f"{name}\n")
-    if passed == NUMBER:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def on_statement(*arguments: Any) -> None:
-    verb = str(arguments[2]).split(maxsplit=1)[0]
-    if verb in ("INSERT", "UPDATE", "DELETE"):
-        effect(verb.lower())
 
 
 async def age(database: Database, by: timedelta, *kids: str) -> None:
@@ -124,10 +95,6 @@ async def main() -> None:
 
 
 if sys.argv[1] == "keys":
-    event.listen(Engine, "before_cursor_execute", on_statement)
-    event.listen(Session, "before_commit", lambda _: effect("commit"))
-    event.listen(Session, "after_commit", lambda _: effect("committed"))
-    sys.argv[0] = "app"
-    runpy.run_module("app", run_name="__main__", alter_sys=True)
+    run_counted()  # type: ignore[name-defined]  # noqa: F821
 else:
     asyncio.run(main())

@@ -17,6 +17,13 @@ PROGRAM = Path(__file__).with_name("killed_program.py").read_text("utf-8")
 SOON = {"JOB_LEASE": "PT2S", "JOB_POLL": "PT0.1S", "JOB_RESEND": "PT2S"}
 
 
+def counted(name: str) -> str:
+    """A program whose command is killed before one of its effects."""
+    here = Path(__file__)
+    parts = (here.with_name(each).read_text("utf-8") for each in ("counted_program.py", name))
+    return "\n".join(parts)
+
+
 @dataclass(frozen=True)
 class Effects:
     """Whose effects are counted: an actor's commits, and calls as `module:Class.method`.

@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from tests.rendered.conftest import on_every_server
+from tests.rendered.kills import counted
 from tests.rendered.processes import Backend
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = Path(__file__).with_name("keys_program.py").read_text("utf-8")
+PROGRAM = counted("keys_program.py")
 PEOPLE = {f"{number}": f"IBAN {number}" for number in range(6)}
 BEFORE = {
     "data current": 1,

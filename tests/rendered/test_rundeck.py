@@ -132,6 +132,8 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs pause": {"for": "1m"},
         "keys revoke": {"kid": signing_key(backend)},
         "webhooks received repeat": {"id": ids[0]},
+        "statistics show": {"name": "profiles_created"},
+        "statistics marks": {"table": "invoices", "column": "issued_at"},
         "notify test": ada,
         "notify suppress": ada,
         "notify allow": ada,
@@ -150,8 +152,9 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     assert "ada@example.com" in told["notify list"]
     assert "noted as sent" in told["notify decide"]
     assert "is revoked now" in told["keys revoke"]
+    assert "days were counted" in told["statistics backfill"]
     assert "are sealed by the current data key" in told["keys reencrypt"]
-    assert "0008" in told["migrate status"]
+    assert "0009" in told["migrate status"]
     assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
 
 

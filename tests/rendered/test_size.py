@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_347, 70), (CHOSEN, 14_749, 163)],
+    [((), 6_348, 70), (CHOSEN, 14_750, 163)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(
@@ -82,6 +82,7 @@ LARGER = {
     "postman": (940, 200),
     "notifications": (1_982, 967),
     "keys": (2_246, 1_340),
+    "statistics": (1_538, 464),  # of which 190 are triggers in the words of each database
     "webhooks": (3_718, 2_270),  # in and out, each a slice of its own
 }
 

@@ -30,9 +30,10 @@ def load_jobs() -> None:
         tuple(files(file))
 
 
-def routers() -> dict[str, APIRouter]:
-    """Return the endpoints of every module that has some, by what MODULES calls it."""
-    return {name: file.router for name, file in files("endpoints")}
+def routers() -> Iterator[tuple[str, APIRouter]]:
+    """Yield each `router` in a file of a module, after what MODULES calls the module."""
+    for name in sorted({path.stem for path in Path(__file__).parent.glob("*/[!_]*.py")}):
+        yield from ((each, file.router) for each, file in files(name) if hasattr(file, "router"))
 
 
 def files(file: str) -> Iterator[tuple[str, ModuleType]]:

@@ -52,7 +52,7 @@ class Busy(Conflict):
 
 def make_idempotent() -> None:
     """Let the modules' creations honour the key; to be called before the api serves them."""
-    for router in modules.routers().values():
+    for _, router in modules.routers():
         for route in router.routes:
             if isinstance(route, APIRoute) and _creates(route):
                 route.endpoint = idempotent(route.endpoint)

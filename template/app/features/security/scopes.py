@@ -50,7 +50,7 @@ def requires(scope: str) -> params.Depends:
 
 def declare_scopes() -> None:
     """Let the modules' endpoints ask for a scope each; to be called before the api serves them."""
-    for listed, router in modules.routers().items():
+    for listed, router in modules.routers():
         for route in router.routes:
             if isinstance(route, APIRoute) and not list(scopes_of(route)):
                 verb = "read" if route.methods == {"GET"} else "write"

@@ -16,7 +16,7 @@ from app.features.security.scopes import SCOPES, declare_scopes, requires, scope
 def router(monkeypatch: pytest.MonkeyPatch) -> Iterator[APIRouter]:
     """The endpoints of the only module there is."""
     router = APIRouter()
-    monkeypatch.setattr(modules, "routers", lambda: {"books": router})
+    monkeypatch.setattr(modules, "routers", lambda: [("books", router)])
     before = set(SCOPES)
     yield router
     SCOPES.intersection_update(before)

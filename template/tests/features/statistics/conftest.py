@@ -1,0 +1,63 @@
+"""What tests of statistics stand on: days of a zone with summer time, and a direct query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import cast
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Table, insert
+
+from app.core.database import Database
+from app.features.statistics import settings as own
+from app.features.statistics.declared import Cell, Numbers
+from app.modules.profiles.models import Profile
+from app.modules.profiles.statistics import CREATED
+from app.settings import Settings
+
+ZONE = ZoneInfo("Europe/Berlin")
+TODAY = date(2026, 4, 10)
+PROFILES = cast("Table", Profile.__table__)
+
+
+@pytest.fixture(autouse=True)
+def configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Go by the settings of the test, where the business is in a zone with summer time."""
+    monkeypatch.setenv("BUSINESS_TIME_ZONE", ZONE.key)
+    own.configure(settings)
+    yield
+    monkeypatch.undo()
+    own.configure(settings)
+
+
+def row(at: datetime, department: str = "Engines") -> dict[str, object]:
+    number = uuid4().hex[:20]
+    return {
+        "id": uuid4(),
+        "employee_number": number,
+        "full_name": "Ada",
+        "name_key": "ada",
+        "email": "ada@example.com",
+        "department": department,
+        "created_at": at,
+        "updated_at": at,
+        "version": 1,
+    }
+
+
+def at(day: int, hour: int = 12, month: int = 3) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=ZONE).astimezone(UTC)
+
+
+async def add(database: Database, *rows: dict[str, object]) -> None:
+    async with database.writes() as session:
+        await session.execute(insert(PROFILES), list(rows))
+
+
+async def direct(database: Database, days: list[date]) -> dict[Cell, Numbers]:
+    """Count without anything that is kept."""
+    rows = (await database.reads.execute(CREATED.counting(days, ZONE))).all()
+    return CREATED.cells(rows, days)
