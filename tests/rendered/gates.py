@@ -49,14 +49,15 @@ TRACES = {
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"jwks_(url|keep)|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif(?!y_cancel)|smtp|app.mails|\bbotocore|phonenumbers|jinja2|jmespath|"
-    r"dateutil|email-validator>|"
+    "notifications": r"notif(?!y_cancel)|smtp|app.mails|phonenumbers|jinja2|email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "webhooks": r"webhook(?!s\", \"json)",  # which OpenAPI has too
     "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
     r"cryptography>=",
+    "transfers": r"transfers|openpyxl|xlsxwriter|defusedxml|et-xmlfile",
     "statistics": r"(features|docs|commands|tests).statistics\b|\(statistics\.md|"
-    r"statistics_|app statistics|business_(day|time_zone)",
+    r"statistics_|app statistics",
+    "periods": r"(features|docs|commands|tests).periods\b|\(periods\.md|period_|app periods",
     "framework_tests": r"tests.core\b",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
@@ -79,11 +80,16 @@ TRACES_OF_ANY = {
         "notifications",
         "webhooks",
         "keys",
+        "transfers",
         "statistics",
+        "periods",
     ): r"^tests.features\b",
     ("security", "webhooks"): r"core.jwks\b",
     ("security", "webhooks", "keys"): r"joserfc",
     ("webhooks", "keys"): r"core.sealing\b",
+    ("notifications", "transfers"): r"\bbotocore|jmespath|dateutil",
+    ("transfers", "periods"): r"core.(snapshots|parquet)\b|pyarrow",
+    ("statistics", "periods"): r"business_(day|time_zone)",
     ("idempotency", "notifications", "webhooks", "keys", "statistics"): r"core.inserting\b",
     ("idempotency", "webhooks"): r"core.pruning\b",
     ("notifications", "webhooks"): r"core.asking\b",

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.slow
 # Where a feature has tests, and which have none: what they add is run by other programs.
 OWN_TESTS = (
     *("features", "migrate", "postman", "core", "rundeck", "gateway", "test_probe.py"),
-    "modules/profiles/test_webhooks.py",
+    *("modules/profiles/test_webhooks.py", "modules/profiles/test_transfers.py"),
+    *("modules/profiles/test_statistics.py", "modules/profiles/test_periods.py"),
 )
 NONE = "features=[]"
 UNTESTED = {"github", "pre_commit", "pycharm", "vscode"}
