@@ -19,13 +19,13 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    Enum as Kinds,
     case,
     func,
     literal_column,
     or_,
     select,
 )
+from sqlalchemy import Enum as Kinds
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -170,7 +170,7 @@ def within(column: Column[Any], days: Sequence[date], zone: tzinfo) -> ColumnEle
 
 
 def _number(column: Column[Any], begins: Sequence[datetime], before: int = 0) -> Any:  # noqa: ANN401
-    """Return the number of the day that an instant is on, found by halves: nine steps for a year."""
+    """Return the number of an instant's day, found by halves: in nine steps for a year."""
     if not begins:
         return literal_column(f"{before}")
     half = len(begins) // 2
@@ -203,7 +203,7 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 - a value of any column
 
 
 class Exactly(FunctionElement[Any]):
-    """A column whose texts are alike where every letter and space is, which MySQL sees otherwise."""
+    """A column whose texts are alike byte by byte, which MySQL sees otherwise."""
 
     inherit_cache = True
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from textwrap import indent
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, func, literal_column, select
@@ -32,7 +31,8 @@ _SEEING = {
     " WHERE trigger_schema = database() AND event_object_table NOT IN"
     " (SELECT table_name FROM information_schema.referential_constraints"
     " WHERE constraint_schema = database()"
-    " AND NOT (delete_rule IN ('RESTRICT', 'NO ACTION') AND update_rule IN ('RESTRICT', 'NO ACTION')))",
+    " AND NOT (delete_rule IN ('RESTRICT', 'NO ACTION')"
+    " AND update_rule IN ('RESTRICT', 'NO ACTION')))",
 }
 _BODY = """\
 def _marked(statements: dict[str, tuple[str, ...]]) -> None:
