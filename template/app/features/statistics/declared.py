@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from enum import Enum
 from itertools import pairwise
 from typing import Any, Literal, cast
 
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Enum,
     Row,
     Select,
     String,
@@ -25,7 +26,6 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy import Enum as Kinds
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -197,7 +197,7 @@ def _runs(days: Sequence[date]) -> Iterator[tuple[date, date]]:
 def _text(value: Any) -> str | None:  # noqa: ANN401 - a value of any column
     if isinstance(value, bool):
         return str(value).lower()
-    value = value.value if isinstance(value, Enum) else value
+    value = value.value if isinstance(value, enum.Enum) else value
     value = value.decode() if isinstance(value, bytes) else value
     return None if value is None else str(value)
 
@@ -220,7 +220,7 @@ def _plain(element: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # n
 @compiles(Exactly, "mysql", "mariadb")
 def _binary(element: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     plain = compiler.process(element.clauses, **options)
-    if not isinstance(element.type, String) or isinstance(element.type, Kinds):
+    if not isinstance(element.type, String) or isinstance(element.type, Enum):
         return plain
     return f"CAST(CONVERT({plain} USING utf8mb4) AS BINARY)"
 
