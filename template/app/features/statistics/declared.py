@@ -169,7 +169,7 @@ def within(column: Column[Any], days: Sequence[date], zone: tzinfo) -> ColumnEle
     )
 
 
-def _number(column: Column[Any], begins: Sequence[datetime], before: int = 0) -> Any:  # noqa: ANN401
+def _number(column: Column[Any], begins: Sequence[datetime], before: int = 0) -> ColumnElement[int]:
     """Return the number of an instant's day, found by halves: in nine steps for a year."""
     if not begins:
         return literal_column(f"{before}")
