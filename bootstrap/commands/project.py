@@ -3,13 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bootstrap.commands import ReportCommand
 from bootstrap.commands.machine import run_up
 from bootstrap.show.report import Report
+
+if TYPE_CHECKING:
+    from bootstrap.project.answers import Answers
+    from bootstrap.project.template import Template
 
 app = typer.Typer()
 
@@ -27,6 +31,7 @@ Examples:
   headstart new shop --defaults --data python_version=3.13.0
   headstart new other --data-file shop/.copier-answers.yml
   headstart new shop --version 0.1.0                     from an older template
+  headstart new shop --preset gitops --preview           look at it first
 
 \b
 An answer is taken from the first of these that has it:
@@ -62,6 +67,9 @@ def new(
         typer.Option(metavar="TAG", help="Template version (see `headstart versions`)."),
     ] = None,
     up: Annotated[bool, typer.Option("--up", help="Then run `headstart up` in it.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what it would be; write nothing.")
+    ] = False,
 ) -> Iterator[Report]:
     from bootstrap.project import asking, questions, template, unasked
     from bootstrap.project.destination import acceptable
@@ -79,6 +87,9 @@ def new(
         asking.require_name(stated, path)
     answers = asking.resolve_answers(resolve, stated, defaults=settled)
 
+    if preview:
+        yield _preview(path, answers, source)
+        return
     from bootstrap.project.new import create
 
     created = create(path, answers, source)
@@ -93,6 +104,16 @@ def new(
         yield run_up(created.path, Options(verify="always"))
     first = "headstart capture --relock && " if lacking else ""
     yield views.next_command(dest, "make dev" if up else f"{first}make up && make test")
+
+
+def _preview(path: Path, answers: "Answers", source: "Template") -> Report:
+    from bootstrap.machine.preview import preview
+    from bootstrap.project.preview import created, lines
+    from bootstrap.show import project as views
+
+    with created(path.name, answers, source) as project:
+        ahead = preview(project, path)
+        return views.previewed(path, lines(project), ahead, answers, source)
 
 
 def _lock_lacks(project: Path) -> str:
@@ -114,13 +135,30 @@ def _locked(project: Path) -> Report:
         raise HeadstartError(failed.what, why=failed.why, next=(*failed.next[:-1], then)) from None
 
 
-@app.command(cls=ReportCommand, short_help="List the presets.")
-def presets() -> Report:
-    """List the presets a project can start from, and what each adds."""
-    from bootstrap.project import questions, template
+@app.command(cls=ReportCommand, short_help="List the presets, or show one.")
+def presets(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Preset to show.", show_default=False)
+    ] = None,
+) -> Report:
+    """List the presets a project can start from, and what each adds.
+
+    With NAME: the answers that this one gives, and the files that a project has then.
+    """
+    from bootstrap.project import asking, questions, template
     from bootstrap.show import project as views
 
-    return views.presets(questions.load(template.locate().config).presets)
+    source = template.locate()
+    asked = questions.load(source.config)
+    if name is None:
+        return views.presets(asked.presets)
+    from bootstrap.project.answers import resolve
+    from bootstrap.project.preview import contents
+
+    stated = asking.provided_answers(data=[], data_file=None, preset=name)
+    answers = resolve(asked, stated, folder_name="shop").usable()
+    adds = next(each.adds for each in asked.presets if each.name == name)
+    return views.preset(adds, answers, contents(answers, source))
 
 
 @app.command(cls=ReportCommand, short_help="List the template versions in this package.")

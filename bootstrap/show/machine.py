@@ -57,10 +57,16 @@ def plan(pins: Pins, plan: Plan) -> Report:
     }
     if not plan.steps:
         return Report([_nothing_to_do(pins)], document)
-    steps = [line for number, step in enumerate(plan.steps, 1) for line in _step(number, step)]
+    steps = planned(plan.steps)
     total = f" It usually takes {duration(plan.usual_seconds)}." if plan.usual_seconds else ""
     ending = ("", f"Nothing was changed.{total} To do it: headstart up")
     return Report([*_head(pins), *steps, *ending], document)
+
+
+def planned(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    """The steps in their order, each with its reason and commands."""
+    for number, step in enumerate(steps, 1):
+        yield from _step(number, step)
 
 
 def _step(number: int, step: PlannedStep) -> Iterator[str]:

@@ -7,13 +7,15 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from bootstrap.show import outline
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, dim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from bootstrap.machine.preview import Preview
     from bootstrap.project.answers import Answers
     from bootstrap.project.new import Created
     from bootstrap.project.questions import Preset
@@ -42,6 +44,41 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
         lines.append(f"First commit {created.history.commit} on {created.history.branch}.")
     lines += [f"Note: {note}." for note in created.history.notes]
     return Report([*lines, "", *_answers(answers), ""], document, notes=notes)
+
+
+def previewed(
+    path: Path, files: Mapping[str, int], ahead: Preview, answers: Answers, source: Template
+) -> Report:
+    """What a project would be, and what `up` would do in it; nothing was written."""
+    document = {
+        "event": "preview",
+        "project": answers.values["project_name"],
+        "path": str(path),
+        "template": {"version": source.version, "released": source.released},
+        "answers": {answer.question.name: answer.value for answer in answers.shown},
+        "sources": {answer.question.name: answer.source for answer in answers.shown},
+        "files": _files(files),
+        "steps": [asdict(step) for step in ahead.steps],
+        "refused": ahead.refused or None,
+    }
+    head = f"{bold(f'{path.name}/')}  {outline.total(files)}, template {source.version}"
+    lines = [head, *outline.overview(files), "", *_answers(answers), "", *_ahead(ahead)]
+    return Report([*lines, "", "Nothing was written."], document)
+
+
+def _ahead(ahead: Preview) -> Iterator[str]:
+    from bootstrap.show.machine import planned  # noqa: PLC0415 - only a preview shows it
+
+    if ahead.refused:
+        yield f"{bold('headstart up')} would stop: {ahead.refused}"
+        yield from (f"  {each}" for each in ahead.why)
+        return
+    yield f"What {bold('headstart up')} would do then:"
+    yield from planned(ahead.steps)
+
+
+def _files(lines: Mapping[str, int]) -> list[dict[str, object]]:
+    return [{"path": path, "lines": number} for path, number in lines.items()]
 
 
 def _answers(answers: Answers) -> Iterator[str]:
@@ -74,6 +111,22 @@ def presets(presets: Sequence[Preset]) -> Report:
     lines = [f"{bold(f'{preset.name:{width}}')}  {preset.adds}" for preset in presets]
     document = {"presets": [{"name": each.name, "adds": each.adds} for each in presets]}
     return Report(lines, document)
+
+
+def preset(adds: str, answers: Answers, lines: Mapping[str, int]) -> Report:
+    """What a project is that takes this preset's answers, and how large."""
+    name = str(answers.values["preset"])
+    document = {
+        "preset": name,
+        "adds": adds,
+        "answers": {answer.question.name: answer.value for answer in answers.shown},
+        "files": _files(lines),
+    }
+    head = f"{bold(name)}  {adds}"
+    size = f"{outline.total(lines)}:"
+    make = f"To make one: headstart new NAME --preset {name}"
+    shown = [head, "", *_answers(answers), "", size, *outline.overview(lines), "", make]
+    return Report(shown, document)
 
 
 def versions(versions: Sequence[str]) -> Report:

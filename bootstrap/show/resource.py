@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from bootstrap.show import outline
 from bootstrap.show.report import Report
-from bootstrap.show.text import bold, count, dim
+from bootstrap.show.text import bold, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from bootstrap.project.resource.add import ResourceFiles
 
@@ -57,8 +58,7 @@ def _said(files: ResourceFiles) -> Iterator[str]:
 
 
 def _total(files: ResourceFiles) -> str:
-    lines = sum(map(_lines, files.new.values()))
-    return f"{count(len(files.new), 'file')}, {count(lines, 'line')}"
+    return outline.total({path: _lines(text) for path, text in files.new.items()})
 
 
 def _tree(files: ResourceFiles) -> Iterator[str]:
@@ -67,35 +67,7 @@ def _tree(files: ResourceFiles) -> Iterator[str]:
     said |= {path: "names the new revision" for path in files.changed if path == _HEAD}
     if not files.revisions:
         said |= {f"{_REVISION}…": "the revision, by the project's own autogenerate"}
-    width = max(len(line) for line, _ in _branches(_nested(said)))
-    for line, text in _branches(_nested(said)):
-        yield f"{line:{width}}  {dim(text)}".rstrip() if text else line
-
-
-def _nested(said: Mapping[str, str]) -> dict[str, object]:
-    """The paths as folders within folders."""
-    root: dict[str, object] = {}
-    for path, text in sorted(said.items()):
-        *folders, name = path.split("/")
-        at = root
-        for folder in folders:
-            below = at.setdefault(f"{folder}/", {})
-            assert isinstance(below, dict)  # noqa: S101 - a file's name ends with no slash
-            at = below
-        at[name] = text
-    return root
-
-
-def _branches(tree: Mapping[str, object], indent: str = "") -> Iterator[tuple[str, str]]:
-    """Each line of the tree, and what is said of it."""
-    for number, (name, below) in enumerate(tree.items(), start=1):
-        is_last = number == len(tree)
-        arm, stem = ("└── ", "    ") if is_last else ("├── ", "│   ")
-        if isinstance(below, dict):
-            yield f"{indent}{arm}{name}", ""
-            yield from _branches(below, indent + stem)
-        else:
-            yield f"{indent}{arm}{name}", str(below)
+    yield from outline.tree(said)
 
 
 def _lines(text: str) -> int:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, update
 
 from app.core.business_days import begin_of, day_of
 from app.core.database import Database, ReadConnection, WriteSession
@@ -27,13 +27,6 @@ logger = structlog.get_logger(__name__)
 # How many days one transaction counts.
 CHUNK = 31
 MOST_MARKS = 10_000
-_TRIGGERS = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
-    "mysql": "SELECT trigger_name FROM information_schema.triggers"
-    " WHERE trigger_schema = database()",
-}
-_TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
 
 
 def by_source() -> dict[str, list[Statistic]]:
@@ -44,12 +37,13 @@ def by_source() -> dict[str, list[Statistic]]:
     return found
 
 
-async def unmarked(database: Database) -> set[str]:
-    """Return the sources whose changes the database does not mark."""
-    async with database.writes() as session:
-        rows = await session.execute(text(_TRIGGERS[session.get_bind().dialect.name]))
-        known = set(rows.scalars())
-    return {source for source in by_source() if not triggers.names(source) <= known}
+async def unmarked(reads: ReadConnection) -> set[str]:
+    """Return the sources of whose changes the database does not mark every one."""
+    return {source for source in by_source() if not await _is_marked(reads, source)}
+
+
+async def _is_marked(reads: ReadConnection, source: str) -> bool:
+    return bool((await reads.execute(select(triggers.marked(source)))).scalar_one())
 
 
 async def is_due(reads: ReadConnection, today: date, zone: tzinfo) -> bool:
@@ -68,7 +62,7 @@ async def is_due(reads: ReadConnection, today: date, zone: tzinfo) -> bool:
 
 async def count_all(database: Database, today: date, zone: tzinfo) -> int:
     """Count what is due; return how many days that were."""
-    without = await unmarked(database)
+    without = await unmarked(database.reads)
     done = 0
     for source, statistics in by_source().items():
         if source in without:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from enum import Enum
 from itertools import pairwise
 from typing import Any, Literal, cast
 
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Enum,
     Row,
     Select,
     String,
@@ -138,12 +139,9 @@ class Statistic:
     def counting(self, days: Sequence[date], zone: tzinfo) -> Select[Any]:
         """Return the statement that counts these days, which are in order, at one moment."""
         column = self.column
-        ends: list[Any] = [
-            (column < end_of(day, zone), literal_column(f"{n}")) for n, day in enumerate(days)
-        ]
         by = [Exactly(_column(each)).label(f"by_{n}") for n, each in enumerate(self.by.values())]
         of = [each.counted.label(f"of_{n}") for n, each in enumerate(self.measures.values())]
-        day = case(*ends).label("day")
+        day = _number(column, [begin_of(each, zone) for each in days[1:]]).label("day")
         rows = select(day, *by, *of).where(within(column, days, zone)).subquery()
         groups = [rows.c.day, *(rows.c[f"by_{n}"] for n in range(len(self.by)))]
         counted = [each.of(rows.c[f"of_{n}"]) for n, each in enumerate(self.measures.values())]
@@ -171,6 +169,16 @@ def within(column: Column[Any], days: Sequence[date], zone: tzinfo) -> ColumnEle
     )
 
 
+def _number(column: Column[Any], begins: Sequence[datetime], before: int = 0) -> ColumnElement[int]:
+    """Return the number of an instant's day, found by halves: in nine steps for a year."""
+    if not begins:
+        return literal_column(f"{before}")
+    half = len(begins) // 2
+    earlier = _number(column, begins[:half], before)
+    later = _number(column, begins[half + 1 :], before + half + 1)
+    return case((column < begins[half], earlier), else_=later)
+
+
 def _column(attribute: Attribute) -> Column[Any]:
     """Return the column itself: what a mapping makes of it is nothing to count by."""
     return cast("Column[Any]", attribute.property.columns[0])
@@ -189,12 +197,13 @@ def _runs(days: Sequence[date]) -> Iterator[tuple[date, date]]:
 def _text(value: Any) -> str | None:  # noqa: ANN401 - a value of any column
     if isinstance(value, bool):
         return str(value).lower()
-    value = value.value if isinstance(value, Enum) else value
+    value = value.value if isinstance(value, enum.Enum) else value
+    value = value.decode() if isinstance(value, bytes) else value
     return None if value is None else str(value)
 
 
 class Exactly(FunctionElement[Any]):
-    """A column whose texts are alike where every letter is, which MySQL sees otherwise."""
+    """A column whose texts are alike byte by byte, which MySQL sees otherwise."""
 
     inherit_cache = True
 
@@ -211,9 +220,9 @@ def _plain(element: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # n
 @compiles(Exactly, "mysql", "mariadb")
 def _binary(element: Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     plain = compiler.process(element.clauses, **options)
-    if not isinstance(element.type, String):
+    if not isinstance(element.type, String) or isinstance(element.type, Enum):
         return plain
-    return f"CAST({plain} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin"
+    return f"CAST(CONVERT({plain} USING utf8mb4) AS BINARY)"
 
 
 def declared() -> dict[str, Statistic]:

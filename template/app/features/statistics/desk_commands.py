@@ -35,7 +35,7 @@ async def serve(arguments: Namespace, of_process: Settings) -> None:
 
 
 async def _status(database: Database, arguments: Namespace) -> None:
-    without = await counting.unmarked(database)
+    without = await counting.unmarked(database.reads)
     found = [await _standing(database, each, without) for each in declared().values()]
     if arguments.json:
         print(json.dumps(found, default=str, indent=2))
@@ -86,7 +86,7 @@ async def _backfill(database: Database, arguments: Namespace) -> None:
                 done += len(days)
     done += await counting.count_all(database, today, zone)
     print(f"{done} days were counted")
-    if without := await counting.unmarked(database):
+    if without := await counting.unmarked(database.reads):
         names = ", ".join(sorted(without))
         sys.exit(f"The database marks no change of {names}, so nothing is kept: docs/statistics.md")
 

@@ -91,7 +91,7 @@ def _add(router: APIRouter, statistic: Statistic) -> None:
     filters: dict[str, Any] = dict.fromkeys(statistic.by, (str | None, only))
     query_of = create_model(f"{titled}Query", __base__=StatisticQuery, **filters)
 
-    async def count(query: Any, reads: Reads, tag: IfNoneMatch) -> SuccessModel[Any]:  # noqa: ANN401 - a type of its own
+    async def count(query: StatisticQuery, reads: Reads, tag: IfNoneMatch) -> SuccessModel[Numbers]:
         first, last = _days(query)
         wanted = Wanted(statistic.name, first, last, query.per, settings.zone().key)
         found = await read[-1](reads, wanted)

@@ -49,12 +49,12 @@ async def counted(jobs: JobProcess) -> AsyncIterator[None]:
 
 async def _look(database: Database, stop: asyncio.Event) -> None:
     every = settings.own().statistics_look
-    while not stop.is_set():
+    # Not at the start: a process that has just begun has others to serve first.
+    while not await wait_for_event(stop, within=every):
         try:
             await ask_if_due(database)
         except Exception:
             logger.exception("statistics.look_failed")
-        await wait_for_event(stop, within=every)
 
 
 async def ask_if_due(database: Database) -> bool:

@@ -17,6 +17,7 @@ from sqlalchemy import or_, select
 
 from app.core.business_days import begin_of, day_of, end_of
 from app.core.database import ReadConnection
+from app.features.statistics import triggers
 from app.features.statistics.counting import days_of
 from app.features.statistics.declared import Cell, Numbers, Statistic, declared
 from app.features.statistics.models import DAILY, MARKS, STANDINGS
@@ -99,10 +100,13 @@ async def _cells(
 async def _kept(
     reads: ReadConnection, statistic: Statistic, days: Sequence[date], zone: tzinfo
 ) -> Kept:
+    asked = select(STANDINGS, triggers.marked(statistic.source).label("marked"))
     name = STANDINGS.c.statistic == statistic.name
-    standing = (await reads.execute(select(STANDINGS).where(name))).one_or_none()
+    standing = (await reads.execute(asked.where(name))).one_or_none()
     if standing is None or not standing.until or standing.declared != statistic.digest(zone):
         return Kept(0, frozenset())
+    if not standing.marked:
+        return Kept(standing.version, frozenset())
     between = MARKS.c.at >= begin_of(days[0], zone), MARKS.c.at < end_of(days[-1], zone)
     marked = select(MARKS.c.at).where(
         MARKS.c.source == statistic.source, or_(MARKS.c.at.is_(None), between[0] & between[1])

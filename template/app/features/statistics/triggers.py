@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from textwrap import indent
+from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import ColumnElement, Dialect, func, literal_column, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 DIALECTS: dict[str, type[Dialect]] = {
     "sqlite": sqlite.dialect,
@@ -18,6 +22,18 @@ DIALECTS: dict[str, type[Dialect]] = {
 }
 # What a changed row was, and what it is.
 ROWS = {"insert": ("new",), "update": ("old", "new"), "delete": ("old",)}
+# Those that see every change. On MySQL none sees what a foreign key does to the rows of a table.
+_SEEING = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname AS name FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
+    " AND pg_table_is_visible(tgrelid)",
+    "mysql": "SELECT trigger_name AS name FROM information_schema.triggers"
+    " WHERE trigger_schema = database() AND event_object_table NOT IN"
+    " (SELECT table_name FROM information_schema.referential_constraints"
+    " WHERE constraint_schema = database()"
+    " AND NOT (delete_rule IN ('RESTRICT', 'NO ACTION')"
+    " AND update_rule IN ('RESTRICT', 'NO ACTION')))",
+}
 _BODY = """\
 def _marked(statements: dict[str, tuple[str, ...]]) -> None:
     name = op.get_context().dialect.name
@@ -26,14 +42,31 @@ def _marked(statements: dict[str, tuple[str, ...]]) -> None:
 """
 
 
-def names(source: str) -> set[str]:
-    """Return what the triggers of a source, as in `invoices.issued_at`, are called."""
-    return {f"statistics_{event}_{_short(source)}" for event in ROWS}
+_NAME: ColumnElement[str] = literal_column("name")
+
+
+class _Seeing(FunctionElement[str]):
+    """What the database says of its triggers, as a table with a `name`."""
+
+    inherit_cache = True
+
+
+@compiles(_Seeing)
+def _in_catalogue(_: _Seeing, compiler: SQLCompiler, **__: Any) -> str:  # noqa: ANN401
+    name = compiler.dialect.name
+    return f"({_SEEING['mysql' if name == 'mariadb' else name]}) AS seeing"
+
+
+def marked(source: str) -> ColumnElement[bool]:
+    """Return whether triggers see every change of a source, as in `invoices.issued_at`."""
+    names = [f"statistics_{event}_{_short(source)}" for event in ROWS]
+    found = select(func.count()).select_from(_Seeing()).where(_NAME.in_(names))
+    return found.scalar_subquery() == len(names)
 
 
 def revision_parts(table: str, column: str) -> str:
     """Return what a revision needs, to mark changes by `_marked(MARK)` and `_marked(FORGET)`."""
-    made = {name: _statements(name, table, column) for name in DIALECTS}
+    made = {name: statements(name, table, column) for name in DIALECTS}
     mark = _written("MARK", {name: marking for name, (marking, _) in made.items()})
     forget = _written("FORGET", {name: forgetting for name, (_, forgetting) in made.items()})
     return f"{mark}\n{forget}\n\n\n{_BODY}"
@@ -44,7 +77,7 @@ def _short(source: str) -> str:
 
 
 def _written(name: str, statements: dict[str, list[str]]) -> str:
-    lines = [f"{name}: dict[str, tuple[str, ...]] = {{"]
+    lines = [f"{name}: dict[str, tuple[str, ...]] = " + "{"]
     for dialect, texts in statements.items():
         lines.append(f'    "{dialect}": (')
         for text in texts:
@@ -54,7 +87,7 @@ def _written(name: str, statements: dict[str, list[str]]) -> str:
     return "\n".join([*lines, "}"])
 
 
-def _statements(dialect: str, table: str, column: str) -> tuple[list[str], list[str]]:
+def statements(dialect: str, table: str, column: str) -> tuple[list[str], list[str]]:
     """Return what makes the triggers, and what drops them."""
     quote = DIALECTS[dialect]().identifier_preparer.quote
     on, at, name = quote(table), quote(column), _short(f"{table}.{column}")
@@ -86,7 +119,8 @@ def _of_statements(source: str, on: str, at: str, name: str) -> tuple[list[str],
         branches.append(f"IF TG_OP = '{event.upper()}' THEN\n{_marking(each)};")
     body = "\nELS".join(branches)
     function = (
-        f"CREATE FUNCTION statistics_mark_{name}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+        f"CREATE FUNCTION statistics_mark_{name}() RETURNS trigger\n"
+        "LANGUAGE plpgsql SET search_path FROM CURRENT AS $$\n"
         f"BEGIN\n{body}\nELSE\n"
         f"INSERT INTO statistics_marks (source, at) VALUES ({source}, NULL);\n"
         "END IF;\nRETURN NULL;\nEND $$"
