@@ -1,0 +1,120 @@
+"""Rows of delimited text, as Python's csv reads them, and never more of one than is allowed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal, TextIO
+
+from app.features.transfers.incoming import encodings
+from app.features.transfers.incoming.encodings import Encoding
+from app.features.transfers.incoming.tables import (
+    LARGEST_ROW,
+    MOST_COLUMNS,
+    Row,
+    Table,
+    Unreadable,
+    cell_error,
+    is_blank,
+)
+
+Delimiter = Literal[",", ";", "\t", "|"]
+DELIMITERS: tuple[Delimiter, ...] = (",", ";", "\t", "|")
+LONGEST_HEADER = 64 * 1024
+NEVER_CLOSED = "a quote is opened there and never closed"
+
+
+class _Lines:
+    """The lines of a text, each as soon as it is asked for; `taken` are those of one row."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.number = 0
+        self.taken: list[str] = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LARGEST_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self._size += len(line)
+        if self._size > LARGEST_ROW:
+            raise Unreadable(f"line {self.number}: a row has more than {LARGEST_ROW} characters")
+        self.taken.append(line)
+        return line
+
+    def begin(self) -> None:
+        self.taken, self._size = [], 0
+
+
+def open_text(
+    path: Path, known: Collection[str], encoding: Encoding | None, delimiter: Delimiter | None
+) -> Table:
+    """Begin to read a text whose columns are some of those `known`; raises Unreadable."""
+    name = encodings.encoding_of(path, encoding)
+    rows = _rows(path, name, delimiter or _delimiter(path, name, known))
+    found = next(rows)
+    assert isinstance(found, str)  # noqa: S101 - it tells its delimiter first
+    header = next((row for row in rows if isinstance(row, Row)), None)
+    if header is None:
+        raise Unreadable("the file is empty")
+    if header.error is not None:
+        raise Unreadable(f"the header: {header.error}")
+    following = (row for row in rows if isinstance(row, Row))
+    return Table("csv", header.cells, following, encodings.told(name), found)
+
+
+def _delimiter(path: Path, encoding: str, known: Collection[str]) -> Delimiter:
+    """Return what divides the header into the most columns that are known; a comma in doubt.
+
+    csv.Sniffer looks at letters alone, and takes those of words for delimiters.
+    """
+    with path.open(encoding=encoding, newline="") as text:
+        line = text.readline(LONGEST_HEADER)
+
+    def columns(delimiter: str) -> int:
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error:
+            return 0
+        return len(set(known) & {each.strip() for each in cells})
+
+    return max(DELIMITERS, key=columns)
+
+
+def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[str | Row]:
+    yield delimiter
+    with path.open(encoding=encoding, newline="") as text:
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        number = 0
+        while True:
+            lines.begin()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                number += 1
+                yield _broken(number, lines, delimiter, error)
+                continue
+            number += 1
+            if len(cells) > MOST_COLUMNS:
+                raise Unreadable(f"row {number} has more than {MOST_COLUMNS} columns")
+            if not is_blank(cells):
+                yield Row(number, cells, cell_error(cells))
+
+
+def _broken(number: int, lines: _Lines, delimiter: str, error: csv.Error) -> Row:
+    """Return a row that breaks the rules of quotes; raises Unreadable where it has no end."""
+    first = lines.number - len(lines.taken) + 1
+    if "unexpected end" in str(error) or "field larger" in str(error):
+        raise Unreadable(f"line {first}: {NEVER_CLOSED}") from error
+    cells = next(csv.reader(lines.taken, delimiter=delimiter), [])
+    where = f"line {first}" if first == lines.number else f"lines {first} to {lines.number}"
+    return Row(number, cells, f"{where}: its quotes are broken, {error}")
