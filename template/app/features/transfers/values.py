@@ -94,6 +94,11 @@ def read(column: Column[Any], cell: object) -> Any:  # noqa: ANN401 - whatever t
     return known.value(text if known.is_number else unguarded(text))
 
 
+def is_formula(text: str) -> bool:
+    """Say whether a spreadsheet may take a text for a formula."""
+    return re.match(_FORMULA, text) is not None
+
+
 def unguarded(text: str) -> str:
     """Return a text without our guard; an apostrophe that guards nothing belongs to the text."""
     rest = text.removeprefix(GUARD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -17,6 +17,7 @@ from app.features.transfers.incoming.tables import (
     Unreadable,
     cell_error,
     is_blank,
+    names,
 )
 
 Delimiter = Literal[",", ";", "\t", "|"]
@@ -25,48 +26,19 @@ LONGEST_HEADER = 64 * 1024
 NEVER_CLOSED = "a quote is opened there and never closed"
 
 
-class _Lines:
-    """The lines of a text, each as soon as it is asked for; `taken` are those of one row."""
-
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self.number = 0
-        self.taken: list[str] = []
-        self._size = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(LARGEST_ROW + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self._size += len(line)
-        if self._size > LARGEST_ROW:
-            raise Unreadable(f"line {self.number}: a row has more than {LARGEST_ROW} characters")
-        self.taken.append(line)
-        return line
-
-    def begin(self) -> None:
-        self.taken, self._size = [], 0
-
-
 def open_text(
     path: Path, known: Collection[str], encoding: Encoding | None, delimiter: Delimiter | None
 ) -> Table:
     """Begin to read a text whose columns are some of those `known`; raises Unreadable."""
     name = encodings.encoding_of(path, encoding)
-    rows = _rows(path, name, delimiter or _delimiter(path, name, known))
-    found = next(rows)
-    assert isinstance(found, str)  # noqa: S101 - it tells its delimiter first
-    header = next((row for row in rows if isinstance(row, Row)), None)
+    found = delimiter or _delimiter(path, name, known)
+    rows = _rows(path, name, found)
+    header = next(rows, None)
     if header is None:
-        raise Unreadable("the file is empty")
+        raise Unreadable("the file has no header")
     if header.error is not None:
         raise Unreadable(f"the header: {header.error}")
-    following = (row for row in rows if isinstance(row, Row))
-    return Table("csv", header.cells, following, encodings.told(name), found)
+    return Table("csv", names(header.cells), rows, encodings.told(name), found)
 
 
 def _delimiter(path: Path, encoding: str, known: Collection[str]) -> Delimiter:
@@ -87,27 +59,55 @@ def _delimiter(path: Path, encoding: str, known: Collection[str]) -> Delimiter:
     return max(DELIMITERS, key=columns)
 
 
-def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[str | Row]:
-    yield delimiter
+class _Lines:
+    """The lines of a text, each as soon as it is asked for; `taken` are those of one row."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._size = 0
+        self.number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LARGEST_ROW + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self._size += len(line)
+        if self._size > LARGEST_ROW:
+            raise Unreadable(f"line {self.number}: a row has more than {LARGEST_ROW} characters")
+        self.taken.append(line)
+        return line
+
+    def begin_row(self) -> None:
+        self.taken, self._size = [], 0
+
+
+def _rows(path: Path, encoding: str, delimiter: str) -> Generator[Row, None, None]:
     with path.open(encoding=encoding, newline="") as text:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         number = 0
-        while True:
-            lines.begin()
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                number += 1
-                yield _broken(number, lines, delimiter, error)
-                continue
+        while (row := _next(reader, lines, number + 1, delimiter)) is not None:
             number += 1
-            if len(cells) > MOST_COLUMNS:
+            if len(row.cells) > MOST_COLUMNS:
                 raise Unreadable(f"row {number} has more than {MOST_COLUMNS} columns")
-            if not is_blank(cells):
-                yield Row(number, cells, cell_error(cells))
+            if not is_blank(row.cells):
+                yield row
+
+
+def _next(reader: Iterator[list[str]], lines: _Lines, number: int, delimiter: str) -> Row | None:
+    lines.begin_row()
+    try:
+        cells = next(reader)
+    except StopIteration:
+        return None
+    except csv.Error as error:
+        return _broken(number, lines, delimiter, error)
+    return Row(number, cells, cell_error(cells))
 
 
 def _broken(number: int, lines: _Lines, delimiter: str, error: csv.Error) -> Row:

@@ -1,10 +1,12 @@
-"""What a file is read as, whatever its format: a header, and rows of texts."""
+"""What a file is read as, whatever its format: a header, and rows of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from app.features.transfers.values import Cell
 
 Format = Literal["csv", "xlsx"]
 
@@ -25,7 +27,7 @@ class Row:
     """A row, counted as spreadsheets do: the header is the first. `error`: it is broken itself."""
 
     number: int
-    cells: Sequence[str]
+    cells: Sequence[Cell]
     error: str | None = None
 
 
@@ -35,20 +37,32 @@ class Table:
 
     format: Format
     header: Sequence[str]
-    rows: Iterator[Row]
+    rows: Generator[Row, None, None]
     encoding: str | None = None
     delimiter: str | None = None
 
+    def close(self) -> None:
+        self.rows.close()
 
-def cell_error(cells: Sequence[str]) -> str | None:
+
+def cell_error(cells: Sequence[Cell]) -> str | None:
     """Say what no column could take, whatever its type."""
     for place, cell in enumerate(cells, 1):
-        if len(cell) > LONGEST_CELL:
-            return f"cell {place} has more than {LONGEST_CELL} characters"
-        if NUL in cell:
-            return f"cell {place} has a NUL character"
+        if isinstance(cell, str):
+            if len(cell) > LONGEST_CELL:
+                return f"cell {place} has more than {LONGEST_CELL} characters"
+            if NUL in cell:
+                return f"cell {place} has a NUL character"
     return None
 
 
-def is_blank(cells: Sequence[str]) -> bool:
-    return not any(map(str.strip, cells))
+def is_blank(cells: Sequence[Cell]) -> bool:
+    return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
+
+
+def names(cells: Sequence[Cell]) -> list[str]:
+    """Return a header as the names of columns; empty cells at its end are none."""
+    found = ["" if cell is None else str(cell).strip() for cell in cells]
+    while found and not found[-1]:
+        found.pop()
+    return found

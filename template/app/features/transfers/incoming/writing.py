@@ -1,0 +1,178 @@
+"""Rows that were found to be good are written, by the resource's own function.
+
+What it or the database refuses is undone to the row, and the others are written without it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
+
+from app.core import outbox
+from app.core.database import Database, ReadConnection, WriteSession
+from app.core.engines import DatabaseUnavailable
+from app.core.errors import ProblemError
+from app.core.jobs import Attempt
+from app.features.transfers.declared import Transfer, Written
+from app.features.transfers.incoming import imports, settings
+from app.features.transfers.incoming.checking import KNOWN, in_thread, known_keys
+from app.features.transfers.incoming.columns import Columns
+from app.features.transfers.incoming.imports import Running
+from app.features.transfers.incoming.models import (
+    ERRORS,
+    IMPORTS,
+    LONGEST_ERROR,
+    Existing,
+    State,
+)
+from app.features.transfers.incoming.staging import Staging
+from app.features.transfers.incoming.tables import Row
+
+# So many refusals are told of one transaction that cannot be committed any more.
+MOST_REFUSED = 1000
+TAKEN = "it contradicts what is stored: a value is taken, or what it refers to is not there"
+# What a statement raises for the values of a row; a deadlock or a lost connection is not among it.
+REFUSALS = (ProblemError, StatementError, ValueError, TypeError, ArithmeticError)
+PASSING = (DatabaseUnavailable, OperationalError)
+
+
+@dataclass
+class Outcome:
+    """What has become of rows."""
+
+    counts: Counter[Written] = field(default_factory=Counter)
+    errors: dict[int, str] = field(default_factory=dict)
+
+    def values(self) -> dict[str, int]:
+        return {each.value: self.counts[each] for each in Written}
+
+
+class _Refused(Exception):
+    """The transaction must be rolled back."""
+
+
+async def write_all(
+    attempt: Attempt, running: Running, columns: Columns, staging: Staging, counts: dict[str, int]
+) -> dict[int, str]:
+    """Write every row and end the import, all in one transaction; or nothing, and say why.
+
+    The job ends with it, and not at its beginning: its lease is renewed meanwhile.
+    """
+    whole = Outcome()
+    try:
+        async with attempt.database.writes() as session:
+            await _write_each(session, attempt.database.reads, running, columns, staging, whole)
+            await imports.end(session, running, State.DONE, **counts, **whole.values())
+            await outbox.finish(session, attempt.job)
+    except _Refused:
+        return whole.errors
+    attempt.finished = True
+    return {}
+
+
+async def _write_each(
+    session: WriteSession,
+    reads: ReadConnection,
+    running: Running,
+    columns: Columns,
+    staging: Staging,
+    whole: Outcome,
+) -> None:
+    batches = staging.good(0, settings.own().transfers_batch)
+    while batch := await in_thread(next, batches, ()):
+        models = await in_thread(columns.models, batch)
+        outcome = await _write(session, running, columns, batch, models)
+        whole.counts += outcome.counts
+        whole.errors |= outcome.errors
+        if len(whole.errors) > MOST_REFUSED:
+            break
+        await imports.require_running(reads, running)
+    if whole.errors:
+        raise _Refused
+
+
+async def write_partial(
+    database: Database, running: Running, columns: Columns, staging: Staging
+) -> None:
+    """Write the rows that are left, each batch in a transaction that says how far it is."""
+    batches = staging.good(running.written_to, settings.own().transfers_batch)
+    while batch := await in_thread(next, batches, ()):
+        models = await in_thread(columns.models, batch)
+        async with database.writes() as session:
+            outcome = await _write(session, running, columns, batch, models)
+            if outcome.errors:
+                rows = [
+                    {"import_id": running.id, "row": number, "error": error[:LONGEST_ERROR]}
+                    for number, error in outcome.errors.items()
+                ]
+                await session.execute(insert(ERRORS), rows)
+            more = {name: IMPORTS.c[name] + number for name, number in outcome.values().items()}
+            await imports.note(session, running, **more, written_to=batch[-1].number)
+
+
+async def refused(reads: ReadConnection, running: Running) -> list[tuple[int, str]]:
+    """Return the rows that could not be written, by any attempt."""
+    wanted = select(ERRORS.c.row, ERRORS.c.error).where(ERRORS.c.import_id == running.id)
+    return [(row.row, row.error) for row in await reads.execute(wanted)]
+
+
+async def _write(
+    session: WriteSession,
+    running: Running,
+    columns: Columns,
+    rows: Sequence[Row],
+    models: Sequence[BaseModel],
+) -> Outcome:
+    outcome = Outcome()
+    numbered = {row.number: model for row, model in zip(rows, models, strict=True)}
+    if running.existing is Existing.REFUSE:
+        keys = {number: columns.key(model) for number, model in numbered.items()}
+        known = await known_keys(session.execute, columns.transfer, list(keys.values()))
+        outcome.errors = {number: KNOWN for number, key in keys.items() if key in known}
+        numbered = {n: model for n, model in numbered.items() if n not in outcome.errors}
+    if not numbered:
+        return outcome
+    try:
+        outcome.counts.update(await _write_inside(session, columns.transfer, [*numbered.values()]))
+    except PASSING:
+        raise
+    except REFUSALS:
+        # One of them is not taken: each by itself, then it is known which.
+        for number, model in numbered.items():
+            await _write_one(session, columns.transfer, number, model, outcome)
+    return outcome
+
+
+async def _write_one(
+    session: WriteSession, transfer: Transfer, number: int, model: BaseModel, outcome: Outcome
+) -> None:
+    try:
+        outcome.counts.update(await _write_inside(session, transfer, [model]))
+    except PASSING:
+        raise
+    except REFUSALS as error:
+        outcome.errors[number] = _told(error)
+
+
+async def _write_inside(
+    session: WriteSession, transfer: Transfer, models: Sequence[BaseModel]
+) -> Sequence[Written]:
+    async with session.begin_nested():
+        return await transfer.write(session, models)
+
+
+def _told(error: Exception) -> str:
+    """Say it without what the database says, which has values of other rows in it."""
+    match error:
+        case ProblemError():
+            return error.detail
+        case IntegrityError():
+            return TAKEN
+        case DataError() | StatementError():
+            return "a value is none that its column has room for"
+    return str(error)
