@@ -191,9 +191,10 @@ def _date(text: str) -> date:
 
 
 def _duration(value: timedelta) -> str:
-    """Return ISO 8601, in seconds: how long a year is nobody can say."""
-    whole, fraction = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
-    return f"{'-' if value < timedelta(0) else ''}PT{whole}.{fraction:06}S"
+    """Return ISO 8601, in days and seconds: how long a year is nobody can say."""
+    size = abs(value)
+    sign = "-" if value < timedelta(0) else ""
+    return f"{sign}P{size.days}DT{size.seconds}.{size.microseconds:06}S"
 
 
 def _member(enum: Any, name: str) -> object:  # noqa: ANN401 - a class of members

@@ -83,7 +83,12 @@ def _xlsx(path: Path, columns: Columns, made_at: datetime) -> Iterator[Write]:
                 if cell is not None and _put(sheet, written_rows, at, cell) != 0:
                     raise Refused(_too_long(written_rows, columns[at].name))
 
-    yield write
+    try:
+        yield write
+    except BaseException:
+        # What `close` does besides is of no use any more, and takes its time.
+        sheet.row_data_fh.close()
+        raise
     book.close()
 
 
