@@ -91,7 +91,7 @@ TRACES_OF_ANY = {
     ("transfers", "periods"): r"core.(snapshots|parquet)\b|pyarrow",
     ("statistics", "periods"): r"business_(day|time_zone)",
     ("idempotency", "notifications", "webhooks", "keys", "statistics"): r"core.inserting\b",
-    ("idempotency", "webhooks"): r"core.pruning\b",
+    ("idempotency", "webhooks", "transfers"): r"core.pruning\b",
     ("notifications", "webhooks"): r"core.asking\b",
     ("operations", "notifications", "webhooks"): r"core.arguments\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",

@@ -75,7 +75,8 @@ class Transfer:
         column, backwards = self.listing.order(asked)
         order = (column, self.listing.ident)
         selected = self.listing.rows.selected_columns
-        rows = self.listing.rows.with_only_columns(*(selected[name] for name in self.columns))
+        columns = [selected[name] for name in self.columns]
+        rows = self.listing.rows.with_only_columns(*columns, maintain_column_froms=True)
         rows = rows.where(*self.listing.conditions(asked))
         return rows.order_by(*(each.desc() if backwards else each for each in order)), values
 

@@ -8,23 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import botocore.config  # type: ignore[import-untyped]
-import botocore.exceptions  # type: ignore[import-untyped]
-import botocore.session  # type: ignore[import-untyped]
+from typing import Protocol
+from uuid import uuid4
 
 from app.features.transfers import settings
 from app.features.transfers.settings import TransferSettings
 
 CHUNK = 256 * 1024
-# S3 takes at most 10,000 parts, of at least 5 MiB: this is enough for 78 GiB, and is in memory.
-PART = 8 * 1024 * 1024
-# What a file in the making is called.
+# Where files are until they are whole, and what they are called there.
+MAKING = "making"
 PARTIAL = ".part"
 
 
@@ -54,12 +49,14 @@ class Folder:
     async def publish(self, part: Path, name: str) -> None:
         await asyncio.to_thread(_rename, part, self._root / name)
 
+    def path(self, name: str) -> Path:
+        """Return where the file is; raises NoFile."""
+        if not (path := self._root / name).is_file():
+            raise NoFile(name)
+        return path
+
     async def read(self, name: str, first: int, size: int) -> AsyncIterator[bytes]:
-        try:
-            file = await asyncio.to_thread((self._root / name).open, "rb")
-        except FileNotFoundError:
-            raise NoFile(name) from None
-        with file:
+        with await asyncio.to_thread(self.path(name).open, "rb") as file:
             file.seek(first)
             while size > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, size))):
                 size -= len(chunk)
@@ -69,115 +66,63 @@ class Folder:
         await asyncio.to_thread(shutil.rmtree, self._root / folder, ignore_errors=True)
 
 
-class Bucket:
-    """Files in a bucket of S3, or of a server that speaks as it does."""
-
-    def __init__(self, own: TransferSettings) -> None:
-        config = botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 4})
-        self._client: Any = botocore.session.get_session().create_client(
-            "s3",
-            config=config,
-            region_name=own.transfers_s3_region,
-            endpoint_url=own.transfers_s3_endpoint,
-        )
-        self._bucket = own.transfers_s3_bucket
-        self._prefix = own.transfers_s3_prefix
-
-    async def publish(self, part: Path, name: str) -> None:
-        await asyncio.to_thread(self._upload, part, self._place(name))
-        await asyncio.to_thread(part.unlink)
-
-    async def read(self, name: str, first: int, size: int) -> AsyncIterator[bytes]:
-        wanted = self._place(name) | {"Range": f"bytes={first}-{first + size - 1}"}
-        try:
-            body = (await asyncio.to_thread(self._client.get_object, **wanted))["Body"]
-        except botocore.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-                raise NoFile(name) from error
-            raise
-        try:
-            while chunk := await asyncio.to_thread(body.read, CHUNK):
-                yield chunk
-        finally:
-            body.close()
-
-    async def remove(self, folder: str) -> None:
-        await asyncio.to_thread(self._remove, f"{self._prefix}{folder}/")
-
-    def _place(self, name: str) -> dict[str, str]:
-        return {"Bucket": str(self._bucket), "Key": f"{self._prefix}{name}"}
-
-    def _upload(self, part: Path, place: dict[str, str]) -> None:
-        """Send a file part by part; it is there as soon as the last request says so."""
-        upload = {"UploadId": self._client.create_multipart_upload(**place)["UploadId"]}
-        try:
-            sent = [
-                {"PartNumber": number, "ETag": self._send(place | upload, number, body)}
-                for number, body in enumerate(_parts(part), start=1)
-            ]
-            self._client.complete_multipart_upload(
-                **place, **upload, MultipartUpload={"Parts": sent}
-            )
-        except BaseException:
-            # What was sent would be kept, and paid for, for ever.
-            with suppress(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                self._client.abort_multipart_upload(**place, **upload)
-            raise
-
-    def _send(self, place: dict[str, str], number: int, body: bytes) -> str:
-        return str(self._client.upload_part(**place, PartNumber=number, Body=body)["ETag"])
-
-    def _remove(self, prefix: str) -> None:
-        place = {"Bucket": self._bucket, "Prefix": prefix}
-        for page in self._client.get_paginator("list_objects_v2").paginate(**place):
-            for each in page.get("Contents", ()):
-                self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
-        # A process that was killed has left its own.
-        for page in self._client.get_paginator("list_multipart_uploads").paginate(**place):
-            for each in page.get("Uploads", ()):
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=each["Key"], UploadId=each["UploadId"]
-                )
-
-
 _opened: list[tuple[TransferSettings, Storage]] = []
 
 
 def storage() -> Storage:
     """Return where the files of this process are, by its settings."""
     own = settings.own()
-    if not _opened or _opened[0][0] != own:
-        kept = Bucket(own) if own.transfers_s3_bucket else Folder(own.transfers_folder)
-        _opened[:] = [(own, kept)]
+    if not _opened or _opened[0][0] is not own:
+        _opened[:] = [(own, _open(own))]
     return _opened[0][1]
 
 
-def workplace(folder: str) -> Path:
-    """Return where on this machine files of a folder are made; it need not exist yet."""
-    return settings.own().transfers_folder / folder
+def _open(own: TransferSettings) -> Storage:
+    if own.transfers_s3_bucket is None:
+        return Folder(own.transfers_folder)
+    from app.features.transfers.bucket import Bucket  # noqa: PLC0415 - only this one pays for it
+
+    return Bucket(own)
+
+
+@asynccontextmanager
+async def workplace(folder: str) -> AsyncIterator[Path]:
+    """Yield an empty folder of this machine to make files in; it is removed afterwards."""
+    place = _being_made(folder)
+    await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+    await asyncio.to_thread(place.mkdir, parents=True)
+    try:
+        yield place
+    finally:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+async def remove(folder: str) -> None:
+    """Remove a folder's files, and what a process that was killed has left in making them."""
+    await asyncio.to_thread(shutil.rmtree, _being_made(folder), ignore_errors=True)
+    await storage().remove(folder)
 
 
 @asynccontextmanager
 async def local(name: str, size: int) -> AsyncIterator[Path]:
     """Yield a file as one of this machine, for what must go back and forth in it.
 
-    A copy, where it lies elsewhere, which is removed afterwards; raises NoFile.
+    A copy, where it lies elsewhere; raises NoFile.
     """
-    here = settings.own().transfers_folder / name
-    if settings.own().transfers_s3_bucket is None:
-        if not here.exists():
-            raise NoFile(name)
-        yield here
+    kept = storage()
+    if isinstance(kept, Folder):
+        yield kept.path(name)
         return
-    copy = here.with_name(f"{here.name}{PARTIAL}")
-    await asyncio.to_thread(copy.parent.mkdir, parents=True, exist_ok=True)
-    try:
+    async with workplace(f"copies/{uuid4()}") as place:
+        copy = place / "copy"
         with copy.open("wb") as file:
-            async for chunk in storage().read(name, 0, size):
+            async for chunk in kept.read(name, 0, size):
                 await asyncio.to_thread(file.write, chunk)
         yield copy
-    finally:
-        await asyncio.to_thread(copy.unlink, missing_ok=True)
+
+
+def _being_made(folder: str) -> Path:
+    return settings.own().transfers_folder / MAKING / folder
 
 
 def _rename(part: Path, to: Path) -> None:
@@ -194,11 +139,3 @@ def _sync(path: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
-
-
-def _parts(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        # An empty file is one empty part.
-        yield file.read(PART)
-        while part := file.read(PART):
-            yield part

@@ -42,9 +42,13 @@ Cell = str | int | float | bool | None
 GUARD = "'"
 # What a spreadsheet may take for the beginning of a formula, also of full width (OWASP, "CSV
 # Injection"), and what our own guard begins with.
-_FORMULA = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]"
+# XlsxWriter takes a text that begins with <r> for XML of its own.
+_FORMULA = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]|<r>"
 _GUARDED = re.compile(rf"{_FORMULA}|{GUARD}")
 _GUARDED_OR_EMPTY = re.compile(rf"{_FORMULA}|{GUARD}|\Z")
+# What XML has no character for is written like this in a sheet (ECMA-376, "ST_Xstring"), and what
+# looks like it begins with _x005F then.
+_ESCAPED = re.compile(r"_x005F(_x[0-9A-Fa-f]{4}_)|_x((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})_")
 # Of that many digits, the number in a spreadsheet is exact, and so is a whole number.
 EXACT_DIGITS = 15
 LARGEST_EXACT = 10**EXACT_DIGITS
@@ -103,6 +107,11 @@ def unguarded(text: str) -> str:
     """Return a text without our guard; an apostrophe that guards nothing belongs to the text."""
     rest = text.removeprefix(GUARD)
     return rest if rest != text and _GUARDED_OR_EMPTY.match(rest) else text
+
+
+def unescaped(text: str) -> str:
+    """Return what a text in the XML of a sheet stands for; openpyxl leaves that to its caller."""
+    return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), text)
 
 
 def kind(type_: TypeEngine[Any]) -> Kind:  # noqa: C901, PLR0911, PLR0912 - a table of types
@@ -187,9 +196,10 @@ def _date(text: str) -> date:
 
 
 def _duration(value: timedelta) -> str:
-    """Return ISO 8601, in seconds: how long a year is nobody can say."""
-    whole, fraction = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
-    return f"{'-' if value < timedelta(0) else ''}PT{whole}.{fraction:06}S"
+    """Return ISO 8601, in days and seconds: how long a year is nobody can say."""
+    size = abs(value)
+    sign = "-" if value < timedelta(0) else ""
+    return f"{sign}P{size.days}DT{size.seconds}.{size.microseconds:06}S"
 
 
 def _member(enum: Any, name: str) -> object:  # noqa: ANN401 - a class of members
