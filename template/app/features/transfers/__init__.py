@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.features.transfers import outgoing, settings
+from app.features.transfers import incoming, outgoing, settings
 from app.features.transfers.declared import Transfer, Written
 from app.features.transfers.endpoints import endpoints
 from app.settings import Settings
@@ -33,8 +33,10 @@ def install(app: FastAPI) -> None:
     """Do what the settings of the api say, and remove what has had its time meanwhile."""
     settings.configure(app.state.settings)
     outgoing.install(app)
+    incoming.install(app)
 
 
 def install_worker(broker: dramatiq.Broker, settings_: Settings) -> None:  # noqa: ARG001
     """Do what the settings of the worker say."""
     settings.configure(settings_)
+    incoming.configure(settings_)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, params
 
 from app.features.transfers.declared import Transfer
+from app.features.transfers.incoming import endpoints as imports
 from app.features.transfers.outgoing import endpoints as exports
 
 
@@ -15,4 +16,5 @@ def endpoints(*transfers: Transfer, dependencies: Sequence[params.Depends] = ())
     router = APIRouter(prefix="/v1", dependencies=list(dependencies))
     for each in transfers:
         exports.add(router, each)
+        imports.add(router, each)
     return router

@@ -9,7 +9,8 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -21,6 +22,7 @@ CHUNK = 256 * 1024
 # Where files are until they are whole, and what they are called there.
 MAKING = "making"
 PARTIAL = ".part"
+ABANDONED = timedelta(days=1)
 
 
 class NoFile(Exception):
@@ -103,6 +105,12 @@ async def remove(folder: str) -> None:
     await storage().remove(folder)
 
 
+async def clear_abandoned(kind: str) -> None:
+    """Remove what processes that have died were making in folders `KIND/…`, a day ago or longer."""
+    before = (datetime.now(UTC) - ABANDONED).timestamp()
+    await asyncio.to_thread(_clear, _being_made(kind), before)
+
+
 @asynccontextmanager
 async def local(name: str, size: int) -> AsyncIterator[Path]:
     """Yield a file as one of this machine, for what must go back and forth in it.
@@ -119,6 +127,13 @@ async def local(name: str, size: int) -> AsyncIterator[Path]:
             async for chunk in kept.read(name, 0, size):
                 await asyncio.to_thread(file.write, chunk)
         yield copy
+
+
+def _clear(kind: Path, before: float) -> None:
+    for place in kind.glob("*"):
+        with suppress(FileNotFoundError):
+            if place.stat().st_mtime < before:
+                shutil.rmtree(place)
 
 
 def _being_made(folder: str) -> Path:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from app.core.pruning import pruned
 from app.features.transfers import settings as of_transfers
 from app.features.transfers.incoming import imports, jobs, settings
+from app.features.transfers.incoming.settings import configure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["install", "jobs"]
+__all__ = ["configure", "install", "jobs"]
 
 
 def install(app: FastAPI) -> None:
     """Take longer requests where files come in, and remove what has had its time meanwhile."""
     from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415 - only an api's
 
-    settings.configure(app.state.settings)
+    configure(app.state.settings)
     app.state.longer_bodies[PREFIX] = settings.own().transfers_most_bytes
     inner = app.router.lifespan_context
 

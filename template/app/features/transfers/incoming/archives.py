@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from xml.etree.ElementTree import Element, TreeBuilder  # noqa: S405 - builds, and does not parse
+from xml.etree.ElementTree import Element, TreeBuilder
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped]
@@ -43,7 +43,8 @@ class Archive(ZipFile):
 
     def __init__(self, path: Path, most_unpacked: int) -> None:
         """Read its directory; raises Unreadable, or BadZipFile."""
-        super().__init__(_File(path))
+        self.file = _File(path)
+        super().__init__(self.file)
         self._most = most_unpacked
         if len(self.filelist) > MOST_PARTS:
             raise Unreadable(f"the archive has more than {MOST_PARTS} parts")
@@ -52,10 +53,8 @@ class Archive(ZipFile):
 
     def close(self) -> None:
         """Close its file too, which ZipFile leaves to whoever has opened it."""
-        file = self.fp
         super().close()
-        if file is not None:
-            file.close()
+        self.file.close()
 
     def read(self, name: str | ZipInfo, pwd: bytes | None = None) -> bytes:
         """Return a small part."""

@@ -10,9 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, tuple_
 
 from app.core.database import Database
+from app.core.jobs import Attempt
 from app.features.transfers.declared import Transfer
 from app.features.transfers.incoming import imports, settings
 from app.features.transfers.incoming.columns import Columns
@@ -28,6 +29,25 @@ T = TypeVar("T")
 # How many batches are checked before whoever waits is told.
 TOLD_EVERY = 10
 KNOWN = "its key is in the table already"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one attempt works with."""
+
+    attempt: Attempt
+    running: Running
+    table: Table
+    columns: Columns
+    staging: Staging
+
+    @property
+    def database(self) -> Database:
+        return self.attempt.database
+
+    def next_rows(self, size: int) -> Sequence[Checked]:
+        """Read and check some rows more."""
+        return self.columns.checked(list(islice(self.table.rows, size)))
 
 
 @dataclass
@@ -57,22 +77,20 @@ def opened(path: Path, transfer: Transfer, stated: Stated) -> tuple[Table, Colum
     return table, Columns(transfer, table.header)
 
 
-async def check(
-    database: Database, running: Running, table: Table, columns: Columns, staging: Staging
-) -> Counted:
+async def check(work: Work) -> Counted:
     """Stage every row of a file; raises Unreadable, and Stopped where nobody waits for it."""
-    counted = Counted()
-    own = settings.own()
+    counted, own = Counted(), settings.own()
+    database, running, table = work.database, work.running, work.table
     form = {"format": table.format, "encoding": table.encoding, "delimiter": table.delimiter}
     await imports.progress(database, running, **form)
     for number in range(1, own.transfers_most_rows):
-        checked = await in_thread(_next, table, columns, own.transfers_batch)
+        checked = await in_thread(work.next_rows, own.transfers_batch)
         if not checked:
             break
         if running.mode is not Mode.PARTIAL:
-            checked = await _against_table(database, running, columns, checked, counted)
+            checked = await _against_table(work, checked, counted)
         counted.rows += len(checked)
-        counted.valid += await in_thread(staging.add, checked)
+        counted.valid += await in_thread(work.staging.add, checked)
         if counted.rows > own.transfers_most_rows:
             raise Unreadable(f"the file has more than {own.transfers_most_rows} rows")
         if number % TOLD_EVERY == 0:
@@ -83,22 +101,14 @@ async def check(
     return counted
 
 
-def _next(table: Table, columns: Columns, size: int) -> list[Checked]:
-    return columns.checked(list(islice(table.rows, size)))
-
-
 async def _against_table(
-    database: Database,
-    running: Running,
-    columns: Columns,
-    checked: Sequence[Checked],
-    counted: Counted,
+    work: Work, checked: Sequence[Checked], counted: Counted
 ) -> Sequence[Checked]:
     """Return what is still good where known keys are refused; what is written tells itself."""
     keys = [each.key for each in checked if each.key is not None]
-    found = await known_keys(database.reads.execute, columns.transfer, keys)
+    found = await known_keys(work.database.reads.execute, work.columns.transfer, keys)
     counted.known += len(found)
-    if running.existing is Existing.UPDATE or not found:
+    if work.running.existing is Existing.UPDATE or not found:
         return checked
     return [
         Checked(replace(each.row, error=KNOWN)) if each.key in found else each for each in checked

@@ -123,4 +123,3 @@ def _by_row(error: ValidationError, numbers: Sequence[int]) -> dict[int, str]:
 def _told(field: Sequence[int | str], message: str) -> str:
     where = ".".join(map(str, field))
     return f"{where}: {message}" if where else message
-

@@ -19,7 +19,7 @@ from app.core.listing import Cursors, Listing, Page, equals
 from app.core.transactions import Reads, Writes
 from app.features.transfers.declared import Transfer
 from app.features.transfers.incoming import imports, uploading
-from app.features.transfers.incoming.imports import Gone
+from app.features.transfers.incoming.imports import Asked, Gone
 from app.features.transfers.incoming.models import IMPORTS
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery, ImportsQuery
@@ -54,7 +54,8 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
         # No transaction is open while a stranger sends, nor while the file is stored.
         begin = partial(asynccontextmanager(transactions.write), request)
         async with uploading.uploaded(request, transfer, stated) as (upload, part):
-            found = await imports.receive(begin, transfer.name, query, upload, part, requester)
+            asked = Asked(transfer.name, query, upload, requester)
+            found = await imports.receive(begin, asked, part)
         response.headers["Location"] = f"{request.url.path}/{found.id}"
         return SuccessModel(data=found)
 

@@ -33,9 +33,11 @@ from app.features.transfers.incoming.models import (
 )
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery
-from app.features.transfers.storage import storage
+from app.features.transfers.storage import clear_abandoned, remove, storage
 
 IMPORT = "transfers.import"
+# Where files are while they come.
+UPLOADS = "uploads"
 # What goes on when its file is sent again.
 REPEATABLE = (State.RECEIVING, State.FAILED, State.CANCELLED)
 _NUMBERS = ("attempt", "rows", "valid", "bad", "created", "updated", "unchanged", "written_to")
@@ -57,6 +59,23 @@ class Upload:
 
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants to be imported, and how."""
+
+    transfer: str
+    query: ImportQuery
+    upload: Upload
+    requester: str | None
+
+    @property
+    def id(self) -> UUID:
+        """The same bytes, to be imported alike, are the same import."""
+        asked = [self.transfer, self.query.model_dump(mode="json"), self.upload.sha256]
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
+        return UUID(bytes=digest.digest()[:16])
 
 
 @dataclass(frozen=True)
@@ -83,64 +102,49 @@ def folder_of(import_id: UUID) -> str:
     return f"imports/{import_id}"
 
 
-def id_of(transfer: str, query: ImportQuery, upload: Upload) -> UUID:
-    """Return the id of what is asked for: the same bytes, imported alike, are the same import."""
-    asked = [transfer, query.model_dump(mode="json"), upload.sha256]
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
-    return UUID(bytes=digest.digest()[:16])
-
-
 async def receive(
-    begin: Callable[[], AbstractAsyncContextManager[WriteSession]],
-    transfer: str,
-    query: ImportQuery,
-    upload: Upload,
-    part: Path,
-    requester: str | None,
+    begin: Callable[[], AbstractAsyncContextManager[WriteSession]], asked: Asked, part: Path
 ) -> ImportOut:
     """Store a file and ask for its import, or return that where it was sent before.
 
-    What is announced is cleared where its file is never used; no transaction waits for storage.
+    It is announced first, so that a file that is never used is removed; no transaction waits for
+    the storage.
     """
     async with begin() as session:
-        found, is_needed = await announce(session, transfer, query, upload, requester)
+        found, is_needed = await _announce(session, asked)
     if is_needed:
         await storage().publish(part, f"{folder_of(found.id)}/file")
         async with begin() as session:
-            found = await start(session, transfer, found.id)
+            found = await _start(session, asked)
     return found
 
 
-async def announce(
-    session: WriteSession,
-    transfer: str,
-    query: ImportQuery,
-    upload: Upload,
-    requester: str | None,
-) -> tuple[ImportOut, bool]:
-    """Return the import of a file, and whether it needs the file: that is stored after this.
+async def _announce(session: WriteSession, asked: Asked) -> tuple[ImportOut, bool]:
+    """Return the import of a file, and whether it needs the file.
 
     One that has failed or was cancelled goes on; whatever of it is written stays so.
     """
-    import_id = id_of(transfer, query, upload)
+    import_id, query = asked.id, asked.query
     kept = {"expires_at": datetime.now(UTC) + settings.own().transfers_keep}
     values = kept | {"state": State.RECEIVING, "file": f"{folder_of(import_id)}/file"}
     row: dict[str, Any] = dict.fromkeys(each.name for each in IMPORTS.c)
-    row |= query.model_dump(include={"mode", "existing"}) | vars(upload) | values
-    row |= {"id": import_id, "transfer": transfer, "requester": requester, "job_id": import_id}
+    row |= query.model_dump(include={"mode", "existing"}) | vars(asked.upload) | values
+    row |= {"id": import_id, "job_id": import_id}
+    row |= {"transfer": asked.transfer, "requester": asked.requester}
     row |= {"stated": query.model_dump(include={"encoding", "delimiter"})}
     row |= dict.fromkeys(_NUMBERS, 0) | {"created_at": datetime.now(UTC)}
     await inserted(session, IMPORTS, row)
-    found = await _locked(session, transfer, import_id)
+    found = await _locked(session, asked.transfer, import_id)
     if found["state"] not in REPEATABLE:
         return ImportOut.model_validate(found), False
     await session.execute(update(IMPORTS).where(IMPORTS.c.id == import_id).values(**values))
     return ImportOut.model_validate({**found, **values}), True
 
 
-async def start(session: WriteSession, transfer: str, import_id: UUID) -> ImportOut:
+async def _start(session: WriteSession, asked: Asked) -> ImportOut:
     """Ask for the job of an import whose file is stored, unless somebody else has."""
-    found = await _locked(session, transfer, import_id)
+    import_id = asked.id
+    found = await _locked(session, asked.transfer, import_id)
     if found["state"] not in REPEATABLE:
         return ImportOut.model_validate(found)
     values: dict[str, Any] = dict.fromkeys(("error", "ended_at", "expires_at"))
@@ -239,6 +243,7 @@ async def forget(database: Database) -> int:
     Files that have expired are removed, then whatever had to be remembered long enough. An import
     whose job has died with its process, time after time, has failed.
     """
+    await clear_abandoned(UPLOADS)
     expired = await _expire(database)
     await _fail_lost(database)
     own = settings.own()
@@ -253,7 +258,7 @@ async def _expire(database: Database) -> int:
     found = (await database.reads.execute(wanted)).scalars().all()
     for each in found:
         # The files first: whoever is killed in between does it again.
-        await storage().remove(folder_of(each))
+        await remove(folder_of(each))
         async with database.writes() as session:
             expiring = update(IMPORTS).where(IMPORTS.c.id == each, *is_old)
             await session.execute(expiring.values(file=None, report=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +13,11 @@ from app.core.jobs import Attempt, job
 from app.core.outbox import Queue, Superseded
 from app.features.transfers.declared import declared
 from app.features.transfers.incoming import checking, imports, reports, writing
-from app.features.transfers.incoming.checking import Counted, in_thread
+from app.features.transfers.incoming.checking import Work, in_thread
 from app.features.transfers.incoming.imports import IMPORT, Running, Stopped
 from app.features.transfers.incoming.models import Mode, State
 from app.features.transfers.incoming.staging import Staging
-from app.features.transfers.incoming.tables import Table, Unreadable
+from app.features.transfers.incoming.tables import Unreadable
 from app.features.transfers.storage import PARTIAL, local, storage, workplace
 
 logger = structlog.get_logger(__name__)
@@ -50,50 +49,49 @@ async def _import(attempt: Attempt, running: Running) -> None:
     transfer = declared()[running.transfer]
     async with local(running.file, running.bytes) as path:
         table, columns = await in_thread(checking.opened, path, transfer, running.stated)
-        with closing(Staging()) as staging, closing(table):
-            counted = await checking.check(attempt.database, running, table, columns, staging)
-            counts = {"rows": counted.rows, "valid": counted.valid}
-            await imports.progress(attempt.database, running, state=State.WRITING, **counts)
-            state, values = State.DONE, counts
-            match running.mode:
-                case Mode.VALIDATE:
-                    values = counts | _foreseen(counted)
-                case Mode.PARTIAL:
-                    await writing.write_partial(attempt.database, running, columns, staging)
-                    staging.refuse(await writing.refused(attempt.database.reads, running))
-                case Mode.ALL:
-                    if counted.valid == counted.rows:
-                        errors = await writing.write_all(
-                            attempt, running, columns, staging, counts
-                        )
-                        if attempt.finished:
-                            return
-                        staging.refuse(errors.items())
-                    state = State.REFUSED
-            values |= await _reported(running, table, staging)
-    async with attempt.finishes() as session:
-        await imports.end(session, running, state, **values)
+        with closing(table), closing(Staging()) as staging:
+            state, values = await _work(Work(attempt, running, table, columns, staging))
+    if not attempt.finished:
+        async with attempt.finishes() as session:
+            await imports.end(session, running, state, **values)
 
 
-def _foreseen(counted: Counted) -> dict[str, int]:
-    return {"created": counted.valid - counted.known, "updated": counted.known}
+async def _work(work: Work) -> tuple[State, dict[str, object]]:
+    """Check and write, and return how it has ended; where all is written the job has ended too."""
+    counted = await checking.check(work)
+    counts = {"rows": counted.rows, "valid": counted.valid}
+    await imports.progress(work.database, work.running, state=State.WRITING, **counts)
+    state, errors = State.DONE, {}
+    match work.running.mode:
+        case Mode.VALIDATE:
+            counts |= {"created": counted.valid - counted.known, "updated": counted.known}
+        case Mode.PARTIAL:
+            await writing.write_partial(work)
+            errors = await writing.refused(work)
+        case Mode.ALL:
+            if counted.valid == counted.rows:
+                errors = await writing.write_all(work, counts)
+            state = State.DONE if work.attempt.finished else State.REFUSED
+    await in_thread(work.staging.refuse, errors)
+    return state, counts | await _reported(work)
 
 
-async def _reported(running: Running, table: Table, staging: Staging) -> dict[str, object]:
+async def _reported(work: Work) -> dict[str, object]:
     """Store the report of bad rows, where there are any, and return what is to be said of it."""
-    bad = await in_thread(staging.count_bad)
+    bad = await in_thread(work.staging.count_bad)
     if bad == 0:
         return {"bad": 0}
-    name = f"{running.folder}/report-{running.attempt}.{table.format}"
-    part = workplace(running.folder) / f"report-{running.attempt}{PARTIAL}"
-    await asyncio.to_thread(part.parent.mkdir, parents=True, exist_ok=True)
-    size = await in_thread(_write_report, table, staging, part)
-    await storage().publish(part, name)
+    folder, attempt = work.running.folder, work.running.attempt
+    name = f"{folder}/report-{attempt}.{work.table.format}"
+    async with workplace(f"{folder}/{attempt}") as place:
+        part = place / f"report{PARTIAL}"
+        size = await in_thread(_write_report, work, part)
+        await storage().publish(part, name)
     return {"bad": bad, "report": name, "report_bytes": size}
 
 
-def _write_report(table: Table, staging: Staging, path: Path) -> int:
-    return reports.write_report(table, staging.bad(), path)
+def _write_report(work: Work, path: Path) -> int:
+    return reports.write_report(work.table, work.staging.bad(), path)
 
 
 async def _fail(attempt: Attempt, running: Running, error: str) -> None:

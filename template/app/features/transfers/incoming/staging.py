@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,10 +55,10 @@ class Staging:
         )
         return sum(row.error is None for row in rows)
 
-    def refuse(self, errors: Iterable[tuple[int, str]]) -> None:
+    def refuse(self, errors: Mapping[int, str]) -> None:
         """Keep why rows could not be written."""
         update = "UPDATE rows SET error = ? WHERE number = ?"
-        self._database.executemany(update, ((error, number) for number, error in errors))
+        self._database.executemany(update, ((error, number) for number, error in errors.items()))
 
     def good(self, after: int, size: int) -> Iterator[list[Row]]:
         """Yield the rows without an error after one of that number, in batches."""

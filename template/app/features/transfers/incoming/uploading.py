@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 from zipfile import BadZipFile
@@ -18,14 +16,12 @@ from app.features.transfers.declared import Transfer
 from app.features.transfers.incoming import checking, settings
 from app.features.transfers.incoming.archives import Archive
 from app.features.transfers.incoming.checking import in_thread
-from app.features.transfers.incoming.imports import Upload
+from app.features.transfers.incoming.imports import UPLOADS, Upload
 from app.features.transfers.incoming.reading import Stated, is_workbook
 from app.features.transfers.incoming.tables import Unreadable
 from app.features.transfers.storage import PARTIAL, workplace
 
 CHUNK = 1024 * 1024
-# Uploads last hours at most; what is older was left by a process that has died.
-ABANDONED = timedelta(days=1)
 
 
 @asynccontextmanager
@@ -33,28 +29,15 @@ async def uploaded(
     request: Request, transfer: Transfer, stated: Stated
 ) -> AsyncIterator[tuple[Upload, Path]]:
     """Yield a request's body as a file that can be read; raises TooLarge or InvalidInput."""
-    part = workplace("imports") / f"{uuid4().hex}{PARTIAL}"
-    await asyncio.to_thread(part.parent.mkdir, parents=True, exist_ok=True)
-    try:
-        upload = await _store(request, part)
+    async with workplace(f"{UPLOADS}/{uuid4()}") as place:
+        part = place / f"file{PARTIAL}"
+        upload = await _store(request.stream(), part)
         await in_thread(_require_readable, part, transfer, stated)
         yield upload, part
-    finally:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
 
 
-def clear_abandoned() -> None:
-    """Remove what was left of uploads that have never ended."""
-    before = (datetime.now(UTC) - ABANDONED).timestamp()
-    for part in workplace("imports").glob(f"*{PARTIAL}"):
-        with suppress(FileNotFoundError):
-            if part.stat().st_mtime < before:
-                part.unlink()
-
-
-async def _store(request: Request, part: Path) -> Upload:
+async def _store(stream: AsyncIterator[bytes], part: Path) -> Upload:
     most = settings.own().transfers_most_bytes
-    _require_short(int(length) if (length := _length(request)).isdecimal() else 0, most)
     digest, size, pending = hashlib.sha256(), 0, bytearray()
     with part.open("wb") as file:
 
@@ -62,7 +45,7 @@ async def _store(request: Request, part: Path) -> Upload:
             digest.update(data)
             file.write(data)
 
-        async for chunk in request.stream():
+        async for chunk in stream:
             size += len(chunk)
             _require_short(size, most)
             pending += chunk
@@ -73,10 +56,6 @@ async def _store(request: Request, part: Path) -> Upload:
     if size == 0:
         raise InvalidInput("body", "is empty")
     return Upload(size, digest.hexdigest())
-
-
-def _length(request: Request) -> str:
-    return request.headers.get("content-length", "")
 
 
 def _require_short(size: int, most: int) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
-from openpyxl.utils.escape import unescape
 from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG, WorkSheetParser
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 from pydantic_core import to_jsonable_python
@@ -31,8 +30,11 @@ from app.features.transfers.incoming.tables import (
     is_blank,
     names,
 )
-from app.features.transfers.values import Cell
+from app.features.transfers.values import Cell, unescaped
 
+# Their types say little, and some of it is wrong.
+_PARSER: Any = WorkSheetParser
+_TEXT: Any = Text
 STRING_TAG, STRINGS_TAG = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}sst"
 
 
@@ -60,7 +62,7 @@ def _rows(path: Path, most_unpacked: int) -> Generator[Row, None, None]:
 
 def _of_sheets(archive: Archive) -> Iterator[Row]:
     """Yield the rows of the first sheet, and of those that go on with the same header."""
-    reader = ExcelReader(archive.fp, read_only=True, data_only=True, keep_links=False)
+    reader: Any = ExcelReader(archive.file, read_only=True, data_only=True, keep_links=False)
     reader.archive = archive
     reader.read_manifest()
     reader.read_workbook()
@@ -88,9 +90,13 @@ def _of_sheets(archive: Archive) -> Iterator[Row]:
 
 
 def _of_sheet(
-    archive: Archive, name: str, workbook: Any, texts: _Texts, before: int
+    archive: Archive,
+    name: str,
+    workbook: Any,  # noqa: ANN401 - of a library whose types say little
+    texts: _Texts,
+    before: int,
 ) -> Iterator[Row]:
-    parser: Any = WorkSheetParser(
+    parser = _PARSER(
         None,
         texts,
         data_only=True,
@@ -129,7 +135,7 @@ def _row(number: int, parsed: list[dict[str, Any]]) -> Row:
 def _cell(parsed: dict[str, Any]) -> Cell:
     value = parsed["value"]
     if isinstance(value, str):
-        return unescape(value) if parsed["data_type"] == "s" else value
+        return unescaped(value) if parsed["data_type"] == "s" else value
     # A day, a time or a span of it becomes text.
     cell: Cell = value if isinstance(value, int | float) else to_jsonable_python(value)
     return cell
@@ -145,7 +151,7 @@ class _Texts:
 
     def take(self, archive: Archive, name: str) -> None:
         found = (
-            (number, Text.from_tree(element).content)
+            (number, _TEXT.from_tree(element).content)
             for number, element in enumerate(archive.elements(name, STRING_TAG, until=STRINGS_TAG))
         )
         self._database.execute("BEGIN")

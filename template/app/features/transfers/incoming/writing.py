@@ -14,15 +14,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from app.core import outbox
-from app.core.database import Database, ReadConnection, WriteSession
+from app.core.database import WriteSession
 from app.core.engines import DatabaseUnavailable
 from app.core.errors import ProblemError
-from app.core.jobs import Attempt
 from app.features.transfers.declared import Transfer, Written
 from app.features.transfers.incoming import imports, settings
-from app.features.transfers.incoming.checking import KNOWN, in_thread, known_keys
-from app.features.transfers.incoming.columns import Columns
-from app.features.transfers.incoming.imports import Running
+from app.features.transfers.incoming.checking import KNOWN, Work, in_thread, known_keys
 from app.features.transfers.incoming.models import (
     ERRORS,
     IMPORTS,
@@ -30,9 +27,9 @@ from app.features.transfers.incoming.models import (
     Existing,
     State,
 )
-from app.features.transfers.incoming.staging import Staging
 from app.features.transfers.incoming.tables import Row
 
+Counts = dict[str, int]
 # So many refusals are told of one transaction that cannot be committed any more.
 MOST_REFUSED = 1000
 TAKEN = "it contradicts what is stored: a value is taken, or what it refers to is not there"
@@ -56,55 +53,44 @@ class _Refused(Exception):
     """The transaction must be rolled back."""
 
 
-async def write_all(
-    attempt: Attempt, running: Running, columns: Columns, staging: Staging, counts: dict[str, int]
-) -> dict[int, str]:
+async def write_all(work: Work, counts: Counts) -> dict[int, str]:
     """Write every row and end the import, all in one transaction; or nothing, and say why.
 
     The job ends with it, and not at its beginning: its lease is renewed meanwhile.
     """
     whole = Outcome()
     try:
-        async with attempt.database.writes() as session:
-            await _write_each(session, attempt.database.reads, running, columns, staging, whole)
-            await imports.end(session, running, State.DONE, **counts, **whole.values())
-            await outbox.finish(session, attempt.job)
+        async with work.database.writes() as session:
+            await _write_each(session, work, whole)
+            await imports.end(session, work.running, State.DONE, **counts, **whole.values())
+            await outbox.finish(session, work.attempt.job)
     except _Refused:
         return whole.errors
-    attempt.finished = True
+    work.attempt.finished = True
     return {}
 
 
-async def _write_each(
-    session: WriteSession,
-    reads: ReadConnection,
-    running: Running,
-    columns: Columns,
-    staging: Staging,
-    whole: Outcome,
-) -> None:
-    batches = staging.good(0, settings.own().transfers_batch)
+async def _write_each(session: WriteSession, work: Work, whole: Outcome) -> None:
+    batches = work.staging.good(0, settings.own().transfers_batch)
     while batch := await in_thread(next, batches, ()):
-        models = await in_thread(columns.models, batch)
-        outcome = await _write(session, running, columns, batch, models)
+        outcome = await _write(session, work, batch, await in_thread(work.columns.models, batch))
         whole.counts += outcome.counts
         whole.errors |= outcome.errors
         if len(whole.errors) > MOST_REFUSED:
             break
-        await imports.require_running(reads, running)
+        await imports.require_running(work.database.reads, work.running)
     if whole.errors:
         raise _Refused
 
 
-async def write_partial(
-    database: Database, running: Running, columns: Columns, staging: Staging
-) -> None:
+async def write_partial(work: Work) -> None:
     """Write the rows that are left, each batch in a transaction that says how far it is."""
-    batches = staging.good(running.written_to, settings.own().transfers_batch)
+    running = work.running
+    batches = work.staging.good(running.written_to, settings.own().transfers_batch)
     while batch := await in_thread(next, batches, ()):
-        models = await in_thread(columns.models, batch)
-        async with database.writes() as session:
-            outcome = await _write(session, running, columns, batch, models)
+        models = await in_thread(work.columns.models, batch)
+        async with work.database.writes() as session:
+            outcome = await _write(session, work, batch, models)
             if outcome.errors:
                 rows = [
                     {"import_id": running.id, "row": number, "error": error[:LONGEST_ERROR]}
@@ -115,36 +101,32 @@ async def write_partial(
             await imports.note(session, running, **more, written_to=batch[-1].number)
 
 
-async def refused(reads: ReadConnection, running: Running) -> list[tuple[int, str]]:
+async def refused(work: Work) -> dict[int, str]:
     """Return the rows that could not be written, by any attempt."""
-    wanted = select(ERRORS.c.row, ERRORS.c.error).where(ERRORS.c.import_id == running.id)
-    return [(row.row, row.error) for row in await reads.execute(wanted)]
+    wanted = select(ERRORS.c.row, ERRORS.c.error).where(ERRORS.c.import_id == work.running.id)
+    return {row.row: row.error for row in await work.database.reads.execute(wanted)}
 
 
 async def _write(
-    session: WriteSession,
-    running: Running,
-    columns: Columns,
-    rows: Sequence[Row],
-    models: Sequence[BaseModel],
+    session: WriteSession, work: Work, rows: Sequence[Row], models: Sequence[BaseModel]
 ) -> Outcome:
-    outcome = Outcome()
+    transfer, outcome = work.columns.transfer, Outcome()
     numbered = {row.number: model for row, model in zip(rows, models, strict=True)}
-    if running.existing is Existing.REFUSE:
-        keys = {number: columns.key(model) for number, model in numbered.items()}
-        known = await known_keys(session.execute, columns.transfer, list(keys.values()))
+    if work.running.existing is Existing.REFUSE:
+        keys = {number: work.columns.key(model) for number, model in numbered.items()}
+        known = await known_keys(session.execute, transfer, list(keys.values()))
         outcome.errors = {number: KNOWN for number, key in keys.items() if key in known}
         numbered = {n: model for n, model in numbered.items() if n not in outcome.errors}
     if not numbered:
         return outcome
     try:
-        outcome.counts.update(await _write_inside(session, columns.transfer, [*numbered.values()]))
+        outcome.counts.update(await _write_inside(session, transfer, [*numbered.values()]))
     except PASSING:
         raise
     except REFUSALS:
         # One of them is not taken: each by itself, then it is known which.
         for number, model in numbered.items():
-            await _write_one(session, columns.transfer, number, model, outcome)
+            await _write_one(session, transfer, number, model, outcome)
     return outcome
 
 
