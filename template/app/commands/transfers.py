@@ -1,9 +1,10 @@
-"""Export rows as files, and look at exports."""
+"""Export rows as files, import them, and look at both."""
 
 from __future__ import annotations
 
 import asyncio
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
 from uuid import UUID
 
 
@@ -23,6 +24,21 @@ def declare(parser: ArgumentParser) -> None:
     listing = add("list", "List the newest exports, and how far they are.")
     listing.add_argument("--json", action="store_true", help="answer with JSON")
     cancel = add("cancel", "End an export before its time.")
+    cancel.add_argument("id", type=UUID, help="which one")
+    importing = add("import", "Import a file, CSV or XLSX, and wait until that has ended.")
+    importing.add_argument("name", help="what a module's transfers.py calls it, as in profiles")
+    importing.add_argument("file", type=Path, help="the file")
+    modes = "write nothing, all rows or none, or those that are good (default: validate)"
+    choices = ["validate", "all", "partial"]
+    importing.add_argument("--mode", choices=choices, default="validate", help=modes)
+    known = "what becomes of rows whose key is known (default: update)"
+    importing.add_argument("--existing", choices=["update", "refuse"], default="update", help=known)
+    importing.add_argument("--encoding", help="of a text (default: as it is found)")
+    importing.add_argument("--delimiter", help="of a text (default: as it is found)")
+    importing.add_argument("--report", metavar="FILE", type=Path, help="copy bad rows there")
+    listing = add("imports", "List the newest imports, and how far they are.")
+    listing.add_argument("--json", action="store_true", help="answer with JSON")
+    cancel = add("cancel-import", "End an import before its time; what is written stays.")
     cancel.add_argument("id", type=UUID, help="which one")
 
 

@@ -10,16 +10,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import modules
 from app.core.database import Database
 from app.core.logging import configure_logging
+from app.features.transfers import incoming as of_imports
 from app.features.transfers import settings
+from app.features.transfers.incoming import desk_commands as incoming
 from app.features.transfers.outgoing import desk_commands as outgoing
 from app.settings import Settings
 
-ACTIONS = outgoing.ACTIONS
+ACTIONS = outgoing.ACTIONS | incoming.ACTIONS
 
 
 async def serve(arguments: Namespace, of_process: Settings) -> None:
     """Do what was asked for; exits with code 1 where that cannot be done."""
     settings.configure(of_process)
+    of_imports.configure(of_process)
     # To standard error: what is asked for is alone on standard output.
     configure_logging(of_process.log_level, of_process.log_format)
     modules.load_models()

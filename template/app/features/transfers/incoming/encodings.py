@@ -30,6 +30,7 @@ Encoding = Literal[
 ]
 SAMPLE = 64 * 1024
 CHUNK = 1024 * 1024
+SEPARATORS = set("\r\n,;\t|")
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -72,12 +73,14 @@ def _candidates(sample: bytes) -> Iterator[str]:
 
 
 def _without_bom(sample: bytes) -> str | None:
-    """UTF-16 without its mark: what is ASCII in it, as a delimiter is, has a NUL on one side."""
+    """UTF-16 without its mark: what is ASCII in it has a NUL on one side, and lines have ends."""
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     most, least = max(even, odd), min(even, odd)
-    if most * 50 < len(sample) or least * 10 > most:
+    name = "utf-16-be" if even > odd else "utf-16-le"
+    if most == 0 or least * 10 > most:
         return None
-    return "utf-16-be" if even > odd else "utf-16-le"
+    letters = set(sample[: len(sample) // 2 * 2].decode(name, "ignore"))
+    return name if letters & SEPARATORS else None
 
 
 def _east_asian(sample: bytes) -> Sequence[str]:

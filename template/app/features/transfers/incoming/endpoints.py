@@ -53,7 +53,7 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
         stated = Stated(query.encoding, query.delimiter)
         # No transaction is open while a stranger sends, nor while the file is stored.
         begin = partial(asynccontextmanager(transactions.write), request)
-        async with uploading.uploaded(request, transfer, stated) as (upload, part):
+        async with uploading.uploaded(request.stream(), transfer, stated) as (upload, part):
             asked = Asked(transfer.name, query, upload, requester)
             found = await imports.receive(begin, asked, part)
         response.headers["Location"] = f"{request.url.path}/{found.id}"

@@ -9,8 +9,6 @@ from pathlib import Path
 from uuid import uuid4
 from zipfile import BadZipFile
 
-from fastapi import Request
-
 from app.core.errors import InvalidInput, TooLarge
 from app.features.transfers.declared import Transfer
 from app.features.transfers.incoming import checking, settings
@@ -26,12 +24,12 @@ CHUNK = 1024 * 1024
 
 @asynccontextmanager
 async def uploaded(
-    request: Request, transfer: Transfer, stated: Stated
+    stream: AsyncIterator[bytes], transfer: Transfer, stated: Stated
 ) -> AsyncIterator[tuple[Upload, Path]]:
-    """Yield a request's body as a file that can be read; raises TooLarge or InvalidInput."""
+    """Yield what comes as a file that can be read; raises TooLarge or InvalidInput."""
     async with workplace(f"{UPLOADS}/{uuid4()}") as place:
         part = place / f"file{PARTIAL}"
-        upload = await _store(request.stream(), part)
+        upload = await _store(stream, part)
         await in_thread(_require_readable, part, transfer, stated)
         yield upload, part
 
