@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
@@ -35,6 +36,7 @@ from app.features.transfers.values import Cell, unescaped
 # Their types say little, and some of it is wrong.
 _PARSER: Any = WorkSheetParser
 _TEXT: Any = Text
+TEXT_TAG = f"{{{SHEET_MAIN_NS}}}t"
 STRING_TAG, STRINGS_TAG = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}sst"
 
 
@@ -141,6 +143,13 @@ def _cell(parsed: dict[str, Any]) -> Cell:
     return cell
 
 
+def _text(element: Element) -> str:
+    """Return the text of a cell or of several; one without pieces says it itself."""
+    if len(element) == 1 and element[0].tag == TEXT_TAG:
+        return element[0].text or ""
+    return str(_TEXT.from_tree(element).content)
+
+
 class _Texts:
     """The texts that cells share, by their numbers."""
 
@@ -151,7 +160,7 @@ class _Texts:
 
     def take(self, archive: Archive, name: str) -> None:
         found = (
-            (number, _TEXT.from_tree(element).content)
+            (number, _text(element))
             for number, element in enumerate(archive.elements(name, STRING_TAG, until=STRINGS_TAG))
         )
         self._database.execute("BEGIN")
