@@ -41,6 +41,7 @@ _OF_FEATURES = {
     "client_keys": "security",
     "clients": "security",
     "crypto_keys": "keys",
+    "exports": "transfers",
     "idempotency": "idempotency",
     "job_runners": "operations",
     "job_schedules": "operations",
