@@ -43,6 +43,8 @@ _OF_FEATURES = {
     "crypto_keys": "keys",
     "exports": "transfers",
     "idempotency": "idempotency",
+    "import_errors": "transfers",
+    "imports": "transfers",
     "job_runners": "operations",
     "job_schedules": "operations",
     "key_reencryptions": "keys",
