@@ -125,7 +125,7 @@ def require_honest(importer: Importer, query: dict[str, str], content: bytes) ->
 def texts(draw: st.DrawFn) -> bytes:
     """A text with the right header, as a rule, and rows of any shape."""
     header = draw(st.just(HEADER) | st.permutations([*HEADER, "id"]) | st.lists(CELLS, max_size=5))
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    quoting: Any = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
     target = io.StringIO(newline="")
     writer = csv.writer(target, delimiter=delimiter, quoting=quoting)

@@ -1,6 +1,6 @@
 """An import takes no more memory for more rows, seen from outside; and each of them is there.
 
-Every row of a workbook has a text of its own among those that cells share: what openpyxl would keep.
+Every row of a workbook has a text of its own, among those that cells share: openpyxl would keep it.
 A tenth of the rows, and all of them in the nightly.
 """
 

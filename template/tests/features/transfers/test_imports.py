@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import openpyxl
@@ -28,6 +30,7 @@ from app.modules.profiles.models import Profile
 from app.settings import Settings
 from tests.conftest import connect, serve
 from tests.features.transfers.conftest import NAMES, PROFILES, add, add_awkward, exported, row
+from tests.features.transfers.test_commands import run
 
 URL = "/v1/imports/profiles"
 HEADER = ("employee_number", "full_name", "email", "department")
@@ -378,3 +381,49 @@ async def test_what_is_written_is_not_written_again_when_an_attempt_has_failed(
         assert (found["state"], found["created"], found["bad"]) == ("done", 5, 1)
     assert seen == ["00000", "00003", "00003", "00005"]
     assert len(await names(committing)) == 5
+
+
+async def test_what_was_refused_is_tried_again_when_it_is_sent_again(
+    committing: Database, api: httpx.AsyncClient
+) -> None:
+    await add(committing, row(1))
+    content = text(person(1), person(2))
+    refused = await send(api, content, mode="all", existing="refuse")
+    assert (refused["state"], refused["bad"]) == ("refused", 1)
+    async with committing.writes() as session:
+        await session.execute(delete(PROFILES))
+    again = await send(api, content, mode="all", existing="refuse")
+    assert (again["id"], again["state"], again["created"]) == (refused["id"], "done", 2)
+    assert (again["bad"], again["report_bytes"]) == (0, None)
+
+
+async def test_an_operator_imports_a_file_and_is_told_of_bad_rows(
+    committing: Database,
+    api: httpx.AsyncClient,  # noqa: ARG001 - it does the jobs
+    settings: Settings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, bad = tmp_path / "file", tmp_path / "bad.csv"
+    file.write_bytes(text(person(1), person(2, email="none")))
+    words = ("import", "profiles", str(file), "--mode", "partial", "--report", str(bad))
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="partial done, csv utf-8, 2 rows, 1 created, 0 upd"):
+            await run(settings, *words)
+    assert set(await names(committing)) == {"00001"}
+    assert bad.read_bytes().count(b"\r\n") == 2
+    import_id = set(capsys.readouterr().out.split())
+    assert len(import_id) == 1
+    await run(settings, "imports", "--json")
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [*import_id]
+    with pytest.raises(SystemExit, match="the import is done"):
+        await run(settings, "cancel-import", *import_id)
+    for wrong, why in (
+        (("import", "people", str(file)), "No module declares a transfer 'people'"),
+        (("import", "profiles", str(tmp_path / "none")), "cannot be read"),
+        (("import", "profiles", str(file), "--encoding", "utf-7"), "ENCODING"),
+        (("import", "profiles", str(file), "--delimiter", ";"), "no columns of profiles"),
+        (("cancel-import", str(uuid4())), "There is no import"),
+    ):
+        with pytest.raises(SystemExit, match=why):
+            await run(settings, *wrong)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -83,7 +83,7 @@ async def check(work: Work) -> Counted:
     database, running, table = work.database, work.running, work.table
     form = {"format": table.format, "encoding": table.encoding, "delimiter": table.delimiter}
     await imports.progress(database, running, **form)
-    for number in range(1, own.transfers_most_rows):
+    for number in count(1):
         checked = await in_thread(work.next_rows, own.transfers_batch)
         if not checked:
             break

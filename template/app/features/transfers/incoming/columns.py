@@ -16,6 +16,7 @@ from app.features.transfers.values import Cell
 
 # What a report has beside the columns of its file; no field of a schema is called so.
 ROW, ERROR = "_row", "_error"
+LONGEST_ERROR = 2000
 # What reading a text as a value raises, however odd the text.
 UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError)
 
@@ -41,7 +42,7 @@ class Columns:
         return [
             Checked(row, self.key(found[row.number]))
             if row.number in found
-            else Checked(replace(row, error=errors[row.number]))
+            else Checked(replace(row, error=errors[row.number][:LONGEST_ERROR]))
             for row in rows
         ]
 

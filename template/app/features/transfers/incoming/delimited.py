@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -11,6 +11,7 @@ from app.features.transfers.incoming import encodings
 from app.features.transfers.incoming.encodings import Encoding
 from app.features.transfers.incoming.tables import (
     LARGEST_ROW,
+    LONGEST_CELL,
     MOST_COLUMNS,
     Row,
     Table,
@@ -23,6 +24,8 @@ from app.features.transfers.incoming.tables import (
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: tuple[Delimiter, ...] = (",", ";", "\t", "|")
 LONGEST_HEADER = 64 * 1024
+MOST_BLANK = 100_000
+BROKEN = "its quotes are broken"
 NEVER_CLOSED = "a quote is opened there and never closed"
 
 
@@ -90,13 +93,16 @@ def _rows(path: Path, encoding: str, delimiter: str) -> Generator[Row, None, Non
     with path.open(encoding=encoding, newline="") as text:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        number = 0
+        number = last = 0
         while (row := _next(reader, lines, number + 1, delimiter)) is not None:
             number += 1
             if len(row.cells) > MOST_COLUMNS:
                 raise Unreadable(f"row {number} has more than {MOST_COLUMNS} columns")
-            if not is_blank(row.cells):
+            if row.error is not None or not is_blank(row.cells):
+                last = number
                 yield row
+            if number - last > MOST_BLANK:
+                raise Unreadable(f"after row {last} there are more than {MOST_BLANK} empty ones")
 
 
 def _next(reader: Iterator[list[str]], lines: _Lines, number: int, delimiter: str) -> Row | None:
@@ -113,8 +119,17 @@ def _next(reader: Iterator[list[str]], lines: _Lines, number: int, delimiter: st
 def _broken(number: int, lines: _Lines, delimiter: str, error: csv.Error) -> Row:
     """Return a row that breaks the rules of quotes; raises Unreadable where it has no end."""
     first = lines.number - len(lines.taken) + 1
-    if "unexpected end" in str(error) or "field larger" in str(error):
+    is_long = "field larger" in str(error)
+    if "unexpected end" in str(error) or (is_long and first < lines.number):
         raise Unreadable(f"line {first}: {NEVER_CLOSED}") from error
-    cells = next(csv.reader(lines.taken, delimiter=delimiter), [])
     where = f"line {first}" if first == lines.number else f"lines {first} to {lines.number}"
-    return Row(number, cells, f"{where}: its quotes are broken, {error}")
+    told = f"a cell has more than {LONGEST_CELL} characters" if is_long else f"{BROKEN}, {error}"
+    return Row(number, _cells(lines.taken, delimiter), f"{where}: {told}")
+
+
+def _cells(lines: Sequence[str], delimiter: str) -> list[str]:
+    """Return what is in a broken row, as far as that can be said."""
+    try:
+        return next(csv.reader(lines, delimiter=delimiter), [])
+    except csv.Error:
+        return []

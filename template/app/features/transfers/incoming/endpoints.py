@@ -12,9 +12,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
+from starlette.requests import ClientDisconnect
 
 from app.core import transactions
 from app.core.envelope import SuccessModel
+from app.core.errors import InvalidInput
 from app.core.listing import Cursors, Listing, Page, equals
 from app.core.transactions import Reads, Writes
 from app.features.transfers.declared import Transfer
@@ -53,9 +55,12 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
         stated = Stated(query.encoding, query.delimiter)
         # No transaction is open while a stranger sends, nor while the file is stored.
         begin = partial(asynccontextmanager(transactions.write), request)
-        async with uploading.uploaded(request.stream(), transfer, stated) as (upload, part):
-            asked = Asked(transfer.name, query, upload, requester)
-            found = await imports.receive(begin, asked, part)
+        try:
+            async with uploading.uploaded(request.stream(), transfer, stated) as (upload, part):
+                asked = Asked(transfer.name, query, upload, requester)
+                found = await imports.receive(begin, asked, part)
+        except ClientDisconnect as error:
+            raise InvalidInput("body", "has no end: the client has gone") from error
         response.headers["Location"] = f"{request.url.path}/{found.id}"
         return SuccessModel(data=found)
 

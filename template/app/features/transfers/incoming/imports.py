@@ -39,7 +39,7 @@ IMPORT = "transfers.import"
 # Where files are while they come.
 UPLOADS = "uploads"
 # What goes on when its file is sent again.
-REPEATABLE = (State.RECEIVING, State.FAILED, State.CANCELLED)
+REPEATABLE = (State.RECEIVING, State.REFUSED, State.FAILED, State.CANCELLED)
 _NUMBERS = ("attempt", "rows", "valid", "bad", "created", "updated", "unchanged", "written_to")
 
 
@@ -122,7 +122,7 @@ async def receive(
 async def _announce(session: WriteSession, asked: Asked) -> tuple[ImportOut, bool]:
     """Return the import of a file, and whether it needs the file.
 
-    One that has failed or was cancelled goes on; whatever of it is written stays so.
+    One that was refused or cancelled, or has failed, goes on; what of it is written stays so.
     """
     import_id, query = asked.id, asked.query
     kept = {"expires_at": datetime.now(UTC) + settings.own().transfers_keep}
@@ -147,8 +147,9 @@ async def _start(session: WriteSession, asked: Asked) -> ImportOut:
     found = await _locked(session, asked.transfer, import_id)
     if found["state"] not in REPEATABLE:
         return ImportOut.model_validate(found)
-    values: dict[str, Any] = dict.fromkeys(("error", "ended_at", "expires_at"))
-    values |= {"state": State.QUEUED, "attempt": 0}
+    ended = ("error", "ended_at", "expires_at", "report", "report_bytes")
+    values: dict[str, Any] = dict.fromkeys(ended)
+    values |= {"state": State.QUEUED, "attempt": 0, "rows": 0, "valid": 0, "bad": 0}
     values["job_id"] = await outbox.enqueue(session, IMPORT, import_id=import_id)
     await session.execute(update(IMPORTS).where(IMPORTS.c.id == import_id).values(**values))
     return ImportOut.model_validate({**found, **values})

@@ -61,18 +61,18 @@ async def _work(work: Work) -> tuple[State, dict[str, object]]:
     counted = await checking.check(work)
     counts = {"rows": counted.rows, "valid": counted.valid}
     await imports.progress(work.database, work.running, state=State.WRITING, **counts)
-    state, errors = State.DONE, {}
+    state = State.DONE
     match work.running.mode:
         case Mode.VALIDATE:
             counts |= {"created": counted.valid - counted.known, "updated": counted.known}
         case Mode.PARTIAL:
             await writing.write_partial(work)
-            errors = await writing.refused(work)
+            await writing.stage_refused(work)
         case Mode.ALL:
             if counted.valid == counted.rows:
                 errors = await writing.write_all(work, counts)
+                await in_thread(work.staging.refuse, errors)
             state = State.DONE if work.attempt.finished else State.REFUSED
-    await in_thread(work.staging.refuse, errors)
     return state, counts | await _reported(work)
 
 

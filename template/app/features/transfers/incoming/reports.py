@@ -15,10 +15,8 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from app.features.transfers import values
 from app.features.transfers.incoming.columns import ERROR, ROW
-from app.features.transfers.incoming.tables import Row, Table
+from app.features.transfers.incoming.tables import MOST_IN_A_SHEET, Row, Table
 from app.features.transfers.values import Cell
-
-MOST_IN_A_SHEET = 1_048_576
 
 
 def write_report(table: Table, rows: Iterable[Row], path: Path) -> int:

@@ -12,6 +12,7 @@ Format = Literal["csv", "xlsx"]
 
 # What Excel takes.
 LONGEST_CELL = 32_767
+MOST_IN_A_SHEET = 1_048_576
 MOST_COLUMNS = 1000
 # Of a row as it is written, whether characters or bytes of XML.
 LARGEST_ROW = 2 * 1024 * 1024

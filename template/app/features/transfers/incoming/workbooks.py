@@ -24,6 +24,7 @@ from pydantic_core import to_jsonable_python
 from app.features.transfers.incoming.archives import Archive
 from app.features.transfers.incoming.tables import (
     MOST_COLUMNS,
+    MOST_IN_A_SHEET,
     Row,
     Table,
     Unreadable,
@@ -110,7 +111,7 @@ def _of_sheet(
     for element in archive.elements(name, ROW_TAG, until=DATA_TAG):
         number, parsed = parser.parse_row(element)
         parser.row_dimensions.clear()
-        if number <= last:
+        if not last < number <= MOST_IN_A_SHEET:
             raise Unreadable(f"row {number} comes after row {last}")
         last = number
         row = _row(before + number, parsed)

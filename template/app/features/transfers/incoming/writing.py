@@ -30,7 +30,7 @@ from app.features.transfers.incoming.models import (
 from app.features.transfers.incoming.tables import Row
 
 Counts = dict[str, int]
-# So many refusals are told of one transaction that cannot be committed any more.
+# So many refusals are in memory, and told of a transaction that cannot be committed any more.
 MOST_REFUSED = 1000
 TAKEN = "it contradicts what is stored: a value is taken, or what it refers to is not there"
 # What a statement raises for the values of a row; a deadlock or a lost connection is not among it.
@@ -101,10 +101,13 @@ async def write_partial(work: Work) -> None:
             await imports.note(session, running, **more, written_to=batch[-1].number)
 
 
-async def refused(work: Work) -> dict[int, str]:
-    """Return the rows that could not be written, by any attempt."""
+async def stage_refused(work: Work) -> None:
+    """Stage why rows could not be written, by any attempt."""
     wanted = select(ERRORS.c.row, ERRORS.c.error).where(ERRORS.c.import_id == work.running.id)
-    return {row.row: row.error for row in await work.database.reads.execute(wanted)}
+    wanted, last = wanted.order_by(ERRORS.c.row).limit(MOST_REFUSED), 0
+    while rows := (await work.database.reads.execute(wanted.where(ERRORS.c.row > last))).all():
+        await in_thread(work.staging.refuse, {row.row: row.error for row in rows})
+        last = rows[-1].row
 
 
 async def _write(
