@@ -1,0 +1,96 @@
+"""What a transfer is: which columns of a resource a file has, and how its rows are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from sqlalchemy import Column, Select
+
+from app import modules
+from app.core.database import Values, WriteSession
+from app.core.listing import Listing, PageQuery
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+
+
+class Written(StrEnum):
+    """What has become of one row of an import."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+# Writes rows of the transfer's `row`, of which no two have the same key, in the caller's
+# transaction: creates those whose key is new, updates the others. Says for each what it was.
+Write = Callable[[WriteSession, Sequence[Any]], Awaitable[Sequence[Written]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """A resource whose rows go out as files, and come in by them.
+
+    A file has the columns that the api gives of an item: nobody finds more in it. `row` is what an
+    import takes of them, validated; `key` are its fields by which a row is known again.
+    """
+
+    name: str
+    listing: Listing[Any]
+    query: type[PageQuery]
+    row: type[BaseModel]
+    key: tuple[str, ...]
+    write: Write
+    # What people call it, in the names of their files.
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name: small letters, digits and _")
+        if not self.key or (unknown := set(self.key) - self.row.model_fields.keys()):
+            raise ValueError(f"{self.name}: the key must be fields of its row, unlike {unknown}")
+
+    @cached_property
+    def columns(self) -> dict[str, Column[Any]]:
+        """The columns of a file, in their order, by what they are called there."""
+        (item,) = get_args(self.listing.items.model_fields["items"].annotation)
+        selected = self.listing.rows.selected_columns
+        return {
+            name: Column(name, selected[name].type, nullable=_is_nullable(selected[name]))
+            for name in item.model_fields
+            if name in selected
+        }
+
+    def selecting(self, query: PageQuery) -> tuple[Select[Any], Values]:
+        """Return the statement of a file's rows, and its values: the whole list of `query`."""
+        asked = query.asked()
+        values: dict[str, object] = {}
+        for name in asked.keys() & self.listing.filters.keys():
+            values |= self.listing.filters[name].bind(asked[name])
+        column, backwards = self.listing.order(asked)
+        order = (column, self.listing.ident)
+        selected = self.listing.rows.selected_columns
+        columns = [selected[name] for name in self.columns]
+        rows = self.listing.rows.with_only_columns(*columns, maintain_column_froms=True)
+        rows = rows.where(*self.listing.conditions(asked))
+        return rows.order_by(*(each.desc() if backwards else each for each in order)), values
+
+
+def _is_nullable(column: Any) -> bool:  # noqa: ANN401 - a column or any other expression
+    """Say whether it may be NULL: of an expression nobody knows."""
+    return bool(getattr(column, "nullable", True))
+
+
+def declared() -> dict[str, Transfer]:
+    """Return every transfer that a module declares, by its name; raises ValueError for two."""
+    found: dict[str, Transfer] = {}
+    for _, file in modules.files("transfers"):
+        for each in vars(file).values():
+            if isinstance(each, Transfer) and found.setdefault(each.name, each) is not each:
+                raise ValueError(f"two transfers are called {each.name}")
+    return found

@@ -1,0 +1,35 @@
+"""Imports: files of a resource's rows, validated by its own schema and written by its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.core.pruning import pruned
+from app.features.transfers import settings as of_transfers
+from app.features.transfers.incoming import imports, jobs, settings
+from app.features.transfers.incoming.settings import configure
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["configure", "install", "jobs"]
+
+
+def install(app: FastAPI) -> None:
+    """Take longer requests where files come in, and remove what has had its time meanwhile."""
+    from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415 - only an api's
+
+    configure(app.state.settings)
+    app.state.longer_bodies[PREFIX] = settings.own().transfers_most_bytes
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        batch = partial(imports.forget, app.state.database)
+        async with inner(app), pruned(of_transfers.own().transfers_cleaning, batch):
+            yield
+
+    app.router.lifespan_context = lifespan
