@@ -16,6 +16,7 @@ import httpx
 import openpyxl
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
+from fastapi.routing import APIRoute
 from sqlalchemy import delete, select, update
 
 from app.core.database import Database
@@ -25,7 +26,7 @@ from app.features.transfers.outgoing import exports, files, making
 from app.features.transfers.outgoing.models import EXPORTS
 from app.features.transfers.values import read, unescaped
 from app.modules.profiles.models import Profile
-from app.modules.profiles.transfers import PROFILES
+from app.modules.profiles.transfers import PROFILES, router
 from app.settings import Settings
 from tests.features.transfers.conftest import (
     NAMES,
@@ -326,6 +327,11 @@ async def test_exports_are_listed(committing: Database, api: httpx.AsyncClient) 
     for path in ("", "/file", "/manifest"):
         assert (await api.get(f"{URL}/{unknown}{path}")).status_code == 404
     await nothing_waits(committing)
+
+
+def test_every_endpoint_is_one_of_the_module() -> None:
+    """Those of a router inside the module's would ask for no scope."""
+    assert all(isinstance(route, APIRoute) for route in router.routes)
 
 
 async def backdate(database: Database, **values: object) -> None:
