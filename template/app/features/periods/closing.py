@@ -111,7 +111,7 @@ async def change(session: WriteSession, period: Period, **values: object) -> Non
     """Store what was made of a period in this transaction; raises PeriodsError."""
     read = PERIODS.c.name == period.name, PERIODS.c.version == period.version
     changed = update(PERIODS).where(*read).values(version=period.version + 1, **values)
-    done = cast("CursorResult[object]", await session.execute(changed))
+    done = cast("CursorResult[Any]", await session.execute(changed))
     if done.rowcount == 0:
         raise PeriodsError(f"somebody else is at work on {period.name}: look, and run it again")
 
@@ -121,7 +121,9 @@ async def _pass_gate(session: WriteSession) -> None:
     try:
         for statement in _PATIENCE[session.get_bind().dialect.name]:
             await session.execute(text(statement))
-        await session.execute(update(GATE).values(version=GATE.c.version + 1))
+        changed = await session.execute(update(GATE).values(version=GATE.c.version + 1))
+        if cast("CursorResult[Any]", changed).rowcount == 0:
+            await session.execute(insert(GATE), {"id": 1, "version": 1})
     except DBAPIError as error:
         raise PeriodsError(
             "a transaction that writes has been open for long, and nothing was changed: look who"

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,8 @@ BATCH = 500
 # Of rows that may have megabytes each.
 LARGE_BATCH = 20
 _MODULUS = 2**256
+# More digits than any database has in a number.
+_EXACT = Context(prec=200)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,7 @@ def _plain(value: Any) -> object:  # noqa: ANN401, PLR0911 - a value of any colu
         case bytes():
             return hashlib.sha256(value).hexdigest()
         case Decimal():
-            return f"{value.normalize() + 0:f}"
+            return f"{value.normalize(_EXACT):f}" if value else "0"
         case timedelta():
             return value // timedelta(microseconds=1)
         case date() | time():
