@@ -123,21 +123,26 @@ async def _load(database: Database, folder: Path, manifest: Manifest) -> None:
     every = [(stored, path) for _, stored, path in files(manifest, folder)]
     every.sort(key=lambda each: each[0].table in (PERIODS, EVENTS))
     for stored, _ in reversed(every):
-        async with database.writes() as session:
-            await session.execute(delete(stored.table))
+        await _empty(database, stored.table)
     for each in every:
         await _load_table(database, *each)
 
 
 async def _load_table(database: Database, stored: Stored, path: Path) -> None:
-    async with database.writes() as session:
-        await session.execute(delete(stored.table))
+    # Triggers of other tables may have written into it since all were emptied.
+    await _empty(database, stored.table)
     batches = parquet.read(path, stored.columns, stored.batch)
     while rows := await asyncio.to_thread(next, batches, None):
         async with database.writes() as session:
             await session.execute(stored.insert, stored.values(rows))
-    async with database.writes() as session:
-        await _continue_sequence(session, stored.table)
+            await _continue_sequence(session, stored.table)
+
+
+async def _empty(database: Database, table: Table) -> None:
+    any_row = select(literal_column("1")).select_from(table).limit(1)
+    if (await database.reads.execute(any_row)).first() is not None:
+        async with database.writes() as session:
+            await session.execute(delete(table))
 
 
 async def _continue_sequence(session: WriteSession, table: Table) -> None:

@@ -7,11 +7,11 @@ from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 
 from app.commands import periods as command
 from app.core.database import Database
@@ -22,7 +22,7 @@ from app.modules.profiles.models import Headshot, Profile
 from app.settings import Settings
 from tests.databases import empty_database
 
-PROFILES, HEADSHOTS = Profile.__table__, Headshot.__table__
+PROFILES, HEADSHOTS = cast("Table", Profile.__table__), cast("Table", Headshot.__table__)
 Desk = Callable[..., Awaitable[str]]
 ADA = ("--by", "Ada", "--because", "the end of the year")
 BOB = ("--by", "Bob", "--because", "a bill was forgotten")
@@ -51,7 +51,7 @@ async def ids(database: Database) -> set[UUID]:
     return set((await database.reads.execute(select(Profile.id))).scalars())
 
 
-async def number(database: Database, table: Any) -> int:
+async def number(database: Database, table: Table) -> int:
     return int((await database.reads.execute(select(func.count()).select_from(table))).scalar_one())
 
 
@@ -107,3 +107,7 @@ async def year(thawed: Database, desk: Desk) -> Callable[[], Awaitable[Period]]:
 def manifest_of(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
     return found
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}

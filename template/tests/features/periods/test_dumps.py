@@ -6,14 +6,15 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-import pyarrow.parquet as pq
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Table, insert, select, text, update
 
-from app.core import outbox
+from app.core import outbox, parquet
 from app.core.database import Base, Database
-from app.features.periods import closing, preflight, restoring, triggers
+from app.features.periods import closing, preflight, triggers
 from app.features.periods.models import GATE, PERIODS
 from app.features.periods.states import Period, State
 from app.modules.profiles.models import Headshot, Profile
@@ -24,6 +25,7 @@ from tests.features.periods.conftest import (
     PROFILES,
     Desk,
     add,
+    files_of,
     ids,
     manifest_of,
     number,
@@ -65,7 +67,7 @@ async def test_every_table_is_a_file_that_others_read(folder: Path, thawed: Data
     found = pq.read_table(folder / "profiles.parquet").to_pylist()
     assert {each["id"] for each in found} == {str(each) for each in await ids(thawed)}
     assert manifest["revision"] == ["0012"]
-    assert not list(folder.glob("*.part"))
+    assert {name.rpartition(".")[2] for name in files_of(folder)} <= {"parquet", "json", "jwt"}
 
 
 async def test_whoever_writes_meanwhile_does_not_show(
@@ -147,18 +149,20 @@ async def test_only_an_empty_database_is_restored_into(
 async def test_a_restore_that_was_cut_off_begins_again(
     desk: Desk, folder: Path, empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load, loaded = restoring._load_table, list[object]()
+    read, loaded = parquet.read, list[Path]()
 
-    async def cut_off(*arguments: object) -> None:
-        loaded.append(arguments)
-        await load(*arguments)  # type: ignore[arg-type]
-        if len(loaded) == 3:
+    def cut_off(path: Path, *arguments: Any) -> object:
+        loaded.append(path)
+        if path.name == "profile_headshots.parquet" and loaded.count(path) == 2:
             raise KeyboardInterrupt
+        return read(path, *arguments)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(restoring, "_load_table", cut_off)
-        await desk("restore", "--folder", str(folder), "--into", empty_url)
-    assert "equal" in await desk("restore", "--folder", str(folder), "--into", empty_url)
+    again = ("restore", "--folder", str(folder), "--into", empty_url)
+    with monkeypatch.context() as patched:
+        patched.setattr(parquet, "read", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            await desk(*again)
+    assert "equal" in await desk(*again)
 
 
 async def test_archiving_deletes_the_period_and_nothing_else(
@@ -180,7 +184,7 @@ async def test_archiving_deletes_the_period_and_nothing_else(
 
 @pytest.mark.parametrize("table", [PROFILES, HEADSHOTS])
 async def test_what_is_not_as_it_was_dumped_is_not_deleted(
-    desk: Desk, thawed: Database, empty_url: str, year: Find, table: object
+    desk: Desk, thawed: Database, empty_url: str, year: Find, table: Table
 ) -> None:
     await desk("run", "2025", *ADA, "--into", empty_url)
     inside = Profile.created_at >= (await year()).begins_at
