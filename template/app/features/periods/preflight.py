@@ -1,0 +1,88 @@
+"""What has to be done before a period is closed, as far as it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Select, Table, func, or_, select, text
+
+from app.core.database import Base, Database
+from app.core.outbox import OutboxRow
+from app.features.periods import closing, triggers
+from app.features.periods.declared import carried_away, checks, frozen
+from app.features.periods.states import Period, State
+
+_TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+    "mysql": "SELECT trigger_name FROM information_schema.triggers"
+    " WHERE trigger_schema = database()",
+}
+_TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
+# Where imports are kept, if they are; and how those are told that go on.
+_IMPORTS, _ENDED = "imports", ("ended_at", "finished_at")
+SHOWN = 3
+
+
+async def problems(database: Database, period: Period, harmless: Sequence[str]) -> list[str]:
+    """Return what is in the way of closing a period; nothing, where it may be closed."""
+    return [
+        *await _unfrozen(database),
+        *_not_followed(),
+        *await _jobs(database, period, harmless),
+        *await _imports(database),
+        *await _checked(database, period),
+    ]
+
+
+async def _unfrozen(database: Database) -> list[str]:
+    async with database.writes() as session:
+        rows = await session.execute(text(_TRIGGERS[session.get_bind().dialect.name]))
+        known = set(rows.scalars())
+    return [
+        f"the database freezes no rows of {name}: python -m app periods freeze {name}"
+        for name in frozen()
+        if not triggers.names(name) <= known
+    ]
+
+
+def _not_followed() -> Iterator[str]:
+    for name in carried_away():
+        yield f"{name} goes with rows that are frozen, and is not declared frozen with them"
+
+
+async def _jobs(database: Database, period: Period, harmless: Sequence[str]) -> list[str]:
+    """Find jobs that were asked for while the period was open, the dead ones among them."""
+    began = await closing.closed_since(database.reads, period.name)
+    until = began.at if began and period.state is not State.OPEN else datetime.now(UTC)
+    waiting = select(OutboxRow.actor, func.count()).where(
+        OutboxRow.created_at <= until, OutboxRow.actor.not_in(harmless)
+    )
+    found = (await database.reads.execute(waiting.group_by(OutboxRow.actor))).all()
+    return [f"{number} jobs of {actor} are not finished" for actor, number in found]
+
+
+async def _imports(database: Database) -> list[str]:
+    table = Base.metadata.tables.get(_IMPORTS)
+    if table is None:
+        return []
+    number = (await database.reads.execute(_running(table))).scalar_one()
+    return [f"{number} imports have not ended"] if number else []
+
+
+def _running(table: Table) -> Select[int]:
+    ended = [table.c[name].is_(None) for name in _ENDED if name in table.c]
+    return select(func.count()).select_from(table).where(or_(*ended))
+
+
+async def _checked(database: Database, period: Period) -> list[str]:
+    found = []
+    for check in checks():
+        faults = check.faults(period.begins_at, period.ends_at).limit(SHOWN + 1)
+        rows = (await database.reads.execute(faults)).all()
+        if rows:
+            shown = ["/".join(map(str, row)) for row in rows[:SHOWN]]
+            more = " and more" if len(rows) > SHOWN else ""
+            found.append(f"it is not so that {check.name}: {', '.join(shown)}{more}")
+    return found
