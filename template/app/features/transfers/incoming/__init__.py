@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.core.pruning import pruned
 from app.features.transfers import settings as of_transfers
 from app.features.transfers.incoming import imports, jobs, settings
+from app.features.transfers.incoming.limits import take_longer
 from app.features.transfers.incoming.settings import configure
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def install(app: FastAPI) -> None:
     from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415 - only an api's
 
     configure(app.state.settings)
-    app.state.longer_bodies[PREFIX] = settings.own().transfers_most_bytes
+    take_longer(app, PREFIX, settings.own().transfers_most_bytes)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
