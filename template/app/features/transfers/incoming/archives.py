@@ -7,6 +7,7 @@ read as elements of XML, one of which is in memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -38,23 +39,32 @@ class _File(FileIO):
         return super().read(size) or b""
 
 
+@contextmanager
+def opened(path: Path, most_unpacked: int) -> Iterator[Archive]:
+    """Yield an archive whose directory is sound; raises Unreadable."""
+    with _File(path) as file:
+        try:
+            archive = Archive(file, most_unpacked)
+        except Unreadable:
+            raise
+        except Exception as error:
+            # Of which there are many kinds: the library believes what an archive says.
+            raise Unreadable(f"the workbook is no archive: {error}") from error
+        with archive:
+            yield archive
+
+
 class Archive(ZipFile):
     """A ZIP archive of a stranger."""
 
-    def __init__(self, path: Path, most_unpacked: int) -> None:
-        """Read its directory; raises Unreadable, or BadZipFile."""
-        self.file = _File(path)
-        super().__init__(self.file)
+    def __init__(self, file: FileIO, most_unpacked: int) -> None:
+        super().__init__(file)
+        self.file = file
         self._most = most_unpacked
         if len(self.filelist) > MOST_PARTS:
             raise Unreadable(f"the archive has more than {MOST_PARTS} parts")
         for each in self.filelist:
             _require_plain(each)
-
-    def close(self) -> None:
-        """Close its file too, which ZipFile leaves to whoever has opened it."""
-        super().close()
-        self.file.close()
 
     def read(self, name: str | ZipInfo, pwd: bytes | None = None) -> bytes:
         """Return a small part."""

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
-from zipfile import BadZipFile
 
 from app.core.errors import InvalidInput, TooLarge
 from app.features.transfers.declared import Transfer
-from app.features.transfers.incoming import checking, settings
-from app.features.transfers.incoming.archives import Archive
+from app.features.transfers.incoming import archives, checking, settings
 from app.features.transfers.incoming.checking import in_thread
 from app.features.transfers.incoming.imports import UPLOADS, Upload
 from app.features.transfers.incoming.reading import Stated, is_workbook
@@ -68,9 +66,9 @@ def _require_readable(path: Path, transfer: Transfer, stated: Stated) -> None:
     """Look at what can be seen soon: of a workbook, its texts come before its header."""
     try:
         if is_workbook(path):
-            Archive(path, settings.own().transfers_most_unpacked).close()
-        else:
-            table, _ = checking.opened(path, transfer, stated)
-            table.close()
-    except (Unreadable, BadZipFile) as error:
+            with archives.opened(path, settings.own().transfers_most_unpacked):
+                return
+        table, _ = checking.opened(path, transfer, stated)
+        table.close()
+    except Unreadable as error:
         raise InvalidInput("body", str(error)) from error

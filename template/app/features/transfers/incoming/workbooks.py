@@ -21,6 +21,7 @@ from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG, WorkSheetParser
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 from pydantic_core import to_jsonable_python
 
+from app.features.transfers.incoming import archives
 from app.features.transfers.incoming.archives import Archive
 from app.features.transfers.incoming.tables import (
     MOST_COLUMNS,
@@ -54,7 +55,7 @@ def open_workbook(path: Path, most_unpacked: int) -> Table:
 
 def _rows(path: Path, most_unpacked: int) -> Generator[Row, None, None]:
     try:
-        with Archive(path, most_unpacked) as archive:
+        with archives.opened(path, most_unpacked) as archive:
             yield from _of_sheets(archive)
     except Unreadable:
         raise
