@@ -27,6 +27,7 @@ READERS = {
     "template/docs/migrations.md.jinja": "tests/rendered/migrate/test_story.py",
     "template/docs/notifications.md": "tests/documents/test_render.py",
     "template/docs/operations.md": "tests/documents/test_render.py",
+    "template/docs/periods.md": "tests/documents/test_render.py",
     "template/docs/postman.md": "tests/documents/test_render.py",
     "template/docs/gateway.md": "tests/documents/test_render.py",
     "template/docs/rundeck.md": "tests/documents/test_render.py",

@@ -117,6 +117,16 @@ def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+def test_a_period_is_opened_and_a_table_is_frozen(shop: Path) -> None:
+    operator = reader(shop, "docs/periods.md")
+    assert "CREATE TRIGGER period_insert_" in operator.follow(shop)
+    said = operator.follow(shop)
+    assert "2020 is open: 2020-01-01 to 2020-12-31, UTC" in said
+    assert "1 periods" in said
+    assert "open      Ada Lovelace: the year begins" in operator.follow(shop)
+    assert operator.has_read_all()
+
+
 def test_statistics_are_counted_and_a_table_is_marked(shop: Path) -> None:
     operator = reader(shop, "docs/statistics.md")
     assert "CREATE TRIGGER statistics_insert_" in operator.follow(shop)

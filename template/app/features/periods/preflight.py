@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, Table, func, or_, select, text
+from sqlalchemy import Table, func, select, text
 
 from app.core.database import Base, Database
 from app.core.outbox import OutboxRow
@@ -20,8 +20,8 @@ _TRIGGERS = {
     " WHERE trigger_schema = database()",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
-# Where imports are kept, if they are; and how those are told that go on.
-_IMPORTS, _ENDED = "imports", ("ended_at", "finished_at")
+# Where imports are kept, if they are, and the states of those that are going to write.
+_IMPORTS, _UNFINISHED = "imports", ("queued", "checking", "writing")
 SHOWN = 3
 
 
@@ -31,7 +31,7 @@ async def problems(database: Database, period: Period, harmless: Sequence[str]) 
         *await _unfrozen(database),
         *_not_followed(),
         *await _jobs(database, period, harmless),
-        *await _imports(database),
+        *await imports(database, Base.metadata.tables.get(_IMPORTS)),
         *await _checked(database, period),
     ]
 
@@ -63,17 +63,13 @@ async def _jobs(database: Database, period: Period, harmless: Sequence[str]) -> 
     return [f"{number} jobs of {actor} are not finished" for actor, number in found]
 
 
-async def _imports(database: Database) -> list[str]:
-    table = Base.metadata.tables.get(_IMPORTS)
+async def imports(database: Database, table: Table | None) -> list[str]:
+    """Return what to say of imports that are going to write, if their table is there."""
     if table is None:
         return []
-    number = (await database.reads.execute(_running(table))).scalar_one()
+    unfinished = select(func.count()).where(table.c.state.in_(_UNFINISHED))
+    number = (await database.reads.execute(unfinished)).scalar_one()
     return [f"{number} imports have not ended"] if number else []
-
-
-def _running(table: Table) -> Select[int]:
-    ended = [table.c[name].is_(None) for name in _ENDED if name in table.c]
-    return select(func.count()).select_from(table).where(or_(*ended))
 
 
 async def _checked(database: Database, period: Period) -> list[str]:

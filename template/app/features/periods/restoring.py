@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     delete,
@@ -139,7 +140,7 @@ async def _load_table(database: Database, stored: Stored, path: Path) -> None:
 
 
 async def _empty(database: Database, table: Table) -> None:
-    any_row = select(literal_column("1")).select_from(table).limit(1)
+    any_row: Select[str] = select(literal_column("1")).select_from(table).limit(1)
     if (await database.reads.execute(any_row)).first() is not None:
         async with database.writes() as session:
             await session.execute(delete(table))

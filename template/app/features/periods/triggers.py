@@ -49,7 +49,7 @@ def _short(table: str) -> str:
 
 
 def _written(name: str, statements: dict[str, list[str]]) -> str:
-    lines = [f"{name}: dict[str, tuple[str, ...]] = {{"]
+    lines = [f"{name}: dict[str, tuple[str, ...]] = " + "{"]
     for dialect, texts in statements.items():
         lines.append(f'    "{dialect}": (')
         for text in texts:
