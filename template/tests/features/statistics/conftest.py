@@ -9,11 +9,12 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, delete, insert
 
 from app.core.database import Database
 from app.features.statistics import settings as own
 from app.features.statistics.declared import Cell, Numbers
+from app.features.statistics.models import MARKS
 from app.modules.profiles.models import Profile
 from app.modules.profiles.statistics import CREATED
 from app.settings import Settings
@@ -31,6 +32,14 @@ def configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield
     monkeypatch.undo()
     own.configure(settings)
+
+
+@pytest.fixture
+async def committing(committing: Database) -> Database:
+    """The database without marks of rows that were there for tests before."""
+    async with committing.writes() as session:
+        await session.execute(delete(MARKS))
+    return committing
 
 
 def row(at: datetime, department: str = "Engines") -> dict[str, object]:

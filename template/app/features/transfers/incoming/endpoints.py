@@ -25,6 +25,7 @@ from app.features.transfers.incoming.imports import Asked, Gone
 from app.features.transfers.incoming.models import IMPORTS
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery, ImportsQuery
+from app.features.transfers.routes import AddRoute, adding
 from app.features.transfers.storage import NoFile, storage
 
 MEDIA_TYPES = {
@@ -40,14 +41,13 @@ PREFIX = "/v1/imports/"
 
 def add(router: APIRouter, transfer: Transfer) -> None:
     """Add the routes of a transfer's imports: `/v1/imports/NAME`."""
-    routes = APIRouter(prefix=f"/imports/{transfer.name}", tags=["imports"])
-    _add_sending(routes, transfer)
-    _add_following(routes, transfer)
-    _add_fetching(routes, transfer)
-    router.include_router(routes)
+    add_route = adding(router, "imports", transfer.name)
+    _add_sending(add_route, transfer)
+    _add_following(add_route, transfer)
+    _add_fetching(add_route, transfer)
 
 
-def _add_sending(router: APIRouter, transfer: Transfer) -> None:
+def _add_sending(add_route: AddRoute, transfer: Transfer) -> None:
     async def send(
         query: Annotated[ImportQuery, Query()], request: Request, response: Response
     ) -> SuccessModel[ImportOut]:
@@ -64,7 +64,7 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
         response.headers["Location"] = f"{request.url.path}/{found.id}"
         return SuccessModel(data=found)
 
-    router.add_api_route(
+    add_route(
         "",
         send,
         methods=["POST"],
@@ -80,7 +80,7 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
     async def cancel(import_id: UUID, writes: Writes) -> SuccessModel[ImportOut]:
         return SuccessModel(data=await imports.cancel(writes, transfer.name, import_id))
 
-    router.add_api_route(
+    add_route(
         "/{import_id}/cancel",
         cancel,
         methods=["POST"],
@@ -91,7 +91,7 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_following(router: APIRouter, transfer: Transfer) -> None:
+def _add_following(add_route: AddRoute, transfer: Transfer) -> None:
     listing = Listing(
         Page[ImportOut],
         select(IMPORTS).where(IMPORTS.c.transfer == transfer.name),
@@ -106,7 +106,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         cursors: Cursors = request.app.state.cursors
         return SuccessModel(data=await listing.page(reads, query, cursors))
 
-    router.add_api_route(
+    add_route(
         "",
         list_imports,
         name=f"list_imports_of_{transfer.name}",
@@ -117,7 +117,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         found = await imports.get(reads, transfer.name, import_id)
         return SuccessModel(data=ImportOut.model_validate(found))
 
-    router.add_api_route(
+    add_route(
         "/{import_id}",
         read,
         name=f"read_import_of_{transfer.name}",
@@ -126,7 +126,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
+def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
     async def fetch(import_id: UUID, reads: Reads) -> Response:
         found = await imports.report_of(reads, transfer.name, import_id)
         chunks = storage().read(found.report, 0, found.report_bytes)
@@ -149,7 +149,7 @@ def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
         media_type = MEDIA_TYPES[found.format]
         return StreamingResponse(content(), HTTPStatus.OK, headers, media_type=media_type)
 
-    router.add_api_route(
+    add_route(
         "/{import_id}/report",
         fetch,
         name=f"fetch_report_of_import_of_{transfer.name}",

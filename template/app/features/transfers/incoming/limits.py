@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 
@@ -31,9 +31,12 @@ class LongerBodies(BodyLimit):
 
 def take_longer(app: FastAPI, path: str, longer: int) -> None:
     """Let the api take bodies of `longer` bytes under a path."""
-    app.user_middleware[:] = [
-        Middleware(LongerBodies, *each.args, path=path, longer=longer, **each.kwargs)
-        if each.cls is BodyLimit
-        else each
-        for each in app.user_middleware
-    ]
+    app.user_middleware[:] = [_longer(each, path, longer) for each in app.user_middleware]
+
+
+def _longer(known: Any, path: str, longer: int) -> Middleware:  # noqa: ANN401 - of any arguments
+    if known.cls is not BodyLimit:
+        kept: Middleware = known
+        return kept
+    options = {**known.kwargs, "path": path, "longer": longer}
+    return Middleware(LongerBodies, *known.args, **options)

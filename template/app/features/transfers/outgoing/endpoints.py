@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from app.features.transfers.outgoing.exports import Gone
 from app.features.transfers.outgoing.models import EXPORTS, Format
 from app.features.transfers.outgoing.ranges import part_of
 from app.features.transfers.outgoing.schemas import ExportOut, ExportsQuery, Manifest
+from app.features.transfers.routes import AddRoute, adding
 from app.features.transfers.storage import NoFile, storage
 
 MEDIA_TYPES = {
@@ -43,18 +44,9 @@ DOWNLOAD: dict[int | str, dict[str, Any]] = {
 }
 
 
-AddRoute = Callable[..., None]
-
-
 def add(router: APIRouter, transfer: Transfer) -> None:
-    """Add the routes of a transfer's exports: `/v1/exports/NAME`.
-
-    Each is one of the router itself: those of a router inside it would ask for no scope.
-    """
-
-    def add_route(path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # noqa: ANN401
-        router.add_api_route(f"/exports/{transfer.name}{path}", endpoint, tags=["exports"], **more)
-
+    """Add the routes of a transfer's exports: `/v1/exports/NAME`."""
+    add_route = adding(router, "exports", transfer.name)
     _add_asking(add_route, transfer)
     _add_following(add_route, transfer)
     _add_fetching(add_route, transfer)
