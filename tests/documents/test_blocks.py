@@ -33,6 +33,7 @@ READERS = {
     "template/docs/rundeck.md": "tests/documents/test_render.py",
     "template/docs/security.md": "tests/documents/test_render.py",
     "template/docs/statistics.md": "tests/documents/test_render.py",
+    "template/docs/transfers.md": "tests/documents/test_render.py",
     "template/docs/webhooks.md": "tests/documents/test_render.py",
 }
 

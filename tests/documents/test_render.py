@@ -139,6 +139,13 @@ def test_statistics_are_counted_and_a_table_is_marked(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+def test_a_file_is_asked_for_and_listed(shop: Path) -> None:
+    operator = reader(shop, "docs/transfers.md")
+    said = operator.follow(shop)
+    assert "queued" in said
+    assert operator.has_read_all()
+
+
 def test_the_gateways_folder_is_written(shop: Path) -> None:
     publisher = reader(shop, "docs/gateway.md")
     assert "wrote deploy/gateway/azure/configuration.prod.yaml" in publisher.follow(shop)
