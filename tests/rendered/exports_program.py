@@ -23,8 +23,8 @@ CHUNK = 5_000
 
 def profile(number: int) -> dict[str, object]:
     at = BEGAN + timedelta(seconds=number)
-    # Distinct, of three bytes a letter, and like a formula here and there.
-    name = f"{'=' if number % 7 == 0 else ''}王小明 김철수 {number * 7919}"
+    # Distinct, and like a formula here and there.
+    name = f"{'=' if number % 7 == 0 else ''}Zoë Müller {number * 7919}"
     return {
         "id": UUID(int=number * 7919 + 1),
         "employee_number": f"E-{number:07}",

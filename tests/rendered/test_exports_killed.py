@@ -72,6 +72,7 @@ class World:
         wait_until(self.is_over, "every job to end")
         content = fetched(client)
         self.backend.kill(api)
+        self.backend.stop_all()
         return hashlib.sha256(content).hexdigest()
 
 
@@ -115,9 +116,9 @@ def test_before_every_effect_a_file_is_whole_or_not_there(
     def copied(name: str) -> str:
         return f"sqlite:///{shutil.copy(original, tmp_path / f'{name}.db')}"
 
-    world = World.begin(seeded, tmp_path / "whole", copied("whole"))
+    whole = World.begin(seeded, tmp_path / "whole", copied("whole")).digest()
+    world = World.begin(seeded, tmp_path / "counted", copied("counted"))
     effects = EFFECTS.names(world.backend, world.folder, world.is_over)
-    whole = world.digest()
     world.backend.stop_all()
     assert effects.count("commit") >= ROWS // 10 + 2
     assert effects.count("publish") == 2

@@ -6,22 +6,20 @@ A file has many parts here, is fetched by range, and expires; nobody's upload is
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.rendered.peers import environment
 from tests.rendered.processes import Backend
 from tests.rendered.servers import free_port, listens
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
-PROGRAM = (HERE / "exports_program.py").read_text("utf-8")
-UV = [sys.executable, "-m", "uv"]
+PROGRAM = Path(__file__).with_name("exports_program.py").read_text("utf-8")
 URL = "/v1/exports/profiles"
 ROWS = 80_000  # more than one part of 8 MiB
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -43,12 +41,9 @@ for each in client.list_multipart_uploads(Bucket="files").get("Uploads", ()):
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an S3 of this run's own."""
-    venv = tmp_path_factory.mktemp("moto") / "venv"
-    subprocess.run([*UV, "venv", "--quiet", str(venv)], check=True)
-    fill = ["pip", "install", "--quiet", "--requirement", str(HERE / "moto.txt")]
-    subprocess.run([*UV, *fill, "--python", str(venv)], check=True)
+    programs = environment(tmp_path_factory.mktemp("moto"))
     port = free_port()
-    serve = [str(venv / "bin/moto_server"), "--host", "127.0.0.1", "--port", str(port)]
+    serve = [str(programs / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: listens(port), "moto to listen")

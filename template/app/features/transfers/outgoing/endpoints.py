@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -43,16 +43,24 @@ DOWNLOAD: dict[int | str, dict[str, Any]] = {
 }
 
 
+AddRoute = Callable[..., None]
+
+
 def add(router: APIRouter, transfer: Transfer) -> None:
-    """Add the routes of a transfer's exports: `/v1/exports/NAME`."""
-    routes = APIRouter(prefix=f"/exports/{transfer.name}", tags=["exports"])
-    _add_asking(routes, transfer)
-    _add_following(routes, transfer)
-    _add_fetching(routes, transfer)
-    router.include_router(routes)
+    """Add the routes of a transfer's exports: `/v1/exports/NAME`.
+
+    Each is one of the router itself: those of a router inside it would ask for no scope.
+    """
+
+    def add_route(path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # noqa: ANN401
+        router.add_api_route(f"/exports/{transfer.name}{path}", endpoint, tags=["exports"], **more)
+
+    _add_asking(add_route, transfer)
+    _add_following(add_route, transfer)
+    _add_fetching(add_route, transfer)
 
 
-def _add_asking(router: APIRouter, transfer: Transfer) -> None:
+def _add_asking(add_route: AddRoute, transfer: Transfer) -> None:
     draft_of = _draft(transfer)
 
     async def create(
@@ -68,7 +76,7 @@ def _add_asking(router: APIRouter, transfer: Transfer) -> None:
         return SuccessModel(data=export)
 
     create.__annotations__["draft"] = draft_of
-    router.add_api_route(
+    add_route(
         "",
         create,
         methods=["POST"],
@@ -81,7 +89,7 @@ def _add_asking(router: APIRouter, transfer: Transfer) -> None:
     async def cancel(export_id: UUID, writes: Writes) -> SuccessModel[ExportOut]:
         return SuccessModel(data=await exports.cancel(writes, transfer.name, export_id))
 
-    router.add_api_route(
+    add_route(
         "/{export_id}/cancel",
         cancel,
         methods=["POST"],
@@ -91,7 +99,7 @@ def _add_asking(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_following(router: APIRouter, transfer: Transfer) -> None:
+def _add_following(add_route: AddRoute, transfer: Transfer) -> None:
     listing = Listing(
         Page[ExportOut],
         select(EXPORTS).where(EXPORTS.c.transfer == transfer.name),
@@ -106,7 +114,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         cursors: Cursors = request.app.state.cursors
         return SuccessModel(data=await listing.page(reads, query, cursors))
 
-    router.add_api_route(
+    add_route(
         "",
         list_exports,
         name=f"list_exports_of_{transfer.name}",
@@ -117,7 +125,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         found = await exports.get(reads, transfer.name, export_id)
         return SuccessModel(data=ExportOut.model_validate(found))
 
-    router.add_api_route(
+    add_route(
         "/{export_id}",
         read,
         name=f"read_export_of_{transfer.name}",
@@ -126,12 +134,12 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
+def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
     async def read_manifest(export_id: UUID, reads: Reads) -> SuccessModel[Manifest]:
         found = await exports.file_of(reads, transfer.name, export_id)
         return SuccessModel(data=Manifest.model_validate(found))
 
-    router.add_api_route(
+    add_route(
         "/{export_id}/manifest",
         read_manifest,
         name=f"read_manifest_of_{transfer.name}",
@@ -151,7 +159,7 @@ def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
         tag(entity)
         return await _answer(found, asked, if_range, _headers(transfer, found, entity))
 
-    router.add_api_route(
+    add_route(
         "/{export_id}/file",
         fetch,
         name=f"fetch_export_of_{transfer.name}",

@@ -25,6 +25,7 @@ from app.features.transfers.storage import remove
 
 EXPORT = "transfers.export"
 LONGEST_ERROR = 500
+LONGEST_REQUESTER = 200
 # The first attempt of a job is 1.
 NO_ATTEMPT = 0
 
@@ -75,8 +76,9 @@ async def request(
     """Ask for an export; it is made if and only if this transaction commits."""
     row: dict[str, Any] = dict.fromkeys(each.name for each in EXPORTS.c)
     row |= {"id": uuid4(), "transfer": transfer.name, "format": format_, "query": query.asked()}
-    row |= {"requester": requester, "created_at": datetime.now(UTC)}
+    row |= {"requester": requester and requester[:LONGEST_REQUESTER]}
     row |= {"state": State.QUEUED, "attempt": NO_ATTEMPT, "rows": 0}
+    row["created_at"] = datetime.now(UTC)
     row["job_id"] = await outbox.enqueue(session, EXPORT, export=row["id"])
     await session.execute(insert(EXPORTS), row)
     return ExportOut.model_validate(row)
