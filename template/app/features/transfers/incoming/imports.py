@@ -75,7 +75,8 @@ class Asked:
         """The same bytes, to be imported alike, are the same import."""
         asked = [self.transfer, self.query.model_dump(mode="json"), self.upload.sha256]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
-        return UUID(bytes=digest.digest()[:16])
+        # Of a version, for MariaDB takes no other.
+        return UUID(bytes=digest.digest()[:16], version=5)
 
 
 @dataclass(frozen=True)
