@@ -54,7 +54,8 @@ TRACES = {
     "webhooks": r"webhook(?!s\", \"json)",  # which OpenAPI has too
     "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
     r"cryptography>=",
-    "transfers": r"transfers|openpyxl|xlsxwriter|defusedxml|et-xmlfile",
+    "transfers": r"transfers|_(ex|im)ports\.py|openpyxl|xlsxwriter|defusedxml|et-xmlfile|"
+    r"charset-normalizer>=",
     "statistics": r"(features|docs|commands|tests).statistics\b|\(statistics\.md|"
     r"statistics_|app statistics",
     "periods": r"(features|docs|commands|tests).periods\b|\(periods\.md|period_|app periods",
