@@ -43,9 +43,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.state.database = database or Database(settings.database_url, settings.database_wait)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.revisions = read_revisions()
-    app.state.longer_bodies = {}
-    longer = app.state.longer_bodies
-    app.add_middleware(BodyLimit, most=settings.max_body_bytes, longer=longer)
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(RequestContext)
     app.add_middleware(SecurityHeaders)
     install_errors(app)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -123,45 +122,35 @@ class SecurityHeaders(RequestMiddleware):
 class BodyLimit(RequestMiddleware):
     """A body of more than `most` bytes is refused before it is held in memory.
 
-    `longer` says of the beginnings of paths how long a body may be there, where it is not held.
     Starlette's own middleware answers in plain text, and never with a problem document.
     """
 
-    def __init__(self, app: ASGIApp, most: int, longer: Mapping[str, int] | None = None) -> None:
+    def __init__(self, app: ASGIApp, most: int) -> None:
         super().__init__(app)
         self.most = most
-        self.longer = longer or {}
+        self.detail = f"a request has at most {most} bytes"
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        most = self._most(scope["path"].removeprefix(scope.get("root_path", "")))
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > most:
-            document = problem(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _most(most))
+        if length.isdecimal() and int(length) > self.most:
+            document = problem(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.detail)
             # The body is not read, so nothing else can be read from this connection.
             await respond(document, {"Connection": "close"})(scope, receive, send)
         else:
-            await self.app(scope, self._counting(receive, most), send)
+            await self.app(scope, self._counting(receive), send)
 
-    def _most(self, path: str) -> int:
-        fits = (most for prefix, most in self.longer.items() if path.startswith(prefix))
-        return max(fits, default=self.most)
-
-    def _counting(self, receive: Receive, most: int) -> Receive:
+    def _counting(self, receive: Receive) -> Receive:
         received = 0
 
         async def receive_counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > most:
+            if received > self.most:
                 # Raised where FastAPI reads the body, which turns any other kind into a 400.
                 raise HTTPException(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _most(most), {"Connection": "close"}
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.detail, {"Connection": "close"}
                 )
             return message
 
         return receive_counted
-
-
-def _most(most: int) -> str:
-    return f"a request has at most {most} bytes"

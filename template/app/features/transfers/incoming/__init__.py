@@ -20,10 +20,12 @@ __all__ = ["configure", "install", "jobs"]
 
 def install(app: FastAPI) -> None:
     """Take longer requests where files come in, and remove what has had its time meanwhile."""
-    from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415 - only an api's
+    # Only an api needs them.
+    from app.features.transfers.incoming.bodies import let_be_longer  # noqa: PLC0415
+    from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415
 
     configure(app.state.settings)
-    app.state.longer_bodies[PREFIX] = settings.own().transfers_most_bytes
+    let_be_longer(app, PREFIX, settings.own().transfers_most_bytes)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
