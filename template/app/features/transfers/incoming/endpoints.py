@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -40,14 +40,15 @@ PREFIX = "/v1/imports/"
 
 def add(router: APIRouter, transfer: Transfer) -> None:
     """Add the routes of a transfer's imports: `/v1/imports/NAME`."""
-    routes = APIRouter(prefix=f"/imports/{transfer.name}", tags=["imports"])
-    _add_sending(routes, transfer)
-    _add_following(routes, transfer)
-    _add_fetching(routes, transfer)
-    router.include_router(routes)
+    # On the router itself: of the second of two inside it nobody finds the methods of a path.
+    place = f"/imports/{transfer.name}"
+    add_route = partial(router.add_api_route, tags=["imports"])
+    _add_sending(add_route, place, transfer)
+    _add_following(add_route, place, transfer)
+    _add_fetching(add_route, place, transfer)
 
 
-def _add_sending(router: APIRouter, transfer: Transfer) -> None:
+def _add_sending(add_route: Callable[..., None], place: str, transfer: Transfer) -> None:
     async def send(
         query: Annotated[ImportQuery, Query()], request: Request, response: Response
     ) -> SuccessModel[ImportOut]:
@@ -64,8 +65,8 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
         response.headers["Location"] = f"{request.url.path}/{found.id}"
         return SuccessModel(data=found)
 
-    router.add_api_route(
-        "",
+    add_route(
+        place,
         send,
         methods=["POST"],
         status_code=HTTPStatus.ACCEPTED,
@@ -80,8 +81,8 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
     async def cancel(import_id: UUID, writes: Writes) -> SuccessModel[ImportOut]:
         return SuccessModel(data=await imports.cancel(writes, transfer.name, import_id))
 
-    router.add_api_route(
-        "/{import_id}/cancel",
+    add_route(
+        place + "/{import_id}/cancel",
         cancel,
         methods=["POST"],
         name=f"cancel_import_of_{transfer.name}",
@@ -91,7 +92,7 @@ def _add_sending(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_following(router: APIRouter, transfer: Transfer) -> None:
+def _add_following(add_route: Callable[..., None], place: str, transfer: Transfer) -> None:
     listing = Listing(
         Page[ImportOut],
         select(IMPORTS).where(IMPORTS.c.transfer == transfer.name),
@@ -106,8 +107,8 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         cursors: Cursors = request.app.state.cursors
         return SuccessModel(data=await listing.page(reads, query, cursors))
 
-    router.add_api_route(
-        "",
+    add_route(
+        place,
         list_imports,
         name=f"list_imports_of_{transfer.name}",
         summary=f"List imports of {transfer.name}",
@@ -117,8 +118,8 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
         found = await imports.get(reads, transfer.name, import_id)
         return SuccessModel(data=ImportOut.model_validate(found))
 
-    router.add_api_route(
-        "/{import_id}",
+    add_route(
+        place + "/{import_id}",
         read,
         name=f"read_import_of_{transfer.name}",
         summary=f"Say how far an import of {transfer.name} is",
@@ -126,7 +127,7 @@ def _add_following(router: APIRouter, transfer: Transfer) -> None:
     )
 
 
-def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
+def _add_fetching(add_route: Callable[..., None], place: str, transfer: Transfer) -> None:
     async def fetch(import_id: UUID, reads: Reads) -> Response:
         found = await imports.report_of(reads, transfer.name, import_id)
         chunks = storage().read(found.report, 0, found.report_bytes)
@@ -149,8 +150,8 @@ def _add_fetching(router: APIRouter, transfer: Transfer) -> None:
         media_type = MEDIA_TYPES[found.format]
         return StreamingResponse(content(), HTTPStatus.OK, headers, media_type=media_type)
 
-    router.add_api_route(
-        "/{import_id}/report",
+    add_route(
+        place + "/{import_id}/report",
         fetch,
         name=f"fetch_report_of_import_of_{transfer.name}",
         summary=f"Fetch the bad rows of an import of {transfer.name}",
