@@ -52,7 +52,7 @@ async def check(database: Database) -> None:
     period = await closing.find(database.reads, "2025")
     found = await closing.history(database.reads, "2025")
     base = Path(os.environ["PERIODS_FOLDER"])
-    folders = {path.name for path in base.iterdir()} if base.is_dir() else set()
+    folders = {path.name for path in base.iterdir()} if base.is_dir() else set()  # noqa: ASYNC240
     whole = {name for name in folders if (base / name / "manifest.json").exists()}
     told = {
         "state": period.state,

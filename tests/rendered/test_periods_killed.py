@@ -33,7 +33,7 @@ COMMANDS = {
     "archive": ("archive", "2025", *WHO),
 }
 # What was done before the command that is killed.
-BEFORE = {
+BEFORE: dict[str, list[tuple[str, ...]]] = {
     "dump": [("open", "2025", *WHO)],
     "restore": [("open", "2025", *WHO), ("run", "2025", *WHO)],
     "archive": [("open", "2025", *WHO), ("run", "2025", *WHO, "--into", "INTO")],
@@ -84,7 +84,7 @@ def kill(backend: Backend, of: str, into: str, names: Path, number: int) -> str:
     return last
 
 
-def restored(backend: Backend, into: str) -> Any:  # noqa: ANN401 - JSON
+def restored(backend: Backend, into: str) -> Any:
     """Return the rows of the database that was restored into."""
     other = replace(backend, environment=backend.environment | {"DATABASE_URL": into})
     return left(other)["rows"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from app.core.pruning import pruned
 from app.features.transfers import settings as of_transfers
 from app.features.transfers.incoming import imports, jobs, settings
-from app.features.transfers.incoming.limits import take_longer
 from app.features.transfers.incoming.settings import configure
 
 if TYPE_CHECKING:
@@ -21,10 +20,12 @@ __all__ = ["configure", "install", "jobs"]
 
 def install(app: FastAPI) -> None:
     """Take longer requests where files come in, and remove what has had its time meanwhile."""
-    from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415 - only an api's
+    # Only an api needs them.
+    from app.features.transfers.incoming.bodies import let_be_longer  # noqa: PLC0415
+    from app.features.transfers.incoming.endpoints import PREFIX  # noqa: PLC0415
 
     configure(app.state.settings)
-    take_longer(app, PREFIX, settings.own().transfers_most_bytes)
+    let_be_longer(app, PREFIX, settings.own().transfers_most_bytes)
     inner = app.router.lifespan_context
 
     @asynccontextmanager

@@ -77,7 +77,7 @@ def _without_bom(sample: bytes) -> str | None:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     most, least = max(even, odd), min(even, odd)
     name = "utf-16-be" if even > odd else "utf-16-le"
-    if most == 0 or least * 10 > most:
+    if most * 40 < len(sample) or least * 10 > most:
         return None
     letters = set(sample[: len(sample) // 2 * 2].decode(name, "ignore"))
     return name if letters & SEPARATORS else None

@@ -20,13 +20,7 @@ from app.core.errors import ProblemError
 from app.features.transfers.declared import Transfer, Written
 from app.features.transfers.incoming import imports, settings
 from app.features.transfers.incoming.checking import KNOWN, Work, in_thread, known_keys
-from app.features.transfers.incoming.models import (
-    ERRORS,
-    IMPORTS,
-    LONGEST_ERROR,
-    Existing,
-    State,
-)
+from app.features.transfers.incoming.models import ERRORS, IMPORTS, LONGEST_ERROR, Existing, State
 from app.features.transfers.incoming.tables import Row
 
 Counts = dict[str, int]
