@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from sqlalchemy import Column, Select
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, or_
 
 from app import modules
 from app.core.database import Values, WriteSession
 from app.core.listing import Listing, PageQuery
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+# What the columns are called that say where a row is in its list.
+PLACE = ("in_order", "ident")
 
 
 class Written(StrEnum):
@@ -67,18 +69,32 @@ class Transfer:
         }
 
     def selecting(self, query: PageQuery) -> tuple[Select[Any], Values]:
-        """Return the statement of a file's rows, and its values: the whole list of `query`."""
+        """Return the statement of all rows of a list, in its order, and its values.
+
+        After the columns of a file it has two that say where a row is in the list.
+        """
         asked = query.asked()
         values: dict[str, object] = {}
         for name in asked.keys() & self.listing.filters.keys():
             values |= self.listing.filters[name].bind(asked[name])
         column, backwards = self.listing.order(asked)
-        order = (column, self.listing.ident)
+        place = column, self.listing.ident
         selected = self.listing.rows.selected_columns
-        columns = [selected[name] for name in self.columns]
-        rows = self.listing.rows.with_only_columns(*columns, maintain_column_froms=True)
+        rows = self.listing.rows.with_only_columns(
+            *(selected[name] for name in self.columns),
+            *(each.label(name) for each, name in zip(place, PLACE, strict=True)),
+            maintain_column_froms=True,
+        )
         rows = rows.where(*self.listing.conditions(asked))
-        return rows.order_by(*(each.desc() if backwards else each for each in order)), values
+        return rows.order_by(*(each.desc() if backwards else each for each in place)), values
+
+    def after(self, row: Row[Any], query: PageQuery) -> ColumnElement[bool]:
+        """Return the condition of what comes after a row of that list: a range of its index."""
+        column, backwards = self.listing.order(query.asked())
+        *_, value, ident = row
+        if backwards:
+            return and_(column <= value, or_(column < value, self.listing.ident < ident))
+        return and_(column >= value, or_(column > value, self.listing.ident > ident))
 
 
 def _is_nullable(column: Any) -> bool:  # noqa: ANN401 - a column or any other expression
