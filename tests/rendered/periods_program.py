@@ -93,12 +93,13 @@ async def main() -> None:
 
 
 def count_files() -> None:
-    """Let what is done to folders and files be effects too."""
+    """Let what is done to the folders and files of dumps be effects too."""
     replace, mkdir, rmtree = Path.replace, Path.mkdir, shutil.rmtree
 
     def counted(name: str, do: object) -> object:
         def call(*arguments: object, **options: object) -> object:
-            effect(name)  # type: ignore[name-defined]  # noqa: F821
+            if str(arguments[0]).startswith(os.environ["PERIODS_FOLDER"]):
+                effect(name)  # type: ignore[name-defined]  # noqa: F821
             return do(*arguments, **options)  # type: ignore[operator]
 
         return call

@@ -32,6 +32,7 @@ FAILED = (
     "state, received_at) VALUES ('{}', 'a', 'a', 'hr', 'm-1', 'profiles', 'update', 'failed', "
     "'2026-01-02 03:04:05')"
 )
+WAITING = ["profiles.make_thumbnail", "webhooks.deliver"]
 ENDPOINT = "00000000-0000-4000-8000-000000000001"
 SUBSCRIBED = """
 import asyncio, sys
@@ -109,7 +110,7 @@ def test_the_jobs_are_valid_and_a_fault_that_is_planted_is_found(
         assert told in judged(json.loads(text.replace(right, wrong)), tmp_path)
 
 
-def test_every_job_does_what_its_command_does(backend: Backend) -> None:
+def test_every_job_does_what_its_command_does(backend: Backend, tmp_path: Path) -> None:
     """The real commands, on a database that has a client and dead jobs."""
     number = json.loads(
         backend.output(
@@ -123,6 +124,13 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     backend.execute(UNDECIDED.format(ids[0], yes), FAILED.format(ids[0]))
     backend.run("-c", SUBSCRIBED, ENDPOINT)
     ada = {"channel": "mail", "recipient": "ada@example.com"}
+    who = {"by": "Ada", "because": "the year is over"}
+    backend.environment["PERIODS_FOLDER"] = str(tmp_path / "dumps")
+    backend.environment["PERIODS_HARMLESS_JOBS"] = json.dumps(WAITING)
+    drill = f"sqlite:///{tmp_path / 'drill.db'}"
+    for words in ("open 2018", "open 2019", "open 2021", "close 2021", f"run 2018 --into {drill}"):
+        bob = ("--by", "Bob", "--because", "the year is over")
+        backend.run("-m", "app", "periods", *words.split(), *bob)
     given = {
         "clients show": {"number": str(number)},
         "clients revoke": {"number": str(number)},
@@ -132,6 +140,14 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
         "jobs pause": {"for": "1m"},
         "keys revoke": {"kid": signing_key(backend)},
         "webhooks received repeat": {"id": ids[0]},
+        "periods open": {"name": "2020", **who},
+        "periods preflight": {"name": "2020"},
+        **{f"periods {each}": {"name": "2019"} for each in ("dump", "history", "verify")},
+        **{f"periods {each}": {"name": "2019", **who} for each in ("close", "run")},
+        "periods restore": {"name": "2019", "into": f"sqlite:///{tmp_path / 'other.db'}"},
+        "periods archive": {"name": "2018", **who},
+        "periods reopen": {"name": "2021", **who},
+        "periods freeze": {"table": "profiles"},
         "statistics show": {"name": "profiles_created"},
         "statistics marks": {"table": "invoices", "column": "issued_at"},
         "notify test": ada,
@@ -148,13 +164,15 @@ def test_every_job_does_what_its_command_does(backend: Backend) -> None:
     assert told.keys() >= given.keys()
     assert "till" in told["clients list"]
     assert "2 jobs requeued" in told["jobs requeue"]
+    assert "2018 is archived" in told["periods archive"]
+    assert "2021 is open again" in told["periods reopen"]
     assert "paused until" in told["jobs pause"]
     assert "ada@example.com" in told["notify list"]
     assert "noted as sent" in told["notify decide"]
     assert "is revoked now" in told["keys revoke"]
     assert "days were counted" in told["statistics backfill"]
     assert "are sealed by the current data key" in told["keys reencrypt"]
-    assert "0009" in told["migrate status"]
+    assert "0012" in told["migrate status"]
     assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
 
 

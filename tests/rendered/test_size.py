@@ -83,6 +83,8 @@ LARGER = {
     "notifications": (1_982, 967),
     "keys": (2_246, 1_340),
     "statistics": (1_597, 515),  # of which 190 are triggers in the words of each database
+    "periods": (2_700, 900),  # of which 330 are triggers in the words of each database
+    "transfers": (4_700, 1_700),
     "webhooks": (3_718, 2_270),  # in and out, each a slice of its own
 }
 
