@@ -14,6 +14,7 @@ import pytest
 
 from tests.rendered.processes import Backend
 from tests.rendered.tools import BIN, findings, of_schema
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +55,8 @@ async def main():
 
 asyncio.run(main())
 """
+# A command that waits, as another process has it.
+COMMAND = "import runpy; runpy.run_module('app', run_name='__main__')"
 Job = dict[str, Any]
 
 
@@ -160,7 +163,8 @@ def test_every_job_does_what_its_command_does(backend: Backend, tmp_path: Path) 
             for each in ("disable", "enable", "remove")
         },
     }
-    told = {job["name"]: run(backend, job, given.get(job["name"], {})) for job in exported(backend)}
+    jobs = [job for job in exported(backend) if not job["name"].startswith("transfers ")]
+    told = {job["name"]: run(backend, job, given.get(job["name"], {})) for job in jobs}
     assert told.keys() >= given.keys()
     assert "till" in told["clients list"]
     assert "2 jobs requeued" in told["jobs requeue"]
@@ -174,6 +178,29 @@ def test_every_job_does_what_its_command_does(backend: Backend, tmp_path: Path) 
     assert "are sealed by the current data key" in told["keys reencrypt"]
     assert "0012" in told["migrate status"]
     assert backend.count("SELECT count(*) FROM outbox WHERE due_at IS NULL") == 0
+
+
+def test_files_go_out_and_come_in_by_jobs_of_rundeck(backend: Backend, tmp_path: Path) -> None:
+    """The real commands; those that wait need a process that runs jobs."""
+    jobs = {each["name"]: each for each in exported(backend) if "transfers" in each["name"]}
+    people = tmp_path / "people.csv"
+    people.write_text("employee_number,full_name,email,department\nE-1,Ada,a@example.com,Engines\n")
+    to_import = {"name": "profiles", "file": str(people), "mode": "all"}
+    export = run(backend, jobs.pop("transfers export"), {"name": "profiles"}).split()[-1]
+    assert "cancelled" in run(backend, jobs.pop("transfers cancel"), {"id": export})
+    waiting = backend.run_program(COMMAND, "transfers", "import", "profiles", str(people))
+    wait_until(
+        lambda: backend.count("SELECT count(*) FROM imports WHERE state = 'queued'") == 1,
+        "the import to wait",
+    )
+    backend.kill(waiting)
+    ((asked,),) = backend.query("SELECT id FROM imports")
+    run(backend, jobs.pop("transfers cancel-import"), {"id": str(asked)})
+    backend.start_api()
+    assert "1 created" in run(backend, jobs.pop("transfers import"), to_import)
+    assert "done" in run(backend, jobs.pop("transfers imports"), {})
+    assert "profiles.csv" in run(backend, jobs.pop("transfers list"), {})
+    assert not jobs
 
 
 def signing_key(backend: Backend) -> str:
