@@ -18,13 +18,16 @@ import xlsxwriter
 from sqlalchemy import Row, create_engine
 
 from app.core.snapshots import snapshot
-from app.features.transfers.outgoing import files
+from app.features.transfers.outgoing import files, making
 from app.features.transfers.outgoing.making import BATCH
 from app.features.transfers.outgoing.models import Format
 from app.modules.profiles.transfers import PROFILES
 
 COLUMNS = list(PROFILES.columns.values())
-STATEMENT, VALUES = PROFILES.selecting(PROFILES.query())
+QUERY = PROFILES.query()
+ALL, VALUES = PROFILES.selecting(QUERY)
+SELECTED = list(ALL.selected_columns)[: len(COLUMNS)]
+STATEMENT = ALL.with_only_columns(*SELECTED, maintain_column_froms=True)
 OFF = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
 
 
@@ -33,7 +36,7 @@ def ours(url: str, format_: Format, path: Path) -> None:
         now = datetime.now(UTC)
         with files.written(format_, path, COLUMNS, now) as write:
             async with snapshot(url) as moment:
-                async for rows in moment.batches(STATEMENT, VALUES, BATCH):
+                async for rows in making._batches(moment, PROFILES, QUERY):
                     await asyncio.to_thread(write, rows)
 
     asyncio.run(write())

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from sqlalchemy import Column, Select
+from sqlalchemy import Column, ColumnElement, Row, Select
 
 from app import modules
 from app.core.database import Values, WriteSession
 from app.core.listing import Listing, PageQuery
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+# What a statement calls that which says where a row is in its list, where a file does not have it.
+PLACES = ("in_list_by", "in_list_id")
 
 
 class Written(StrEnum):
@@ -52,8 +54,8 @@ class Transfer:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name: small letters, digits and _")
-        if not self.key or (unknown := set(self.key) - self.row.model_fields.keys()):
-            raise ValueError(f"{self.name}: the key must be fields of its row, unlike {unknown}")
+        if not self.key or not set(self.key) <= self.row.model_fields.keys():
+            raise ValueError(f"{self.name}: its key is no fields of its row: {self.key}")
 
     @cached_property
     def columns(self) -> dict[str, Column[Any]]:
@@ -67,18 +69,37 @@ class Transfer:
         }
 
     def selecting(self, query: PageQuery) -> tuple[Select[Any], Values]:
-        """Return the statement of a file's rows, and its values: the whole list of `query`."""
+        """Return the statement of all rows of a list, in its order, and its values.
+
+        After the columns of a file it has what says where a row is in the list, unless they do.
+        """
         asked = query.asked()
         values: dict[str, object] = {}
         for name in asked.keys() & self.listing.filters.keys():
             values |= self.listing.filters[name].bind(asked[name])
-        column, backwards = self.listing.order(asked)
-        order = (column, self.listing.ident)
         selected = self.listing.rows.selected_columns
-        columns = [selected[name] for name in self.columns]
-        rows = self.listing.rows.with_only_columns(*columns, maintain_column_froms=True)
-        rows = rows.where(*self.listing.conditions(asked))
-        return rows.order_by(*(each.desc() if backwards else each for each in order)), values
+        places = self._places(query)
+        rows = self.listing.rows.with_only_columns(
+            *(selected[name] for name in self.columns),
+            *(column.label(name) for name, column in places if name not in self.columns),
+            maintain_column_froms=True,
+        )
+        _, backwards = self.listing.order(asked)
+        order = (column.desc() if backwards else column for _, column in places)
+        return rows.where(*self.listing.conditions(asked)).order_by(*order), values
+
+    def after(self, row: Row[Any], query: PageQuery) -> ColumnElement[bool]:
+        """Return the condition of what comes after a row of that list: a range of its index."""
+        (name, _), (ident, _) = self._places(query)
+        return self.listing.after(query.asked(), getattr(row, name), getattr(row, ident))
+
+    def _places(self, query: PageQuery) -> list[tuple[str, ColumnElement[Any]]]:
+        """Return the two columns that a list is sorted by, and what its rows call them."""
+        column, _ = self.listing.order(query.asked())
+        selected = self.listing.rows.selected_columns
+        known = {selected[name]: name for name in self.columns}
+        places = zip(PLACES, (column, self.listing.ident), strict=True)
+        return [(known.get(each, name), each) for name, each in places]
 
 
 def _is_nullable(column: Any) -> bool:  # noqa: ANN401 - a column or any other expression

@@ -114,6 +114,18 @@ async def test_a_file_has_the_rows_and_the_order_that_were_asked_for(
     assert (await api.post(URL, json={"query": {"limit": 5}})).status_code == 422
 
 
+@pytest.mark.parametrize("sort", ["full_name", "-full_name", "-created_at", "employee_number"])
+async def test_batches_meet_also_where_rows_are_alike(
+    committing: Database, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    await add(committing, *(row(number, "Ada" if number % 3 else "Bob") for number in range(40)))
+    monkeypatch.setattr(making, "BATCH", 10)
+    listed = (await api.get("/v1/profiles", params={"sort": sort, "limit": 100})).json()["data"]
+    header, *lines = csv_lines(await exported(api, sort=sort))
+    assert header == COLUMNS
+    assert [line[0] for line in lines] == [each["id"] for each in listed["items"]]
+
+
 async def test_csv_is_as_the_settings_say(
     committing: Database,
     api: httpx.AsyncClient,

@@ -33,7 +33,8 @@ def written(
 ) -> AbstractContextManager[Write]:
     """Yield what writes rows into a new file, each with its values in the columns' order.
 
-    The same rows make the same bytes. Raises Refused for what the format has no place for.
+    What a row has besides is left out. The same rows make the same bytes. Raises Refused for what
+    the format has no place for.
     """
     if format_ is Format.CSV:
         return _csv(path, columns)
@@ -53,7 +54,7 @@ def _csv(path: Path, columns: Columns) -> Iterator[Write]:
         writer.writerow([each.name for each in columns])
 
         def write(rows: Rows) -> None:
-            by_column = zip(columns, zip(*rows, strict=True), strict=True)
+            by_column = zip(columns, zip(*rows, strict=True), strict=False)
             writer.writerows(zip(*(texts(*each) for each in by_column), strict=True))
 
         yield write
@@ -76,7 +77,7 @@ def _xlsx(path: Path, columns: Columns, made_at: datetime) -> Iterator[Write]:
 
     def write(rows: Rows) -> None:
         nonlocal written_rows
-        by_column = zip(columns, zip(*rows, strict=True), strict=True)
+        by_column = zip(columns, zip(*rows, strict=True), strict=False)
         for row in zip(*(cells(*each) for each in by_column), strict=True):
             written_rows += 1
             for at, cell in enumerate(row):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fastapi.concurrency import contextmanager_in_threadpool
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 
-from app.core.database import Database
+from app.core.database import Database, Values
+from app.core.listing import PageQuery
 from app.core.snapshots import Snapshot, snapshot
 from app.features.transfers import settings
-from app.features.transfers.declared import declared
+from app.features.transfers.declared import Transfer, declared
 from app.features.transfers.outgoing import exports, files
 from app.features.transfers.outgoing.exports import Running
 from app.features.transfers.outgoing.files import Refused
@@ -69,20 +71,17 @@ async def _publish_text(text: str, part: Path, name: str) -> None:
 
 async def _write(database: Database, moment: Snapshot, running: Running, part: Path) -> int:
     transfer = declared()[running.transfer]
-    statement, values = transfer.selecting(transfer.query.model_validate(running.query))
-    columns = list(transfer.columns.values())
-    counting = select(func.count()).select_from(statement.order_by(None).subquery())
-    async with aclosing(moment.batches(counting, values)) as counted:
-        total: int = (await anext(counted))[0][0]
+    query = transfer.query.model_validate(running.query)
+    total = await _count(moment, transfer, query)
     if running.format is Format.XLSX and total > files.MOST_IN_A_SHEET:
         most = f"a sheet of XLSX has at most {files.MOST_IN_A_SHEET:,}"
         raise Refused(f"{total:,} rows: {most}; ask for fewer, for CSV or for Parquet")
     await exports.progress(database, running, total=total)
+    columns = list(transfer.columns.values())
     writing = files.written(running.format, part, columns, running.created_at)
-    batches = moment.batches(statement, values, BATCH)
     done, told = 0, time.monotonic()
-    async with contextmanager_in_threadpool(writing) as write, aclosing(batches):
-        async for rows in batches:
+    async with contextmanager_in_threadpool(writing) as write:
+        async for rows in _batches(moment, transfer, query):
             await asyncio.to_thread(write, rows)
             done += len(rows)
             if time.monotonic() - told >= TOLD_EVERY:
@@ -91,6 +90,33 @@ async def _write(database: Database, moment: Snapshot, running: Running, part: P
             else:
                 await exports.require_running(database.reads, running)
     return done
+
+
+async def _count(moment: Snapshot, transfer: Transfer, query: PageQuery) -> int:
+    statement, values = transfer.selecting(query)
+    counting = select(func.count()).select_from(statement.order_by(None).subquery())
+    ((count,),) = await _found(moment, counting, values)
+    return int(count)
+
+
+async def _batches(
+    moment: Snapshot, transfer: Transfer, query: PageQuery
+) -> AsyncIterator[Sequence[Row[Any]]]:
+    """Yield the rows of a list, each batch by a statement of its own.
+
+    asyncmy takes in whatever the server sends, so that one statement would be in memory as a whole.
+    """
+    statement, values = transfer.selecting(query)
+    wanted = statement
+    while rows := await _found(moment, wanted.limit(BATCH), values):
+        yield rows
+        if len(rows) < BATCH:
+            return
+        wanted = statement.where(transfer.after(rows[-1], query))
+
+
+async def _found(moment: Snapshot, statement: Select[Any], values: Values) -> Sequence[Row[Any]]:
+    return [row async for rows in moment.batches(statement, values, BATCH) for row in rows]
 
 
 def _measured(path: Path) -> tuple[int, str]:
