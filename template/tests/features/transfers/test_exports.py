@@ -321,7 +321,7 @@ async def test_an_attempt_that_comes_late_makes_nothing_and_removes_nothing(
     own.configure(settings)
     await add(committing, row(1))
     async with committing.writes() as session:
-        query = PROFILES.query()
+        query = PROFILES.query.model_validate({})
         export = (await exports.request(session, PROFILES, Format.CSV, query, None)).id
     late, running = [await exports.begin(committing, export, attempt) for attempt in (1, 2)]
     assert late is not None
