@@ -208,6 +208,16 @@ class Listing(Generic[Item]):
         name = asked["sort"]
         return self.sorts[name.removeprefix(BACKWARDS)], name.startswith(BACKWARDS)
 
+    def after(self, asked: Asked, value: Any, ident: Any) -> ColumnElement[bool]:  # noqa: ANN401
+        """Return the condition of what comes after an item, by what it is sorted by and its id.
+
+        Its first part alone is a range of the index, on every database; the second breaks ties.
+        """
+        column, backwards = self.order(asked)
+        if backwards:
+            return and_(column <= value, or_(column < value, self.ident < ident))
+        return and_(column >= value, or_(column > value, self.ident > ident))
+
     def conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
         return [each.condition for name, each in self.filters.items() if name in asked]
 
@@ -244,13 +254,7 @@ def _build_numbered(listing: Listing[Any], asked: Asked) -> Select[Any]:
 
 
 def _build_after(listing: Listing[Any], asked: Asked) -> Select[Any]:
-    column, backwards = listing.order(asked)
-    # The first condition alone is a range of the index, on every database; the second breaks ties.
-    if backwards:
-        after = column <= _VALUE, or_(column < _VALUE, listing.ident < _ID)
-    else:
-        after = column >= _VALUE, or_(column > _VALUE, listing.ident > _ID)
-    return _build(listing, asked).where(*after)
+    return _build(listing, asked).where(listing.after(asked, _VALUE, _ID))
 
 
 def _build_count(listing: Listing[Any], asked: Asked) -> Select[Any]:

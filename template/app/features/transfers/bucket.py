@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -18,13 +18,22 @@ from app.features.transfers.storage import CHUNK, NoFile
 
 # S3 takes at most 10,000 parts, of at least 5 MiB: this is enough for 78 GiB, and is in memory.
 PART = 8 * 1024 * 1024
+# What other servers than Amazon's cannot be relied on to know: names of buckets as names of hosts,
+# and checksums after the body.
+OF_OTHERS: dict[str, Any] = {
+    "s3": {"addressing_style": "path"},
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
 
 
 class Bucket:
     """A bucket, by a client that blocks: each of its requests is in a thread."""
 
     def __init__(self, own: TransferSettings) -> None:
-        config = botocore.config.Config(retries={"mode": "standard", "total_max_attempts": 4})
+        retries = {"mode": "standard", "total_max_attempts": 4}
+        others = OF_OTHERS if own.transfers_s3_endpoint else {}
+        config = botocore.config.Config(retries=retries, **others)
         self._client: Any = botocore.session.get_session().create_client(
             "s3",
             config=config,
@@ -38,7 +47,7 @@ class Bucket:
         await asyncio.to_thread(self._upload, part, self._place(name))
         await asyncio.to_thread(part.unlink)
 
-    async def read(self, name: str, first: int, size: int) -> AsyncIterator[bytes]:
+    async def read(self, name: str, first: int, size: int) -> AsyncGenerator[bytes, None]:
         wanted = self._place(name) | {"Range": f"bytes={first}-{first + size - 1}"}
         try:
             body = (await asyncio.to_thread(self._client.get_object, **wanted))["Body"]

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from sqlalchemy import Column, ColumnElement, Row, Select, and_, or_
+from sqlalchemy import Column, ColumnElement, Row, Select
 
 from app import modules
 from app.core.database import Values, WriteSession
@@ -54,8 +54,8 @@ class Transfer:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name: small letters, digits and _")
-        if not self.key or (unknown := set(self.key) - self.row.model_fields.keys()):
-            raise ValueError(f"{self.name}: the key must be fields of its row, unlike {unknown}")
+        if not self.key or not set(self.key) <= self.row.model_fields.keys():
+            raise ValueError(f"{self.name}: its key is no fields of its row: {self.key}")
 
     @cached_property
     def columns(self) -> dict[str, Column[Any]]:
@@ -78,30 +78,28 @@ class Transfer:
         for name in asked.keys() & self.listing.filters.keys():
             values |= self.listing.filters[name].bind(asked[name])
         selected = self.listing.rows.selected_columns
-        places, backwards = self._places(query)
+        places = self._places(query)
         rows = self.listing.rows.with_only_columns(
             *(selected[name] for name in self.columns),
             *(column.label(name) for name, column in places if name not in self.columns),
             maintain_column_froms=True,
         )
+        _, backwards = self.listing.order(asked)
         order = (column.desc() if backwards else column for _, column in places)
         return rows.where(*self.listing.conditions(asked)).order_by(*order), values
 
     def after(self, row: Row[Any], query: PageQuery) -> ColumnElement[bool]:
         """Return the condition of what comes after a row of that list: a range of its index."""
-        places, backwards = self._places(query)
-        (value, column), (last, ident) = ((getattr(row, name), each) for name, each in places)
-        if backwards:
-            return and_(column <= value, or_(column < value, ident < last))
-        return and_(column >= value, or_(column > value, ident > last))
+        (name, _), (ident, _) = self._places(query)
+        return self.listing.after(query.asked(), getattr(row, name), getattr(row, ident))
 
-    def _places(self, query: PageQuery) -> tuple[list[tuple[str, ColumnElement[Any]]], bool]:
-        """Return what a list is sorted by, as its rows have it, and whether backwards."""
-        column, backwards = self.listing.order(query.asked())
+    def _places(self, query: PageQuery) -> list[tuple[str, ColumnElement[Any]]]:
+        """Return the two columns that a list is sorted by, and what its rows call them."""
+        column, _ = self.listing.order(query.asked())
         selected = self.listing.rows.selected_columns
         known = {selected[name]: name for name in self.columns}
         places = zip(PLACES, (column, self.listing.ident), strict=True)
-        return [(known.get(each, name), each) for name, each in places], backwards
+        return [(known.get(each, name), each) for name, each in places]
 
 
 def _is_nullable(column: Any) -> bool:  # noqa: ANN401 - a column or any other expression

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ class Storage(Protocol):
     async def publish(self, part: Path, name: str) -> None:
         """Make a local file, which is whole and closed, the one of this name; `part` is gone."""
 
-    def read(self, name: str, first: int, size: int) -> AsyncIterator[bytes]:
+    def read(self, name: str, first: int, size: int) -> AsyncGenerator[bytes, None]:
         """Yield `size` bytes from `first` on; raises NoFile before the first."""
 
     async def remove(self, folder: str) -> None:
@@ -57,7 +57,7 @@ class Folder:
             raise NoFile(name)
         return path
 
-    async def read(self, name: str, first: int, size: int) -> AsyncIterator[bytes]:
+    async def read(self, name: str, first: int, size: int) -> AsyncGenerator[bytes, None]:
         with await asyncio.to_thread(self.path(name).open, "rb") as file:
             file.seek(first)
             while size > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, size))):

@@ -91,11 +91,21 @@ def cells(column: Column[Any], values: Sequence[Any]) -> Sequence[Cell]:
 
 def read(column: Column[Any], cell: object) -> Any:  # noqa: ANN401 - whatever the column takes
     """Return the value of a text or a cell; raises ValueError where it is none of the column."""
+    return reader(column)(cell)
+
+
+def reader(column: Column[Any]) -> Callable[[object], Any]:
+    """Return what reads the cells of one column, however many there are."""
     known = kind(column.type)
-    text = _text(cell)
-    if not text:
-        return None if column.nullable or not known.has_empty else known.value("")
-    return known.value(text if known.is_number else unguarded(text))
+    is_null = bool(column.nullable) or not known.has_empty
+
+    def value(cell: object) -> Any:  # noqa: ANN401 - whatever the column takes
+        text = cell if isinstance(cell, str) else _text(cell)
+        if not text:
+            return None if is_null else known.value("")
+        return known.value(text if known.is_number else unguarded(text))
+
+    return value
 
 
 def is_formula(text: str) -> bool:

@@ -22,8 +22,9 @@ from sqlalchemy import delete, select, update
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.features.transfers import settings as own
-from app.features.transfers.outgoing import exports, files, making
-from app.features.transfers.outgoing.models import EXPORTS
+from app.features.transfers.outgoing import exports, files, jobs, making
+from app.features.transfers.outgoing.exports import Stopped
+from app.features.transfers.outgoing.models import EXPORTS, Format
 from app.features.transfers.values import read, unescaped
 from app.modules.profiles.models import Profile
 from app.modules.profiles.transfers import PROFILES, router
@@ -312,6 +313,38 @@ async def test_what_an_attempt_has_left_is_removed_and_its_file_is_none(
     found = await ended(api, export)
     assert (failed, found["state"], found["rows"]) == (2, "ready", 2)
     assert {each.parent.name for each in kept(folder)} == {"2"}
+
+
+async def test_an_attempt_that_comes_late_makes_nothing_and_removes_nothing(
+    committing: Database, settings: Settings, folder: Path
+) -> None:
+    own.configure(settings)
+    await add(committing, row(1))
+    async with committing.writes() as session:
+        query = PROFILES.query.model_validate({})
+        export = (await exports.request(session, PROFILES, Format.CSV, query, None)).id
+    late, running = [await exports.begin(committing, export, attempt) for attempt in (1, 2)]
+    assert late is not None
+    assert running is not None
+    await making.make(committing, running)
+    with pytest.raises(Stopped):
+        await making.make(committing, late)
+    assert await exports.begin(committing, export, 2) is None
+    assert [each.name for each in kept(folder)] == ["manifest.json", "profiles.csv"]
+
+
+async def test_after_its_last_attempt_an_export_has_failed(
+    committing: Database, api: httpx.AsyncClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(exports, "ready", fail)
+    monkeypatch.setattr(jobs, "MOST_ATTEMPTS", 1)
+    found = await ended(api, await asked(api))
+    assert (found["state"], found["error"]) == ("failed", "OSError: the disk is full")
+    await nothing_waits(committing)
+    assert kept(folder) == []
 
 
 async def test_an_export_whose_job_is_dead_has_failed(

@@ -23,7 +23,7 @@ from app.core.database import Database, WriteSession
 from app.core.errors import Conflict
 from app.core.outbox import OutboxRow
 from app.features.transfers import Written
-from app.features.transfers.incoming import imports
+from app.features.transfers.incoming import imports, reports
 from app.features.transfers.incoming.models import IMPORTS
 from app.modules.profiles import transfers
 from app.modules.profiles.models import Profile
@@ -427,3 +427,47 @@ async def test_an_operator_imports_a_file_and_is_told_of_bad_rows(
     ):
         with pytest.raises(SystemExit, match=why):
             await run(settings, *wrong)
+
+
+async def test_a_file_that_comes_twice_at_once_is_one_import(
+    committing: Database, api: httpx.AsyncClient
+) -> None:
+    content = text(*map(person, range(50)))
+    both = await asyncio.gather(*(send(api, content, mode="all") for _ in range(4)))
+    assert [each["created"] for each in both] == [50] * 4
+    assert len({each["id"] for each in both}) == 1
+    assert len(await names(committing)) == 50
+
+
+async def test_an_import_that_fails_time_after_time_has_failed_and_leaves_nothing(
+    committing: Database, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(session: WriteSession, rows: Sequence[Any]) -> Sequence[Written]:
+        await written_by_module(session, rows)
+        raise OperationalError("", {}, Exception("a deadlock"))
+
+    written_by_module = transfers.PROFILES.write
+    monkeypatch.setattr(jobs_of_core, "pause_after", lambda _: timedelta(0))
+    with monkeypatch.context() as patched:
+        patched.setitem(vars(transfers.PROFILES), "write", write)
+        found = await send(api, text(person(1)), mode="all")
+    assert (found["state"], found["error"].partition(":")[0]) == ("failed", "OperationalError")
+    assert await names(committing) == {}
+    assert (await committing.reads.execute(select(OutboxRow.id))).all() == []
+    again = await send(api, text(person(1)), mode="all")
+    assert (again["state"], again["error"], again["created"]) == ("done", None, 1)
+
+
+async def test_a_report_of_more_rows_than_a_sheet_has_goes_on_in_the_next_one(
+    committing: Database,  # noqa: ARG001 - it is emptied
+    api: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "MOST_IN_A_SHEET", 3)
+    rows = [person(number, email="none") for number in range(5)]
+    found = await send(api, workbook(*rows), mode="partial")
+    answer = await api.get(f"{URL}/{found['id']}/report")
+    sheets = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets
+    assert [sheet.max_row for sheet in sheets] == [3, 3, 2]
+    again = await send(api, answer.content, mode="partial")
+    assert (again["rows"], again["bad"]) == (5, 5)

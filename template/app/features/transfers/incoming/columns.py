@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from app.features.transfers import values
 from app.features.transfers.declared import Transfer
 from app.features.transfers.incoming.staging import Checked, Key
 from app.features.transfers.incoming.tables import Row, Unreadable, is_blank
-from app.features.transfers.values import Cell
 
 # What a report has beside the columns of its file; no field of a schema is called so.
 ROW, ERROR = "_row", "_error"
@@ -33,7 +32,11 @@ class Columns:
         required = {name for name, each in fields.items() if each.is_required()}
         if missing := sorted(required - set(header)):
             raise Unreadable(f"columns are missing: {', '.join(missing)}")
-        self._places = {name: place for place, name in enumerate(header) if name in fields}
+        self._readers = [
+            (name, place, _reader(transfer, name))
+            for place, name in enumerate(header)
+            if name in fields
+        ]
         self._rows: TypeAdapter[list[BaseModel]] = TypeAdapter(list[transfer.row])  # type: ignore[name-defined]
 
     def checked(self, rows: Sequence[Row]) -> list[Checked]:
@@ -84,18 +87,24 @@ class Columns:
             raise ValueError(f"has {len(cells)} cells, and the header has {self._width}")
         errors: list[str] = []
         found: dict[str, Any] = {}
-        for name, place in self._places.items():
+        for name, place, read in self._readers:
             try:
-                found[name] = self._value(name, cells[place])
+                found[name] = read(cells[place])
             except UNREADABLE as error:
                 errors.append(f"{name}: {error}")
         if errors:
             raise ValueError("; ".join(errors))
         return found
 
-    def _value(self, name: str, cell: Cell) -> Any:  # noqa: ANN401 - whatever the column takes
-        column = self.transfer.columns.get(name)
-        return cell if column is None else values.read(column, cell)
+
+def _reader(transfer: Transfer, name: str) -> Callable[[object], Any]:
+    """Return what reads a field; of one that is in no column, its schema alone knows."""
+    column = transfer.columns.get(name)
+    return _as_it_is if column is None else values.reader(column)
+
+
+def _as_it_is(cell: object) -> object:
+    return cell
 
 
 def _require_known(transfer: Transfer, header: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -137,9 +137,11 @@ def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
             raise Gone("the report is not there any more") from None
 
         async def content() -> AsyncIterator[bytes]:
-            yield beginning
-            async for chunk in chunks:
-                yield chunk
+            # Also when whoever fetches it leaves.
+            async with aclosing(chunks):
+                yield beginning
+                async for chunk in chunks:
+                    yield chunk
 
         name = f"{transfer.name}-{import_id}.{found.format}"
         headers = {

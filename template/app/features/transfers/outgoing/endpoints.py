@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -179,9 +180,11 @@ async def _answer(
         raise Gone("the file is not there any more: ask for another export") from None
 
     async def content() -> AsyncIterator[bytes]:
-        yield beginning
-        async for chunk in chunks:
-            yield chunk
+        # Also when whoever fetches it leaves.
+        async with aclosing(chunks):
+            yield beginning
+            async for chunk in chunks:
+                yield chunk
 
     return StreamingResponse(
         content(),
