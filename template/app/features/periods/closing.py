@@ -118,6 +118,8 @@ async def change(session: WriteSession, period: Period, **values: object) -> Non
 
 async def _pass_gate(session: WriteSession) -> None:
     """Wait for whoever writes to a frozen table, and let nobody begin before this has ended."""
+    # Whatever else is wrong shows here.
+    await session.execute(select(GATE.c.version))
     try:
         for statement in _PATIENCE[session.get_bind().dialect.name]:
             await session.execute(text(statement))

@@ -44,6 +44,8 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
         await ACTIONS[arguments.action](desk, arguments)
     except (PeriodsError, PeriodClosed) as error:
         sys.exit(f"{error}")
+    except OSError as error:
+        sys.exit(f"{error.filename or 'The dump'}: {error.strerror}")
     except SQLAlchemyError as error:
         sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
     finally:
