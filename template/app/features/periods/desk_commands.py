@@ -93,10 +93,11 @@ async def _history(desk: Desk, arguments: Namespace) -> None:
     await desk.find(arguments.name)
     found = await closing.history(desk.database.reads, arguments.name)
     if arguments.json:
-        print(json.dumps([dict(row._mapping) for row in found], default=str, indent=2))  # noqa: SLF001 - public
+        print(json.dumps([dict(each) for each in found], default=str, indent=2))
         return
-    for row in found:
-        print(f"{row.at:%Y-%m-%d %H:%M} UTC  {row.target:<8}  {row.by_whom}: {row.why}")
+    for each in found:
+        when = f"{each['at']:%Y-%m-%d %H:%M} UTC"
+        print(f"{when}  {each['target']:<8}  {each['by_whom']}: {each['why']}")
 
 
 async def _preflight(desk: Desk, arguments: Namespace) -> None:

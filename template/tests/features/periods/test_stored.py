@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Computed,
     Date,
     Dialect,
+    Enum,
     Float,
     Integer,
     MetaData,
@@ -31,7 +32,6 @@ from sqlalchemy import (
     null,
     select,
 )
-from sqlalchemy import Enum as EnumType
 
 from app.core import parquet
 from app.core.database import BLOB, Database, UtcDateTime
@@ -39,8 +39,8 @@ from app.features.periods import preflight
 from app.features.periods.stored import Digest, Stored
 
 
-class Colour(Enum):
-    RED = 1
+class Colour(StrEnum):
+    RED = "red"
 
 
 class Whispered(TypeDecorator[str]):
@@ -70,7 +70,7 @@ KINDS = Table(
     Column("at", UtcDateTime),
     Column("amount", Numeric(20, 4)),
     Column("share", Float),
-    Column("colour", EnumType(Colour)),
+    Column("colour", Enum(Colour)),
     Column("bytes", BLOB),
     Column("day", Date),
     Column("hour", Time),
