@@ -117,13 +117,19 @@ def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
     assert operator.has_read_all()
 
 
-def test_a_period_is_opened_and_a_table_is_frozen(shop: Path) -> None:
+def test_a_period_is_closed_restored_and_archived(shop: Path) -> None:
+    with sqlite3.connect(shop / "var/app.db") as database:
+        database.execute("DELETE FROM outbox")
     operator = reader(shop, "docs/periods.md")
     assert "CREATE TRIGGER period_insert_" in operator.follow(shop)
     said = operator.follow(shop)
     assert "2020 is open: 2020-01-01 to 2020-12-31, UTC" in said
     assert "1 periods" in said
-    assert "open      Ada Lovelace: the year begins" in operator.follow(shop)
+    said = operator.follow(shop)
+    assert "the digests of every table are equal" in said
+    assert "closed    Ada Lovelace: the year is over" in said
+    assert "the digests of every table are equal" in operator.follow(shop)
+    assert "2020 is archived" in operator.follow(shop)
     assert operator.has_read_all()
 
 

@@ -56,7 +56,7 @@ async def check(database: Database) -> None:
     whole = {name for name in folders if (base / name / "manifest.json").exists()}
     told = {
         "state": period.state,
-        "events": [row.target for row in found],
+        "events": [row["target"] for row in found],
         "rows": await _rows(database),
         "dumps": len(whole),
         "left": len(folders - whole),

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CursorResult, Row, func, insert, select, text, update
+from sqlalchemy import CursorResult, Row, RowMapping, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.core.business_days import begin_of, end_of
@@ -43,21 +43,22 @@ class Actor:
 
 
 async def every(reads: ReadConnection) -> list[Period]:
-    rows = (await reads.execute(_PERIOD.order_by(PERIODS.c.begins_at))).all()
+    rows = (await reads.execute(_PERIOD.order_by(PERIODS.c.begins_at))).mappings()
     return [_read(row) for row in rows]
 
 
 async def find(reads: ReadConnection | WriteSession, name: str) -> Period:
     """Return a period; raises PeriodsError where there is none of that name."""
-    row = (await reads.execute(_PERIOD.where(PERIODS.c.name == name))).one_or_none()
+    found = await reads.execute(_PERIOD.where(PERIODS.c.name == name))
+    row = found.mappings().one_or_none()
     if row is None:
         raise PeriodsError(f"there is no period {name}: python -m app periods list")
     return _read(row)
 
 
-async def history(reads: ReadConnection | WriteSession, name: str) -> Sequence[Row[Any]]:
+async def history(reads: ReadConnection, name: str) -> Sequence[RowMapping]:
     events = select(EVENTS).where(EVENTS.c.period == name).order_by(EVENTS.c.number)
-    return (await reads.execute(events)).all()
+    return (await reads.execute(events)).mappings().all()
 
 
 async def closed_since(reads: ReadConnection | WriteSession, name: str) -> Row[Any] | None:
@@ -118,6 +119,8 @@ async def change(session: WriteSession, period: Period, **values: object) -> Non
 
 async def _pass_gate(session: WriteSession) -> None:
     """Wait for whoever writes to a frozen table, and let nobody begin before this has ended."""
+    # Whatever else is wrong shows here.
+    await session.execute(select(GATE.c.version))
     try:
         for statement in _PATIENCE[session.get_bind().dialect.name]:
             await session.execute(text(statement))
@@ -147,6 +150,6 @@ async def _tell(
     await session.execute(insert(EVENTS), event)
 
 
-def _read(row: Row[Any]) -> Period:
-    values = dict(row._mapping)  # noqa: SLF001 - a public attribute, whatever its name
+def _read(row: RowMapping) -> Period:
+    values = {str(name): value for name, value in row.items()}
     return Period(**values | {"state": State(values["state"])})

@@ -44,6 +44,8 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
         await ACTIONS[arguments.action](desk, arguments)
     except (PeriodsError, PeriodClosed) as error:
         sys.exit(f"{error}")
+    except OSError as error:
+        sys.exit(f"{error.filename or 'The dump'}: {error.strerror}")
     except SQLAlchemyError as error:
         sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
     finally:
@@ -91,10 +93,11 @@ async def _history(desk: Desk, arguments: Namespace) -> None:
     await desk.find(arguments.name)
     found = await closing.history(desk.database.reads, arguments.name)
     if arguments.json:
-        print(json.dumps([dict(row._mapping) for row in found], default=str, indent=2))  # noqa: SLF001 - public
+        print(json.dumps([dict(each) for each in found], default=str, indent=2))
         return
-    for row in found:
-        print(f"{row.at:%Y-%m-%d %H:%M} UTC  {row.target:<8}  {row.by_whom}: {row.why}")
+    for each in found:
+        when = f"{each['at']:%Y-%m-%d %H:%M} UTC"
+        print(f"{when}  {each['target']:<8}  {each['by_whom']}: {each['why']}")
 
 
 async def _preflight(desk: Desk, arguments: Namespace) -> None:

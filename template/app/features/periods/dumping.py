@@ -43,7 +43,8 @@ async def dump(database: Database, url: str, base: Path, period: Period) -> Peri
     folder = base / f"{period.name}-{taken_at:%Y%m%dT%H%M%S%fZ}"
     # Whoever goes on after a kill finds what is left; one of two at once ends here.
     period = await note(database, period, folder=folder.name)
-    await asyncio.to_thread(folder.mkdir, parents=True)
+    # What is in it, not everybody on the machine may read.
+    await asyncio.to_thread(folder.mkdir, 0o700, parents=True)
     async with snapshot(url) as moment:
         versions = [row[0] async for rows in moment.batches(_VERSIONS) for row in rows]
         files = [await _dump_table(moment, folder, each) for each in tables()]

@@ -16,6 +16,7 @@ from app.core import outbox, parquet
 from app.core.database import Base, Database
 from app.features.periods import closing, preflight, triggers
 from app.features.periods.models import GATE, PERIODS
+from app.features.periods.signing import signer
 from app.features.periods.states import Period, State
 from app.modules.profiles.models import Headshot, Profile
 from tests.features.periods.conftest import (
@@ -113,6 +114,21 @@ async def test_what_was_changed_in_a_dump_is_found(desk: Desk, folder: Path, har
     else:
         manifest.write_bytes(manifest.read_bytes().replace(b'"rows": 30', b'"rows": 29'))
     with pytest.raises(SystemExit, match=r"changed|missing"):
+        await desk("verify", "2025")
+
+
+@pytest.mark.skipif(signer() is None, reason="nobody signs")
+async def test_a_manifest_that_nobody_of_ours_has_signed_is_refused(
+    desk: Desk, folder: Path
+) -> None:
+    assert "signed by" in await desk("verify", "2025")
+    path = folder / "manifest.jwt"
+    head, claims, signature = path.read_text("utf-8").split(".")
+    path.write_text(".".join([head, claims, signature[::-1]]), "utf-8")
+    with pytest.raises(SystemExit, match="its token was changed"):
+        await desk("verify", "2025")
+    path.unlink()
+    with pytest.raises(SystemExit, match="nobody has signed it"):
         await desk("verify", "2025")
 
 

@@ -39,8 +39,8 @@ from app.features.periods import preflight
 from app.features.periods.stored import Digest, Stored
 
 
-class Colour(enum.Enum):
-    RED = 1
+class Colour(enum.StrEnum):
+    RED = "red"
 
 
 class Whispered(TypeDecorator[str]):
