@@ -160,7 +160,7 @@ def test_the_gateways_folder_is_written(shop: Path) -> None:
 
 def test_rundecks_jobs_are_written(shop: Path) -> None:
     operator = reader(shop, "docs/rundeck.md")
-    assert "deploy/rundeck/jobs.json has 36 jobs" in operator.follow(shop)
+    assert "deploy/rundeck/jobs.json has 54 jobs" in operator.follow(shop)
     assert operator.has_read_all()
 
 
