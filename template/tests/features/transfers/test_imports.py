@@ -16,14 +16,15 @@ import httpx
 import openpyxl
 import pytest
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 
 from app.core import jobs as jobs_of_core
 from app.core.database import Database, WriteSession
+from app.core.engines import DatabaseUnavailable
 from app.core.errors import Conflict
 from app.core.outbox import OutboxRow
 from app.features.transfers import Written
-from app.features.transfers.incoming import imports, reports
+from app.features.transfers.incoming import imports, reports, writing
 from app.features.transfers.incoming.models import IMPORTS
 from app.modules.profiles import transfers
 from app.modules.profiles.models import Profile
@@ -109,14 +110,11 @@ async def test_without_being_told_an_import_only_validates(
     committing: Database, api: httpx.AsyncClient
 ) -> None:
     await add(committing, row(1))
-    found = await send(api, text(person(1, "Eve"), person(2), person(3, email="none")))
-    assert (found["mode"], found["state"], found["rows"], found["valid"]) == (
-        "validate",
-        "done",
-        3,
-        2,
-    )
-    assert (found["created"], found["updated"], found["bad"]) == (1, 1, 1)
+    rows = [person(1, "Eve"), person(2), person(3, email="none"), *[person(1)] * 3]
+    found = await send(api, text(*rows))
+    assert (found["mode"], found["state"]) == ("validate", "done")
+    assert (found["rows"], found["valid"], found["bad"]) == (6, 2, 4)
+    assert (found["created"], found["updated"]) == (1, 1)
     assert await names(committing) == {"00001": "Ada"}
 
 
@@ -471,3 +469,34 @@ async def test_a_report_of_more_rows_than_a_sheet_has_goes_on_in_the_next_one(
     assert [sheet.max_row for sheet in sheets] == [3, 3, 2]
     again = await send(api, answer.content, mode="partial")
     assert (again["rows"], again["bad"]) == (5, 5)
+
+
+class OfDriver(Exception):
+    """What a driver raises, by its number or by its SQLSTATE."""
+
+    def __init__(self, number: int, sqlstate: str | None = None) -> None:
+        super().__init__(number, "words")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "is_of_values"),
+    [
+        (Conflict("taken"), True),
+        (IntegrityError("", {}, OfDriver(1062)), True),
+        (DBAPIError("", {}, OfDriver(0, "22021")), True),
+        (DBAPIError("", {}, OfDriver(0, "P0001")), True),
+        (OperationalError("", {}, OfDriver(1292)), True),
+        (OperationalError("", {}, OfDriver(1644)), True),
+        (StatementError("", "", {}, ValueError("no time zone")), True),
+        (OverflowError("too large for SQLite"), True),
+        (DBAPIError("", {}, OfDriver(0, "40P01")), False),
+        (DBAPIError("", {}, OfDriver(0, "57P01")), False),
+        (OperationalError("", {}, OfDriver(1213)), False),
+        (OperationalError("", {}, Exception("database is locked")), False),
+        (DatabaseUnavailable("no connection"), False),
+        (TypeError("a mistake of ours"), False),
+    ],
+)
+def test_a_row_is_refused_for_its_values_alone(error: Exception, is_of_values: bool) -> None:
+    assert writing.is_of_values(error) is is_of_values

@@ -146,7 +146,7 @@ def _require_plain(part: ZipInfo) -> None:
     if part.flag_bits & _ENCRYPTED:
         raise Unreadable("the workbook is encrypted")
     if part.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise Unreadable(f"{part.filename!r} is packed in a way that workbooks never are")
+        raise Unreadable(f"{part.filename[:50]!r} is packed in a way that workbooks never are")
 
 
 def _name(part: str | ZipInfo) -> str:

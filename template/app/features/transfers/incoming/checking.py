@@ -87,10 +87,13 @@ async def check(work: Work) -> Counted:
         checked = await in_thread(work.next_rows, own.transfers_batch)
         if not checked:
             break
-        if running.mode is not Mode.PARTIAL:
-            checked = await _against_table(work, checked, counted)
+        known = await _known(work, checked)
+        if running.existing is Existing.REFUSE:
+            checked = [_refused(each) if each.key in known else each for each in checked]
+        good = await in_thread(work.staging.add, checked)
         counted.rows += len(checked)
-        counted.valid += await in_thread(work.staging.add, checked)
+        counted.valid += len(good)
+        counted.known += sum(key in known for key in good)
         if counted.rows > own.transfers_most_rows:
             raise Unreadable(f"the file has more than {own.transfers_most_rows} rows")
         if number % TOLD_EVERY == 0:
@@ -101,18 +104,16 @@ async def check(work: Work) -> Counted:
     return counted
 
 
-async def _against_table(
-    work: Work, checked: Sequence[Checked], counted: Counted
-) -> Sequence[Checked]:
-    """Return what is still good where known keys are refused; what is written tells itself."""
+async def _known(work: Work, checked: Sequence[Checked]) -> set[Key]:
+    """Return the keys that are in the table; where rows are written one by one, that tells then."""
+    if work.running.mode is Mode.PARTIAL:
+        return set()
     keys = [each.key for each in checked if each.key is not None]
-    found = await known_keys(work.database.reads.execute, work.columns.transfer, keys)
-    counted.known += len(found)
-    if work.running.existing is Existing.UPDATE or not found:
-        return checked
-    return [
-        Checked(replace(each.row, error=KNOWN)) if each.key in found else each for each in checked
-    ]
+    return await known_keys(work.database.reads.execute, work.columns.transfer, keys)
+
+
+def _refused(checked: Checked) -> Checked:
+    return Checked(replace(checked.row, error=KNOWN))
 
 
 async def known_keys(

@@ -46,14 +46,15 @@ class Staging:
         ):
             self._database.execute(statement)
 
-    def add(self, checked: Sequence[Checked]) -> int:
-        """Keep rows, and find which have the key of an earlier one; return how many are good."""
+    def add(self, checked: Sequence[Checked]) -> list[Key]:
+        """Keep rows, and find which have the key of an earlier one; return those of good ones."""
         rows = [self._unlike(each) for each in checked]
         self._database.executemany(
             "INSERT INTO rows VALUES (?, ?, ?)",
             ((row.number, json.dumps(row.cells), row.error) for row in rows),
         )
-        return sum(row.error is None for row in rows)
+        keys = zip(rows, checked, strict=True)
+        return [each.key for row, each in keys if row.error is None and each.key is not None]
 
     def refuse(self, errors: Mapping[int, str]) -> None:
         """Keep why rows could not be written."""

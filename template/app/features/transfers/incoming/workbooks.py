@@ -57,7 +57,7 @@ def _rows(path: Path, most_unpacked: int) -> Generator[Row, None, None]:
     try:
         with archives.opened(path, most_unpacked) as archive:
             yield from _of_sheets(archive)
-    except Unreadable:
+    except (Unreadable, sqlite3.Error, MemoryError):
         raise
     except Exception as error:
         # Whatever it stumbles over, it is the file: openpyxl believes what workbooks say.

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 from sqlalchemy import insert, select
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from app.core import outbox
 from app.core.database import WriteSession
-from app.core.engines import DatabaseUnavailable
 from app.core.errors import ProblemError
 from app.features.transfers.declared import Transfer, Written
 from app.features.transfers.incoming import imports, settings
@@ -27,9 +26,10 @@ Counts = dict[str, int]
 # So many refusals are in memory, and told of a transaction that cannot be committed any more.
 MOST_REFUSED = 1000
 TAKEN = "it contradicts what is stored: a value is taken, or what it refers to is not there"
-# What a statement raises for the values of a row; a deadlock or a lost connection is not among it.
-REFUSALS = (ProblemError, StatementError, ValueError, TypeError, ArithmeticError)
-PASSING = (DatabaseUnavailable, OperationalError)
+# What is of a row's values, by SQLSTATE (data, constraints, what a trigger raises), and by MySQL's
+# own numbers, which calls some of it operational.
+OF_VALUES = {"22", "23", "P0"}
+OF_VALUES_IN_MYSQL = {1264, 1265, 1292, 1366, 1406, 1644, 3819, 4025}
 
 
 @dataclass
@@ -118,9 +118,9 @@ async def _write(
         return outcome
     try:
         outcome.counts.update(await _write_inside(session, transfer, [*numbered.values()]))
-    except PASSING:
-        raise
-    except REFUSALS:
+    except Exception as error:
+        if not is_of_values(error):
+            raise
         # One of them is not taken: each by itself, then it is known which.
         for number, model in numbered.items():
             await _write_one(session, transfer, number, model, outcome)
@@ -132,9 +132,9 @@ async def _write_one(
 ) -> None:
     try:
         outcome.counts.update(await _write_inside(session, transfer, [model]))
-    except PASSING:
-        raise
-    except REFUSALS as error:
+    except Exception as error:
+        if not is_of_values(error):
+            raise
         outcome.errors[number] = _told(error)
 
 
@@ -145,6 +145,20 @@ async def _write_inside(
         return await transfer.write(session, models)
 
 
+def is_of_values(error: Exception) -> bool:
+    """Say whether a row is refused, however often it is tried; a deadlock or an outage passes."""
+    match error:
+        case IntegrityError() | DataError():
+            return True
+        case DBAPIError(orig=orig):
+            state = getattr(orig, "sqlstate", None)
+            if state is not None:
+                return str(state)[:2] in OF_VALUES
+            return bool(orig and orig.args and orig.args[0] in OF_VALUES_IN_MYSQL)
+    # What a statement cannot even be given is a StatementError, or the driver's ArithmeticError.
+    return isinstance(error, ProblemError | StatementError | ValueError | ArithmeticError)
+
+
 def _told(error: Exception) -> str:
     """Say it without what the database says, which has values of other rows in it."""
     match error:
@@ -152,6 +166,6 @@ def _told(error: Exception) -> str:
             return error.detail
         case IntegrityError():
             return TAKEN
-        case DataError() | StatementError():
+        case StatementError():
             return "a value is none that its column has room for"
     return str(error)
