@@ -2,7 +2,7 @@
 # Headstart on a bare machine. `sh install.sh --help` says what it does (`usage`, below).
 set -eu
 
-version=${HEADSTART_VERSION:-0.8.0}
+version=${HEADSTART_VERSION:-0.9.0}
 address=  # where it is published (bootstrap/publisher.py); empty until it is
 home=${HEADSTART_HOME:-$HOME/.local/share/headstart}
 bin=${HEADSTART_BIN:-$HOME/.local/bin}
