@@ -25,6 +25,7 @@ from app.features.transfers.incoming.imports import Asked, Gone
 from app.features.transfers.incoming.models import IMPORTS
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery, ImportsQuery
+from app.features.transfers.openapi import NOT_BY_EXAMPLE
 from app.features.transfers.routes import AddRoute, adding
 from app.features.transfers.storage import NoFile, storage
 
@@ -88,6 +89,7 @@ def _add_sending(add_route: AddRoute, transfer: Transfer) -> None:
         summary=f"Cancel an import of {transfer.name}",
         description="What is written stays: ask for all or nothing where that must not be.",
         responses={404: {}, 409: {}},
+        openapi_extra=NOT_BY_EXAMPLE,
     )
 
 
@@ -123,6 +125,7 @@ def _add_following(add_route: AddRoute, transfer: Transfer) -> None:
         name=f"read_import_of_{transfer.name}",
         summary=f"Say how far an import of {transfer.name} is",
         responses={404: {}},
+        openapi_extra=NOT_BY_EXAMPLE,
     )
 
 
@@ -159,4 +162,5 @@ def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
         description="In the format of the file, each with what is wrong: mend and send it again.",
         response_class=Response,
         responses={200: {"content": FILE, "description": "The report"}, 404: {}, 409: {}, 410: {}},
+        openapi_extra=NOT_BY_EXAMPLE,
     )
