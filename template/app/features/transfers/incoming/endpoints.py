@@ -74,7 +74,7 @@ def _add_sending(add_route: AddRoute, transfer: Transfer) -> None:
         summary=f"Import {transfer.name}",
         description="The body is the file, CSV or XLSX. A job imports it: follow it by its"
         " `Location`. The same file, sent again to be imported alike, is the same import.",
-        openapi_extra=SENT,
+        openapi_extra=SENT | NOT_BY_EXAMPLE,
         responses={413: {}},
     )
 
