@@ -12,6 +12,8 @@ Document = dict[str, Any]
 METHODS = ("post", "put", "patch", "get", "delete")
 # What the schema of a field says that holds the id of something else: the parameter of its path.
 REFERS = "x-refers-to"
+# Whether an operation can be called by example; one whose answer depends on a job may deny it.
+BY_EXAMPLE = "x-by-example"
 # What a schema says to people, and what no answer is held to.
 _WORDS = frozenset({"title", "description", "examples", "example", "default", "deprecated"})
 
@@ -83,10 +85,11 @@ class Operation:
 
 
 def operations(document: Document) -> Iterator[Operation]:
-    """Yield every operation, in the order of the document."""
+    """Yield every operation that can be called by example, in the order of the document."""
     for path, methods in document["paths"].items():
         for method in (each for each in METHODS if each in methods):
-            yield Operation(method, path, methods[method], document)
+            if methods[method].get(BY_EXAMPLE, True):
+                yield Operation(method, path, methods[method], document)
 
 
 # It may be anything that JSON knows.

@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Row, Select
 from app import modules
 from app.core.database import Values, WriteSession
 from app.core.listing import Listing, PageQuery
+from app.features.transfers.values import kind
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # What a statement calls that which says where a row is in its list, where a file does not have it.
@@ -39,7 +40,8 @@ class Transfer:
     """A resource whose rows go out as files, and come in by them.
 
     A file has the columns that the api gives of an item: nobody finds more in it. `row` is what an
-    import takes of them, validated; `key` are its fields by which a row is known again.
+    import takes of them, validated; `key` are its fields by which a row is known again. Raises
+    TypeError for a column of a type that no file has a place for.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Transfer:
             raise ValueError(f"{self.name!r} is no name: small letters, digits and _")
         if not self.key or not set(self.key) <= self.row.model_fields.keys():
             raise ValueError(f"{self.name}: its key is no fields of its row: {self.key}")
+        for each in self.columns.values():
+            kind(each.type)
 
     @cached_property
     def columns(self) -> dict[str, Column[Any]]:

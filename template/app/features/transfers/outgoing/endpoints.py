@@ -20,6 +20,7 @@ from app.core.etag import IfNoneMatch
 from app.core.listing import PAGING, Cursors, Listing, Page, PageQuery, equals
 from app.core.transactions import Reads, Writes
 from app.features.transfers.declared import Transfer
+from app.features.transfers.openapi import NOT_BY_EXAMPLE
 from app.features.transfers.outgoing import exports
 from app.features.transfers.outgoing.exports import Gone
 from app.features.transfers.outgoing.models import EXPORTS, Format
@@ -97,6 +98,7 @@ def _add_asking(add_route: AddRoute, transfer: Transfer) -> None:
         name=f"cancel_export_of_{transfer.name}",
         summary=f"Cancel an export of {transfer.name}",
         responses={404: {}, 409: {}},
+        openapi_extra=NOT_BY_EXAMPLE,
     )
 
 
@@ -146,6 +148,7 @@ def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
         name=f"read_manifest_of_{transfer.name}",
         summary=f"Say what the file of an export of {transfer.name} is",
         responses={404: {}, 409: {}, 410: {}},
+        openapi_extra=NOT_BY_EXAMPLE,
     )
 
     async def fetch(
@@ -168,6 +171,7 @@ def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
         description="With `Range` and `If-Range` a fetch that was interrupted goes on.",
         response_class=Response,
         responses=DOWNLOAD,
+        openapi_extra=NOT_BY_EXAMPLE,
     )
 
 
