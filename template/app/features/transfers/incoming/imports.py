@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, CursorResult, Row, exists, select, update
+from sqlalchemy.exc import OperationalError
 
 from app.core import outbox
 from app.core.database import Database, ReadConnection, WriteSession
@@ -35,6 +36,10 @@ from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery
 from app.features.transfers.storage import clear_abandoned, remove, storage
 
+T = TypeVar("T")
+Begin = Callable[[], AbstractAsyncContextManager[WriteSession]]
+
+ATTEMPTS = 5
 IMPORT = "transfers.import"
 # Where files are while they come.
 UPLOADS = "uploads"
@@ -103,21 +108,29 @@ def folder_of(import_id: UUID) -> str:
     return f"imports/{import_id}"
 
 
-async def receive(
-    begin: Callable[[], AbstractAsyncContextManager[WriteSession]], asked: Asked, part: Path
-) -> ImportOut:
+async def receive(begin: Begin, asked: Asked, part: Path) -> ImportOut:
     """Store a file and ask for its import, or return that where it was sent before.
 
     It is announced first, so that a file that is never used is removed; no transaction waits for
     the storage.
     """
-    async with begin() as session:
-        found, is_needed = await _announce(session, asked)
+    found, is_needed = await _repeated(begin, _announce, asked)
     if is_needed:
         await storage().publish(part, f"{folder_of(found.id)}/file")
-        async with begin() as session:
-            found = await _start(session, asked)
+        found = await _repeated(begin, _start, asked)
     return found
+
+
+async def _repeated(
+    begin: Begin, change: Callable[[WriteSession, Asked], Awaitable[T]], asked: Asked
+) -> T:
+    """Do it in a transaction; where several send the same, InnoDB ends some of them (deadlock)."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(OperationalError):
+            async with begin() as session:
+                return await change(session, asked)
+    async with begin() as session:
+        return await change(session, asked)
 
 
 async def _announce(session: WriteSession, asked: Asked) -> tuple[ImportOut, bool]:
