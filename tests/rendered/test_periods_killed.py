@@ -27,13 +27,14 @@ PROGRAM = counted("periods_program.py")
 # Of each command on each server, in the nightly: 216 in all.
 KILLS = 24
 WHO = ("--by", "Ada", "--because", "the end of the year")
-COMMANDS = {
+Command = tuple[str, ...]
+COMMANDS: dict[str, Command] = {
     "dump": ("run", "2025", *WHO),
     "restore": ("restore", "2025", "--into", "INTO"),
     "archive": ("archive", "2025", *WHO),
 }
 # What was done before the command that is killed.
-BEFORE: dict[str, list[tuple[str, ...]]] = {
+BEFORE: dict[str, list[Command]] = {
     "dump": [("open", "2025", *WHO)],
     "restore": [("open", "2025", *WHO), ("run", "2025", *WHO)],
     "archive": [("open", "2025", *WHO), ("run", "2025", *WHO, "--into", "INTO")],
@@ -50,7 +51,7 @@ ENDS = {
 }
 
 
-def run(backend: Backend, command: tuple[str, ...], into: str, names: Path, before: int = 0) -> int:
+def run(backend: Backend, command: Command, into: str, names: Path, before: int = 0) -> int:
     told = {"KILL_LIST": str(names), "KILL_BEFORE": str(before)}
     words = [into if word == "INTO" else word for word in command]
     return backend.run_program(PROGRAM, "periods", *words, **told).wait(timeout=120)

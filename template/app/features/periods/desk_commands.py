@@ -47,7 +47,8 @@ async def serve(arguments: Namespace, settings: Settings) -> None:
     except OSError as error:
         sys.exit(f"{error.filename or 'The dump'}: {error.strerror}")
     except SQLAlchemyError as error:
-        sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
+        told = f"The database has refused: {type(error).__name__}"
+        sys.exit(f"{told}. What was done stays; run it again. Has it been migrated?")
     finally:
         await database.close()
 

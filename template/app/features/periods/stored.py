@@ -40,7 +40,7 @@ from app.core.database import Base, UtcDateTime
 from app.features.periods.models import GATE
 
 Values = Sequence[Any]
-BATCH = 500
+BATCH = 1000
 # Of rows that may have megabytes each.
 LARGE_BATCH = 20
 _MODULUS = 2**256

@@ -44,15 +44,17 @@ async def folder(desk: Desk, year: Find, dumps: Path) -> Path:
 
 
 async def test_a_period_is_closed_step_by_step_and_only_once(
-    desk: Desk, year: Find, empty_url: str
+    desk: Desk, year: Find, tmp_path: Path
 ) -> None:
-    said = await desk("run", "2025", *ADA, "--into", empty_url)
+    """A dump of any database is restored into any other: here, into SQLite."""
+    drill = f"sqlite:///{tmp_path / 'drill.db'}"
+    said = await desk("run", "2025", *ADA, "--into", drill)
     assert "the digests of every table are equal" in said
     period = await year()
     assert (period.state, period.manifest is None) == (State.CLOSED, False)
     assert period.verified_at is not None
     assert period.restored_at is not None
-    assert await desk("run", "2025", *ADA, "--into", empty_url) == "2025 is closed\n"
+    assert await desk("run", "2025", *ADA, "--into", drill) == "2025 is closed\n"
     assert await year() == period
     history = json.loads(await desk("history", "2025", "--json"))
     assert [each["target"] for each in history] == ["open", "closing", "closed"]
