@@ -25,6 +25,7 @@ from app.features.transfers.incoming.imports import Asked, Gone
 from app.features.transfers.incoming.models import IMPORTS
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery, ImportsQuery
+from app.features.transfers.openapi import NOT_BY_EXAMPLE
 from app.features.transfers.storage import NoFile, storage
 
 MEDIA_TYPES = {
@@ -74,7 +75,7 @@ def _add_sending(add_route: Callable[..., None], place: str, transfer: Transfer)
         summary=f"Import {transfer.name}",
         description="The body is the file, CSV or XLSX. A job imports it: follow it by its"
         " `Location`. The same file, sent again to be imported alike, is the same import.",
-        openapi_extra=SENT,
+        openapi_extra=SENT | NOT_BY_EXAMPLE,
         responses={413: {}},
     )
 
@@ -88,6 +89,7 @@ def _add_sending(add_route: Callable[..., None], place: str, transfer: Transfer)
         name=f"cancel_import_of_{transfer.name}",
         summary=f"Cancel an import of {transfer.name}",
         description="What is written stays: ask for all or nothing where that must not be.",
+        openapi_extra=NOT_BY_EXAMPLE,
         responses={404: {}, 409: {}},
     )
 
@@ -123,6 +125,7 @@ def _add_following(add_route: Callable[..., None], place: str, transfer: Transfe
         read,
         name=f"read_import_of_{transfer.name}",
         summary=f"Say how far an import of {transfer.name} is",
+        openapi_extra=NOT_BY_EXAMPLE,
         responses={404: {}},
     )
 
@@ -159,5 +162,6 @@ def _add_fetching(add_route: Callable[..., None], place: str, transfer: Transfer
         summary=f"Fetch the bad rows of an import of {transfer.name}",
         description="In the format of the file, each with what is wrong: mend and send it again.",
         response_class=Response,
+        openapi_extra=NOT_BY_EXAMPLE,
         responses={200: {"content": FILE, "description": "The report"}, 404: {}, 409: {}, 410: {}},
     )
