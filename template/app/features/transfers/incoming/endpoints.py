@@ -88,8 +88,8 @@ def _add_sending(add_route: AddRoute, transfer: Transfer) -> None:
         name=f"cancel_import_of_{transfer.name}",
         summary=f"Cancel an import of {transfer.name}",
         description="What is written stays: ask for all or nothing where that must not be.",
-        responses={404: {}, 409: {}},
         openapi_extra=NOT_BY_EXAMPLE,
+        responses={404: {}, 409: {}},
     )
 
 
@@ -124,8 +124,8 @@ def _add_following(add_route: AddRoute, transfer: Transfer) -> None:
         read,
         name=f"read_import_of_{transfer.name}",
         summary=f"Say how far an import of {transfer.name} is",
-        responses={404: {}},
         openapi_extra=NOT_BY_EXAMPLE,
+        responses={404: {}},
     )
 
 
@@ -161,6 +161,6 @@ def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
         summary=f"Fetch the bad rows of an import of {transfer.name}",
         description="In the format of the file, each with what is wrong: mend and send it again.",
         response_class=Response,
-        responses={200: {"content": FILE, "description": "The report"}, 404: {}, 409: {}, 410: {}},
         openapi_extra=NOT_BY_EXAMPLE,
+        responses={200: {"content": FILE, "description": "The report"}, 404: {}, 409: {}, 410: {}},
     )
