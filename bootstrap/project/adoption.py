@@ -280,9 +280,10 @@ def _pattern(line: str, mark: str) -> re.Pattern[str]:
 
 
 def _candidates(number: int, value: str) -> Iterator[str]:
-    """Texts that a question may accept: a word, a folder, a version like the one it has."""
+    """Texts that a question may accept: a word, a folder, an address, a version like its own."""
     yield f"qz{number}x"
     yield f"~/qz{number}x"
-    for digits in ("97", "83", "9", "8", "7"):
-        yield re.sub(r"\d+$", digits, value)
-    yield f"{value}.9"
+    yield f"https://qz{number}x.example/simple/"
+    if value:
+        yield from (re.sub(r"\d+$", digits, value) for digits in ("97", "83", "9", "8", "7"))
+        yield f"{value}.9"

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from app.core.database import ReadConnection
 from app.core.envelope import SuccessModel
@@ -30,19 +30,27 @@ Read = Callable[[ReadConnection, Wanted], Awaitable[list[Together]]]
 read: list[Read] = [reading.read]
 
 
+def _written(day: object) -> object:
+    """Take a day as it is written, and no number for one."""
+    return date.fromisoformat(day) if isinstance(day, str) else day
+
+
+Day = Annotated[date, BeforeValidator(_written)]
+
+
 class StatisticQuery(BaseModel):
     """Which days, and what is counted together; a statistic adds its dimensions."""
 
     model_config = ConfigDict(extra="forbid")
 
-    first: date | None = Field(
+    first: Day | None = Field(
         default=None,
         alias="from",
         ge=EARLIEST,
         le=LATEST,
         description="The first day; without it, the thirtieth before the last one.",
     )
-    last: date | None = Field(
+    last: Day | None = Field(
         default=None,
         alias="to",
         ge=EARLIEST + USUAL,

@@ -38,8 +38,8 @@ from app.features.transfers.values import Cell, unescaped
 # Their types say little, and some of it is wrong.
 _PARSER: Any = WorkSheetParser
 _TEXT: Any = Text
-TEXT_TAG = f"{{{SHEET_MAIN_NS}}}t"
-STRING_TAG, STRINGS_TAG = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}sst"
+_IN_SHEETS = "{" + SHEET_MAIN_NS + "}"
+TEXT_TAG, STRING_TAG, STRINGS_TAG = _IN_SHEETS + "t", _IN_SHEETS + "si", _IN_SHEETS + "sst"
 
 
 def open_workbook(path: Path, most_unpacked: int) -> Table:
