@@ -31,8 +31,10 @@ read: list[Read] = [reading.read]
 
 
 def _written(day: object) -> object:
-    """Take a day as it is written, and no number for one."""
-    return date.fromisoformat(day) if isinstance(day, str) else day
+    """Take a day as it is written in one way: no number for one, and no week."""
+    if isinstance(day, str) and date.fromisoformat(day).isoformat() != day:
+        raise ValueError("a day is written as in 2026-01-31")
+    return day
 
 
 Day = Annotated[date, BeforeValidator(_written)]

@@ -75,6 +75,8 @@ async def test_an_answer_that_is_the_same_is_not_sent_again(
         {"from": "1900-01-01", "to": "2026-03-01"},
         {"from": "1900-01-01"},
         {"to": "3000-01-01"},
+        {"to": "0"},
+        {"to": "2026-W10-1"},
         {"from": "0001-01-01"},
         {"per": "year"},
         {"team": "Engines"},
