@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import rendered
 from tests.rendered.conftest import on_every_server
 from tests.rendered.kills import counted
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer
+from tests.rendered.test_add_resource import with_tools
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +97,13 @@ def placed(backend: Backend, url: str, dumps: Path) -> Backend:
     """The same project with another database and another folder for dumps."""
     own = {"DATABASE_URL": url, "PERIODS_FOLDER": str(dumps)}
     return replace(backend, url=url, environment=backend.environment | own, processes=[])
+
+
+@pytest.fixture(scope="module")
+def everything(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with no more than it needs: each run builds and loads all of its tables."""
+    few = rendered(tmp_path_factory.mktemp("few"), "preset=custom", "features=[periods, keys]")
+    return with_tools(few, everything)
 
 
 @pytest.mark.parametrize("of", COMMANDS)

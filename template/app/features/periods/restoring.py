@@ -55,7 +55,8 @@ async def restore(url: str, folder: Path, manifest: Manifest, digest: str) -> No
     try:
         is_finished = await _marked(database, digest)
         if not is_finished:
-            await _migrate(url)
+            if await _revision(database) != manifest.revision:
+                await _migrate(url)
             await _require_revision(database, manifest)
             await _load(database, folder, manifest)
         differing = await _differing(url, folder, manifest)
@@ -109,8 +110,17 @@ async def _migrate(url: str) -> None:
         raise PeriodsError(f"the empty database could not be migrated:\n{said.decode()}")
 
 
+async def _revision(database: Database) -> list[str]:
+    """Return the revisions of a database; none where it has no table of them yet."""
+    async with database.writes() as session:
+        names = await (await session.connection()).run_sync(_table_names)
+    if "alembic_version" not in names:
+        return []
+    return sorted((await database.reads.execute(_VERSIONS)).scalars())
+
+
 async def _require_revision(database: Database, manifest: Manifest) -> None:
-    found = sorted((await database.reads.execute(_VERSIONS)).scalars())
+    found = await _revision(database)
     if found != manifest.revision:
         raise PeriodsError(
             f"the dump is of revision {', '.join(manifest.revision)} and this code of"
