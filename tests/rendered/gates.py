@@ -85,6 +85,7 @@ TRACES_OF_ANY = {
         "statistics",
         "periods",
     ): r"^tests.features\b",
+    ("security", "idempotency"): r"core.endpoints\b",
     ("security", "webhooks"): r"core.jwks\b",
     ("security", "webhooks", "keys"): r"joserfc",
     ("webhooks", "keys"): r"core.sealing\b",

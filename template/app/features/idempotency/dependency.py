@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from app import modules
+from app.core.endpoints import endpoints_of
 from app.core.errors import Conflict, InvalidInput
 from app.core.transactions import Writes
 from app.features.idempotency import response_store
@@ -53,8 +54,8 @@ class Busy(Conflict):
 def make_idempotent() -> None:
     """Let the modules' creations honour the key; to be called before the api serves them."""
     for _, router in modules.routers():
-        for route in router.routes:
-            if isinstance(route, APIRoute) and _creates(route):
+        for route, _ in endpoints_of(router):
+            if _creates(route):
                 route.endpoint = idempotent(route.endpoint)
 
 

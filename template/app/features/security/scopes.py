@@ -15,6 +15,7 @@ from fastapi import Depends, Request, params
 from fastapi.routing import APIRoute, RouteContext
 
 from app import modules
+from app.core.endpoints import endpoints_of
 from app.features.security.callers import Caller
 
 # Every scope that an endpoint asks for.
@@ -51,8 +52,9 @@ def requires(scope: str) -> params.Depends:
 def declare_scopes() -> None:
     """Let the modules' endpoints ask for a scope each; to be called before the api serves them."""
     for listed, router in modules.routers():
-        for route in router.routes:
-            if isinstance(route, APIRoute) and not list(scopes_of(route)):
+        for route, included_with in endpoints_of(router):
+            asked = (*route.dependencies, *included_with)
+            if not any(isinstance(each.dependency, Requirement) for each in asked):
                 verb = "read" if route.methods == {"GET"} else "write"
                 route.dependencies.append(requires(f"{listed.rpartition('.')[2]}:{verb}"))
 

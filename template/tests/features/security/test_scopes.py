@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from app import modules
 from app.features.security.scopes import SCOPES, declare_scopes, requires, scopes_of
@@ -41,6 +41,20 @@ def test_what_reads_asks_to_read_and_all_else_to_write(router: APIRouter) -> Non
 def test_what_says_itself_what_it_asks_for_is_asked_for_nothing_else(router: APIRouter) -> None:
     router.add_api_route("/", endpoint, dependencies=[requires("books:export")])
     assert asked(router) == [["books:export"]]
+
+
+def test_routers_inside_routers_ask_too(router: APIRouter) -> None:
+    inner, own = APIRouter(prefix="/pages"), APIRouter()
+    for each in (inner, own):
+        each.add_api_route("/", endpoint)
+    router.include_router(inner)
+    router.include_router(own, prefix="/export", dependencies=[requires("books:export")])
+    declare_scopes()
+    app = FastAPI()
+    app.include_router(router)
+    asked = {each.path: list(scopes_of(each)) for each in iter_route_contexts(app.routes)}
+    assert asked["/pages/"] == ["books:read"]
+    assert asked["/export/"] == ["books:export"]
 
 
 def test_declaring_twice_asks_once(router: APIRouter) -> None:
