@@ -46,7 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-async def served(settings: Settings, committing: Database, folder: Path) -> AsyncIterator[FastAPI]:  # noqa: ARG001
+async def served(
+    settings: Settings,
+    committing: Database,
+    folder: Path,  # noqa: ARG001 - where its files are
+) -> AsyncIterator[FastAPI]:
     """The api with real commits: what is exported must have been committed."""
     async with serve(settings, committing) as app:
         yield app

@@ -143,7 +143,7 @@ def test_what_is_stated_is_believed_where_it_can_be_read(files: Files) -> None:
     content = csv_of(["1", "é", "a;b"]).encode("cp1252")
     assert files.cells(content, encoding="cp1252") == [["1", "é", "a;b"]]
     assert "byte 21 cannot be read" in files.refusal(content, encoding="utf-8")
-    (table, _) = files.read(csv_of(LINE).encode(), delimiter=";")
+    table, _ = files.read(csv_of(LINE).encode(), delimiter=";")
     assert list(table.header) == [",".join(KNOWN)]
 
 

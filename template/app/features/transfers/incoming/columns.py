@@ -43,9 +43,11 @@ class Columns:
         """Return rows with what is wrong with them, or else their keys."""
         found, errors = self._read(rows)
         return [
-            Checked(row, self.key(found[row.number]))
-            if row.number in found
-            else Checked(replace(row, error=errors[row.number][:LONGEST_ERROR]))
+            (
+                Checked(row, self.key(found[row.number]))
+                if row.number in found
+                else Checked(replace(row, error=errors[row.number][:LONGEST_ERROR]))
+            )
             for row in rows
         ]
 

@@ -67,7 +67,7 @@ def _write_workbook(lines: Iterator[Sequence[Cell]], path: Path) -> None:
             _put(sheet, at + 1, line)
 
 
-def _put(sheet: Any, at: int, line: Sequence[Cell]) -> None:  # noqa: ANN401 - of a library without types
+def _put(sheet: Any, at: int, line: Sequence[Cell]) -> None:  # noqa: ANN401 - of untyped code
     for column, cell in enumerate(line):
         match cell:
             case None:

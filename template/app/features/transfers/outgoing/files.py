@@ -93,7 +93,7 @@ def _xlsx(path: Path, columns: Columns, made_at: datetime) -> Iterator[Write]:
     book.close()
 
 
-def _put(sheet: Any, row: int, at: int, cell: Cell) -> int:  # noqa: ANN401 - of a library without types
+def _put(sheet: Any, row: int, at: int, cell: Cell) -> int:  # noqa: ANN401 - of untyped code
     """Write one cell; return 0 unless it has no place."""
     match cell:
         case str():
