@@ -220,14 +220,20 @@ class _Search:
     def _choices(
         self, provided: ProvidedAnswers, given: ProvidedAnswers
     ) -> dict[str, SourcedValue]:
-        """Change one choice after the other, wherever a render becomes more like the project."""
+        """Change one choice after the other, wherever a render becomes more like the project.
+
+        Again from the first while any does: one may only be changed once another has been.
+        """
         found, best = dict(provided), self._score(provided)
-        for question in self.asked.questions:
-            for choice in _values(question) if question.name not in given else ():
-                value = self._changed(question, choice, found)
-                tried = {**found, question.name: SourcedValue(value, FOUND)}
-                if (score := self._score(tried)) > best:
-                    found, best = tried, score
+        before: float | None = None
+        while best != before:
+            before = best
+            for question in self.asked.questions:
+                for choice in _values(question) if question.name not in given else ():
+                    value = self._changed(question, choice, found)
+                    tried = {**found, question.name: SourcedValue(value, FOUND)}
+                    if (score := self._score(tried)) > best:
+                        found, best = tried, score
         return found
 
     def _changed(self, question: Question, value: Value, found: ProvidedAnswers) -> Value:

@@ -63,7 +63,7 @@ def size_with(folder: Path, *chosen: str) -> Size:
 # kit has above 2,800. A bound is what is reached: lower it with whatever makes a render smaller.
 @pytest.mark.parametrize(
     ("chosen", "most_lines", "most_files"),
-    [((), 6_352, 70), (CHOSEN, 14_760, 163)],
+    [((), 6_353, 70), (CHOSEN, 14_761, 163)],
     ids=["minimal", "everything"],
 )
 def test_a_render_stays_small(

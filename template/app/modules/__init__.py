@@ -32,7 +32,8 @@ def load_jobs() -> None:
 
 def routers() -> Iterator[tuple[str, APIRouter]]:
     """Yield each `router` in a file of a module, after what MODULES calls the module."""
-    for name in sorted({path.stem for path in Path(__file__).parent.glob("*/[!_]*.py")}):
+    found = {path.stem for path in Path(__file__).parent.glob("*/[!_]*.py")}
+    for name in sorted({"endpoints", *found}):
         yield from ((each, file.router) for each, file in files(name) if hasattr(file, "router"))
 
 
