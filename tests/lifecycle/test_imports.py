@@ -205,7 +205,8 @@ def test_no_import_of_a_large_package_is_called_missing(package: str) -> None:
 def test_no_import_of_a_render_is_called_missing(tmp_path: Path, version: str) -> None:
     asked = questions.load(template.find(f"v{version}").config).questions
     offered = [str(c.value) for each in asked if each.name == "features" for c in each.choices]
-    every = ("preset=custom", "database=postgresql") if offered else ()
-    every += (f"features=[{', '.join(offered)}]",) if offered else ()
+    every: tuple[str, ...] = ()
+    if offered:
+        every = ("preset=custom", "database=postgresql", f"features=[{', '.join(offered)}]")
     for folder, data in (("minimal", ()), ("everything", every)):
         assert broken(new(tmp_path / folder, version, *data)) == []
