@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from app.core.database import ReadConnection
 from app.core.envelope import SuccessModel
@@ -30,29 +30,19 @@ Read = Callable[[ReadConnection, Wanted], Awaitable[list[Together]]]
 read: list[Read] = [reading.read]
 
 
-def _written(day: object) -> object:
-    """Take a day as it is written in one way: no number for one, and no week."""
-    if isinstance(day, str) and date.fromisoformat(day).isoformat() != day:
-        raise ValueError("a day is written as in 2026-01-31")
-    return day
-
-
-Day = Annotated[date, BeforeValidator(_written)]
-
-
 class StatisticQuery(BaseModel):
     """Which days, and what is counted together; a statistic adds its dimensions."""
 
     model_config = ConfigDict(extra="forbid")
 
-    first: Day | None = Field(
+    first: date | None = Field(
         default=None,
         alias="from",
         ge=EARLIEST,
         le=LATEST,
         description="The first day; without it, the thirtieth before the last one.",
     )
-    last: Day | None = Field(
+    last: date | None = Field(
         default=None,
         alias="to",
         ge=EARLIEST + USUAL,
@@ -60,6 +50,14 @@ class StatisticQuery(BaseModel):
         description="The last day; without it, today, where the business is.",
     )
     per: Per = Field(default="day", description="What is counted together.")
+
+    @field_validator("first", "last", mode="before")
+    @classmethod
+    def _require_written(cls, day: object) -> object:
+        """Take a day as it is written in one way: no number for one, and no week."""
+        if isinstance(day, str) and date.fromisoformat(day).isoformat() != day:
+            raise ValueError("a day is written as in 2026-01-31")
+        return day
 
     @model_validator(mode="after")
     def _require_days(self) -> Self:

@@ -108,11 +108,12 @@ def _wrong_at(path: Path, encoding: str) -> int | None:
             pending = len(decoder.getstate()[0])
             try:
                 decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                return done - pending + error.start + 1
+            except UnicodeError as error:
+                # One that lacks its mark is wrong as a whole, and has no place.
+                return done - pending + getattr(error, "start", 0) + 1
             done += len(chunk)
     try:
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return done
     return None
