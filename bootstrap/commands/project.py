@@ -73,7 +73,6 @@ def new(
 ) -> Iterator[Report]:
     from bootstrap.project import asking, questions, template, unasked
     from bootstrap.project.destination import acceptable
-    from bootstrap.show import project as views
 
     path = acceptable(dest)
     source = template.find(version) if version else template.locate()
@@ -90,7 +89,14 @@ def new(
     if preview:
         yield _preview(path, answers, source)
         return
+    yield from _create(dest, path, answers, source, up=up)
+
+
+def _create(
+    dest: Path, path: Path, answers: "Answers", source: "Template", *, up: bool
+) -> Iterator[Report]:
     from bootstrap.project.new import create
+    from bootstrap.show import project as views
 
     created = create(path, answers, source)
     yield views.created(created, answers, source)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Preview:
+class Forecast:
     """The steps that `up` would take, or why it would take none."""
 
     steps: tuple[PlannedStep, ...] = ()
@@ -23,7 +23,7 @@ class Preview:
     why: tuple[str, ...] = ()
 
 
-def preview(here: Path, there: Path) -> Preview:
+def preview(here: Path, there: Path) -> Forecast:
     """Look ahead in the project that is `here`, and say it of where it will be; touches nothing."""
 
     def moved(text: str) -> str:
@@ -32,9 +32,9 @@ def preview(here: Path, there: Path) -> Preview:
     try:
         _, plan = look_ahead(here)
     except HeadstartError as refused:
-        return Preview((), moved(refused.what), tuple(map(moved, refused.why)))
+        return Forecast((), moved(refused.what), tuple(map(moved, refused.why)))
     steps = (
         replace(step, reason=moved(step.reason), commands=tuple(map(moved, step.commands)))
         for step in plan.steps
     )
-    return Preview(tuple(steps))
+    return Forecast(tuple(steps))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from bootstrap.machine.preview import Preview
+    from bootstrap.machine.preview import Forecast
     from bootstrap.project.answers import Answers
     from bootstrap.project.new import Created
     from bootstrap.project.questions import Preset
@@ -47,7 +47,7 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
 
 
 def previewed(
-    path: Path, files: Mapping[str, int], ahead: Preview, answers: Answers, source: Template
+    path: Path, files: Mapping[str, int], ahead: Forecast, answers: Answers, source: Template
 ) -> Report:
     """What a project would be, and what `up` would do in it; nothing was written."""
     document = {
@@ -66,7 +66,7 @@ def previewed(
     return Report([*lines, "", "Nothing was written."], document)
 
 
-def _ahead(ahead: Preview) -> Iterator[str]:
+def _ahead(ahead: Forecast) -> Iterator[str]:
     from bootstrap.show.machine import planned  # noqa: PLC0415 - only a preview shows it
 
     if ahead.refused:
