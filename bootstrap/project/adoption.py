@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 
 from bootstrap.errors import Refused
 from bootstrap.project import answers_file, evidence, questions, template
@@ -222,18 +222,19 @@ class _Search:
     ) -> dict[str, SourcedValue]:
         """Change one choice after the other, wherever a render becomes more like the project.
 
-        Again from the first while any does: one may only be changed once another has been.
+        In turns until none does: one may only be changed once another has been.
         """
-        found, best = dict(provided), self._score(provided)
-        before: float | None = None
-        while best != before:
-            before = best
-            for question in self.asked.questions:
-                for choice in _values(question) if question.name not in given else ():
-                    value = self._changed(question, choice, found)
-                    tried = {**found, question.name: SourcedValue(value, FOUND)}
-                    if (score := self._score(tried)) > best:
-                        found, best = tried, score
+        asked = [each for each in self.asked.questions if each.name not in given]
+        choices = [(question, choice) for question in asked for choice in _values(question)]
+        found, best, in_vain = dict(provided), self._score(provided), 0
+        for question, choice in cycle(choices):
+            if in_vain == len(choices):
+                break
+            value = self._changed(question, choice, found)
+            tried = {**found, question.name: SourcedValue(value, FOUND)}
+            in_vain += 1
+            if (score := self._score(tried)) > best:
+                found, best, in_vain = tried, score, 0
         return found
 
     def _changed(self, question: Question, value: Value, found: ProvidedAnswers) -> Value:

@@ -29,11 +29,7 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
     """A new project: where it is, and what every answer was and comes from."""
     document = {
         "event": "created",
-        "project": answers.values["project_name"],
-        "path": str(created.path),
-        "template": {"version": source.version, "released": source.released},
-        "answers": {answer.question.name: answer.value for answer in answers.shown},
-        "sources": {answer.question.name: answer.source for answer in answers.shown},
+        **_document(created.path, answers, source),
         "files": created.files,
         "git": asdict(created.history),
     }
@@ -52,11 +48,7 @@ def previewed(
     """What a project would be, and what `up` would do in it; nothing was written."""
     document = {
         "event": "preview",
-        "project": answers.values["project_name"],
-        "path": str(path),
-        "template": {"version": source.version, "released": source.released},
-        "answers": {answer.question.name: answer.value for answer in answers.shown},
-        "sources": {answer.question.name: answer.source for answer in answers.shown},
+        **_document(path, answers, source),
         "files": _files(files),
         "steps": [asdict(step) for step in ahead.steps],
         "refused": ahead.refused or None,
@@ -64,6 +56,16 @@ def previewed(
     head = f"{bold(f'{path.name}/')}  {outline.total(files)}, template {source.version}"
     lines = [head, *outline.overview(files), "", *_answers(answers), "", *_ahead(ahead)]
     return Report([*lines, "", "Nothing was written."], document)
+
+
+def _document(path: Path, answers: Answers, source: Template) -> dict[str, object]:
+    return {
+        "project": answers.values["project_name"],
+        "path": str(path),
+        "template": {"version": source.version, "released": source.released},
+        "answers": {answer.question.name: answer.value for answer in answers.shown},
+        "sources": {answer.question.name: answer.source for answer in answers.shown},
+    }
 
 
 def _ahead(ahead: Forecast) -> Iterator[str]:

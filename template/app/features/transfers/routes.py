@@ -1,4 +1,4 @@
-"""Routes of a module's own router: those of a router inside it would ask for no scope."""
+"""Routes of a module's own router: of two inside it, nobody finds all methods of a path."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -109,6 +109,24 @@ async def clear_abandoned(kind: str) -> None:
     """Remove what processes that have died were making in folders `KIND/…`, a day ago or longer."""
     before = (datetime.now(UTC) - ABANDONED).timestamp()
     await asyncio.to_thread(_clear, _being_made(kind), before)
+
+
+async def opened(name: str, first: int, size: int) -> AsyncIterator[bytes]:
+    """Return bytes of a file, of which the first have been read; raises NoFile.
+
+    Whether it is there must be known before an answer begins.
+    """
+    chunks = storage().read(name, first, size)
+    beginning = await anext(chunks, b"")
+
+    async def content() -> AsyncIterator[bytes]:
+        # Also when whoever fetches it leaves.
+        async with aclosing(chunks):
+            yield beginning
+            async for chunk in chunks:
+                yield chunk
+
+    return content()
 
 
 @asynccontextmanager

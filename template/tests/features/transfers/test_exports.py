@@ -22,8 +22,8 @@ from sqlalchemy import delete, select, update
 from app.core.database import Database
 from app.core.outbox import OutboxRow
 from app.features.transfers import settings as own
+from app.features.transfers.errors import Stopped
 from app.features.transfers.outgoing import exports, files, jobs, making
-from app.features.transfers.outgoing.exports import Stopped
 from app.features.transfers.outgoing.models import EXPORTS, Format
 from app.features.transfers.values import read, unescaped
 from app.modules.profiles.models import Profile
@@ -375,7 +375,7 @@ async def test_exports_are_listed(committing: Database, api: httpx.AsyncClient) 
 
 
 def test_every_endpoint_is_one_of_the_module() -> None:
-    """Those of a router inside the module's would ask for no scope."""
+    """Of routers inside the module's, a 405 would not name every method of a path."""
     assert all(isinstance(route, APIRoute) for route in router.routes)
 
 

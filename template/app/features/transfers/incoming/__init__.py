@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
-from app.core.pruning import pruned
-from app.features.transfers import settings as of_transfers
+from app.features.transfers.cleaning import clean
 from app.features.transfers.incoming import imports, jobs, settings
 from app.features.transfers.incoming.settings import configure
 
@@ -26,12 +22,4 @@ def install(app: FastAPI) -> None:
 
     configure(app.state.settings)
     let_be_longer(app, PREFIX, settings.own().transfers_most_bytes)
-    inner = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        batch = partial(imports.forget, app.state.database)
-        async with inner(app), pruned(of_transfers.own().transfers_cleaning, batch):
-            yield
-
-    app.router.lifespan_context = lifespan
+    clean(app, imports.forget)

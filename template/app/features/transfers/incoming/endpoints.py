@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -20,21 +19,18 @@ from app.core.errors import InvalidInput
 from app.core.listing import Cursors, Listing, Page, equals
 from app.core.transactions import Reads, Writes
 from app.features.transfers.declared import Transfer
+from app.features.transfers.errors import Gone
 from app.features.transfers.incoming import imports, uploading
-from app.features.transfers.incoming.imports import Asked, Gone
+from app.features.transfers.incoming.imports import Asked
 from app.features.transfers.incoming.models import IMPORTS
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery, ImportsQuery
-from app.features.transfers.openapi import NOT_BY_EXAMPLE
+from app.features.transfers.openapi import MEDIA_TYPES, NOT_BY_EXAMPLE
 from app.features.transfers.routes import AddRoute, adding
-from app.features.transfers.storage import NoFile, storage
+from app.features.transfers.storage import NoFile, opened
 
-MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILE: dict[str, Any] = {each.partition(";")[0]: BINARY for each in MEDIA_TYPES.values()}
+FILE: dict[str, Any] = {MEDIA_TYPES[each].partition(";")[0]: BINARY for each in ("csv", "xlsx")}
 SENT = {"requestBody": {"required": True, "content": FILE | {"application/octet-stream": BINARY}}}
 # Under which paths a request may be as long as a file may be.
 PREFIX = "/v1/imports/"
@@ -132,27 +128,17 @@ def _add_following(add_route: AddRoute, transfer: Transfer) -> None:
 def _add_fetching(add_route: AddRoute, transfer: Transfer) -> None:
     async def fetch(import_id: UUID, reads: Reads) -> Response:
         found = await imports.report_of(reads, transfer.name, import_id)
-        chunks = storage().read(found.report, 0, found.report_bytes)
         try:
-            # Whether it is there must be known before the answer begins.
-            beginning = await anext(chunks, b"")
+            content = await opened(found.report, 0, found.report_bytes)
         except NoFile:
             raise Gone("the report is not there any more") from None
-
-        async def content() -> AsyncIterator[bytes]:
-            # Also when whoever fetches it leaves.
-            async with aclosing(chunks):
-                yield beginning
-                async for chunk in chunks:
-                    yield chunk
-
         name = f"{transfer.name}-{import_id}.{found.format}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',
             "Content-Length": str(found.report_bytes),
         }
         media_type = MEDIA_TYPES[found.format]
-        return StreamingResponse(content(), HTTPStatus.OK, headers, media_type=media_type)
+        return StreamingResponse(content, HTTPStatus.OK, headers, media_type=media_type)
 
     add_route(
         "/{import_id}/report",

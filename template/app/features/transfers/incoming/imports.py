@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -18,11 +17,12 @@ from sqlalchemy.exc import OperationalError
 
 from app.core import outbox
 from app.core.database import Database, ReadConnection, WriteSession
-from app.core.errors import Conflict, NotFound, ProblemError
+from app.core.errors import Conflict, NotFound
 from app.core.inserting import inserted
 from app.core.outbox import Job, OutboxRow
 from app.core.pruning import BATCH, prune
 from app.features.transfers import settings
+from app.features.transfers.errors import Gone, Stopped
 from app.features.transfers.incoming.models import (
     IMPORTS,
     LONGEST_ERROR,
@@ -46,16 +46,6 @@ UPLOADS = "uploads"
 # What goes on when its file is sent again.
 REPEATABLE = (State.RECEIVING, State.REFUSED, State.FAILED, State.CANCELLED)
 _NUMBERS = ("attempt", "rows", "valid", "bad", "created", "updated", "unchanged", "written_to")
-
-
-class Gone(ProblemError):
-    """What was asked for was here, and will not be again."""
-
-    status = HTTPStatus.GONE
-
-
-class Stopped(Exception):
-    """An attempt must write no more: the import was cancelled, or is another attempt's."""
 
 
 @dataclass(frozen=True)

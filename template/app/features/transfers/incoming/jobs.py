@@ -12,9 +12,10 @@ import structlog
 from app.core.jobs import Attempt, job
 from app.core.outbox import Queue, Superseded
 from app.features.transfers.declared import declared
+from app.features.transfers.errors import Stopped
 from app.features.transfers.incoming import checking, imports, reports, writing
 from app.features.transfers.incoming.checking import Work, in_thread
-from app.features.transfers.incoming.imports import IMPORT, Running, Stopped
+from app.features.transfers.incoming.imports import IMPORT, Running
 from app.features.transfers.incoming.models import Mode, State
 from app.features.transfers.incoming.staging import Staging
 from app.features.transfers.incoming.tables import Unreadable

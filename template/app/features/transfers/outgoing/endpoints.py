@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,20 +19,15 @@ from app.core.etag import IfNoneMatch
 from app.core.listing import PAGING, Cursors, Listing, Page, PageQuery, equals
 from app.core.transactions import Reads, Writes
 from app.features.transfers.declared import Transfer
-from app.features.transfers.openapi import NOT_BY_EXAMPLE
+from app.features.transfers.errors import Gone
+from app.features.transfers.openapi import MEDIA_TYPES, NOT_BY_EXAMPLE
 from app.features.transfers.outgoing import exports
-from app.features.transfers.outgoing.exports import Gone
 from app.features.transfers.outgoing.models import EXPORTS, Format
 from app.features.transfers.outgoing.ranges import part_of
 from app.features.transfers.outgoing.schemas import ExportOut, ExportsQuery, Manifest
 from app.features.transfers.routes import AddRoute, adding
-from app.features.transfers.storage import NoFile, storage
+from app.features.transfers.storage import NoFile, opened
 
-MEDIA_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Format.PARQUET: "application/vnd.apache.parquet",
-}
 FILE: dict[str, Any] = {"content": {each.partition(";")[0]: {} for each in MEDIA_TYPES.values()}}
 DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: FILE | {"description": "The file"},
@@ -176,25 +170,15 @@ async def _answer(
     if part is not None:
         status, first, size = HTTPStatus.PARTIAL_CONTENT, part.first, part.size
         more = {"Content-Range": part.content_range(found.bytes)}
-    chunks = storage().read(found.file, first, size)
     try:
-        # Whether it is there must be known before the answer begins.
-        beginning = await anext(chunks, b"")
+        content = await opened(found.file, first, size)
     except NoFile:
         raise Gone("the file is not there any more: ask for another export") from None
-
-    async def content() -> AsyncIterator[bytes]:
-        # Also when whoever fetches it leaves.
-        async with aclosing(chunks):
-            yield beginning
-            async for chunk in chunks:
-                yield chunk
-
     return StreamingResponse(
-        content(),
+        content,
         status,
         {**headers, **more, "Content-Length": str(size)},
-        media_type=MEDIA_TYPES[Format(found.format)],
+        media_type=MEDIA_TYPES[found.format],
     )
 
 

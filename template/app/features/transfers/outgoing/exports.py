@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -13,12 +12,13 @@ from sqlalchemy import ColumnElement, CursorResult, Row, exists, insert, select,
 
 from app.core import outbox
 from app.core.database import Database, ReadConnection, WriteSession
-from app.core.errors import Conflict, NotFound, ProblemError
+from app.core.errors import Conflict, NotFound
 from app.core.listing import PageQuery
 from app.core.outbox import OutboxRow
 from app.core.pruning import BATCH, prune
 from app.features.transfers import settings
 from app.features.transfers.declared import Transfer
+from app.features.transfers.errors import Gone, Stopped
 from app.features.transfers.outgoing.models import EXPORTS, UNFINISHED, Format, State
 from app.features.transfers.outgoing.schemas import ExportOut, Manifest
 from app.features.transfers.storage import remove
@@ -28,16 +28,6 @@ LONGEST_ERROR = 500
 LONGEST_REQUESTER = 200
 # The first attempt of a job is 1.
 NO_ATTEMPT = 0
-
-
-class Gone(ProblemError):
-    """What was asked for was here, and will not be again."""
-
-    status = HTTPStatus.GONE
-
-
-class Stopped(Exception):
-    """An attempt must write no more: the export was cancelled, or is another attempt's."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import structlog
 
 from app.core.jobs import Attempt, job
 from app.core.outbox import Queue, Superseded
+from app.features.transfers.errors import Stopped
 from app.features.transfers.outgoing import exports, making
-from app.features.transfers.outgoing.exports import EXPORT, Running, Stopped
+from app.features.transfers.outgoing.exports import EXPORT, Running
 from app.features.transfers.outgoing.files import Refused
 from app.features.transfers.storage import remove
 
