@@ -20,7 +20,7 @@ def rebase(base: str, report: Report) -> None:
         first.path.write_text(graph.with_parent(first.path.read_text("utf-8"), parent), "utf-8")
         text = f"{first.path.name} builds on {parent} now"
         report("rebased", text, revision=first.id, parent=parent)
-        report("hint", "where a shared database has yours already, use `merge` instead")
+        report("hint", "where a shared database has yours already: alembic merge heads")
     graph.write_head()
     report("head", f"migrate/HEAD: {(graph.read_head() or '').strip()}")
     if found := graph.faults(graph.read(), graph.read_head()):
@@ -36,13 +36,13 @@ def bottom_of_mine(revisions: Sequence[Revision], theirs: Collection[str]) -> tu
     if len(mine) != 1 or len(base) != 1:
         raise MigrationUnsafe(
             f"which of the heads {', '.join(tips)} is yours cannot be told: name the branch that "
-            "has the other, or use `merge`"
+            "has the other, or join them: alembic merge heads"
         )
     first = by_id[mine[0]]
     while len(first.parents) == 1 and by_id[first.parents[0]].path.name not in theirs:
         first = by_id[first.parents[0]]
     if len(first.parents) > 1:
-        raise MigrationUnsafe(f"{first.id} joins two lines already: use `merge`")
+        raise MigrationUnsafe(f"{first.id} joins two lines already: alembic merge heads")
     return first, base[0]
 
 

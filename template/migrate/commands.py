@@ -21,9 +21,6 @@ from migrate.engine import make_engine, reading
 from migrate.errors import Findings, MigrationFailed
 from migrate.project import Report, Run
 
-# What Alembic says at length, and we in one line.
-WRITES = {"revision", "merge"}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
@@ -92,14 +89,6 @@ def revision(run: Run) -> None:
         run.report("written", f"written: {path.name}; read it, then: make migrate", path=str(path))
 
 
-def merge(run: Run) -> None:
-    """Join two heads with a revision that does nothing, where shared databases have both."""
-    if len(tips := graph.heads(graph.read())) > 1:
-        _alembic(run, "merge", "heads", message=run.arguments.message)
-    graph.write_head()
-    run.report("head", f"heads {_named(tips)}; migrate/HEAD: {(graph.read_head() or '').strip()}")
-
-
 def rebase(run: Run) -> None:
     """Put your revisions on top of those of another branch, after `git merge` of it."""
     branches.rebase(run.arguments.base, run.report)
@@ -127,7 +116,6 @@ COMMANDS: dict[Any, dict[str, dict[str, Any]]] = {
         "-m": {"dest": "message", "required": True, "help": "what it does"},
         "--empty": {"action": "store_true", "help": "write it by hand: compare nothing"},
     },
-    merge: {"-m": {"dest": "message", "default": "merge", "help": "what it says"}},
     rebase: {"base": {"nargs": "?", "default": "main", "help": "whose revisions come first"}},
     check: {"--db": {"action": "store_true", "help": "compare the database with the models too"}},
 }
@@ -152,7 +140,8 @@ def _alembic(run: Run, name: str, *words: str, **options: object) -> None:
     from alembic.util import CommandError  # noqa: PLC0415
 
     try:
-        with redirect_stdout(io.StringIO()) if name in WRITES else nullcontext():
+        # What it says at length of a revision, we say in one line.
+        with redirect_stdout(io.StringIO()) if name == "revision" else nullcontext():
             getattr(command, name)(run.config(), *words, **options)
     except CommandError as error:
         raise MigrationFailed(str(error)) from error

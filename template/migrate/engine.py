@@ -37,6 +37,8 @@ SESSION = {
     "mysql": ("SET lock_wait_timeout={s}, innodb_lock_wait_timeout={s}",),
 }
 SESSION["mariadb"] = SESSION["mysql"]
+# The option of a URL that leads through PgBouncer, where no prepared statement stays.
+POOLER = "pgbouncer"
 BEGIN, AUTOCOMMIT = "BEGIN IMMEDIATE", "AUTOCOMMIT"
 
 
@@ -55,6 +57,8 @@ def make_engine(url: str, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
         # On the driver's own connection: nothing here may begin a transaction of SQLAlchemy's.
         if kind == "sqlite":
             connection.isolation_level = None  # our own BEGIN: only then is DDL transactional
+        if kind == "postgresql" and is_pooled(connection):
+            return  # no setting of ours may stay in a session that the application gets next
         cursor = connection.cursor()
         for statement in SESSION[kind]:
             cursor.execute(statement.format(**times))
@@ -79,7 +83,11 @@ def _engine(url: URL, kind: str) -> Engine:
     if kind not in DRIVERS:
         raise MigrationFailed(f"DATABASE_URL starts with {kind!r}; known are: {', '.join(DRIVERS)}")
     try:
-        engine = create_engine(url.set(drivername=DRIVERS[kind]), poolclass=NullPool)
+        engine = create_engine(
+            url.set(drivername=DRIVERS[kind]).difference_update_query([POOLER]),
+            poolclass=NullPool,
+            connect_args={"prepare_threshold": None} if POOLER in url.query else {},
+        )
     except ModuleNotFoundError as error:
         message = f"this project has no {error.name}: add it to the dependencies in pyproject.toml"
         raise MigrationFailed(message) from error
@@ -97,6 +105,17 @@ def _engine(url: URL, kind: str) -> Engine:
     return engine
 
 
+def is_pooled(connection: DBAPIConnection) -> bool:
+    """Say whether a pooler (PgBouncer) stands between: another session answers than greeted."""
+    driver: Any = connection
+    cursor = driver.cursor()
+    cursor.execute("SELECT pg_backend_pid()")
+    (pid,) = cursor.fetchone()
+    cursor.close()
+    driver.rollback()
+    return bool(pid != driver.info.backend_pid)
+
+
 def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, ...]:
     """Run a statement beside SQLAlchemy's transactions; return the first row, or nothing."""
     cursor = connection.connection.cursor()
@@ -108,6 +127,11 @@ def raw(connection: Connection, sql: str, *parameters: object) -> tuple[object, 
         cursor.close()
 
 
+def is_autocommit(connection: Connection) -> bool:
+    """Say whether every statement commits itself, as inside `autocommit_block()`."""
+    return connection.get_execution_options().get("isolation_level") == AUTOCOMMIT
+
+
 def _begin_immediately(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+    if not is_autocommit(connection):
         connection.exec_driver_sql(BEGIN)

@@ -103,7 +103,7 @@ def _faults_of_heads(tips: Sequence[str], head: str | None) -> Iterable[str]:
     if len(tips) > 1:
         yield (
             f"there are {len(tips)} heads, {', '.join(tips)}: `python -m migrate rebase` puts "
-            "yours on top; `merge` joins two that shared databases have already"
+            "yours on top; `alembic merge heads` joins two that shared databases have already"
         )
     elif head is None:
         yield "migrate/HEAD is missing: `python -m migrate rebase` writes it"

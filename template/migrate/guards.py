@@ -8,21 +8,27 @@ that fails, the version is read back on a new connection, and tables of others a
 from __future__ import annotations
 
 import fcntl
-import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import copy
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from sqlalchemy import Connection, Engine, Table, TypeDecorator, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, Table, TypeDecorator, inspect, text
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import immutabledict
 
-from migrate.engine import BEGIN, make_engine, raw, reading
+from migrate.engine import DRIVERS, is_pooled, make_engine, raw, reading
 from migrate.errors import Findings, LockTimeout, MigrationUnsafe
+from migrate.transaction import Watch
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
-    from alembic.runtime.migration import MigrationContext, MigrationInfo
+    from alembic.ddl.impl import DefaultImpl
+    from alembic.operations.batch import ApplyBatchImpl
+    from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
     from sqlalchemy import MetaData
     from sqlalchemy.schema import SchemaItem
 
@@ -31,7 +37,6 @@ ACQUIRE = {
     "mysql": "SELECT GET_LOCK(LEFT(CONCAT(DATABASE(), '.migrate'), 64), 0)",
 }
 ACQUIRE["mariadb"] = ACQUIRE["mysql"]
-ENDS = re.compile(r"\s*(commit|rollback(?!\s+to)|begin|start\s+transaction)\b", re.IGNORECASE)
 # Alembic's own names for its work: what compares the models, and what else only reads.
 COMPARES = "retrieve_migrations"
 READS = frozenset({COMPARES, "display_version", "show_current", "_display_current_history"})
@@ -46,9 +51,14 @@ def online(url: str, models: Callable[[], MetaData]) -> None:
         written: set[str] = set()
         applied = version_applied(written)
         context.configure(connection, on_version_apply=applied, **settings_of(connection))
-        work = work_of(adapted(context.get_context()), models)
-        with nullcontext() if work in READS else _alone(connection), context.begin_transaction():
-            context.run_migrations()
+        ctx = adapted(context.get_context())
+        work = work_of(ctx, models)
+        with nullcontext() if work in READS else run_lock(connection):
+            if work not in READS:
+                drop_journal(connection)
+                watch_revisions(ctx, Watch(connection))
+            with context.begin_transaction():
+                context.run_migrations()
         connection.commit()  # revisions have committed themselves, and what runs none has not
     if written:
         require_written(engine, written)
@@ -84,7 +94,34 @@ def adapted(context: MigrationContext) -> MigrationContext:
     """
     if context.dialect.name == "sqlite":
         context.autocommit_block = nullcontext  # type: ignore[method-assign,assignment]
+        if context.connection is not None:
+            _keep_triggers(context.impl, context.connection)
     return context
+
+
+def _keep_triggers(impl: DefaultImpl, connection: Connection) -> None:
+    """Let a batch, which makes its table anew, leave it the triggers that it has."""
+    triggers: list[str] = []
+    prepare, rename = impl.prep_table_for_batch, impl.rename_table
+    own = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+
+    def prep_table_for_batch(batch_impl: ApplyBatchImpl, table: Table) -> None:
+        triggers[:] = connection.exec_driver_sql(own, (table.name,)).scalars()
+        prepare(batch_impl, table)
+
+    def rename_table(old: str, new: str, schema: str | None = None) -> None:
+        if not old.startswith("_alembic_tmp_"):
+            rename(old, new, schema)
+            return
+        # Triggers of other tables name this one, which is not there until it has its name.
+        raw(connection, "PRAGMA legacy_alter_table=ON")
+        rename(old, new, schema)
+        raw(connection, "PRAGMA legacy_alter_table=OFF")
+        for trigger in triggers:
+            raw(connection, trigger)
+
+    impl.prep_table_for_batch = prep_table_for_batch  # type: ignore[method-assign]
+    impl.rename_table = rename_table  # type: ignore[method-assign,assignment]
 
 
 def work_of(context: MigrationContext, models: Callable[[], MetaData]) -> str:
@@ -99,18 +136,11 @@ def work_of(context: MigrationContext, models: Callable[[], MetaData]) -> str:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    with run_lock(connection):
-        drop_journal(connection)
-        event.listen(connection, "before_cursor_execute", _refuse_to_end)
-        yield
-
-
-@contextmanager
 def run_lock(
     connection: Connection, wait: float = 600, say: Callable[[str], object] = print
 ) -> Iterator[None]:
     """Be the only migration of this database; raises LockTimeout."""
+    require_session(connection)
     end, path = time.monotonic() + wait, connection.engine.url.database
     is_file = connection.dialect.name == "sqlite" and path not in (None, "", ":memory:")
     with Path(f"{path}.migrate.lock").open("w") if is_file else nullcontext() as file:
@@ -127,6 +157,28 @@ def run_lock(
             waiting = True
             time.sleep(0.2)
         yield
+
+
+def require_session(connection: Connection) -> None:
+    """Refuse a pooler that gives each transaction another session, which loses the lock."""
+    if connection.dialect.name != "postgresql":
+        return
+    driver: Any = connection.connection.driver_connection
+    if not is_pooled(driver):
+        return
+    session, end = "SELECT pg_backend_pid()", connection.connection.rollback
+    own = raw(connection, session)
+    end()
+    with connection.engine.connect() as other:
+        shared = raw(other, session) == own or raw(connection, session) != own
+        end()
+    if shared:
+        raise MigrationUnsafe(
+            "a pooler (PgBouncer) stands before this database and gives each transaction another "
+            "session: a migration would lose its lock, and the application get its settings. "
+            "Nothing was changed. Set DIRECT_DATABASE_URL to the server's own address: migrations "
+            "use that instead of DATABASE_URL."
+        )
 
 
 def _acquired(connection: Connection, file: TextIO | None) -> bool:
@@ -146,11 +198,38 @@ def _acquired(connection: Connection, file: TextIO | None) -> bool:
 # -- nothing lost ----------------------------------------------------------------------------------
 
 
-def _refuse_to_end(*arguments: object) -> None:
-    statement = str(arguments[2])
-    if statement != BEGIN and ENDS.match(statement):
-        message = f"{statement!r} would end the transaction that the revision runs in: remove it"
-        raise MigrationUnsafe(message)
+def watch_revisions(
+    context: MigrationContext, watch: Watch, plan: Callable[[list[RevisionStep]], object] = list
+) -> None:
+    """Let each revision's function be run by the watch; `plan` may refuse all of them before."""
+    planned = context._migrations_fn  # noqa: SLF001 - only here a revision's begin is known
+    assert planned is not None  # noqa: S101 - Alembic has configured what to do
+
+    def watched(heads: tuple[str, ...], of: MigrationContext) -> Iterable[RevisionStep]:
+        steps = list(planned(heads, of))
+        plan(steps)
+        for step in steps:
+            if hasattr(step, "revision"):
+                run = partial(_run_watched, watch, step, step.migration_fn)
+                # Alembic's log says its name.
+                step.migration_fn = update_wrapper(run, step.migration_fn)
+            yield step
+
+    context._migrations_fn = watched  # noqa: SLF001
+    let_leave(context, watch)
+
+
+def let_leave(context: MigrationContext, watch: Watch) -> None:
+    """Let a block of autocommit leave the transaction, which nothing else may."""
+    if context.dialect.name != "sqlite":
+        block = partial(watch.left, context.autocommit_block)
+        context.autocommit_block = block  # type: ignore[method-assign]
+
+
+def _run_watched(
+    watch: Watch, step: RevisionStep, run: Callable[..., object], **arguments: object
+) -> None:
+    watch.run(step.revision, step.is_upgrade, partial(run, **arguments))
 
 
 def version_applied(written: set[str]) -> Callable[..., None]:
@@ -255,9 +334,57 @@ def is_managed(
 
 
 def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
-    """Render a type of the app's as what it is stored as: revisions outlive the app's code."""
-    if kind == "type" and isinstance(item, TypeDecorator):
-        from alembic.autogenerate.render import _repr_type  # noqa: PLC0415 - only a draft needs it
+    """Render a type as what it is stored as on each database: revisions outlive the app's code.
 
-        return _repr_type(item.impl_instance, context)  # with what it is on other databases
-    return False
+    What SQLAlchemy has is left to Alembic; a type that only its own package knows is imported.
+    """
+    if kind != "type" or not isinstance(item, TypeEngine):
+        return False
+    if not any(map(_is_foreign, (item, *item._variant_mapping.values()))):  # noqa: SLF001
+        return _render_postgresql(item, context)
+    if isinstance(item, TypeDecorator) or item._variant_mapping:  # noqa: SLF001
+        return _render_stored(item, context)
+    context.imports.add(f"import {type(item).__module__}")
+    return f"{type(item).__module__}.{item!r}"
+
+
+def _render_postgresql(item: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
+    """Render what only PostgreSQL has; elsewhere Alembic forgets the prefix of what is inside."""
+    own = type(item).__module__.startswith("sqlalchemy.dialects.postgresql.")
+    if not own or context.dialect is None or context.dialect.name == "postgresql":
+        return False
+    from alembic.ddl.postgresql import PostgresqlImpl  # noqa: PLC0415 - only a draft needs it
+
+    context.imports.add("from sqlalchemy.dialects import postgresql")
+    impl = PostgresqlImpl(context.dialect, None, False, None, None, {})
+    return impl.render_type(item, context) or f"postgresql.{item!r}"
+
+
+def _is_foreign(type_: TypeEngine[Any]) -> bool:
+    return not type(type_).__module__.startswith("sqlalchemy.")
+
+
+def _render_stored(type_: TypeEngine[Any], context: AutogenContext) -> str:
+    from alembic.autogenerate.render import _repr_type  # noqa: PLC0415 - only a draft needs it
+
+    names: dict[str, list[str]] = {}
+    for name in DRIVERS:
+        names.setdefault(_repr_type(_stored_as(type_, name), context), []).append(name)
+    usual = max(names, key=lambda text: len(names[text]))
+    special = [text for text in names if text != usual]
+    return usual + "".join(f".with_variant({one}, {str(names[one])[1:-1]})" for one in special)
+
+
+def _stored_as(type_: TypeEngine[Any], name: str) -> TypeEngine[Any]:
+    """Return what SQLAlchemy stores on that kind of database, whatever its driver makes of it."""
+    dialect = URL.create(name).get_dialect()()
+    dialect.type_descriptor = lambda typeobj: typeobj  # type: ignore[method-assign]
+    while True:
+        if variant := type_._variant_mapping.get(name):  # noqa: SLF001
+            type_ = variant
+        elif isinstance(type_, TypeDecorator) and _is_foreign(type_):
+            type_ = type_.load_dialect_impl(dialect)
+        else:
+            bare = copy(type_)
+            bare._variant_mapping = immutabledict()  # noqa: SLF001 - of other databases
+            return bare

@@ -21,12 +21,13 @@ Plain = str | int | float | bool | Sequence["Plain"] | dict[str, "Plain"] | None
 
 
 def database_url() -> str:
-    """Return the database that the code is configured for."""
-    if url := os.environ.get("DATABASE_URL"):
+    """Return the database that the code is configured for, past a pooler before it."""
+    if url := os.environ.get("DIRECT_DATABASE_URL") or os.environ.get("DATABASE_URL"):
         return url  # as the settings would read it, without the time that they take
     from app.settings import Settings  # noqa: PLC0415
 
-    return Settings().database_url
+    settings = Settings()
+    return settings.direct_database_url or settings.database_url
 
 
 def alembic_config(url: str, **attributes: object) -> Config:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from migrate import engine as plain
-from migrate.engine import AUTOCOMMIT, LOCK_TIMEOUT
+from migrate.engine import LOCK_TIMEOUT, is_autocommit
 from migrate.kit.limits import limit_statements
+
+__all__ = ["Options", "Progress", "is_autocommit", "make_engine"]
 
 STATEMENT_TIMEOUT = {
     "postgresql": "SET statement_timeout={ms}",
@@ -42,6 +45,8 @@ class Options:
     # On MySQL: refuse to change a table in any way that its readers and writers would wait for.
     online_only: bool = False
     tell: Callable[[Progress], None] = lambda _: None
+    # Set when the jobs do not stay paused: the migration stops before its next statement.
+    stopped: Event = field(default_factory=Event)
 
 
 def make_engine(url: str, options: Options | None = None) -> Engine:
@@ -65,8 +70,3 @@ def _limit(engine: Engine, seconds: float) -> None:
 
     if engine.dialect.name != "postgresql":
         limit_statements(engine, seconds)
-
-
-def is_autocommit(connection: Connection) -> bool:
-    """Say whether every statement commits itself, as inside `autocommit_block()`."""
-    return connection.get_execution_options().get("isolation_level") == AUTOCOMMIT

@@ -1,56 +1,91 @@
-"""Enumerations: the values that a database allows, compared with those of the models."""
+"""Enumerations: the values that a database allows, compared with those of the models.
+
+PostgreSQL's types are left to `alembic-postgresql-enum`, MySQL's to Alembic itself; what is text
+with a CHECK is compared here.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from alembic.autogenerate import renderers
+import alembic_postgresql_enum
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 from alembic.util import PriorityDispatchResult
-from sqlalchemy import CheckConstraint, Enum, Inspector, MetaData, Table
+from alembic_postgresql_enum.operations.create_enum import CreateEnumOp
+from sqlalchemy import CheckConstraint, Enum, Inspector, MetaData, Table, TypeDecorator
 from sqlalchemy.sql.elements import conv
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
-    from sqlalchemy.dialects.postgresql.base import PGInspector
 
+# It is called on every database, and has nothing to do but on one.
+logging.getLogger("alembic.alembic_postgresql_enum.compare_dispatch").setLevel(logging.ERROR)
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 
 
-class AddEnumValueOp(MigrateOperation):
-    """A value more for a type of PostgreSQL, which cannot take one back."""
-
-    def __init__(self, type_name: str, value: str, *, adds: bool = True) -> None:
-        """Add `value`, or stand for its not being taken back."""
-        self.type_name, self.value, self.adds = type_name, value, adds
-
-    def reverse(self) -> AddEnumValueOp:
-        """Return what is said in its place."""
-        return AddEnumValueOp(self.type_name, self.value, adds=not self.adds)
-
-    def to_diff_tuple(self) -> tuple[str, str, str]:
-        """Return the change as `check` tells it."""
-        return ("add_enum_value", self.type_name, self.value)
-
-    def statement(self) -> str:
-        """Return its SQL."""
-        value = self.value.replace("'", "''")
-        return f"ALTER TYPE {self.type_name} ADD VALUE IF NOT EXISTS '{value}'"
+def prepare_types(
+    context: AutogenContext, _changes: ops.UpgradeOps, _schemas: Collection[str | None]
+) -> PriorityDispatchResult:
+    """Let the types that our tables have be compared, and no others; called by Alembic."""
+    metadata = context.metadata
+    ours: set[str | None] = set()
+    if isinstance(metadata, MetaData) and context.dialect and context.dialect.name == "postgresql":
+        tables = [one for one in metadata.tables.values() if one.info.get("managed") is not False]
+        for column in [one for table in tables for one in table.columns]:
+            kind = column.type
+            if isinstance(kind, TypeDecorator) and isinstance(kind.impl_instance, Enum):
+                column.type = kind.impl_instance  # what it is stored as, which is compared
+            ours.add(getattr(getattr(column.type, "item_type", column.type), "name", None))
+    # A type that no column of ours uses any more may be somebody else's: it stays.
+    only = alembic_postgresql_enum.Config(include_name=ours.__contains__, drop_unused_enums=False)
+    alembic_postgresql_enum.set_configuration(only)
+    return PriorityDispatchResult.CONTINUE
 
 
-@renderers.dispatch_for(AddEnumValueOp)
-def _render(_: AutogenContext, operation: AddEnumValueOp) -> str:
-    if operation.adds:
-        return f"op.execute({operation.statement()!r})"
-    return (
-        f"# PostgreSQL cannot take the value {operation.value!r} back from {operation.type_name}."
-    )
+class RenameType(ops.ExecuteSQLOp):
+    """A change of a type's name, which Alembic has no operation for."""
+
+    def __init__(self, old: str, new: str) -> None:
+        """Rename the type `old`."""
+        super().__init__(f'ALTER TYPE "{old}" RENAME TO "{new}"')
+        self.old, self.new = old, new
+
+    def reverse(self) -> RenameType:
+        """Return the change back."""
+        return RenameType(self.new, self.old)
 
 
-def compare(
+def rename_types(upgrade: ops.UpgradeOps, metadata: MetaData) -> None:
+    """Let a type that goes while one of its values comes keep its columns, under the new name."""
+    columns = [one for table in metadata.tables.values() for one in table.columns]
+    mapped = {getattr(one.type, "name", None) for one in columns}
+    for created in [one for one in upgrade.ops if isinstance(one, CreateEnumOp)]:
+        changes = [
+            (table, one)
+            for table in upgrade.ops
+            if isinstance(table, ops.ModifyTableOps)
+            for one in table.ops
+            if isinstance(one, ops.AlterColumnOp) and _is_renamed(one, created)
+        ]
+        old = {getattr(one.existing_type, "name", None) for _, one in changes}
+        if len(old) == 1 and not old & mapped:
+            upgrade.ops[upgrade.ops.index(created)] = RenameType(str(old.pop()), created.name)
+            for table, change in changes:
+                table.ops.remove(change)
+
+
+def _is_renamed(change: ops.AlterColumnOp, created: CreateEnumOp) -> bool:
+    before, after = change.existing_type, change.modify_type
+    both = isinstance(before, Enum) and isinstance(after, Enum)
+    same = both and list(before.enums) == list(after.enums)  # type: ignore[union-attr]
+    return same and getattr(after, "name", None) == created.name
+
+
+def compare_checks(
     context: AutogenContext,
     changes: ops.ModifyTableOps,
     schema: str | None,
@@ -58,29 +93,17 @@ def compare(
     stored: Table | None,
     mapped: Table | None,
 ) -> PriorityDispatchResult:
-    """Compare the values of every enumeration of a table; called by Alembic."""
+    """Compare the values that the CHECKs of a table allow; called by Alembic."""
     if stored is None or mapped is None or context.inspector is None:
         return PriorityDispatchResult.CONTINUE
+    native = context.dialect is not None and context.dialect.name != "sqlite"
     for column in mapped.columns:
         kind = column.type
-        if isinstance(kind, Enum) and column.name in stored.columns:
-            native = kind.native_enum and context.dialect.name == "postgresql"
-            if native:
-                changes.ops += _values_more(cast("PGInspector", context.inspector), kind, schema)
-            elif kind.create_constraint and not _is_native(kind, context):
-                changes.ops += _changed_check(context.inspector, mapped, kind, schema)
+        if not isinstance(kind, Enum) or column.name not in stored.columns:
+            continue
+        if kind.create_constraint and not (kind.native_enum and native):
+            changes.ops += _changed_check(context.inspector, mapped, kind, schema)
     return PriorityDispatchResult.CONTINUE
-
-
-def _is_native(kind: Enum, context: AutogenContext) -> bool:
-    # MySQL's own enumerations are types, which Alembic compares.
-    return kind.native_enum and context.dialect.name in ("mysql", "mariadb")
-
-
-def _values_more(inspector: PGInspector, kind: Enum, schema: str | None) -> list[AddEnumValueOp]:
-    known = {one["name"]: one["labels"] for one in inspector.get_enums(schema or "public")}
-    labels: Sequence[str] = known.get(str(kind.name), kind.enums)
-    return [AddEnumValueOp(str(kind.name), one) for one in kind.enums if one not in labels]
 
 
 def _changed_check(

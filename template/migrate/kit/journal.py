@@ -1,323 +1,378 @@
-"""The statement journal: which statements of a revision are done, as durable as themselves.
+"""The statement journal: what a revision has sent and got, as durable as its effects.
 
-A row is written on the same connection as the statement it describes, and in the same transaction.
-Where a statement commits by itself (DDL of MySQL, an index that PostgreSQL builds concurrently),
-the row says `started` before and `done` after it; a crash in between is settled by looking at
-what the statement changes. The rows of a revision go in the transaction that writes its version: a
-journal with rows means that something is partly applied. Running the revision again goes on.
+Every statement is noted, with what was sent and what came back, and the notes are written into the
+transaction that they are about, before it is committed. Where a statement commits by itself (DDL of
+MySQL, an index that PostgreSQL builds beside its readers), its row says `started` before it and
+`done` behind it; a crash in between is settled by looking at the objects that it names. Running a
+revision again is then a replay: what is done is not sent, and gives what it gave.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from alembic.operations.ops import MigrateOperation
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy import Connection
 
-from migrate.engine import raw
+from migrate.engine import is_autocommit
 from migrate.errors import MigrationUnsafe
-from migrate.kit import statements
-from migrate.kit.engine import Options, Progress, is_autocommit
-from migrate.kit.journal_table import JOURNAL, Direction, Entry, entries, is_entry
-from migrate.kit.operations import describe
-from migrate.kit.statements import MYSQL, Kind
+from migrate.kit import journal_table, statements, values
+from migrate.kit.engine import Options, Progress
+from migrate.kit.journal_table import Direction, Entry
+from migrate.kit.probe import Probe
+from migrate.kit.recorded import RecordedCursor, Result, error_of, not_resumable, result_of
+from migrate.kit.statements import Kind
+from migrate.transaction import MYSQL, Watch, WatchedCursor
 
-# In the place of a statement that is done already: it changes nothing, with any parameters.
-NOTHING = f"DELETE FROM {JOURNAL.name} WHERE 1 = 0"  # noqa: S608
-# Errors of MySQL and MariaDB for what is not there: table, trigger, routine, event.
-ABSENT = frozenset({1146, 1360, 1305, 1539})
-MYSQL_DEADLOCK = 1213
-
-
-@dataclass
-class Executed:
-    """Operations that were run as one, and the number of the statement before their first."""
-
-    operations: list[MigrateOperation]
-    before: int
-    complete: bool = False
+# Notes that wait for the end of their transaction: more are written into it meanwhile.
+MOST_NOTES = 1000
+# Characters of what was sent with a statement, and of what came back, that are kept.
+MOST_SENT, MOST_KEPT = 65_536, 1_048_576
+IN_TRANSACTION = "25001"  # PostgreSQL: cannot run inside a transaction block
 
 
 class Stop(Exception):
     """A replay has come to the first statement that was not executed."""
 
 
-class Journal:
+class Journal(Watch):
     """Journals the statements of one revision after the other, on one connection."""
 
     def __init__(self, connection: Connection, options: Options) -> None:
         """Journal nothing before a revision begins."""
-        self.connection = connection
-        self.revision: str | None = None
+        super().__init__(connection)
         self.replaying = False
         self.number = 0
         self.known: dict[int, Entry] = {}
-        self.executed: list[Executed] = []
+        self.direction: Direction = "up"
         self.stopped_at: int | None = None
-        # Raises when the revision has ended the transaction that it runs in.
-        self.guard: Callable[[str], None] = lambda _: None
+        self.lines: list[int] = []
         self._options = options
-        self._direction: Direction = "up"
-        self._writing = False
-        self._operation = ""
-        self._entry: Entry | None = None
-        self._skipped: Entry | None = None
-        self._undone_by_server: str | None = None
+        self.probe = Probe(self, self._tell)
+        self._notes: list[Entry] = []
+        self._stand_ins: dict[object, object] = {}
+        self._is_old = self._is_edited = False
 
-    def attach(self, engine: Engine) -> None:
-        """Journal what runs on the engine."""
-        JOURNAL.create(engine, checkfirst=True)
-        event.listen(engine, "before_cursor_execute", self._before, retval=True)
-        event.listen(engine, "after_cursor_execute", self._after)
-        event.listen(engine, "handle_error", self._failed)
-
-    def begin(self, revision: str, direction: Direction) -> None:
-        """Journal what follows as statements of this revision."""
-        self.revision, self._direction, self.number = revision, direction, 0
-        self.executed, self.stopped_at, self._undone_by_server = [], None, None
-        with self._own():
-            known = entries(self.connection, revision)
-        self.known = {entry.number: entry for entry in known if entry.direction == direction}
+    def begin(self, direction: Direction) -> None:
+        """Note what follows as statements of this revision."""
+        self.direction, self.number, self.stopped_at = direction, 0, None
+        self._notes, self._stand_ins, self.lines = [], {}, []
+        self.known = {one.number: one for one in self._rows() if one.direction == direction}
+        self._is_old = any(one.is_old for one in self.known.values())
+        self._require_resumable()
+        # The file as it is executed, whatever becomes of it: `split` goes by it.
+        header = self._entry(Path(self.path).read_text("utf-8"), "")
+        self._is_edited = 0 in self.known and self.known[0].statement != header.statement
+        if not self.known or self._is_edited:
+            self._notes.append(header)
 
     def finish(self) -> None:
         """Forget the revision, in the transaction that writes its version."""
         if left := [entry for number, entry in self.known.items() if number > self.number]:
             raise MigrationUnsafe(
                 f"revision {self.revision}: statement {left[0].number} was executed, but the file "
-                f"no longer has it:\n    {left[0].statement}\n"
-                "Put it back, then run the command again."
+                f"no longer has it:\n    {left[0].statement}\n{self._either('Put it back')}"
             )
-        if self._undone_by_server is not None:
-            raise MigrationUnsafe(
-                f"revision {self.revision} went on after a deadlock, with which the server undid "
-                f"what came before: {self._undone_by_server}. Catch no database error there."
-            )
-        with self._own():
-            self.connection.execute(JOURNAL.delete().where(JOURNAL.c.revision == self.revision))
-        self.revision = None
+        if not self.replaying and self.kind != "sqlite":  # which has no rows, ever
+            journal_table.forget_revision(self.connection, str(self.revision))
+        self._notes = []
 
-    @contextmanager
-    def within(self, group: list[MigrateOperation]) -> Iterator[None]:
-        """Name the operations that the next statements belong to."""
-        outer, self._operation = self._operation, ", ".join(map(describe, group))[:200]
-        executed = Executed(group, self.number)
-        self.executed.append(executed)
-        try:
-            yield
-            executed.complete = True
-        finally:
-            self._operation = outer
+    def cursor(self, real: Any) -> WatchedCursor:  # noqa: ANN401 - the driver's
+        return RecordedCursor(real, self)
 
-    def _before(
-        self,
-        _connection: Connection,
-        _cursor: DBAPICursor,
-        sql: str,
-        parameters: object,
-        _context: ExecutionContext | None,
-        _many: bool,
-    ) -> tuple[str, object]:
-        if self._writing:
-            return sql, parameters
-        self._entry = self._skipped = None
-        if self.revision is None or statements.is_own(sql):
-            return sql, parameters
-        kind = self._kind(sql)
-        if kind is Kind.READ:
-            return sql, parameters
-        if kind is Kind.CONTROL:
-            raise self._would_end(sql)
-        if not is_autocommit(self.connection):
-            self.guard(self.revision)
+    def leave(self) -> None:
+        """Write what was noted, before Alembic commits for a block of autocommit."""
+        self._flush()
+
+    def sent(
+        self, cursor: RecordedCursor, call: Callable[[object], object], sql: object, given: object
+    ) -> object:
+        """Send a statement and note it; or give again what it gave when it was sent before."""
+        text = self.text_of(sql)
+        said = self.require_harmless(text)
+        if self._options.stopped.is_set():
+            raise self.refusal("the jobs could not be kept paused, and may begin again")
+        if self.stopped_at is not None:
+            raise Stop  # which the revision has caught
+        if self._is_old and said[:1] and said[0] in statements.READS:
+            return call(given)
         self.number += 1
-        entry = self._described(sql, parameters)
-        if self._is_done(entry):
-            self._skipped = self.known[self.number]
-            self._tell("skipped", sql)
-            return NOTHING, {} if isinstance(parameters, dict) else ()
+        entry = self._described(text, given)
+        known = self._known()
+        kind = statements.kind_of(said)
+        if known is not None:
+            self._require_same(known, entry)
+            if known.state != "started" or self._settled(known, said):
+                self.lines.append(entry.line)
+                return self._replayed(cursor, call, known, given, said)
         if self.replaying:
-            self.stopped_at = self._line()
+            self.stopped_at = entry.line
             raise Stop
-        self._tell("running", sql)
-        self._prepare(entry, kind)
-        return self._online(sql), parameters
+        given = values.substituted(given, self._stand_ins)
+        entry = self._described(text, given)
+        if not (said and said[0] in statements.READS):
+            self._tell("running", text)
+        return self._executed(cursor, lambda: call(given), entry, said, kind)
 
-    def _after(
+    def as_sent(self, sql: object) -> object:
+        """Ask MySQL to refuse what others would wait for, where that was wished."""
+        wished = self._options.online_only and self.kind in MYSQL and self.watching
+        if wished and (text := self.text_of(sql)).lower().split()[:2] == ["alter", "table"]:
+            return f"{text}, ALGORITHM=INPLACE, LOCK=NONE"
+        return sql
+
+    # -- what is sent ------------------------------------------------------------------------------
+
+    def _executed(
         self,
-        _connection: Connection,
-        cursor: DBAPICursor,
-        sql: str,
-        _parameters: object,
-        context: ExecutionContext | None,
-        _many: bool,
-    ) -> None:
-        if self._writing:
-            return
-        if self._skipped is not None:
-            # A loop that goes on while rows are changed must go on as it did.
-            if isinstance(context, DefaultExecutionContext):
-                context._rowcount = self._skipped.row_count  # noqa: SLF001 - it has no setter
-            return
-        if self._entry is None:
-            return
-        entry, self._entry, kind = self._entry, None, self._kind(sql)
-        done = replace(entry, state="done", row_count=max(0, cursor.rowcount))
-        if kind is Kind.TOGETHER:
-            self._write(done)
-        else:
-            self._mark(done)
-        self._commit(kind)
+        cursor: RecordedCursor,
+        call: Callable[[], object],
+        entry: Entry,
+        said: list[str],
+        kind: Kind,
+    ) -> object:
+        autocommit, transactional = is_autocommit(self.connection), self.kind not in MYSQL
+        send = self._apart
+        if kind is Kind.SESSION or self.kind == "sqlite":
+            send = self._in_transaction
+        elif kind is Kind.DATA or transactional:
+            send = self._in_its_own if autocommit else self._in_transaction
+        try:
+            return send(cursor, call, entry, said)
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            self._tell("failed", str(error))
+            self._require_not_undone(entry, error)
+            self._note(replace(entry, state="failed", output=error_of(error)))
+            raise
 
-    def _failed(self, context: ExceptionContext) -> None:
-        entry, self._entry = self._entry, None
-        if self._writing or entry is None:
-            return
-        self._tell("failed", str(context.original_exception))
-        if getattr(context.original_exception, "args", (0,))[:1] == (MYSQL_DEADLOCK,):
-            self._undone_by_server = entry.statement
-        if context.is_disconnect:
-            return  # whether it was executed is settled by the next run
-        if self._kind(entry.statement) is Kind.APART:
-            # DDL that fails has changed nothing: it is atomic in every server we support.
-            self._forget(entry)
-        elif is_autocommit(self.connection):
-            raw(self.connection, "ROLLBACK")
+    def _in_transaction(
+        self, cursor: RecordedCursor, call: Callable[[], object], entry: Entry, said: list[str]
+    ) -> object:
+        """Send what commits nothing: its note waits for whatever does."""
+        was_open = self.is_open()
+        if self.kind == "postgresql" and statements.kind_of(said) is Kind.APART:
+            entry = self._with_forms(entry, said)
+        returned = call()
+        if self.kind not in MYSQL or was_open:
+            self.require_open(entry.statement)
+        self._note(self._done(cursor, entry, said))
+        return returned
 
-    def _is_done(self, entry: Entry) -> bool:
-        known = self.known.get(entry.number)
-        if known is None:
-            return False
-        if known.digest != entry.digest:
+    def _in_its_own(
+        self, cursor: RecordedCursor, call: Callable[[], object], entry: Entry, said: list[str]
+    ) -> object:
+        """Send a statement in a block of autocommit, together with its row, if the server can."""
+        self.ask("BEGIN")
+        try:
+            if statements.kind_of(said) is Kind.APART:
+                entry = self._with_forms(entry, said)
+            returned = call()
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            self.ask("ROLLBACK")
+            if getattr(error, "sqlstate", None) != IN_TRANSACTION:
+                raise
+            return self._apart(cursor, call, entry, said)
+        self._write(self._done(cursor, entry, said))
+        self.ask("COMMIT")
+        return returned
+
+    def _apart(
+        self, cursor: RecordedCursor, call: Callable[[], object], entry: Entry, said: list[str]
+    ) -> object:
+        """Send what may commit by itself, between two writings of its row."""
+        entry = replace(self._with_forms(entry, said), state="started")
+        before = entry.objects
+        self._flush(entry)
+        try:
+            returned = call()
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            if not self._is_disconnect(error):
+                self._forget_unless_changed(entry, said)
+            raise
+        done = replace(self._done(cursor, entry, said), objects=before)
+        with self.unwatched():
+            there = journal_table.settle(self.connection, done)
+        if not there:
+            raise self.refusal(f"{entry.statement!r} has rolled back the transaction it ran in")
+        self._commit()
+        return returned
+
+    def _forget_unless_changed(self, entry: Entry, said: list[str]) -> None:
+        """Delete the row of what has failed, when the objects are as before: it is measured."""
+        if self.probe.is_unchanged(entry, said):
+            with self.unwatched():
+                journal_table.forget(self.connection, entry)
+                if all(one.number == 0 for one in self._rows()):
+                    journal_table.forget_revision(self.connection, entry.revision)
+            self._commit()
+
+    def _rows(self) -> list[Entry]:
+        return journal_table.entries(self.connection, self.revision)
+
+    def _is_disconnect(self, error: Exception) -> bool:
+        dialect: Any = self.connection.dialect
+        return bool(dialect.is_disconnect(error, None, None))
+
+    def _require_not_undone(self, entry: Entry, error: Exception) -> None:
+        """Remember a transaction that the server has taken back with the statement that failed."""
+        if self.kind not in MYSQL or not self._notes or is_autocommit(self.connection):
+            return
+        if self._is_disconnect(error):
+            return
+        self.ask("DO 0")
+        if not self.is_open() and not all(one.is_read for one in self._notes):
+            self.refusal(f"went on after a failure with which the server undid {entry.statement!r}")
+
+    # -- what is known -----------------------------------------------------------------------------
+
+    def _known(self) -> Entry | None:
+        """Return what is known of the statement; that the last one has failed is no reason."""
+        known = self.known.get(self.number)
+        if known is None or known.state != "failed" or self.number < max(self.known):
+            return known
+        self.ask(journal_table.FORGET_ONE, *journal_table.key(known))
+        return None
+
+    def _replayed(
+        self,
+        cursor: RecordedCursor,
+        call: Callable[[object], object],
+        known: Entry,
+        given: object,
+        said: list[str],
+    ) -> object:
+        if statements.kind_of(said) is Kind.SESSION:
+            returned = call(given)
+        elif said[0] not in statements.READS:
+            self._tell("skipped", known.statement)
+        result = Result.of(known)
+        for name, value in result.variables.items():
+            self.ask(f"SET {name} = %s", value)
+        if known.state == "failed":
+            raise result.error(self.connection.dialect.loaded_dbapi)
+        if statements.kind_of(said) is Kind.SESSION:
+            return returned
+        cursor.serve(result)
+        return result.row_count if self.kind in MYSQL else cursor
+
+    def _require_same(self, known: Entry, entry: Entry) -> None:
+        same = known.statement == entry.statement
+        if same and not known.is_old and known.parameters != entry.parameters:
+            same = self._stands_for(known, entry)
+        elif same and known.parameters is None and not known.is_old:
+            same = known.digest == entry.digest
+        if not same:
             raise MigrationUnsafe(
                 f"revision {self.revision}: statement {known.number} was already {known.state} as\n"
-                f"    {known.statement}\nbut the file now says\n    {entry.statement}\n"
-                "Only what comes after it may be edited. Put it back, then run the command again."
+                f"    {known.statement}  {known.parameters or ''}\nbut the file now says\n"
+                f"    {entry.statement}  {entry.parameters or ''}\n"
+                f"Only what comes after it may be edited. {self._either('Put it back')}"
             )
-        return known.state == "done" or self._settled(known)
 
-    def _settled(self, started: Entry) -> bool:
+    def _stands_for(self, known: Entry, entry: Entry) -> bool:
+        """Let values that a run makes anew stand for those of the run that is continued."""
+        if known.parameters is None or entry.parameters is None:
+            return False
+        then, now = values.unpacked(known.parameters), values.unpacked(entry.parameters)
+        found = values.stand_ins(then, now)
+        if found is None:
+            return False
+        for new, old in found.items():
+            if new not in self._stand_ins:
+                self._tell("resumes", f"{old} was sent, and is used where {new} would be")
+        self._stand_ins |= found
+        return True
+
+    def _require_resumable(self) -> None:
+        for entry in self.known.values():
+            if why := not_resumable(entry):
+                text = f"revision {self.revision} cannot be resumed: statement {entry.number} {why}"
+                leads = "`python -m migrate undo` takes back what was executed"
+                raise MigrationUnsafe(f"{text}.\n    {entry.statement}\n{leads}.")
+
+    def _either(self, first: str) -> str:
+        return (
+            f"{first}; or `python -m migrate undo` takes back what was executed, and the revision "
+            "begins again (`resolve --forget`, when you have done that by hand)."
+        )
+
+    def _settled(self, started: Entry, said: list[str]) -> bool:
         """Find out whether a statement was executed whose process died during it."""
-        verdict = self._looks_executed(started)
+        verdict = self.probe.verdict(started, said)
         if verdict is None:
-            resolve = f"python -m migrate resolve {started.revision} {started.number}"
             raise MigrationUnsafe(
                 f"revision {started.revision}: the process ended during statement "
                 f"{started.number}, and nothing tells whether it was executed:\n"
-                f"    {started.statement}\n"
-                f"Look at the database, then say `{resolve} --done` or `--not-done`."
+                f"    {started.statement}\nLook at the database, then say `python -m migrate "
+                f"resolve --done {started.number}` or `--not-done {started.number}`."
             )
         self._tell("executed" if verdict else "not executed", started.statement)
-        if verdict:
-            self.known[started.number] = done = replace(started, state="done")
-            self._mark(done)
-            self._commit(Kind.APART)
-        else:
-            self._forget(started)
+        with self.unwatched():
+            if verdict:
+                done = replace(started, state="done", output=journal_table.DONE)
+                self.known[started.number] = done
+                journal_table.settle(self.connection, done)
+            else:
+                journal_table.forget(self.connection, started)
+        self._commit()
         return verdict
 
-    def _looks_executed(self, started: Entry) -> bool | None:
-        with self._own():
-            if index := statements.concurrent_index(started.statement):
-                state = self._index_state(index[1])
-                return state == ("valid" if index[0] == "create" else "absent")
-            if re.match(r"\s*(vacuum|reindex)\b", started.statement, re.IGNORECASE):
-                return False  # once more does no harm
-            now = self._fingerprint(started.statement)
-        return None if now is None or started.before is None else now != started.before
+    # -- notes and rows ----------------------------------------------------------------------------
 
-    def _prepare(self, entry: Entry, kind: Kind) -> None:
-        self._entry = entry
-        if kind is Kind.TOGETHER:
-            if is_autocommit(self.connection):
-                raw(self.connection, "BEGIN")
+    def _done(self, cursor: RecordedCursor, entry: Entry, said: list[str]) -> Entry:
+        """Return the entry with what came back."""
+        named = statements.variables(said, self.kind)
+        kept = self.ask(f"SELECT {', '.join(named)}") if named else ()
+        result = result_of(cursor, dict(zip(named, kept, strict=True)))
+        result.is_personal = statements.is_personal(said)
+        output = result.packed(MOST_KEPT)
+        return replace(entry, state="done", row_count=result.row_count, output=output)
+
+    def _with_forms(self, entry: Entry, said: list[str]) -> Entry:
+        return replace(entry, objects=values.packed(self.probe.look(said), sys.maxsize))
+
+    def _note(self, entry: Entry) -> None:
+        if self.kind == "sqlite":
+            return  # a revision is one transaction there, whatever it does
+        self._notes.append(entry)
+        # What has failed is only of interest when the revision goes on after it.
+        due = is_autocommit(self.connection) or len(self._notes) > MOST_NOTES
+        if due and entry.state != "failed":
+            self._flush()
+
+    def _flush(self, *more: Entry) -> None:
+        """Write what was noted into the transaction that it is about."""
+        if self.replaying:
             return
-        with self._own():
-            index = statements.concurrent_index(entry.statement)
-            if index and index[0] == "create" and self._index_state(index[1]) == "invalid":
-                self._tell(
-                    "dropping", f"the invalid index {index[1]} that the last attempt has left"
-                )
-                self.connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {index[1]}")
-        self._entry = replace(entry, before=self._fingerprint(entry.statement))
-        self._write(self._entry)
+        notes, self._notes = [*self._notes, *more], []
+        if self._is_edited and notes:
+            with self.unwatched():
+                journal_table.forget(self.connection, notes[0])
+            self._is_edited = False
+        if notes:
+            self._write(*notes)
 
-    def _described(self, sql: str, parameters: object) -> Entry:
-        assert self.revision is not None  # noqa: S101 - a revision has begun
-        digest = statements.digest_of(sql, parameters)
-        where = (self.revision, self._direction, self.number, self._operation, self._line())
-        return Entry(*where, digest, sql, "started", None, 0)
+    def _write(self, *rows: Entry) -> None:
+        with self.unwatched():
+            journal_table.write(self.connection, rows)
 
-    def _kind(self, sql: str) -> Kind:
-        dialect = self.connection.dialect.name
-        kind = statements.kind_of(sql, dialect)
-        if kind is Kind.APART and dialect not in MYSQL and not is_autocommit(self.connection):
-            return Kind.TOGETHER  # the server will refuse it, and take everything back
-        return kind
-
-    def _write(self, entry: Entry) -> None:
-        values = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        now = datetime.now(UTC).replace(tzinfo=None)
-        with self._own():
-            self.connection.execute(JOURNAL.insert().values(**values, at=now))
-
-    def _mark(self, done: Entry) -> None:
-        # In one statement: in between two the row would be missing.
-        values = {"state": done.state, "row_count": done.row_count}
-        with self._own():
-            self.connection.execute(JOURNAL.update().where(is_entry(done)).values(values))
-
-    def _forget(self, entry: Entry) -> None:
-        with self._own():
-            self.connection.execute(JOURNAL.delete().where(is_entry(entry)))
-        self._commit(Kind.APART)
-
-    def _commit(self, kind: Kind) -> None:
+    def _commit(self) -> None:
         """Make what was written durable, beside SQLAlchemy, where the revision's end will not."""
-        if is_autocommit(self.connection):
-            if kind is Kind.TOGETHER:
-                raw(self.connection, "COMMIT")
-        elif kind is Kind.APART:
-            self.connection.connection.commit()
+        if not is_autocommit(self.connection):
+            with self.unwatched():
+                self.connection.connection.commit()
 
-    def _online(self, sql: str) -> str:
-        alters = re.match(r"\s*alter\s+table", sql, re.IGNORECASE)
-        on_mysql = self.connection.dialect.name in MYSQL
-        if not (self._options.online_only and on_mysql and alters):
-            return sql
-        return f"{sql}, ALGORITHM=INPLACE, LOCK=NONE"
-
-    def _fingerprint(self, sql: str) -> str | None:
-        """Return what MySQL says about the statement's target; None when there is none."""
-        target = statements.target_of(sql)
-        if self.connection.dialect.name not in MYSQL or target is None:
-            return None
-        try:
-            row = raw(self.connection, f"SHOW CREATE {target.kind} {target.name}")
-        except Exception as error:
-            if getattr(error, "args", (0,))[0] in ABSENT:
-                return "absent"
-            raise
-        return hashlib.sha256(re.sub(r" AUTO_INCREMENT=\d+", "", repr(row)).encode()).hexdigest()
-
-    def _index_state(self, name: str) -> str:
-        found = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
-        row = raw(self.connection, found, name)
-        return ("valid" if row[0] else "invalid") if row else "absent"
-
-    def _would_end(self, sql: str) -> MigrationUnsafe:
-        return MigrationUnsafe(
-            f"revision {self.revision}, line {self._line()}: {sql!r} would end the transaction "
-            "that the revision runs in; what follows could be lost without a word. Remove it."
+    def _described(self, sql: str, given: object) -> Entry:
+        digest = statements.digest_of(sql, given)
+        return replace(
+            self._entry(sql, digest), line=self._line(), parameters=values.packed(given, MOST_SENT)
         )
+
+    def _entry(self, sql: str, digest: str) -> Entry:
+        return Entry(str(self.revision), self.direction, self.number, 0, digest, sql)
 
     def _line(self) -> int:
         """Return the line of the revision's upgrade or downgrade that is being run."""
@@ -330,13 +385,4 @@ class Journal:
         return 0
 
     def _tell(self, action: str, detail: str) -> None:
-        assert self.revision is not None  # noqa: S101 - a revision has begun
-        self._options.tell(Progress(self.revision, self.number, action, detail))
-
-    @contextmanager
-    def _own(self) -> Iterator[None]:
-        outer, self._writing = self._writing, True
-        try:
-            yield
-        finally:
-            self._writing = outer
+        self._options.tell(Progress(str(self.revision), self.number, action, detail))

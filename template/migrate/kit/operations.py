@@ -1,24 +1,11 @@
-"""Alembic's operations as they pass: watched while they run, or captured without running."""
+"""Alembic's operations in a few words, and by what they change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
-
 from alembic.operations import ops
-from alembic.operations.base import AbstractOperations, BatchOperations
-from alembic.operations.batch import BatchOperationsImpl
 from alembic.operations.ops import MigrateOperation
 
 Key = tuple[object, ...]
-
-
-class Watcher(Protocol):
-    """Who wants to know which operations a statement belongs to."""
-
-    def within(self, group: list[MigrateOperation]) -> AbstractContextManager[None]:
-        """Surround the statements of these operations, which are run as one."""
 
 
 def describe(operation: MigrateOperation) -> str:
@@ -60,52 +47,3 @@ def key_of(operation: MigrateOperation) -> Key:  # noqa: PLR0911 - a table of ca
 
 def _name_of(operation: ops.AddConstraintOp) -> str:
     return str(getattr(operation, "constraint_name", None))
-
-
-@contextmanager
-def watched(watcher: Watcher) -> Iterator[None]:
-    """Tell `watcher` of every operation; those of a batch are one group, run at its end."""
-    invoke, flush = AbstractOperations.invoke, BatchOperationsImpl.flush
-    batches: dict[object, list[MigrateOperation]] = {}
-
-    def told(self: AbstractOperations, operation: MigrateOperation) -> object:
-        if isinstance(self, BatchOperations):
-            batches.setdefault(self.impl, []).append(operation)
-            return invoke(self, operation)
-        with watcher.within([operation]):
-            return invoke(self, operation)
-
-    def flushed(self: BatchOperationsImpl) -> None:
-        with watcher.within(batches.pop(self, [])):
-            flush(self)
-
-    with _replaced(told, flushed):
-        yield
-
-
-@contextmanager
-def captured(receive: Callable[[MigrateOperation, bool], None]) -> Iterator[None]:
-    """Give every operation to `receive`, and whether it is of a batch, instead of running it."""
-
-    def taken(self: AbstractOperations, operation: MigrateOperation) -> object:
-        receive(operation, isinstance(self, BatchOperations))
-        return operation.to_table() if isinstance(operation, ops.CreateTableOp) else None
-
-    with _replaced(taken, lambda _: None):
-        yield
-
-
-@contextmanager
-def _replaced(
-    invoke: Callable[[AbstractOperations, MigrateOperation], object],
-    flush: Callable[[BatchOperationsImpl], None],
-) -> Iterator[None]:
-    hooks = ((AbstractOperations, "invoke", invoke), (BatchOperationsImpl, "flush", flush))
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in hooks]
-    for owner, name, ours in hooks:
-        setattr(owner, name, ours)
-    try:
-        yield
-    finally:
-        for owner, name, theirs in before:
-            setattr(owner, name, theirs)

@@ -1,21 +1,23 @@
 """Pausing the project's jobs while it is migrated, where the project has jobs that can be paused.
 
 The seam is a function `paused_jobs(database_url, seconds, say)` of a feature, a context manager: it
-enters when no job runs, and raises TimeoutError when that takes longer.
+enters when no job runs, with an event that is set when the pause is about to be lost, and raises
+TimeoutError when it takes longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event
 
 from migrate.errors import LockTimeout, MigrationUnsafe
 
-PausedJobs = Callable[[str, float, Callable[[str], None]], AbstractContextManager[None]]
+PausedJobs = Callable[[str, float, Callable[[str], None]], AbstractContextManager[Event]]
 
 
 @contextmanager
-def paused(url: str, seconds: float, say: Callable[[str], None]) -> Iterator[None]:
+def paused(url: str, seconds: float, say: Callable[[str], None]) -> Iterator[Event]:
     """Let no job begin, wait until none runs, and resume them whatever happens."""
     seam = _seam()
     if seam is None:
@@ -25,12 +27,12 @@ def paused(url: str, seconds: float, say: Callable[[str], None]) -> Iterator[Non
         )
     jobs = seam(url, seconds, say)
     try:
-        jobs.__enter__()
+        lost = jobs.__enter__()
     except TimeoutError as error:
         message = f"{error}\nThe jobs go on, and nothing was changed: --drain-timeout waits longer."
         raise LockTimeout(message) from error
     try:
-        yield
+        yield lost
     finally:
         jobs.__exit__(None, None, None)
 

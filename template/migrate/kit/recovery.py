@@ -1,81 +1,18 @@
-"""What can be done about a revision that is partly applied: decisions over what was executed."""
+"""Splitting a revision that is partly applied: a decision over its source and what was executed."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alembic.operations import ops
-from alembic.operations.ops import MigrateOperation
-
 from migrate import graph
 from migrate.errors import MigrationUnsafe
-from migrate.kit.dry_run import Step
-from migrate.kit.journal_table import Entry
-from migrate.kit.operations import Key, describe, key_of
-from migrate.kit.statements import one_line
 
 Function = ast.FunctionDef
-COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
-
-
-@dataclass(frozen=True)
-class Undo:
-    """What takes back what was executed, and what no operation can take back."""
-
-    steps: Sequence[MigrateOperation]
-    obstacles: Sequence[str]
-
-
-def plan_undo(
-    executed: Sequence[MigrateOperation],
-    partly: Sequence[MigrateOperation],
-    by_hand: Sequence[Entry],
-    counterpart: Sequence[Step],
-) -> Undo:
-    """Return the operations of the counterpart that undo what was executed, and only those."""
-    by_key = {key_of(operation): operation for operation in executed}
-    steps = [step.operation for step in counterpart if key_of(step.operation) in by_key]
-    undone = {key_of(step) for step in steps}
-    obstacles = [f"only partly executed: {describe(operation)}" for operation in partly]
-    obstacles += [f"cannot be taken back: {one_line(entry.statement)}" for entry in by_hand]
-    for key, operation in reversed(by_key.items()):
-        if isinstance(operation, ops.DropTableOp | ops.DropColumnOp):
-            obstacles.append(f"its data is gone, and only in a backup: {describe(operation)}")
-        if key in undone or _goes_with_its_table(key, by_key):
-            continue
-        if (reverse := _reverse(operation)) is not None:
-            steps.append(reverse)
-        else:
-            obstacles.append(f"cannot be taken back: {describe(operation)}")
-    return Undo(steps, obstacles)
-
-
-def _goes_with_its_table(key: Key, executed: Iterable[Key]) -> bool:
-    return key[0] in ("column", "index", "constraint", "alter") and any(
-        other[0] == "table" and other[1:3] == key[1:3] for other in executed
-    )
-
-
-def _reverse(operation: MigrateOperation) -> MigrateOperation | None:
-    """Return what undoes the operation, if it says enough of how it was before."""
-    if isinstance(operation, ops.AlterColumnOp):
-        return operation.reverse() if _says_what_was(operation) else None
-    try:
-        return operation.reverse()
-    except (NotImplementedError, ValueError):
-        return None
-
-
-def _says_what_was(change: ops.AlterColumnOp) -> bool:
-    return (
-        change.modify_name is None
-        and (change.modify_type is None or change.existing_type is not None)
-        and (change.modify_nullable is None or change.existing_nullable is not None)
-        and (change.modify_server_default is False or change.existing_server_default is not False)
-    )
+ELSE = "`python -m migrate resume` goes on there, `undo` takes it back."
 
 
 @dataclass(frozen=True)
@@ -86,43 +23,69 @@ class Parts:
     rest: str
 
 
-def split(
-    source: str, entries: Sequence[Entry], stopped_at: int, undoes: Sequence[Step], new_id: str
-) -> Parts:
+def split(source: str, now: str, lines: Sequence[int], stopped_at: int, new_id: str) -> Parts:
     """Cut a revision before the statement that was not executed; raises MigrationUnsafe.
 
-    `undoes` are the steps of downgrade() that undo what was executed. The rest keeps the id: every
-    database that has the whole revision already needs nothing.
+    `source` is what was executed, `now` the file: what comes after the cut may have been edited.
+    The rest keeps the id: every database that has the whole revision already needs nothing.
     """
-    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, Function)}
-    up, down = functions["upgrade"], functions["downgrade"]
+    up, down = _functions(source)
     body = _without_docstring(up)
     at = next(i for i, one in enumerate(body) if _holds(one, stopped_at))
-    _require_clean_cut(body, at, entries)
-    first, last = body[:at], body[at:]
-    lines = {step.line for step in undoes}
-    own = [one for one in _without_docstring(down) if any(_holds(one, line) for line in lines)]
-    others = [one for one in _without_docstring(down) if one not in own]
-    (old_id,) = re.findall(r"^revision\b[^=\n]*=\s*['\"]([^'\"]+)", source, re.MULTILINE)
+    _require_clean_cut(body, at, lines)
+    first = body[:at]
+    down_body = _without_docstring(down)
+    names = _strings(first)
+    own = [one for one in down_body if _strings([one]) <= names]
     executed = _with_bodies(source, {"upgrade": first, "downgrade": own})
-    rest = _with_bodies(source, {"upgrade": last, "downgrade": others})
-    return Parts(_renamed(executed, "revision", old_id, new_id), graph.with_parent(rest, new_id))
+    up_now, down_now = (_without_docstring(function) for function in _functions(now))
+    # What is said twice is executed first, and undone last.
+    kept = {
+        "upgrade": _without(up_now, first),
+        "downgrade": _without(down_now[::-1], own)[::-1],
+    }
+    (old_id,) = re.findall(r"^revision\b[^=\n]*=\s*['\"]([^'\"]+)", source, re.MULTILINE)
+    rest = graph.with_parent(_with_bodies(now, kept), new_id)
+    return Parts(_renamed(executed, "revision", old_id, new_id), rest)
 
 
-def _require_clean_cut(body: Sequence[ast.stmt], at: int, entries: Sequence[Entry]) -> None:
-    if any(_holds(body[at], entry.line) for entry in entries):
+def _without(body: Iterable[ast.stmt], gone: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements but the first of each that is gone."""
+    left = Counter(map(ast.dump, gone))
+    kept = []
+    for one in body:
+        said = ast.dump(one)
+        left[said] -= 1
+        if left[said] < 0:
+            kept.append(one)
+    return kept
+
+
+def _functions(source: str) -> tuple[Function, Function]:
+    found = {node.name: node for node in ast.parse(source).body if isinstance(node, Function)}
+    return found["upgrade"], found["downgrade"]
+
+
+def _strings(statements: Iterable[ast.stmt]) -> set[str]:
+    """Return the texts in statements: the names of what they make or drop."""
+    nodes = [node for one in statements for node in ast.walk(one)]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and node.value}
+    return {text for text in texts if isinstance(text, str) and text not in ("unique", "check")}
+
+
+def _require_clean_cut(body: Sequence[ast.stmt], at: int, lines: Sequence[int]) -> None:
+    if any(_holds(body[at], line) for line in lines):
         raise MigrationUnsafe(
             f"the cut would lie inside what begins at line {body[at].lineno}: part of it was "
-            "executed. `resume` goes on there."
+            f"executed. {ELSE}"
         )
     if at == 0:
-        raise MigrationUnsafe("nothing was executed yet: there is nothing to split off")
+        raise MigrationUnsafe(f"nothing was executed yet: there is nothing to split off. {ELSE}")
     made = {name.id for name in _names(body[:at]) if isinstance(name.ctx, ast.Store)}
     used = {name.id for name in _names(body[at:]) if isinstance(name.ctx, ast.Load)}
     if made & used:
         names = ", ".join(sorted(made & used))
-        message = f"the rest uses {names} of the executed part. `resume` goes on there."
-        raise MigrationUnsafe(message)
+        raise MigrationUnsafe(f"the rest uses {names} of the executed part. {ELSE}")
 
 
 def _names(statements: Iterable[ast.stmt]) -> Iterable[ast.Name]:

@@ -97,7 +97,8 @@ def _was_renamed(names: str, what_comes: str, choices: Choices) -> bool:
     old, _, new = names.partition("=")
     question = f"{old} goes, and {what_comes}: {new}. Was it renamed?"
     if sys.stdin.isatty():
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return input().strip().lower() in ("y", "yes")
     raise MigrationUnsafe(
         f"{question}\nSay --rename {names}, which keeps the data, or --allow-drop, which leaves "
         "it behind: python -m migrate revision"

@@ -13,9 +13,10 @@ from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation, MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.util import rev_id
+from sqlalchemy import ForeignKeyConstraint, MetaData
 
 from migrate.errors import MigrationUnsafe
-from migrate.kit import renames
+from migrate.kit import enums, renames
 from migrate.kit.operations import describe
 from migrate.kit.renames import Choices
 from migrate.kit.statements import MYSQL
@@ -32,7 +33,11 @@ def process(context: MigrationContext, _revision: object, scripts: list[Migratio
         return
     config = context.config
     choices = (config.attributes.get("choices") if config else None) or Choices()
+    enums.rename_types(upgrade, cast("MetaData", context.opts["target_metadata"]))
     renames.settle(upgrade, context, choices)
+    _constraints_before_indexes(upgrade)
+    if context.dialect.name != "sqlite":  # which adds none later, and asks for no order
+        _foreign_keys_last(upgrade, context.dialect.name)
     if not choices.allow_drop:
         _refuse_drops(upgrade)
     script.downgrade_ops = upgrade.reverse()
@@ -69,6 +74,30 @@ def one_each(script: MigrationScript) -> list[MigrationScript]:
         )
         head = cast("str", own)
     return chain
+
+
+def _constraints_before_indexes(upgrade: ops.UpgradeOps) -> None:
+    """Let a constraint go before its index, which MySQL would not let go."""
+    for table in [one for one in upgrade.ops if isinstance(one, ops.ModifyTableOps)]:
+        first = [one for one in table.ops if isinstance(one, ops.DropConstraintOp)]
+        table.ops[:] = [*first, *(one for one in table.ops if one not in first)]
+
+
+def _foreign_keys_last(upgrade: ops.UpgradeOps, dialect: str) -> None:
+    """Let a foreign key come after what it needs: its table in a circle, its index on MySQL.
+
+    What comes last goes first, and MySQL lets no index go that a foreign key needs.
+    """
+    created = [one for one in upgrade.ops if isinstance(one, ops.CreateTableOp)]
+    indexed = {one.table_name for one in flat(upgrade) if isinstance(one, ops.CreateIndexOp)}
+    for number, table in enumerate(created):
+        later = {one.table_name for one in created[number + 1 :]}
+        of_mysql = dialect in MYSQL and table.table_name in indexed
+        for key in [one for one in table.columns if isinstance(one, ForeignKeyConstraint)]:
+            target = key.elements[0].target_fullname.split(".")[-2]
+            if of_mysql or key.use_alter or target in later:
+                table.columns = [one for one in table.columns if one is not key]
+                upgrade.ops.append(ops.AddConstraintOp.from_constraint(key))
 
 
 def _refuse_drops(upgrade: ops.UpgradeOps) -> None:

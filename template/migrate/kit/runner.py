@@ -7,9 +7,11 @@ while a revision runs, and nothing but going on is done where one is partly appl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alembic import context
@@ -17,15 +19,14 @@ from sqlalchemy import Connection, Engine, MetaData, event
 
 from migrate import guards
 from migrate.errors import MigrationUnsafe
-from migrate.kit import autogenerate
+from migrate.kit import autogenerate, journal_table
 from migrate.kit.engine import Options, make_engine
 from migrate.kit.journal import Journal
 from migrate.kit.journal_table import Direction, Entry, entries
-from migrate.kit.operations import watched
-from migrate.kit.statements import MYSQL
+from migrate.transaction import MYSQL
 
 if TYPE_CHECKING:
-    from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+    from alembic.runtime.migration import MigrationContext, RevisionStep
 
 logger = logging.getLogger("alembic.runtime.migration")
 
@@ -54,7 +55,7 @@ def online(url: str, models: Models) -> None:
         _require_no_transaction(connection)
         written: set[str] = set()
         settings = autogenerate.settings_of(connection)
-        context.configure(connection, on_version_apply=_version_applied(written), **settings)
+        context.configure(connection, on_version_apply=guards.version_applied(written), **settings)
         ctx = guards.adapted(context.get_context())
         if guards.work_of(ctx, models) in guards.READS:
             with context.begin_transaction():
@@ -71,43 +72,20 @@ def exclusively(engine: Engine, connection: Connection, options: Options) -> Ite
     """Be the only one that migrates the database, with a journal of what is done."""
     _require_atomic_ddl(connection)
     with guards.run_lock(connection, options.lock_wait, logger.warning):
+        journal_table.create(engine)
         journal = Journal(connection, options)
-        journal.attach(engine)
-        with watched(journal), _alone(engine, journal):
+        with _alone(engine, journal):
             yield Work(engine, connection, journal)
 
 
 def _run_journaled(ctx: MigrationContext, work: Work) -> None:
-    with work.engine.connect() as second:
-        partial = entries(second)
-    planned = ctx._migrations_fn  # noqa: SLF001 - the one place where a revision's begin is known
-    assert planned is not None  # noqa: S101 - Alembic has configured what to do
-
-    def journaled(heads: tuple[str, ...], of: MigrationContext) -> Iterable[RevisionStep]:
-        steps = list(planned(heads, of))
-        _require_goes_on(partial, steps)
-        for step in steps:
-            if hasattr(step, "revision"):
-                step.migration_fn = _beginning(work.journal, step)
-            yield step
-
-    ctx._migrations_fn = journaled  # noqa: SLF001
-    ctx.opts["journal"] = work.journal
-    work.journal.guard = lambda revision: guards.require_own_transaction(ctx, revision)
+    partial_rows = entries(work.connection)
+    work.connection.commit()
+    guards.watch_revisions(ctx, work.journal, partial(_require_goes_on, partial_rows))
     with context.begin_transaction():
         context.run_migrations()
     # Revisions have committed themselves; `ensure_version` runs none and would be lost.
     work.connection.commit()
-
-
-def _beginning(journal: Journal, step: RevisionStep) -> Callable[..., None]:
-    run = step.migration_fn
-
-    def begin(**arguments: object) -> None:
-        journal.begin(step.revision.revision, direction_of(step))
-        run(**arguments)
-
-    return begin
 
 
 def direction_of(step: RevisionStep) -> Direction:
@@ -128,19 +106,6 @@ def _require_goes_on(partial: list[Entry], steps: list[RevisionStep]) -> None:
         f"revision {begun[0]} is partly {what} ({len(partial)} statements): finish that first. "
         "`python -m migrate status` shows what was executed, and what can be done."
     )
-
-
-def _version_applied(written: set[str]) -> Callable[..., None]:
-    applied = guards.version_applied(written)
-
-    def journaled(ctx: MigrationContext, step: MigrationInfo, **told: object) -> None:
-        guards.require_own_transaction(ctx, step.up_revision_id)
-        journal: Journal = ctx.opts["journal"]
-        if journal.revision is not None:
-            journal.finish()
-        applied(ctx=ctx, step=step, **told)
-
-    return journaled
 
 
 def _require_no_transaction(connection: Connection) -> None:
@@ -170,12 +135,12 @@ def _alone(engine: Engine, journal: Journal) -> Iterator[None]:
 
     It would not see what the revision has done, or wait for its locks for ever.
     """
-    own = engine.url
+    own, migrates = engine.url, threading.get_ident()
 
     def connected(connection: Connection) -> None:
         url = connection.engine.url
         same = (url.host, url.port, url.database) == (own.host, own.port, own.database)
-        if same and journal.revision is not None:
+        if same and journal.revision is not None and threading.get_ident() == migrates:
             raise MigrationUnsafe(
                 f"revision {journal.revision} connects to its database a second time, and would "
                 "wait for its own locks or miss its own changes: use `op.get_bind()`."

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, column, func, inspect, make_url, select, table
+from sqlalchemy import Connection, Select, column, func, inspect, literal_column, select, table
 
-from migrate.engine import make_engine
 from migrate.errors import MigrationUnsafe
+from migrate.graph import Revision
 from migrate.kit import backfill, lint
-from migrate.kit.dry_run import NotReadable, capture
-from migrate.project import alembic_config
+from migrate.kit.offline import Source
+
+Sources = Mapping[Revision, Source]
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,16 @@ class Loss:
         return f"{what}: {self.rows} rows"
 
 
-def losses(url: str, direction: str, revisions: Sequence[str]) -> list[Loss]:
+def losses(connection: Connection, direction: str, sources: Sources) -> list[Loss]:
     """Return what the plan would drop of what the database holds now."""
     found: list[Loss] = []
-    dialect = make_url(url).get_backend_name()
-    with make_engine(url).connect() as connection:
-        for script in _scripts(url, revisions):
-            for name, part, waived in _dropped(script, direction, dialect):
-                rows = _count(connection, name, part)
-                found += [Loss(name, part, rows, waived)] if rows is not None else []
+    for source in sources.values():
+        lines = lint.waived_lines(source.text, lint.LOSES_DATA)
+        reading = source.upgrade if direction == "upgrade" else source.downgrade
+        for name, part, line in lint.dropped(reading.statements, source.dialect):
+            rows = _count(connection, name, part)
+            found += [Loss(name, part, rows, line in lines)] if rows is not None else []
     return found
-
-
-def _dropped(script: Script, direction: str, dialect: str) -> list[tuple[str, str | None, bool]]:
-    try:
-        steps = capture(script.module, "up" if direction == "upgrade" else "down", dialect)
-    except NotReadable:
-        return []  # it asks the database first: lint says so (M00)
-    lines = lint.waived_lines(script.path, lint.LOSES_DATA)
-    return [(*lint.losses([step])[0], step.line in lines) for step in steps if lint.losses([step])]
 
 
 def _count(connection: Connection, name: str, part: str | None) -> int | None:
@@ -64,16 +55,37 @@ def _count(connection: Connection, name: str, part: str | None) -> int | None:
     return int(connection.execute(query).scalar_one())
 
 
-def require_backfills(url: str, revisions: Sequence[str]) -> None:
+def require_harmless(connection: Connection, sources: Sources, accepted: Collection[str]) -> None:
+    """Refuse what lint finds of tables that hold rows, unless it is accepted by its code."""
+    dialect = connection.dialect.name
+    refused = lint.HARMS if dialect == "sqlite" else lint.HARMS | lint.LOCKS
+    found = [
+        f"{revision.path.name}:{one.line}: {one.code} {one.text}"
+        for revision, one in lint.Lint(dialect).all_of(sources)
+        if one.code in refused.difference(accepted) and _has_rows(connection, one.table)
+    ]
+    if found and "all" not in accepted:
+        listed = "\n".join(found)
+        raise MigrationUnsafe(
+            f"{listed}\nNothing was changed. Change the revision, waive the finding on its line "
+            "with a reason (`# migrate: allow M22 the table is small`), or accept it this once "
+            "(`--accept M22`)."
+        )
+
+
+def _has_rows(connection: Connection, name: str) -> bool:
+    """Say whether the table holds rows; what cannot be told is taken to."""
+    if not name or not inspect(connection).has_table(name):
+        return True
+    one: Select[tuple[int]] = select(literal_column("1")).select_from(table(name)).limit(1)
+    return connection.execute(one).first() is not None
+
+
+def require_backfills(connection: Connection, sources: Sources) -> None:
     """Refuse revisions whose `needs_backfill` is not finished."""
-    needed = {getattr(script.module, "needs_backfill", None) for script in _scripts(url, revisions)}
-    with make_engine(url).connect() as connection:
-        for name in sorted(name for name in needed if name):
-            if not backfill.reached(connection, name).finished:
-                message = f"first: python -m migrate backfill {name}. Nothing was changed."
-                raise MigrationUnsafe(message)
-
-
-def _scripts(url: str, revisions: Sequence[str]) -> list[Script]:
-    scripts = ScriptDirectory.from_config(alembic_config(url))
-    return [scripts.get_revision(revision) for revision in revisions]
+    needed = {getattr(source.module, "needs_backfill", None) for source in sources.values()}
+    for name in sorted(name for name in needed if name):
+        now = backfill.reached(connection, name)
+        if not now.finished or backfill.left(connection, backfill.load(name), now):
+            message = f"first: python -m migrate backfill {name}. Nothing was changed."
+            raise MigrationUnsafe(message)

@@ -1,103 +1,62 @@
-"""What a statement is to the journal: what it changes, and whose transaction it is in."""
+"""What a statement is to the journal: whether it reads or writes, or may commit by itself."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from enum import Enum
-from typing import NamedTuple
+
+from migrate.transaction import DATA, MYSQL
+
+__all__ = ["MYSQL", "OWN_TABLES", "Kind", "kind_of", "one_line"]
 
 OWN_TABLES = ("alembic_version", "alembic_journal", "migrate_backfill")
-# How our engine begins a transaction on SQLite.
-BEGIN = "BEGIN IMMEDIATE"
-MYSQL = frozenset({"mysql", "mariadb"})
+READS = frozenset({"select", "show", "desc", "describe", "explain", "values", "table", "fetch"})
+# What a session remembers must be sent again by the next one.
+OF_SESSION = frozenset({"set", "use", "prepare", "deallocate", "reset", "listen"})
+# Once more does no harm, and what the server says of its objects does not show it.
+REPEATABLE = frozenset({"vacuum", "analyze", "optimize", "reindex", "truncate", "grant", "revoke"})
+REPEATABLE |= {"flush", "repair", "check", "comment", "cluster", "refresh"}
+CHANGES_FORM = frozenset({"create", "alter", "drop", "rename"})
+PERSONAL = frozenset({"temporary", "temp"})
 
 
 class Kind(Enum):
     """How a statement and its row in the journal become durable."""
 
-    READ = "changes nothing, and is run every time"
-    CONTROL = "ends the transaction that the revision runs in"
-    TOGETHER = "in one transaction with its row"
-    APART = "commits by itself"
+    SESSION = "is remembered by the session only, and sent in every run"
+    DATA = "in one transaction with its row"
+    APART = "may commit by itself, so that its row is written before"
 
 
-class Target(NamedTuple):
-    """What a DDL statement of MySQL changes, as SHOW CREATE calls it."""
-
-    kind: str
-    name: str
-
-
-_COMMENTS = re.compile(r"^(\s+|--[^\n]*(\n|$)|/\*(?!!).*?\*/)+", re.DOTALL)
-_READ = re.compile(
-    r"(select|show|pragma|set|desc|describe|explain|savepoint|release|rollback\s+to|do|values|use)\b",
-    re.IGNORECASE,
-)
-_CONTROL = re.compile(
-    r"(commit|rollback|begin|start\s+transaction|end|abort|(un)?lock\s+tables?)\b|set\s+autocommit",
-    re.IGNORECASE,
-)
-_DML = re.compile(r"(insert|update|delete|replace|merge|with|load\s+data)\b", re.IGNORECASE)
-_WRITES = re.compile(r"\b(insert|update|delete|merge)\b", re.IGNORECASE)
-_NO_TRANSACTION = re.compile(
-    r"(vacuum|alter\s+system|reindex\s+(database|system)|(create|drop)\s+(database|tablespace))\b"
-    r"|[^']*\bconcurrently\b",
-    re.IGNORECASE,
-)
-_NAME = r"((?:[`\"\w$]+\.)?[`\"\w$]+)"
-_INDEX = re.compile(
-    rf"(?:create|drop)\s+(?:\w+\s+)?index\s+(?:if\s+(?:not\s+)?exists\s+)?\S+\s+on\s+{_NAME}",
-    re.IGNORECASE,
-)
-_OBJECT = re.compile(
-    r"(?:create|alter|drop|rename)\b[^'(]*?\b(table|view|trigger|procedure|function|event)\s+"
-    rf"(?:if\s+(?:not\s+)?exists\s+)?{_NAME}",
-    re.IGNORECASE,
-)
-_CONCURRENT_INDEX = re.compile(
-    r"(create|drop)\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+(?:not\s+)?exists\s+)?([\w.\"]+)",
-    re.IGNORECASE,
-)
+def kind_of(said: list[str]) -> Kind:
+    """Say how the statement of these words becomes durable; what is not known may do anything."""
+    first = said[0] if said and ";" not in said[:-1] else ""
+    if first in OF_SESSION:
+        return Kind.SESSION
+    return Kind.DATA if first in DATA else Kind.APART
 
 
-def kind_of(sql: str, dialect: str) -> Kind:
-    """Say how the statement becomes durable in the revision's transaction."""
-    text = _COMMENTS.sub("", sql)
-    if _CONTROL.match(text) and not _READ.match(text):
-        return Kind.CONTROL
-    if re.match(r"set\s+autocommit", text, re.IGNORECASE):
-        return Kind.CONTROL
-    if _READ.match(text) or (re.match(r"with\b", text, re.IGNORECASE) and not _WRITES.search(text)):
-        return Kind.READ
-    if dialect in MYSQL:
-        return Kind.TOGETHER if _DML.match(text) else Kind.APART
-    return Kind.APART if _NO_TRANSACTION.match(text) else Kind.TOGETHER
+def variables(said: list[str], dialect: str) -> list[str]:
+    """Return the variables of MySQL's session that the statement names."""
+    if dialect not in MYSQL:
+        return []
+    return sorted({word for word in said if word[:1] == "@" and word[1:2] not in ("", "@")})
 
 
-def is_own(sql: str) -> bool:
-    """Say whether it is Alembic's or the journal's own bookkeeping."""
-    return sql == BEGIN or any(re.search(rf"\b{table}\b", sql) for table in OWN_TABLES)
+def is_personal(said: list[str]) -> bool:
+    """Say whether it makes a temporary table, which is gone with the session."""
+    return said[:1] == ["create"] and any(word in PERSONAL for word in said[1:4])
+
+
+def outcome_unseen(said: list[str]) -> bool:
+    """Say whether objects that look as before do not prove that the statement was not executed."""
+    first = said[0] if said else ""
+    return first not in CHANGES_FORM | REPEATABLE or "exchange" in said
 
 
 def digest_of(sql: str, parameters: object) -> str:
     """Return what makes the statement this one and no other."""
     return hashlib.sha256(f"{sql}\0{parameters!r}".encode()).hexdigest()
-
-
-def target_of(sql: str) -> Target | None:
-    """Return what a DDL statement changes; None when its name cannot be told."""
-    text = _COMMENTS.sub("", sql)
-    if index := _INDEX.match(text):
-        return Target("TABLE", index[1])
-    found = _OBJECT.match(text)
-    return Target(found[1].upper(), found[2]) if found else None
-
-
-def concurrent_index(sql: str) -> tuple[str, str] | None:
-    """Return (create or drop, its name) for an index that PostgreSQL builds beside its readers."""
-    found = _CONCURRENT_INDEX.match(_COMMENTS.sub("", sql))
-    return (found[1].lower(), found[2]) if found else None
 
 
 def one_line(sql: str, most: int = 100) -> str:

@@ -3,83 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 
 from alembic.operations import Operations
-from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
 from migrate import guards
 from migrate.errors import MigrationFailed, MigrationUnsafe
-from migrate.kit import recovery, runner
+from migrate.kit import journal_table, recovery, runner
+from migrate.kit import undo as undoing
 from migrate.kit.commands import command, flag, value
 from migrate.kit.commands.running import options_of
-from migrate.kit.database import Database, look
-from migrate.kit.dry_run import FUNCTIONS, capture
+from migrate.kit.database import look
 from migrate.kit.engine import make_engine
 from migrate.kit.journal import Stop
-from migrate.kit.journal_table import JOURNAL, Direction, Entry
-from migrate.kit.operations import describe, key_of
+from migrate.kit.journal_table import JOURNAL, Entry
 from migrate.kit.runner import Work
 from migrate.project import Run
 
-OTHER: dict[Direction, Direction] = {"up": "down", "down": "up"}
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """What a revision has executed, by its own code."""
-
-    executed: Sequence[MigrateOperation]
-    partly: Sequence[MigrateOperation]
-    stopped_at: int | None
-    statements: int
+NOTHING = "nothing is partly applied: the journal is empty. `upgrade` goes on."
 
 
 @contextmanager
-def working(run: Run) -> Iterator[tuple[Work, MigrationContext]]:
-    """Be the only one that changes the database, with a context for operations."""
+def working(run: Run) -> Iterator[tuple[Work, MigrationContext, list[Entry]]]:
+    """Be the only one that changes the database, which has a revision that is partly applied."""
     options = options_of(run)
     engine = make_engine(run.url, options)
     with engine.connect() as connection:
         settings = guards.settings_of(connection)
         context = guards.adapted(MigrationContext.configure(connection, opts=settings))
         with runner.exclusively(engine, connection, options) as work:
-            yield work, context
-
-
-def replay(
-    work: Work, context: MigrationContext, script: Script, direction: Direction, of: str
-) -> Replayed:
-    """Run the revision up to the first statement that was not executed, executing none."""
-    journal = work.journal
-    with context.begin_transaction(_per_migration=True), Operations.context(context):
-        journal.begin(of, direction)
-        journal.replaying = True
-        try:
-            getattr(script.module, FUNCTIONS[direction])()
-        except Stop:
-            journal.number -= 1
-    journal.replaying, journal.revision = False, None
-    done = [one for group in journal.executed if group.complete for one in group.operations]
-    partly = [
-        group for group in journal.executed if not group.complete and journal.number > group.before
-    ]
-    unfinished = [one for group in partly for one in group.operations]
-    return Replayed(done, unfinished, journal.stopped_at, journal.number)
-
-
-def partial_of(database: Database) -> tuple[str, Direction, list[Entry]]:
-    """Return what is partly applied, and in which direction; raises MigrationUnsafe."""
-    if not database.partial:
-        raise MigrationUnsafe("nothing is partly applied: the journal is empty. `upgrade` goes on.")
-    directions: list[Direction] = [entry.direction for entry in database.partial]
-    begun: Direction = "up" if "up" in directions else "down"
-    entries = [entry for entry in database.partial if entry.direction == begun]
-    return entries[0].revision, begun, entries
+            entries = journal_table.entries(connection)
+            connection.commit()
+            if not entries:
+                raise MigrationUnsafe(NOTHING)
+            yield work, context, entries
 
 
 @command(
@@ -88,41 +49,40 @@ def partial_of(database: Database) -> tuple[str, Direction, list[Entry]]:
 )
 def undo(run: Run) -> None:
     """Take back what was executed of the revision that is partly applied."""
-    revision, direction, entries = partial_of(look(run.url))
-    script = _script(run, revision)
-    with working(run) as (work, context):
-        replayed = replay(work, context, script, direction, revision)
-        by_hand = [entry for entry in entries if not entry.operation]
-        counterpart = capture(script.module, OTHER[direction], work.engine.dialect.name)
-        planned = recovery.plan_undo(replayed.executed, replayed.partly, by_hand, counterpart)
-        for step in planned.steps:
-            run.report("planned", f"undo      {describe(step)}")
+    with working(run) as (work, _, entries):
+        revision, kind = entries[0].revision, work.connection.dialect.name
+        was, names = undoing.before(entries, kind)
+        planned = undoing.plan(entries, was, work.journal.probe.look(names), kind)
+        for statement in planned.statements:
+            run.report("planned", f"undo      {statement}")
         for obstacle in planned.obstacles:
             run.report("obstacle", f"obstacle  {obstacle}")
+        work.connection.rollback()
         if not run.arguments.write:
             run.report("hint", "nothing was changed; `undo --write` does it")
             return
         if planned.obstacles and not run.arguments.accept:
             message = "see to the obstacles first, then add --accept; `resume` needs none of this"
             raise MigrationUnsafe(message)
-        _undo(work, context, revision, planned.steps)
-    run.report(
-        "undone", f"{revision} is undone: nothing of it is in the database", revision=revision
-    )
+        _take_back(work, revision, planned.statements)
+        left = undoing.differences(was, work.journal.probe.look(names))
+        journal_table.forget_revision(work.connection, revision)
+        work.connection.connection.commit()
+    if left or planned.obstacles:
+        text = f"{revision} is undone, but for {', '.join([*left, *planned.obstacles])}"
+    else:
+        text = f"{revision} is undone: nothing of it is in the database"
+    run.report("undone", text, revision=revision, left=left)
 
 
-def _undo(
-    work: Work, context: MigrationContext, revision: str, steps: Sequence[MigrateOperation]
-) -> None:
-    """Run the steps as a journaled revision of their own: whatever ends it, it goes on."""
-    with context.begin_transaction(_per_migration=True):
-        work.journal.begin(revision, "undo")
-        operations = Operations(context)
-        for step in steps:
-            operations.invoke(step)
-        guards.require_own_transaction(context, revision)
-        guards.require_whole_foreign_keys(context, revision)
-        work.journal.finish()
+def _take_back(work: Work, revision: str, statements: Sequence[str]) -> None:
+    """Run the statements; whatever ends it, the next `undo` finds what is left to do."""
+    begun = JOURNAL.update().where(JOURNAL.c.revision == revision).values(direction="undo")
+    work.connection.execute(begun)
+    if work.connection.dialect.name != "postgresql":
+        work.connection.commit()
+    for statement in statements:
+        work.connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 @command(
@@ -131,25 +91,32 @@ def _undo(
 )
 def split(run: Run) -> None:
     """Make what was executed of a revision one of its own; the rest keeps the id."""
-    revision, direction, entries = partial_of(look(run.url))
-    if direction != "up":
-        raise MigrationUnsafe(
-            f"{revision} is partly downgraded: `resume` or `undo`; only an upgrade can be split"
-        )
-    if run.arguments.stamp:
-        _adopt_split(run, revision, entries)
-        return
-    script = _script(run, revision)
-    with working(run) as (work, context):
-        replayed = replay(work, context, script, "up", revision)
-        counterpart = capture(script.module, "down", work.engine.dialect.name)
-    if replayed.partly or replayed.stopped_at is None:
-        message = "an operation is partly executed, or nothing is left: `resume` finishes it"
-        raise MigrationUnsafe(message)
-    keys = {key_of(operation) for operation in replayed.executed}
-    undoes = [step for step in counterpart if key_of(step.operation) in keys]
-    path, new_id = Path(script.path), _new_id(run, revision)
-    parts = recovery.split(path.read_text("utf-8"), entries, replayed.stopped_at, undoes, new_id)
+    with working(run) as (work, context, entries):
+        revision = entries[0].revision
+        if entries[0].direction != "up":
+            raise MigrationUnsafe(
+                f"{revision} is not partly upgraded: only an upgrade can be split. `undo` works."
+            )
+        script = _script(run, revision)
+        if run.arguments.stamp:
+            _adopt_split(run, work, context, script)
+            return
+        source = Path(script.path).read_text("utf-8")
+        executed = _executed_source(source, entries)
+        stopped_at, lines = _replay(work, context, script, executed)
+    if stopped_at is None:
+        raise MigrationUnsafe(f"nothing of {revision} is left: `resume` finishes it")
+    new_id = _new_id(run, revision)
+    _write(run, script, new_id, recovery.split(executed, source, lines, stopped_at, new_id))
+
+
+def _executed_source(source: str, entries: Sequence[Entry]) -> str:
+    """Return the file as it was executed: as it is now, unless the journal has another."""
+    return next((entry.statement for entry in entries if entry.number == 0), source)
+
+
+def _write(run: Run, script: Script, new_id: str, parts: recovery.Parts) -> None:
+    path, revision = Path(script.path), script.revision
     other = path.with_name(f"{path.stem}_executed.py")
     run.report("planned", f"{other.name} (new, {new_id}):\n{parts.executed}", source=parts.executed)
     run.report("planned", f"{path.name} (keeps {revision}):\n{parts.rest}", source=parts.rest)
@@ -162,48 +129,82 @@ def split(run: Run) -> None:
     run.report("written", text, paths=[str(other), str(path)])
 
 
-def _adopt_split(run: Run, revision: str, entries: Sequence[Entry]) -> None:
+def _replay(
+    work: Work, context: MigrationContext, script: Script, source: str
+) -> tuple[int | None, list[int]]:
+    """Run the source to the first statement that was not executed, sending none.
+
+    Returns the line where it stopped, None at its end, and the lines of what was executed.
+    """
+    module = ModuleType(script.revision)
+    module.__dict__["__file__"] = script.path
+    exec(compile(source, script.path, "exec"), module.__dict__)  # noqa: S102 - the revision's own
+    # Both parts of a split are looked up as the one revision that the journal knows.
+    module.__dict__["revision"] = work.journal.revision = script.revision
+    work.journal.replaying = True
+    guards.let_leave(context, work.journal)
+    transaction = context.begin_transaction(_per_migration=True)
+    with suppress(Stop), transaction, Operations.context(context):
+        work.journal.run(script, True, module.upgrade)
+    return work.journal.stopped_at, work.journal.lines
+
+
+def _adopt_split(run: Run, work: Work, context: MigrationContext, script: Script) -> None:
     """Stamp the executed part, if it is just what this database has executed."""
-    script = _script(run, revision)
     part = _script(run, str(script.down_revision))
-    with working(run) as (work, context):
-        replayed = replay(work, context, part, "up", revision)
-        if replayed.stopped_at is not None or replayed.statements != len(entries):
-            message = f"{part.revision} is not what this database has executed of {revision}"
-            raise MigrationUnsafe(message)
-        with context.begin_transaction(_per_migration=True):
-            forget = JOURNAL.delete().where(JOURNAL.c.revision == revision)
-            work.connection.execute(forget)
-            context.stamp(ScriptDirectory.from_config(run.config()), part.revision)
+    source = Path(part.path).read_text("utf-8")
+    try:
+        stopped_at, _ = _replay(work, context, script, source)
+    except MigrationUnsafe as error:
+        message = f"{part.revision} is not what this database has executed of {script.revision}"
+        raise MigrationUnsafe(f"{message}: {error}") from error
+    if stopped_at is not None:
+        message = f"{part.revision} does more than this database has executed"
+        raise MigrationUnsafe(f"{message} of {script.revision}: `undo` works")
+    with context.begin_transaction(_per_migration=True):
+        work.connection.execute(JOURNAL.delete().where(JOURNAL.c.revision == script.revision))
+        context.stamp(ScriptDirectory.from_config(run.config()), part.revision)
     run.report(
         "stamped", f"the database is at {part.revision}; `upgrade` goes on", revision=part.revision
     )
 
 
 @command(
-    value("revision", "the revision that is partly applied"),
-    value("number", "the number of the statement, as `status` shows it"),
-    flag("--done", "it was executed"),
-    flag("--not-done", "it was not"),
+    value("--done", "the number of a statement, as `status` shows it, that was executed"),
+    value("--not-done", "the number of a statement that was not"),
+    flag("--forget", "you have finished or taken back by hand what was partly applied"),
 )
 def resolve(run: Run) -> None:
-    """Say of a statement whether it was executed, when nothing else can tell."""
-    arguments = run.arguments
-    if arguments.done == arguments.not_done:
-        raise MigrationUnsafe("say --done or --not-done")
-    which = (JOURNAL.c.revision == arguments.revision) & (JOURNAL.c.number == int(arguments.number))
-    change = JOURNAL.update().values(state="done") if arguments.done else JOURNAL.delete()
+    """Settle what a person knows of the revision that is partly applied."""
+    told = run.arguments
+    if sum(map(bool, (told.done, told.not_done, told.forget))) != 1:
+        raise MigrationUnsafe("say one of: --done N, --not-done N, --forget")
+    partial = look(run.url).partial
+    if not partial:
+        raise MigrationUnsafe(NOTHING)
+    of_it = JOURNAL.c.revision == partial[0].revision
+    if not told.forget:
+        of_it &= JOURNAL.c.number == _number(told.done or told.not_done)
+        of_it &= JOURNAL.c.state == "started"
+    done = JOURNAL.update().values(state="done", output=journal_table.DONE)
+    change = done.where(of_it) if told.done else JOURNAL.delete().where(of_it)
     with make_engine(run.url).begin() as connection:
-        changed = connection.execute(change.where(which, JOURNAL.c.state == "started")).rowcount
+        changed = connection.execute(change).rowcount
     if not changed:
         raise MigrationFailed("there is no statement of that number whose outcome is unknown")
-    run.report("resolved", f"{arguments.revision} #{arguments.number}: `upgrade` goes on")
+    run.report("resolved", f"{partial[0].revision}: `python -m migrate upgrade` goes on")
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise MigrationUnsafe(f"{text!r} is no number of a statement: `status` shows them")
+    return int(text)
 
 
 def _script(run: Run, revision: str) -> Script:
     script = ScriptDirectory.from_config(run.config()).get_revision(revision)
     if script is None:
-        message = f"there is no file of revision {revision}: go to the code that has it"
+        message = f"there is no file of revision {revision}: `undo` works without it"
         raise MigrationUnsafe(message)
     return script
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Event
 
 from sqlalchemy.exc import DBAPIError
 
 from migrate import graph
+from migrate.engine import make_engine, reading
 from migrate.errors import MigrationFailed, MigrationUnsafe
 from migrate.graph import Revision
 from migrate.kit import ways
@@ -67,7 +70,7 @@ def plan(database: Database, revisions: Sequence[Revision], direction: str, targ
     else:
         steps = ways.between(revisions, goal, database.versions)[::-1]
     if direction == "upgrade" and len(goal) > 1:
-        message = f"there are {len(goal)} heads, {', '.join(goal)}: `rebase` or `merge` them first"
+        message = f"there are {len(goal)} heads, {', '.join(goal)}: `rebase` yours first"
         raise MigrationUnsafe(message)
     return Plan(direction, goal[0] if goal else "base", steps, database.partial)
 
@@ -75,6 +78,13 @@ def plan(database: Database, revisions: Sequence[Revision], direction: str, targ
 @command(
     value("revision", "up to which revision", "head"),
     flag("--dry-run", "only show the plan"),
+    lambda parser: parser.add_argument(
+        "--accept",
+        action="append",
+        default=os.environ.get("MIGRATE_ACCEPT", "").split(),
+        metavar="CODE",
+        help="a finding of lint, M22 say, or all (repeat for more; also: MIGRATE_ACCEPT)",
+    ),
     *WAITING,
 )
 def upgrade(run: Run) -> None:
@@ -121,8 +131,9 @@ def _migrate(run: Run, direction: str, target: str) -> None:
     begun = time.monotonic()
     _prepare(run, database, planned)
     pausing = run.arguments.pause_workers and bool(database.versions)
-    with paused(run.url, run.arguments.drain_timeout, _waiting(run)) if pausing else nullcontext():
-        execute(run, planned)
+    jobs = paused(run.url, run.arguments.drain_timeout, _waiting(run))
+    with jobs if pausing else nullcontext(Event()) as lost:
+        execute(run, planned, lost)
     report_done(run, planned, time.monotonic() - begun)
 
 
@@ -132,16 +143,23 @@ def _waiting(run: Run) -> Callable[[str], None]:
 
 def _prepare(run: Run, database: Database, planned: Plan) -> None:
     """Refuse to lose data unasked, and copy the database before it does."""
-    from migrate.kit import safety  # noqa: PLC0415 - only who has something to do pays
+    # Only who has something to do pays.
+    from migrate.kit import offline, safety  # noqa: PLC0415
 
-    found = safety.losses(run.url, planned.direction, [step.id for step in planned.steps])
-    for loss in found:
-        run.report("loss", f"loses  {loss}", table=loss.table, column=loss.column, rows=loss.rows)
-    unasked = [loss for loss in found if loss.rows and not loss.waived]
-    if unasked and not run.arguments.yes:
-        message = "this loses the data above. Nothing was changed; --yes does it, after a backup."
-        raise MigrationUnsafe(message)
-    safety.require_backfills(run.url, [step.id for step in planned.steps])
+    sources = offline.sources(run.url, planned.steps, database.kind)
+    with reading(make_engine(run.url)) as connection:
+        found = safety.losses(connection, planned.direction, sources)
+        for loss in found:
+            parts = {"table": loss.table, "column": loss.column, "rows": loss.rows}
+            run.report("loss", f"loses  {loss}", **parts)
+        unasked = [loss for loss in found if loss.rows and not loss.waived]
+        if unasked and not run.arguments.yes:
+            text = "this loses the data above. Nothing was changed; --yes does it, after a backup."
+            raise MigrationUnsafe(text)
+        if planned.direction == "upgrade" and database.versions:
+            accepted = getattr(run.arguments, "accept", ["all"])
+            safety.require_harmless(connection, sources, accepted)
+        safety.require_backfills(connection, sources)
     loses = any(loss.rows for loss in found)
     if run.arguments.backup or (loses and not run.arguments.no_backup):
         file = backup(run.url, "-".join(sorted(database.versions)) or "base")
@@ -158,7 +176,7 @@ def _nothing_to_do(report: Report, database: Database) -> None:
     report("current", f"up to date: {', '.join(stored) or 'base'}", versions=stored)
 
 
-def execute(run: Run, planned: Plan) -> None:
+def execute(run: Run, planned: Plan, stopped: Event) -> None:
     """Run the plan's revisions by Alembic, with retries; explain a failure."""
     # Only who has something to do pays.
     from alembic import command as alembic_command  # noqa: PLC0415
@@ -167,7 +185,7 @@ def execute(run: Run, planned: Plan) -> None:
         "upgrade": alembic_command.upgrade,
         "downgrade": alembic_command.downgrade,
     }
-    config = run.config(options=options_of(run))
+    config = run.config(options=replace(options_of(run), stopped=stopped))
     try:
         retrying(
             lambda: work[planned.direction](config, planned.target),
@@ -220,10 +238,10 @@ def explained(error: Exception, now: Database, planned: Plan) -> MigrationFailed
         )
         return MigrationFailed(message)
     done = [entry for entry in now.partial if entry.state == "done"]
-    which = now.partial[0].revision
+    which, stay = now.partial[0].revision, len([entry for entry in done if not entry.is_read])
     message = (
-        f"{which} failed at statement {len(done) + 1}: {cause}\n"
-        f"The {len(done)} statements before it were executed and stay. Fix the cause; then either\n"
+        f"{which} failed at statement {max(entry.number for entry in done) + 1}: {cause}\n"
+        f"{stay} of those before it were executed and stay. Fix the cause; then either\n"
         f"  python -m migrate resume    go on there (what comes after may be edited)\n"
         f"  python -m migrate undo      take back what was executed, and begin again\n"
         f"  python -m migrate split     make what was executed a revision of its own"

@@ -1,23 +1,20 @@
-"""What only looks: status, current, check, lint, sql."""
+"""What only looks: status, current, check."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from alembic import command as alembic_command
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import make_url
 
-from migrate import branches, graph, guards
+from migrate import graph, guards
 from migrate.engine import make_engine
-from migrate.errors import Findings, MigrationFailed
+from migrate.errors import Findings
 from migrate.graph import Revision
 from migrate.kit import autogenerate, backfill, ways
-from migrate.kit.commands import command, flag, value
+from migrate.kit.commands import command, flag
 from migrate.kit.database import Database, look
-from migrate.kit.lint import Finding
-from migrate.kit.lint import findings as findings_in
+from migrate.kit.recorded import not_resumable
 from migrate.kit.statements import one_line
 from migrate.project import Run
 
@@ -33,9 +30,14 @@ def status(run: Run) -> None:
     if unknown := sorted(database.versions - {revision.id for revision in revisions}):
         text = f"unknown   {', '.join(unknown)}: the database was migrated by other code than this"
         run.report("unknown", text, versions=unknown)
-    if others := autogenerate.unmanaged_tables(run.config()):
+    models = autogenerate.models_of(run.config())
+    if others := autogenerate.unmanaged_tables(run.url, models):
         text = f"others    {', '.join(others)}: no revision touches these tables"
         run.report("unmanaged", text, tables=others)
+    if unseen := autogenerate.unseen(models):
+        what = ", ".join(f"{number} {name}" for name, number in unseen.items())
+        text = f"unseen    {what}: `python -m migrate test` compares them, autogenerate does not"
+        run.report("unseen", text, **unseen)
     _report_pending(run, database, ways.between(revisions, database.versions, heads))
     _report_backfills(run)
     _report_partial(run, database)
@@ -48,9 +50,15 @@ def current(run: Run) -> None:
 
 
 def _report_pending(run: Run, database: Database, pending: Sequence[Revision]) -> None:
-    scripts = ScriptDirectory.from_config(run.config())
+    if not pending:
+        return
+    # Only who has something to read pays.
+    from migrate.kit import lint, offline  # noqa: PLC0415
+
+    sources = offline.sources(run.url, pending, database.kind)
+    linted = list(lint.Lint(database.kind).all_of(sources))
     for revision in pending:
-        found = sorted({one.code for one in _findings(scripts, revision, database.kind)})
+        found = sorted({one.code for its, one in linted if its is revision})
         told = f" (lint: {', '.join(found)})" if found else ""
         text = f"pending   {revision.id}  {revision.message}{told}"
         run.report("pending", text, revision=revision.id, findings=found)
@@ -74,9 +82,13 @@ def _report_partial(run: Run, database: Database) -> None:
     what = {"up": "upgraded", "down": "downgraded", "undo": "undone"}[first.direction]
     text = f"partly {what}: {first.revision}. These statements were executed and stay:"
     run.report("partial", text, revision=first.revision, direction=first.direction)
-    for entry in database.partial:
+    for entry in (one for one in database.partial if not one.is_read):
         text = f"  #{entry.number} {entry.state} (line {entry.line}) {one_line(entry.statement)}"
         run.report("statement", text, number=entry.number, state=entry.state, sql=entry.statement)
+    for entry, why in ((one, not_resumable(one)) for one in database.partial):
+        if why:
+            text = f"not resumable: statement {entry.number} {why}; `undo` leads out"
+            run.report("not_resumable", text, number=entry.number)
     choices = "resume goes on · undo takes them back · split makes them a revision of their own"
     run.report("choices", choices if first.direction == "up" else "the same command goes on")
 
@@ -101,47 +113,3 @@ def _compare(run: Run) -> None:
         alembic_command.check(run.config())
     except CommandError as error:
         raise Findings(str(error)) from error
-
-
-@command(
-    value("revision", "which one", "head"),
-    value("--since", "every revision that this branch of git does not have"),
-    value("--dialect", "sqlite, postgresql or mysql (default: the project's own)"),
-)
-def lint(run: Run) -> None:
-    """Tell what a revision does that locks, loses or surprises."""
-    scripts = ScriptDirectory.from_config(run.config())
-    dialect = run.arguments.dialect or make_url(run.url).get_backend_name()
-    number = 0
-    for revision in _linted(run):
-        for one in _findings(scripts, revision, dialect):
-            number += 1
-            text = f"{revision.path.name}:{one.line}: {one.code} {one.text}"
-            run.report("finding", text, revision=revision.id, code=one.code, line=one.line)
-    if number:
-        found = f"{number} finding{'s' if number > 1 else ''}"
-        raise Findings(f"{found}. Waive one on its line: # migrate: allow M20 the reason")
-    run.report("ok", "no findings")
-
-
-def _findings(scripts: ScriptDirectory, revision: Revision, dialect: str) -> list[Finding]:
-    module, source = scripts.get_revision(revision.id).module, revision.path.read_text("utf-8")
-    return findings_in(module, source, dialect)
-
-
-def _linted(run: Run) -> list[Revision]:
-    revisions = graph.read()
-    if run.arguments.since:
-        known = branches.files_of(run.arguments.since)
-        return [one for one in revisions if one.path.name not in known]
-    wanted = ways.find(revisions, run.arguments.revision, ())
-    return [one for one in revisions if one.id in wanted]
-
-
-@command(value("revisions", "FROM:TO, or TO", "head"))
-def sql(run: Run) -> None:
-    """Print the SQL instead of running it."""
-    try:
-        alembic_command.upgrade(run.config(), run.arguments.revisions, sql=True)
-    except CommandError as error:
-        raise MigrationFailed(f"{error} (a batch on SQLite, say, can only be run)") from error

@@ -1,91 +1,138 @@
-"""Testing the revisions: up, down and up again, and nothing left behind."""
+"""Testing the revisions: up, down and up again, nothing left behind, and what the models say."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateSchema
 
 from migrate import guards
 from migrate.engine import make_engine
 from migrate.errors import MigrationFailed, MigrationUnsafe
+from migrate.kit.autogenerate import models_of
+from migrate.kit.catalogue import catalogue
 from migrate.kit.commands import command, flag, option
+from migrate.kit.scratch import scratch
 from migrate.project import Run, alembic_config
 
-# The whole schema in few queries: reading it table by table would cost more with every revision.
-OURS = "table_schema = database() AND table_name NOT LIKE 'alembic%'"
-SCHEMA = {
-    "sqlite": ["SELECT type, name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'alembic%'"],
-    "postgresql": [
-        """SELECT table_name, column_name, data_type, is_nullable, column_default
-        FROM information_schema.columns
-        WHERE table_schema = current_schema() AND table_name NOT LIKE 'alembic%'""",
-        """SELECT tablename, indexdef FROM pg_indexes
-        WHERE schemaname = current_schema() AND tablename NOT LIKE 'alembic%'""",
-        """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = current_schema()::regnamespace AND conname NOT LIKE 'alembic%'""",
-    ],
-    "mysql": [
-        f"SELECT {columns} FROM information_schema.{view} WHERE {OURS}"  # noqa: S608 - ours alone
-        for view, columns in (
-            ("columns", "table_name, column_name, column_type, is_nullable, column_default, extra"),
-            ("statistics", "table_name, index_name, seq_in_index, column_name, non_unique"),
-            ("table_constraints", "table_name, constraint_name, constraint_type"),
-        )
-    ],
-}
-SCHEMA["mariadb"] = SCHEMA["mysql"]
+Go = Callable[[str, str], None]
 
 
 @command(option("--last", 30, "only the newest revisions"), flag("--all", "every revision"))
 def test(run: Run) -> None:
-    """Take every revision up, down and up, on an empty database (default: SQLite's, of its own)."""
+    """Take every revision up, down and up, in a database of its own; compare it with the models.
+
+    It is made on the project's server, and dropped. With --database it must be there, and empty.
+    """
     begun = time.monotonic()
-    with _scratch(run) as url:
-        number = _stairway(run, url)
-    seconds = time.monotonic() - begun
-    run.report("done", f"{number} revisions up, down and up in {seconds:.1f} s", revisions=number)
+    with _empty(run) as url, make_engine(url).connect() as connection:
+        scripts = ScriptDirectory.from_config(alembic_config(url))
+        every = [script.revision for script in scripts.walk_revisions()][::-1]
+        number = len(every) if run.arguments.all else run.arguments.last
+        metadata = models_of(run.config())
+        _require_own_schemas(connection, metadata)
+        # What others manage is there before our revisions are.
+        others = [one for one in metadata.tables.values() if not one.info.get("managed", True)]
+        metadata.create_all(connection, tables=others)
+        connection.commit()
+        go = _goer(scripts, connection, url)
+        _stairway(run, connection, go, (every[: -number or None], every[-number:]))
+        differing = _unlike_models(run, connection, go, metadata)
+        metadata.drop_all(connection)
+        connection.commit()
+    if differing:
+        found = f"{differing} differences"
+        raise MigrationFailed(f"{found}: the models would make another database than the revisions")
+    tested, seconds = len(every[-number:]), time.monotonic() - begun
+    run.report("done", f"{tested} revisions up, down and up in {seconds:.1f} s", revisions=tested)
 
 
 @contextmanager
-def _scratch(run: Run) -> Iterator[str]:
-    with TemporaryDirectory() as folder:
-        yield run.arguments.database or f"sqlite:///{Path(folder) / 'scratch.db'}"
-
-
-def _stairway(run: Run, url: str) -> int:
-    scripts = ScriptDirectory.from_config(alembic_config(url))
-    every = [script.revision for script in scripts.walk_revisions()][::-1]
-    tested = every if run.arguments.all else every[-run.arguments.last :]
-    with make_engine(url).connect() as connection:
-        go = _goer(scripts, connection, url)
-        if schema_of(connection):
+def _empty(run: Run) -> Iterator[str]:
+    if run.arguments.database is None:
+        with scratch(run.url, "test") as url:
+            yield url
+        return
+    with make_engine(run.url).connect() as connection:
+        if catalogue(connection):
             message = "--database must name an empty database: every table in it would be dropped"
             raise MigrationUnsafe(message)
-        below = every[len(every) - len(tested) - 1] if len(tested) < len(every) else "base"
-        if below != "base":
-            go("up", below)
-        for revision in tested:
-            before = schema_of(connection)
-            go("up", revision)
+    yield run.url
+
+
+def _require_own_schemas(connection: Connection, metadata: MetaData) -> None:
+    """Make the schemas that the models name; refuse those that are other databases."""
+    schemas = {one.schema for one in metadata.tables.values() if one.schema}
+    if connection.dialect.name != "postgresql" and schemas:
+        listed = ", ".join(sorted(schemas))
+        raise MigrationUnsafe(f"the models name other databases, {listed}: nothing was changed")
+    for schema in schemas:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+
+
+def _stairway(
+    run: Run, connection: Connection, go: Go, revisions: tuple[Sequence[str], Sequence[str]]
+) -> None:
+    before, tested = revisions
+    below = before[-1] if before else "base"
+    if before:
+        go("up", below)
+    for revision in tested:
+        found = catalogue(connection)
+        go("up", revision)
+        try:
             go("down", below)
-            if left := schema_of(connection) ^ before:
-                what = ", ".join(sorted({row[0] for row in left}))
-                message = f"downgrade() of {revision} leaves the schema another than it was: {what}"
-                raise MigrationFailed(message)
-            go("up", revision)
-            run.report("passed", f"  {revision} up, down, up", revision=revision)
+        except NotImplementedError:
+            connection.rollback()
+            run.report("irreversible", f"  {revision} up; it says that nothing takes it back")
             below = revision
-    return len(tested)
+            continue
+        if left := catalogue(connection) ^ found:
+            listed = "\n".join(f"  {line}" for line in sorted(left))
+            message = f"downgrade() of {revision} leaves the schema another than it was:\n{listed}"
+            raise MigrationFailed(message)
+        go("up", revision)
+        run.report("passed", f"  {revision} up, down, up", revision=revision)
+        below = revision
 
 
-def _goer(scripts: ScriptDirectory, connection: Connection, url: str) -> Callable[[str, str], None]:
+def _unlike_models(run: Run, connection: Connection, go: Go, metadata: MetaData) -> int:
+    """Tell what the models would make otherwise, seen by making it; return how much that is."""
+    ours = {one.fullname: one for one in metadata.tables.values() if one.info.get("managed", True)}
+    migrated = _of(ours, connection)
+    try:
+        go("down", "base")
+    except NotImplementedError:
+        connection.rollback()
+        run.report("skipped", "not compared with the models: not every revision is taken back")
+        return 0
+    metadata.create_all(connection)
+    connection.commit()
+    created = _of(ours, connection)
+    for word, lines in (("revisions", migrated - created), ("models", created - migrated)):
+        for line in sorted(lines):
+            run.report("differs", f"  only the {word} make: {line}", by=word)
+    return len(migrated ^ created)
+
+
+def _of(tables: Mapping[str, Table], connection: Connection) -> set[str]:
+    """Return the lines about our tables; the options of a table only where its model has some."""
+    found = set()
+    for line in catalogue(connection):
+        what, _, name = line.partition(": ")[0].partition(" of ")
+        table = tables.get(name)
+        if table is not None and (what != "options" or table.dialect_kwargs):
+            found.add(line)
+    return found
+
+
+def _goer(scripts: ScriptDirectory, connection: Connection, url: str) -> Go:
     """Return what goes to a revision: one directory and one connection for all of them."""
     config = alembic_config(url)
 
@@ -95,19 +142,12 @@ def _goer(scripts: ScriptDirectory, connection: Connection, url: str) -> Callabl
         with EnvironmentContext(config, scripts, fn=lambda now, _: work(target, now)) as context:
             context.configure(connection=connection, **guards.settings_of(connection))
             guards.adapted(context.get_context())
-            with context.begin_transaction():
-                context.run_migrations()
+            try:
+                with context.begin_transaction():
+                    context.run_migrations()
+            except DBAPIError as error:
+                what = "upgrade" if upward else "downgrade"
+                raise MigrationFailed(f"the {what} to {target} fails: {error.orig}") from error
         connection.commit()
 
     return go
-
-
-def schema_of(connection: Connection) -> frozenset[tuple[str, ...]]:
-    """Return every table, column, index and constraint, comparable as a whole."""
-    found = frozenset(
-        tuple(map(str, row))
-        for query in SCHEMA[connection.dialect.name]
-        for row in connection.execute(text(query))
-    )
-    connection.commit()
-    return found

@@ -1,25 +1,20 @@
-"""What writes revisions: revision, squash."""
+"""What writes revisions: revision, rebase."""
 
 from __future__ import annotations
 
-import re
+import io
 from argparse import ArgumentParser
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from alembic import command as alembic_command
-from alembic.autogenerate import produce_migrations, render_python_code
-from alembic.migration import MigrationContext
-from alembic.operations.ops import MigrationScript
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import MetaData
 
-from migrate.engine import make_engine
+from migrate import branches
 from migrate.errors import MigrationUnsafe
 from migrate.kit import backfill
 from migrate.kit.commands import command, flag, value
 from migrate.kit.renames import Choices
-from migrate.kit.statements import OWN_TABLES
 from migrate.project import Run
 
 
@@ -51,7 +46,8 @@ def revision(run: Run) -> None:
     by_hand = arguments.empty or arguments.data
     draft = _backfill(arguments.data, arguments.message) if arguments.data else None
     try:
-        result = alembic_command.revision(config, arguments.message, autogenerate=not by_hand)
+        with redirect_stdout(io.StringIO()):  # what Alembic says of its hooks
+            result = alembic_command.revision(config, arguments.message, autogenerate=not by_hand)
     except CommandError as error:
         message = f"{error} (`python -m migrate status` and `check` tell more)"
         raise MigrationUnsafe(message) from error
@@ -89,62 +85,7 @@ def _need(revision: Path, name: str) -> None:
     revision.write_text(f'{head}{line}{kept}\nneeds_backfill = "{name}"\n{rest}', "utf-8")
 
 
-@command(
-    value("revision", "up to which revision"),
-    flag("--write", "do it; without this it is only shown"),
-)
-def squash(run: Run) -> None:
-    """Make one revision of all up to this one; it keeps the id, so no database needs anything.
-
-    --database must be an empty one: the old revisions build it, and the new one is what it is then.
-    """
-    config = run.config()
-    scripts = ScriptDirectory.from_config(config)
-    last = scripts.get_revision(run.arguments.revision)
-    squashed = list(scripts.iterate_revisions(last.revision, "base"))
-    engine = make_engine(run.url)
-    if set(_tables(run)) - set(OWN_TABLES):
-        message = "--database must name an empty database, in which the old revisions are run"
-        raise MigrationUnsafe(message)
-    alembic_command.upgrade(config, last.revision)
-    metadata = MetaData()
-    with engine.connect() as connection:
-        metadata.reflect(connection, only=lambda name, _: name not in OWN_TABLES)
-        options = {"target_metadata": metadata, "include_name": lambda _, kind, __: kind != "table"}
-        found = produce_migrations(MigrationContext.configure(connection, opts=options), metadata)
-    source = _squashed(Path(last.path).read_text("utf-8"), len(squashed), found)
-    run.report("planned", source, revisions=[one.revision for one in squashed])
-    if not run.arguments.write:
-        run.report("hint", "nothing was written; `squash --write` does it")
-        return
-    for one in squashed:
-        Path(one.path).unlink()
-    Path(last.path).write_text(source, "utf-8")
-    run.report("written", f"{Path(last.path).name}: add seeds, views and triggers by hand")
-
-
-def _tables(run: Run) -> list[str]:
-    metadata = MetaData()
-    metadata.reflect(make_engine(run.url))
-    return list(metadata.tables)
-
-
-def _squashed(source: str, number: int, found: MigrationScript) -> str:
-    """Return the last revision's source as the first of all."""
-    head, _, _ = source.partition("def upgrade")
-    head = re.sub(r"(?m)^(down_revision\b[^=\n]*=\s*).*$", r"\g<1>None", head)
-    head = re.sub(r"(?m)^Revises:.*$", "Revises:", head)
-    for name in ("mysql", "postgresql", "sqlite"):
-        line = f"from sqlalchemy.dialects import {name}\n"
-        head = (
-            head
-            if line in head
-            else head.replace("from alembic import op\n", f"from alembic import op\n{line}", 1)
-        )
-    ops = (found.upgrade_ops, found.downgrade_ops)
-    up, down = (render_python_code(one) for one in ops if one is not None)
-    return (
-        f"{head}def upgrade() -> None:\n"
-        f'    """Bring an empty database to where {number} revisions brought it."""\n    {up}\n\n\n'
-        f'def downgrade() -> None:\n    """Empty it again."""\n    {down}\n'
-    )
+@command(value("base", "the branch whose revisions come first", "main"))
+def rebase(run: Run) -> None:
+    """Put your revisions on top of those of another branch, after `git merge` of it."""
+    branches.rebase(run.arguments.base, run.report)
