@@ -1,170 +1,162 @@
-"""The broker: Dramatiq on Redis, which carries jobs from the relay to the worker's processes.
+"""The broker: Dramatiq on Redis, which carries word of jobs to the worker's processes.
 
-Retries, leases and dead jobs belong to the outbox, so the broker has no middleware for them: it
-delivers, and what it loses the outbox sends again, what it delivers twice the outbox runs once.
+A message says only that a queue has work: the jobs are in the outbox, and whoever hears of them
+claims there what it has room for. So no message needs to be kept, acknowledged or repeated: what is
+lost is found by the next look at the outbox, what is said twice finds nothing the second time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from uuid import uuid4
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import cast
 
 import dramatiq
 import redis
 import structlog
-from dramatiq.broker import MessageProxy
-from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq import Consumer, Message, MessageProxy
+from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AsyncIO, Middleware
-from pydantic import JsonValue, TypeAdapter
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.jobs import JOB_KINDS
-from app.core.outbox import Job, Queue
-from app.core.relay import Transport
+from app.core import older
+from app.core.database import Database
+from app.core.jobs import wait_for_event
+from app.core.older import WE_LISTEN
+from app.core.outbox import Queue
 
 logger = structlog.get_logger(__name__)
 
-_JOB = TypeAdapter(Job)
-HEARTBEAT_TIMEOUT_MS = 30_000
-# In a million fetches: how often a consumer takes over what dead consumers had fetched.
-MAINTENANCE_CHANCE = 50_000
-# What waits in Redis of each queue. The rest waits in the outbox, where order costs nothing and
-# nothing is sent twice because it waits long.
-MOST_WAITING = 5_000
-MOST_TOKENS = 64
+# Not Dramatiq's own, in which releases before 0.10.0 have their messages.
+NAMESPACE = "jobs"
+WORK = "work"
+# As many idle processes are woken at once; further ones find what is left when they look.
+MOST_WORDS = 64
 
 
 class WakingBroker(RedisBroker):
-    """A Redis broker whose idle consumers are woken by a message, where Dramatiq's poll for it.
-
-    A list beside each queue carries tokens; a consumer that finds its queue empty blocks on that
-    list. It uses what Dramatiq keeps private, so `pyproject.toml` holds Dramatiq to one minor
-    version.
-    """
-
-    @property
-    def consumer_class(self) -> type[_RedisConsumer]:
-        return _WakingConsumer
+    """A broker whose idle consumers are woken by a message, where Dramatiq's would poll for it."""
 
     def get_declared_delay_queues(self) -> set[str]:
-        """Return none: pauses are the outbox's, and an unused queue would be polled for nothing."""
+        """Return none: pauses are the outbox's, and an unused queue would be waited at."""
         return set()
 
-    def enqueue_all(self, messages: Iterable[dramatiq.Message[None]]) -> Mapping[Queue, int]:
-        """Send messages in one round trip, all or none; return how many wait in their queues."""
-        queues: dict[str, dict[str, bytes]] = defaultdict(dict)
-        for message in messages:
-            key = str(uuid4())
-            sent = message.copy(options={"redis_message_id": key})
-            queues[message.queue_name][key] = sent.encode()
+    def consume(
+        self,
+        queue_name: str,
+        prefetch: int = 1,  # noqa: ARG002 - a word is never more than one
+        timeout: int = 5000,
+    ) -> Consumer:
+        return _WakingConsumer(self.client, _key(queue_name), timeout)
+
+    def enqueue_all(self, queues: Mapping[Queue, int]) -> bool:
+        """Say that there are so many jobs in these queues; return whether somebody listens."""
         with self.client.pipeline() as pipeline:
-            for queue, batch in queues.items():
-                pipeline.hset(
-                    f"{self.namespace}:{queue}.msgs", items=list(chain.from_iterable(batch.items()))
-                )
-                pipeline.rpush(f"{self.namespace}:{queue}", *batch)
-                pipeline.rpush(self.tokens(queue), *["1"] * min(len(batch), MOST_TOKENS))
-                pipeline.ltrim(self.tokens(queue), 0, MOST_TOKENS - 1)
-            lengths = pipeline.execute()[1::4]
-        return dict(zip(map(Queue.of, queues), lengths, strict=True))
-
-    def waiting(self, queue: Queue) -> int:
-        """Return how many messages of a queue nobody has fetched."""
-        return int(self.client.llen(f"{self.namespace}:{queue.label}"))
-
-    def tokens(self, queue: str) -> str:
-        return f"{self.namespace}:{queue}.wake"
+            for queue, number in queues.items():
+                word = _word(queue.label).encode()
+                pipeline.rpush(_key(queue.label), *[word] * min(number, MOST_WORDS))
+                pipeline.ltrim(_key(queue.label), 0, MOST_WORDS - 1)
+            pipeline.exists(WE_LISTEN)
+            return bool(pipeline.execute()[-1])
 
 
-class _WakingConsumer(_RedisConsumer):
-    """Fetches when half of what it may hold is done, and blocks while there is nothing to do."""
+class _WakingConsumer(Consumer):
+    """Waits for word of one queue. Words are not acknowledged."""
 
-    def __init__(self, broker: WakingBroker, queue_name: str, prefetch: int, timeout: int) -> None:
-        super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
-        self._tokens = broker.tokens(queue_name)
-        self._acked = threading.Event()
-
-    def ack(self, message: MessageProxy) -> None:
-        super().ack(message)  # type: ignore[no-untyped-call]
-        self._acked.set()
+    def __init__(self, client: redis.Redis, key: str, timeout: int) -> None:
+        self._client = client
+        self._key = key
+        self._seconds = max(timeout // 1000, 1)
 
     def __next__(self) -> MessageProxy | None:
-        if not self.message_cache and not self._fetch():
-            return None
-        message: MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
-        return message
-
-    def _fetch(self) -> bool:
-        self._acked.clear()
-        held = self.outstanding_message_count
-        if held > self.prefetch // 2:
-            self._acked.wait(self.timeout / 1000)
-            return False
         try:
-            self.message_cache = self.broker.do_fetch(self.queue_name, self.prefetch - held)
-            if not self.message_cache:
-                self.broker.client.blpop([self._tokens], timeout=max(self.timeout // 1000, 1))
+            found = self._client.blpop([self._key], timeout=self._seconds)
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-        return bool(self.message_cache)
+        if found is None:
+            return None
+        return MessageProxy(Message.decode(cast("bytes", found[1])))
+
+    def ack(self, message: MessageProxy) -> None:
+        """Nothing is kept of a word."""
+
+    def nack(self, message: MessageProxy) -> None:
+        """Nothing is kept of a word."""
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Others look at the outbox without it."""
 
 
 def build_broker(redis_url: str, *extensions: Middleware) -> WakingBroker:
     """Return a broker with an event loop per process; connects only when used."""
     return WakingBroker(  # type: ignore[no-untyped-call]
-        url=redis_url,
-        middleware=[AsyncIO(), *extensions],
-        heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
-        maintenance_chance=MAINTENANCE_CHANCE,
+        url=redis_url, middleware=[AsyncIO(), *extensions]
     )
 
 
-def serve_actors(broker: WakingBroker, run: Callable[[Job], Awaitable[None]]) -> None:
-    """Make the broker's workers hand each message's job to `run`."""
-
-    async def run_message(**fields: JsonValue) -> None:
-        await run(_JOB.validate_python(fields))
-
-    for actor in JOB_KINDS.values():
-        declare = dramatiq.actor(
-            actor_name=actor.name,
-            queue_name=actor.queue.label,
-            priority=int(actor.queue),
-            broker=broker,
-        )
-        declare(run_message)
+def hear_of_work(broker: WakingBroker, tell: Callable[[], None]) -> None:
+    """Make the broker's workers hand on each word, in a thread of theirs."""
+    for queue in Queue:
+        broker.declare_queue(queue.label)
+    declare = dramatiq.actor(actor_name=WORK, queue_name=Queue.DEFAULT.label, broker=broker)
+    declare(tell)
 
 
-class ToWorkers(Transport):
-    """A transport that sends jobs to the worker's processes through the broker.
+class ToWorkers:
+    """Tells the worker's processes what was asked for, from an event loop.
 
-    The client blocks, so it is used in a thread.
+    The client blocks, so it is used in a thread; what comes meanwhile is said together.
     """
 
-    def __init__(self, broker: WakingBroker) -> None:
+    def __init__(self, database: Database, broker: WakingBroker, *, poll: timedelta) -> None:
+        """As long as nobody listens, look every `poll` whether an older release's workers do."""
+        self._database = database
         self._broker = broker
-        self._waiting = dict.fromkeys(Queue, 0)
+        self._poll = poll
+        self._asked: Counter[Queue] = Counter()
+        self._woken = asyncio.Event()
+        self._closed = False
+        self._telling: asyncio.Task[None] | None = None
 
-    async def room(self) -> Mapping[Queue, int]:
-        if max(self._waiting.values()) > MOST_WAITING // 2:
-            count = self._broker.waiting
-            self._waiting = await asyncio.to_thread(lambda: {each: count(each) for each in Queue})
-        return {queue: MOST_WAITING - waiting for queue, waiting in self._waiting.items()}
+    def tell(self, queues: Mapping[Queue, int]) -> None:
+        self._asked.update(queues)
+        self._woken.set()
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell())
 
-    async def send(self, jobs: Sequence[Job]) -> None:
-        if messages := list(_messages(jobs)):
-            self._waiting |= await asyncio.to_thread(self._broker.enqueue_all, messages)
+    async def close(self) -> None:
+        """Say what has not been said yet."""
+        self._closed = True
+        self._woken.set()
+        if self._telling is not None:
+            await self._telling
+
+    async def _tell(self) -> None:
+        heard = True
+        while self._asked or not heard:
+            asked, self._asked = self._asked, Counter()
+            self._woken.clear()
+            try:
+                heard = await asyncio.to_thread(self._broker.enqueue_all, asked)
+                if not heard and await asyncio.to_thread(older.listen, self._broker.client):
+                    await older.lend(self._database)
+            except (redis.RedisError, SQLAlchemyError):
+                # The workers find the jobs when they look next.
+                logger.exception("workers.not_told")
+                heard = True
+            if not heard:
+                if self._closed:
+                    break
+                await wait_for_event(self._woken, within=self._poll)
+        self._telling = None
 
 
-def _messages(jobs: Iterable[Job]) -> Iterator[dramatiq.Message[None]]:
-    for job in jobs:
-        if known := JOB_KINDS.get(job.actor):
-            fields = _JOB.dump_python(job, mode="json")
-            yield dramatiq.Message(known.queue.label, known.name, (), fields, options={})
-        else:
-            # Written by newer code: due again after the resend time, for a newer relay.
-            logger.error("relay.unknown_actor", actor=job.actor, job=str(job.id))
+def _key(queue: str) -> str:
+    return f"{NAMESPACE}:{queue}"
+
+
+def _word(queue: str) -> Message[None]:
+    return Message(queue, WORK, args=(), kwargs={}, options={})

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from sqlalchemy import URL, Connection, Dialect, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -19,6 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAl
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
+
+from app.settings import UnusableSettings
 
 Options = dict[str, Any]
 
@@ -32,6 +35,20 @@ NO_URL = (
     "DATABASE_URL is no URL such as postgresql://user:password@host:5432/name"
     " (special characters of a password are written as %40)"
 )
+# Options of libpq that asyncpg reads too, from an address of its own.
+LIBPQ = (
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_min_protocol_version"),
+    *("target_session_attrs", "application_name"),
+)
+# The option of a URL that leads through PgBouncer in transaction mode.
+POOLER = "pgbouncer"
+# There each transaction has another session of the server: no prepared statement outlives it, and
+# nothing is asked for at the start of one.
+THROUGH_POOLER: Options = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,  # which makes no name: ""
+}
 # As long as a proxy waits: whoever asks has given up by then.
 LONGEST_WAIT = timedelta(seconds=30)
 SQLITE_PRAGMAS = (
@@ -50,8 +67,8 @@ class CommitOutcomeUnknown(SQLAlchemyError):
     """A commit has ended without an answer: what it was to store may be stored, or not."""
 
 
-class UnsupportedDatabase(ValueError):
-    """DATABASE_URL names a database that this project has no driver for."""
+class UnsupportedDatabase(UnusableSettings):
+    """DATABASE_URL names a database that this project has no driver for, or has no such option."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,8 @@ class Kind:
     driver: str
     # What the app and its migrations need installed.
     packages: tuple[str, ...]
+    # What may stand behind the `?` of a URL: what the driver of the migrations knows too.
+    options: tuple[str, ...]
     common: Options = field(default_factory=dict)
     writing: Options = field(default_factory=dict)
 
@@ -69,6 +88,7 @@ KINDS = {
     "sqlite": Kind(
         "sqlite+aiosqlite",
         ("aiosqlite",),
+        ("timeout",),
         {"pool_size": 5, "max_overflow": 0},
         # One writer at a time: waiting in the pool is fair, waiting inside SQLite is a poll.
         writing={"pool_size": 1, "max_overflow": 0},
@@ -76,11 +96,13 @@ KINDS = {
     "postgresql": Kind(
         "postgresql+asyncpg",
         ("asyncpg", "psycopg[binary]"),
+        ("host", "port", POOLER, *LIBPQ),
         SERVER_POOL | {"connect_args": {"server_settings": {"jit": "off"}}},
     ),
     "mysql": Kind(
         "mysql+asyncmy",
         ("asyncmy", "pymysql"),
+        ("charset", "unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_check_hostname"),
         SERVER_POOL | {"connect_args": {"charset": "utf8mb4"}},
         # InnoDB's default locks gaps between rows, where concurrent jobs would deadlock.
         writing={"isolation_level": "READ COMMITTED"},
@@ -90,10 +112,14 @@ KINDS["mariadb"] = KINDS["mysql"]
 
 
 def reading_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
-    """Return an engine whose connections are never in a transaction, so none needs to be ended."""
+    """Return an engine whose connections are never in a transaction, so none needs to be ended.
+
+    Through a pooler each statement has its own: preparing and executing it are two messages.
+    """
     parsed, kind = _kind_of(url)
     autocommit = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-    return _engine(parsed, kind, kind.common | autocommit, wait)
+    alone = {} if _is_pooled(parsed) else autocommit
+    return _engine(parsed, kind, kind.common | alone, wait)
 
 
 def writing_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
@@ -105,7 +131,7 @@ def writing_engine(url: str, wait: timedelta = LONGEST_WAIT) -> AsyncEngine:
 
 
 def _engine(url: URL, kind: Kind, options: Options, wait: timedelta) -> AsyncEngine:
-    url = url.set(drivername=kind.driver)
+    url, options = _with_libpq(*_through_pooler(url.set(drivername=kind.driver), options))
     try:
         # An error's text ends up in logs and in failed jobs: no row's values in it.
         engine = create_async_engine(url, hide_parameters=True, **options)
@@ -118,6 +144,28 @@ def _engine(url: URL, kind: Kind, options: Options, wait: timedelta) -> AsyncEng
     else:
         _connect_within(engine, wait)
     return engine
+
+
+def _is_pooled(url: URL) -> bool:
+    said = url.query.get(POOLER, "false")
+    if said not in ("true", "false"):
+        raise UnsupportedDatabase(f"DATABASE_URL has {POOLER}={said}; it may be true or false")
+    return said == "true"
+
+
+def _through_pooler(url: URL, options: Options) -> tuple[URL, Options]:
+    if _is_pooled(url):
+        options = options | {"connect_args": THROUGH_POOLER}
+    return url.difference_update_query([POOLER]), options
+
+
+def _with_libpq(url: URL, options: Options) -> tuple[URL, Options]:
+    """Hand libpq's options over to asyncpg as it reads them; SQLAlchemy would as arguments."""
+    given = {name: value for name, value in url.query.items() if name in LIBPQ}
+    if not given:
+        return url, options
+    arguments = options["connect_args"] | {"dsn": f"postgresql://?{urlencode(given)}"}
+    return url.difference_update_query(given), options | {"connect_args": arguments}
 
 
 def _connect_within(engine: AsyncEngine, wait: timedelta) -> None:
@@ -171,7 +219,13 @@ def _kind_of(url: str) -> tuple[URL, Kind]:
     if name not in KINDS:
         message = f"DATABASE_URL starts with {name!r}; known are: {', '.join(KINDS)}"
         raise UnsupportedDatabase(message)
-    return parsed, KINDS[name]
+    if name == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise UnsupportedDatabase("DATABASE_URL names no file: sqlite:///var/app.db")
+    kind = KINDS[name]
+    if unknown := sorted(parsed.query.keys() - set(kind.options)):
+        message = f"DATABASE_URL has the option {unknown[0]!r}; of {name} it may have: "
+        raise UnsupportedDatabase(message + ", ".join(kind.options))
+    return parsed, kind
 
 
 def _configure_sqlite(engine: AsyncEngine) -> None:

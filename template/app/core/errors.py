@@ -22,6 +22,8 @@ logger = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+IF_MATCH = ("header", "if-match")
+WHICH_STATE = "say which state you change: send If-Match with the ETag you have read, or *"
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
@@ -121,21 +123,24 @@ def _invalid(request: Request, errors: list[FieldError]) -> Response:
     return respond(ValidationProblem(**base.model_dump(), errors=errors))
 
 
-def answer(request: Request, error: ProblemError) -> Response:
+def answer(request: Request, error: ProblemError | DatabaseUnavailable) -> Response:
+    """Return what a client is answered; for what is raised where no endpoint is, too."""
+    if isinstance(error, DatabaseUnavailable):
+        return _database_away(request, error)
     if isinstance(error, InvalidInput):
         return _invalid(request, [error.error])
     return respond(problem(request, error.status, error.detail), error.headers)
 
 
-async def _on_problem(request: Request, error: Exception) -> Response:
-    return answer(request, cast("ProblemError", error))
-
-
-async def _on_database_away(request: Request, error: Exception) -> Response:
+def _database_away(request: Request, error: DatabaseUnavailable) -> Response:
     logger.warning("database.away", error=str(error))
     detail = "the database cannot be reached now; nothing was changed, and it is worth repeating"
     document = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail)
     return respond(document, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    return answer(request, cast("ProblemError | DatabaseUnavailable", error))
 
 
 async def _on_integrity_error(request: Request, error: Exception) -> Response:
@@ -166,8 +171,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> dict[str, str]:
     """Name every method of the path; the router knows only those of its first route there."""
     path = getattr(request.scope.get("route"), "path_format", None)
-    operations = request.app.openapi()["paths"].get(path)
-    return {"Allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
+    methods = {each.upper() for each in request.app.openapi()["paths"].get(path, ())}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -175,9 +182,11 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     if _is_unsupported(request, raised.body):
         detail = "the body is of a type that this endpoint does not read"
         return respond(problem(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail))
+    found = raised.errors()
+    if any(item["loc"] == IF_MATCH and item.get("type") == "missing" for item in found):
+        return answer(request, PreconditionRequired(WHICH_STATE))
     errors = [
-        FieldError(location=".".join(map(str, item["loc"])), message=item["msg"])
-        for item in raised.errors()
+        FieldError(location=".".join(map(str, item["loc"])), message=item["msg"]) for item in found
     ]
     return _invalid(request, errors)
 
@@ -192,7 +201,7 @@ def _is_unsupported(request: Request, body: object) -> bool:
 def install_errors(app: FastAPI) -> None:
     """Answer every failure of `app` with a problem document, and say so in its OpenAPI."""
     app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(DatabaseUnavailable, _on_database_away)
+    app.add_exception_handler(DatabaseUnavailable, _on_problem)
     app.add_exception_handler(CommitOutcomeUnknown, _on_unconfirmed)
     app.add_exception_handler(IntegrityError, _on_integrity_error)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Header, HTTPException, Response
 from sqlalchemy import CursorResult, Result
 
-from app.core.errors import PreconditionFailed, PreconditionRequired
+from app.core.errors import PreconditionFailed
 
 ANY = "*"
 CHANGED = "it was changed since you read it: read it again, and repeat your change"
@@ -47,13 +47,9 @@ def require_change(result: Result[Any]) -> None:
 
 
 async def _expected_versions(
-    if_match: Annotated[
-        str | None, Header(max_length=1000, description="Required: the `ETag` you have seen.")
-    ] = None,
+    # Without it the answer is a PreconditionRequired (`errors.py`).
+    if_match: Annotated[str, Header(max_length=1000, description="The `ETag` you have seen.")],
 ) -> ExpectedVersions:
-    if if_match is None:
-        message = "say which state you change: send If-Match with the ETag you have read, or *"
-        raise PreconditionRequired(message)
     if if_match.strip() == ANY:
         return ExpectedVersions(None)
     return ExpectedVersions(frozenset(map(int, _VERSION.findall(if_match))))

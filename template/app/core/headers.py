@@ -7,7 +7,6 @@ from app.core.middleware import (
     CONTENT_POLICY,
     OVER_HTTPS,
     RawHeaders,
-    SecurityHeaders,
 )
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "CONTENT_POLICY",
     "OVER_HTTPS",
     "RawHeaders",
-    "SecurityHeaders",
 ]
 
 warnings.warn("app.core.headers is app.core.middleware now", DeprecationWarning, stacklevel=2)

@@ -4,7 +4,6 @@ import warnings
 
 from app.modules.profiles.images import (
     FORMATS,
-    MOST_PIXELS,
     THUMBNAIL_SIZE,
     THUMBNAIL_TYPE,
     NotAnImage,
@@ -14,7 +13,6 @@ from app.modules.profiles.images import (
 
 __all__ = [
     "FORMATS",
-    "MOST_PIXELS",
     "THUMBNAIL_SIZE",
     "THUMBNAIL_TYPE",
     "NotAnImage",

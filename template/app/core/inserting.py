@@ -9,7 +9,8 @@ from sqlalchemy import CursorResult, Insert, Table, insert
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from app.core.database import Values, WriteSession
+from app.core.database import WriteSession
+from app.core.prepared import Values
 
 
 async def inserted(session: WriteSession, table: Table, row: Values) -> bool:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Concatenate, ParamSpec, Protocol
 
 import structlog
 from pydantic import ConfigDict, validate_call
-from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
 from app.core import job_hooks, outbox
@@ -45,14 +44,20 @@ class Attempt:
         """Yield the one transaction of the job's effect and its end: both happen, or neither."""
         if self.finished:
             raise RuntimeError("a job finishes once: what comes after it is another job")
+        async with self._transaction() as session:
+            yield session
+        self.finished = True
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[WriteSession]:
         async with self.database.writes() as session:
             await outbox.finish(session, self.job)
             yield session
-        self.finished = True
 
 
 P = ParamSpec("P")
 Function = Callable[Concatenate[Attempt, P], Awaitable[None]]
+End = Callable[[Job], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class JobKind:
     queue: Queue
     max_attempts: int
     time_limit: timedelta
+    group: bool
 
 
 JOB_KINDS: dict[str, JobKind] = {}
@@ -90,18 +96,22 @@ def job(
     queue: Queue = Queue.DEFAULT,
     max_attempts: int = 8,
     time_limit: timedelta = timedelta(minutes=1),
+    group: bool = False,
 ) -> Callable[[Function[P]], Function[P]]:
     """Register a function as what does the jobs called `name` ("module.verb").
 
     It is given its Attempt and the job's arguments, typed as its annotations say. It may run more
     than once; what it does inside `attempt.finishes()` happens exactly once.
+
+    Jobs with `group` that are due at one time are done one after the other in one transaction. For
+    short effects: such a job opens no other transaction, and a slow one is waited for by all.
     """
 
     def register(function: Function[P]) -> Function[P]:
         if name in JOB_KINDS:
             raise DuplicateJobKind(name)
         typed = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
-        JOB_KINDS[name] = JobKind(name, typed, queue, max_attempts, time_limit)
+        JOB_KINDS[name] = JobKind(name, typed, queue, max_attempts, time_limit, group)
         QUEUES[name] = queue
         for option in options:
             option.apply(name)
@@ -110,34 +120,34 @@ def job(
     return register
 
 
-async def run(database: Database, job: Job, *, lease: timedelta) -> None:
-    """Run the next attempt of `job`, if it is still to be had, and record how it ended."""
+async def run(database: Database, job: Job, end: End | None = None) -> None:
+    """Run an attempt that was claimed, and record how it ended.
+
+    `end` ends a job that has left no effect (default: in a transaction of its own).
+    """
+    with named(job):
+        await _attempt(Attempt(database, job), end)
+
+
+@contextmanager
+def named(job: Job) -> Iterator[None]:
+    """Let every line that is logged meanwhile name the job, those of its own code too."""
     with correlated(job.correlation_id):
-        # Every line from here on names the job, those of its own code too.
-        bind_contextvars(job=str(job.id), actor=job.actor, attempt=job.attempts + 1)
-        async with database.writes() as session:
-            claimed = await outbox.begin(session, job, lease_until=datetime.now(UTC) + lease)
-        if claimed is None:
-            logger.info("job.skipped")
-            return
-        ended = asyncio.Event()
-        keeper = asyncio.create_task(_keep_lease(database, claimed, lease, ended))
-        try:
-            await _attempt(database, claimed)
-        finally:
-            ended.set()
-            await keeper
+        bind_contextvars(job=str(job.id), actor=job.actor, attempt=job.attempts)
+        yield
 
 
-async def _attempt(database: Database, job: Job) -> None:
+async def _attempt(attempt: Attempt, end: End | None) -> None:
+    database, job = attempt.database, attempt.job
     try:
         with job_hooks.attempt(job):
-            await _call(Attempt(database, job))
+            await call(attempt)
+            if not attempt.finished:
+                await (end(job) if end is not None else _end(attempt))
     except Superseded:
         logger.warning("job.superseded")
     except asyncio.CancelledError:
-        due_at = datetime.now(UTC)
-        await _record_failure(database, job, CutOff("the process was told to end"), due_at)
+        await give_back(database, job)
         raise
     except Exception as error:  # noqa: BLE001 - whatever it raises is recorded on its job
         due_at = datetime.now(UTC) + pause_after(job.attempts)
@@ -146,24 +156,31 @@ async def _attempt(database: Database, job: Job) -> None:
         logger.info("job.done")
 
 
-async def _call(attempt: Attempt) -> None:
+async def call(attempt: Attempt) -> None:
+    """Call the function of an attempt, for as long as it may take."""
     job = attempt.job
-    if job.actor not in JOB_KINDS:
-        raise LookupError(f"no function does jobs called {job.actor!r}")
     known = JOB_KINDS[job.actor]
     if job.attempts > known.max_attempts:
         # Whoever ran the last attempt died of it, or with it: one more may kill this process too.
         raise CutOff(f"attempt {known.max_attempts} of {known.max_attempts} ended with its process")
     async with asyncio.timeout(known.time_limit.total_seconds()):
         await known.function(attempt, **job.arguments)
-    if not attempt.finished:
-        async with attempt.finishes():
-            pass
+
+
+async def _end(attempt: Attempt) -> None:
+    async with attempt.finishes():
+        pass
+
+
+async def give_back(database: Database, job: Job) -> None:
+    """Record that this process ends before the attempt: whoever lives may begin the next now."""
+    await _record_failure(
+        database, job, CutOff("the process was told to end"), due_at=datetime.now(UTC)
+    )
 
 
 async def _record_failure(database: Database, job: Job, error: Exception, due_at: datetime) -> None:
-    known = JOB_KINDS.get(job.actor)
-    last = known is None or job.attempts >= known.max_attempts
+    last = job.attempts >= JOB_KINDS[job.actor].max_attempts
     text = "".join(traceback.format_exception(error))
     async with database.writes() as session:
         await outbox.fail(session, job, due_at=None if last else due_at, error=text)
@@ -177,16 +194,6 @@ def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after failed attempt number `attempts`: doubled, capped, jittered."""
     doubled: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return doubled * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
-
-
-async def _keep_lease(database: Database, job: Job, lease: timedelta, ended: asyncio.Event) -> None:
-    ours = True
-    while ours and not await wait_for_event(ended, within=lease / 3):
-        try:
-            async with database.writes() as session:
-                ours = await outbox.renew(session, job, lease_until=datetime.now(UTC) + lease)
-        except SQLAlchemyError:
-            logger.exception("job.lease_not_renewed")
 
 
 async def wait_for_event(event: asyncio.Event, *, within: timedelta) -> bool:

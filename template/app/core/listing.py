@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
-import json
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +18,13 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
 
 from app.core.database import ReadConnection
 from app.core.errors import InvalidInput
+from app.core.prepared import Prepared, Values
 
 T = TypeVar("T")
 Asked = dict[str, str]
@@ -36,7 +38,6 @@ LONGEST_CURSOR = 2000
 PAGING = {"limit", "cursor", "page", "total"}
 Item = TypeVar("Item", bound=BaseModel)
 Column = ColumnElement[Any]
-Values = dict[str, object]
 
 BACKWARDS = "-"
 LONGEST_KEY = 100
@@ -119,8 +120,7 @@ class Cursors:
         value, is_time = position.value, False
         if isinstance(value, datetime):
             value, is_time = value.isoformat(), True
-        fields = [position.asked, value, is_time, position.id.hex]
-        payload = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = orjson.dumps([position.asked, value, is_time, position.id.hex])
         return base64.urlsafe_b64encode(self._sign(payload) + payload).decode().rstrip("=")
 
     def read(self, cursor: str) -> Position:
@@ -132,7 +132,7 @@ class Cursors:
         signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
         if not payload or not hmac.compare_digest(signature, self._sign(payload)):
             raise InvalidInput("query.cursor", "is not one that this api has given out")
-        asked, value, is_time, id_ = json.loads(payload)
+        asked, value, is_time, id_ = orjson.loads(payload)
         return Position(asked, datetime.fromisoformat(value) if is_time else value, UUID(id_))
 
     def _sign(self, payload: bytes) -> bytes:
@@ -167,7 +167,7 @@ def begins(column: Column) -> Filter:
 
 @dataclass(frozen=True, eq=False)
 class Listing(Generic[Item]):
-    """The lists of one resource. Each statement is built when first needed, and kept.
+    """The lists of one resource. Each statement is prepared when first needed, and kept.
 
     `rows` are identified by `ident`. Each sort goes backwards too, as `-name`.
     """
@@ -178,7 +178,7 @@ class Listing(Generic[Item]):
     sorts: Mapping[str, Column]
     filters: Mapping[str, Filter]
     count_to: int = DEEPEST_ROW
-    _statements: dict[tuple[object, ...], Select[Any]] = field(default_factory=dict, init=False)
+    _statements: dict[tuple[object, ...], Prepared] = field(default_factory=dict, init=False)
 
     async def page(self, reads: ReadConnection, query: PageQuery, cursors: Cursors) -> Page[Item]:
         """Return the page that is asked for; raises InvalidInput for a cursor of another list."""
@@ -191,14 +191,13 @@ class Listing(Generic[Item]):
             place = {"value": position.value, "id": position.id}
         filtering = self._bind(asked)
         # One row more than asked for tells whether there is a next page.
-        values = filtering | {"limit": query.limit + 1} | place
-        rows = (await reads.execute(self._kept(build, asked), values)).all()
-        found: Values = {"items": rows[: query.limit]}
+        values = {**filtering, "limit": query.limit + 1, **place}
+        rows = await reads.rows(self._kept(build, asked), values)
+        found: dict[str, object] = {"items": rows[: query.limit]}
         if len(rows) > query.limit:
             found["next"] = cursors.write(self._position(asked, rows[query.limit - 1]))
         if query.is_counted:
-            counting = await reads.execute(self._kept(_build_count, asked), filtering)
-            count = counting.scalar_one()
+            ((count,),) = await reads.rows(self._kept(_build_count, asked), filtering)
             found["total"] = min(count, self.count_to)
             found["total_is_exact"] = count <= self.count_to
         return self.items.model_validate(found)
@@ -221,22 +220,29 @@ class Listing(Generic[Item]):
     def conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
         return [each.condition for name, each in self.filters.items() if name in asked]
 
-    def _bind(self, asked: Asked) -> Values:
-        values: Values = {}
+    def _bind(self, asked: Asked) -> dict[str, object]:
+        values: dict[str, object] = {}
         for name in asked.keys() & self.filters.keys():
             values |= self.filters[name].bind(asked[name])
         return values
 
-    def _position(self, asked: Asked, row: Row[Any]) -> Position:
+    def _position(self, asked: Asked, row: Any) -> Position:  # noqa: ANN401
         column, _ = self.order(asked)
-        # Public by its manual.
-        return Position(asked, row._mapping[column], row._mapping[self.ident])  # noqa: SLF001
+        value, ident = (getattr(row, _name_in(self.rows, each)) for each in (column, self.ident))
+        return Position(asked, value, ident)
 
-    def _kept(self, build: Build, asked: Asked) -> Select[Any]:
+    def _kept(self, build: Build, asked: Asked) -> Prepared:
         shape = (build, asked["sort"], *sorted(asked))
         if shape not in self._statements:
-            self._statements[shape] = build(self, asked)
+            self._statements[shape] = Prepared(build(self, asked))
         return self._statements[shape]
+
+
+@functools.cache
+def _name_in(rows: Select[Any], column: Column) -> str:
+    """Return what a column is called among those of a row."""
+    selected = rows.selected_columns.corresponding_column(column)
+    return str((column if selected is None else selected).key)
 
 
 Build = Callable[[Listing[Any], Asked], Select[Any]]

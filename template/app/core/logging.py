@@ -9,10 +9,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from types import NoneType
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TextIO, TypeVar, cast
 from uuid import uuid4
 
 import orjson
@@ -60,6 +60,10 @@ ACCESS = "{method} {path} {status} in {ms} ms"
 # At DEBUG these write down what is stored and what is answered, word for word.
 QUIETED_LOGGERS = ("aiosqlite", "httpcore")
 
+_requests = logging.getLogger("app.core.middleware")
+# The handler that a line may be written past.
+_direct: list[logging.StreamHandler[TextIO]] = []
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -84,6 +88,7 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    _direct[:] = [handler] if log_format == "json" else []
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=_rendering(log_format)
@@ -94,6 +99,25 @@ def configure_logging(level: str, log_format: Literal["console", "json"]) -> Non
     root.setLevel(level)
     for library in QUIETED_LOGGERS:
         logging.getLogger(library).setLevel(logging.INFO)
+
+
+def log_request(level: int, **fields: object) -> None:
+    """Write the line of a request.
+
+    As JSON, and where nobody else listens, without the records and formatters of `logging`: with
+    them the line of a list costs as much as its rows.
+    """
+    if not _requests.isEnabledFor(level):
+        return
+    if logging.getLogger().handlers != _direct:
+        structlog.get_logger(_requests.name).log(level, "request", **fields)
+        return
+    said = {"level": logging.getLevelName(level).lower(), "logger": _requests.name}
+    event = get_contextvars() | fields | {"event": "request"} | said
+    line = _dump(None, "", redact(None, "", TIME["json"](None, "", event)))
+    with suppress(OSError, ValueError):  # as `logging` does: whoever reads it is gone
+        _direct[0].stream.write(line + "\n")
+        _direct[0].flush()
 
 
 def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:

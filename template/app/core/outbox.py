@@ -1,20 +1,22 @@
 """The outbox: a job is a row, written in the transaction that wants it done.
 
-The row is the job for all of its life. It is sent to a worker when due, claimed by the attempt that
-runs it, and deleted in the very transaction that holds the job's effect: no job without its row, no
-row without its job, no effect twice, whatever dies in between. Brokers only carry word of rows.
+The row is the job for all of its life. When it is due, a process that knows its actor claims it,
+together with others; it is deleted in the very transaction that holds the job's effect: no job
+without its row, no row without its job, no effect twice, whatever dies in between. Brokers only
+carry word that there are rows.
 
-`due_at` says when the row wants to be sent next: at once when it is new, later while it waits in a
-queue or an attempt holds its lease, after a pause when an attempt has failed, never (NULL) when it
-is dead. `began_at` is set while an attempt runs. `attempts` fences: only the latest attempt can
-renew, finish or fail the job.
+`due_at` says when the row wants to be claimed next: at once when it is new, when the lease of the
+attempt that runs it has run out, after a pause when an attempt has failed, never (NULL) when it is
+dead. `began_at` is set while an attempt runs. `attempts` fences: only the latest attempt can renew,
+finish or fail the job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import cast
 from uuid import UUID, uuid4
@@ -28,33 +30,37 @@ from sqlalchemy import (
     Index,
     SmallInteger,
     String,
-    Table,
     Text,
-    Update,
     bindparam,
     delete,
+    exists,
     insert,
     not_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import job_hooks
-from app.core.database import Base, ReadConnection, WriteSession
+from app.core.database import Base, ReadConnection, WriteSession, table_of
 from app.core.logging import correlation_id
 
 LONGEST_ERROR = 4000
+OLDER = 10
 # Which queue a kind of job waits in; `job` tells it.
 QUEUES: dict[str, Queue] = {}
 
 
 class Queue(IntEnum):
-    """How urgent a job is; the smaller the number, the sooner."""
+    """How urgent a job is; the smaller the number, the sooner.
 
-    HIGH = 0
-    DEFAULT = 1
-    LOW = 2
+    Releases before 0.10.0 have them less `OLDER`: what is ours their relays do not sweep.
+    """
+
+    HIGH = 10
+    DEFAULT = 11
+    LOW = 12
 
     @property
     def label(self) -> str:
@@ -63,6 +69,10 @@ class Queue(IntEnum):
     @classmethod
     def of(cls, label: str) -> Queue:
         return cls[label.upper()]
+
+    @classmethod
+    def _missing_(cls, value: object) -> Queue | None:
+        return cls(value + OLDER) if isinstance(value, int) and value in range(3) else None
 
 
 def queue_of(actor: str) -> Queue:
@@ -91,7 +101,7 @@ class OutboxRow(Base):
 
 @dataclass(frozen=True)
 class Job:
-    """What a broker carries: enough to run one attempt. `attempts` are those begun before it.
+    """What one attempt needs. `attempts` are those begun, this one among them.
 
     `headers` are what hooks sent along with it.
     """
@@ -104,35 +114,51 @@ class Job:
     attempts: int
 
 
+@dataclass(frozen=True)
+class Claimant:
+    """Who claims jobs: of which queues, of which actors, and until when they are its own."""
+
+    queues: Collection[Queue]
+    actors: Collection[str]
+    lease: timedelta
+
+
 class Superseded(Exception):
     """Another attempt has finished this job or has taken it over; this one must leave no effect."""
 
 
-_ROW = cast("Table", OutboxRow.__table__)
-_JOB = [_ROW.c[each.name] for each in fields(Job)]
-_INSERT = insert(OutboxRow)
-_IS_DUE = _ROW.c.due_at <= bindparam("now")
-_ANY_DUE = select(_ROW.c.id).where(_ROW.c.queue.in_(map(int, Queue)), _IS_DUE).limit(1)
+_ROW = table_of(OutboxRow)
+_JOB = [_ROW.c[each.name] for each in fields(Job) if each.name != "attempts"]
+_INSERT = insert(_ROW)
+_IS_DUE = (
+    _ROW.c.due_at <= bindparam("now"),
+    _ROW.c.actor.in_(bindparam("actors", expanding=True)),
+)
+_HAVE_DUE = [exists().where(_ROW.c.queue == int(queue), *_IS_DUE) for queue in Queue]
 # One queue at a time: then the index gives the rows in order, however many wait behind them.
 _DUE = (
-    select(*_JOB)
-    .where(_ROW.c.queue == bindparam("queue"), _IS_DUE)
+    select(*_JOB, (_ROW.c.attempts + 1).label("attempts"))
+    .where(_ROW.c.queue == bindparam("queue"), *_IS_DUE)
     .order_by(_ROW.c.due_at)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True, of=OutboxRow)
 )
 
 # On the table, and not the mapped class: bulk updates of the ORM cost twice the CPU.
+_CLAIM = update(_ROW).where(_ROW.c.id.in_(bindparam("jobs", expanding=True)))
 _OURS = _ROW.c.id == bindparam("job"), _ROW.c.attempts == bindparam("attempt")
 _FINISH = delete(_ROW).where(*_OURS)
-_FENCED = update(_ROW).where(*_OURS, _ROW.c.due_at.is_not(None))
+_FAIL = update(_ROW).where(*_OURS, _ROW.c.due_at.is_not(None))
+_ALL_OURS = tuple_(_ROW.c.id, _ROW.c.attempts).in_(bindparam("jobs", expanding=True))
+_FINISH_ALL = delete(_ROW).where(_ALL_OURS)
+_RENEW = update(_ROW).where(_ALL_OURS, _ROW.c.began_at.is_not(None), _ROW.c.due_at.is_not(None))
 
 Condition = ColumnElement[bool]
 _holds: list[Callable[[], Condition]] = []
 
 
 def hold_while(condition: Callable[[], Condition]) -> None:
-    """Send no job, however long it is due, while `condition()` is true in the database."""
+    """Claim no job, however long it is due, while `condition()` is true in the database."""
     _holds.append(condition)
 
 
@@ -158,68 +184,55 @@ async def enqueue_at(
     values = {"queue": int(queue_of(actor)), "created_at": min(now, due_at), "due_at": due_at}
     await session.execute(_INSERT, vars(job) | values)
     if due_at <= now:
-        session.info.setdefault(OutboxRow, []).append(job)
+        session.info.setdefault(OutboxRow, Counter())[queue_of(actor)] += 1
     return job.id
 
 
-def asked_for(session: WriteSession) -> Sequence[Job]:
-    return cast("Sequence[Job]", session.info.get(OutboxRow, []))
+def asked_for(session: WriteSession) -> Mapping[Queue, int]:
+    """Return how many jobs of each queue this transaction has asked for that are due."""
+    return cast("Mapping[Queue, int]", session.info.get(OutboxRow, {}))
 
 
-async def any_due(connection: ReadConnection) -> bool:
-    """Say whether a sweep would find something; costs one index look-up and no lock."""
-    found = await connection.execute(_ANY_DUE.where(*_not_held()), {"now": datetime.now(UTC)})
-    return found.first() is not None
+async def due_queues(connection: ReadConnection, claimant: Claimant) -> Sequence[Queue]:
+    """Return the queues in which a claim would find something; takes no lock."""
+    values = {"actors": claimant.actors, "now": datetime.now(UTC)}
+    held = [condition().label(None) for condition in _holds]
+    row = (await connection.execute(select(*_HAVE_DUE, *held), values)).one()
+    if any(row[len(Queue) :]):
+        return []
+    found = (queue for queue, has_due in zip(Queue, row, strict=False) if has_due)
+    return [queue for queue in found if queue in claimant.queues]
 
 
-async def take_due(
-    session: WriteSession, *, resend_at: datetime, room: Mapping[Queue, int]
-) -> Sequence[Job]:
-    """Take jobs to send now, the most urgent first, no more than the largest room of a queue.
+async def unknown(
+    connection: ReadConnection, actors: Collection[str], before: datetime
+) -> Sequence[str]:
+    """Return the actors not among these whose jobs were due before that, and nobody has begun."""
+    late = _ROW.c.due_at < before, _ROW.c.began_at.is_(None), _ROW.c.actor.not_in(actors)
+    found = await connection.execute(select(_ROW.c.actor).where(*late).distinct())
+    return found.scalars().all()
 
-    They become due again at `resend_at`, in case nobody begins them.
-    """
+
+async def claim(session: WriteSession, claimant: Claimant, most: int) -> Sequence[Job]:
+    """Begin the next attempts of jobs that are due, the most urgent first."""
+    now = datetime.now(UTC)
     jobs: list[Job] = []
-    for queue in Queue:
-        limit = min(room[queue], max(room.values()) - len(jobs))
-        if limit > 0:
-            values = {"now": datetime.now(UTC), "queue": int(queue), "limit": limit}
-            rows = await session.execute(_DUE.where(*_not_held()), values)
-            jobs += [Job(**row) for row in rows.mappings()]
+    for queue in sorted(claimant.queues):
+        values = {"queue": queue, "actors": claimant.actors, "now": now, "limit": most - len(jobs)}
+        rows = await session.execute(_DUE.where(*_not_held()), values)
+        jobs += [Job(**row) for row in rows.mappings()]
+        if len(jobs) >= most:
+            break
     if jobs:
-        await session.execute(_of(jobs).values(due_at=resend_at, began_at=None))
+        until = {"attempts": _ROW.c.attempts + 1, "due_at": now + claimant.lease, "began_at": now}
+        await session.execute(_CLAIM.values(until), {"jobs": [job.id for job in jobs]})
     return jobs
 
 
-async def sent(session: WriteSession, jobs: Sequence[Job], *, resend_at: datetime) -> None:
-    """Say that jobs were sent before anybody took them; those that are held stay due."""
-    await session.execute(_waiting(jobs).where(*_not_held()).values(due_at=resend_at))
-
-
-async def give_back(session: WriteSession, jobs: Sequence[Job]) -> None:
-    """Return jobs that could not be sent or begun; those that somebody has begun stay his."""
-    await session.execute(_waiting(jobs).values(due_at=datetime.now(UTC)))
-
-
-def _of(jobs: Sequence[Job]) -> Update:
-    return update(OutboxRow).where(OutboxRow.id.in_([job.id for job in jobs]))
-
-
-def _waiting(jobs: Sequence[Job]) -> Update:
-    return _of(jobs).where(OutboxRow.began_at.is_(None), OutboxRow.due_at.is_not(None))
-
-
-async def begin(session: WriteSession, job: Job, *, lease_until: datetime) -> Job | None:
-    """Claim the next attempt of `job`; None when it is finished, dead, or another's by now."""
-    began_at = datetime.now(UTC)
-    values = {"attempts": job.attempts + 1, "due_at": lease_until, "began_at": began_at}
-    if not await _fenced_update(session, job, **values):
-        return None
-    return replace(job, attempts=job.attempts + 1)
-
-
-async def renew(session: WriteSession, job: Job, *, lease_until: datetime) -> bool:
-    return await _fenced_update(session, job, due_at=lease_until)
+async def renew(session: WriteSession, jobs: Iterable[Job], lease: timedelta) -> None:
+    """Keep jobs that run; one that has ended or is another's by now stays as it is."""
+    until = {"due_at": datetime.now(UTC) + lease}
+    await session.execute(_RENEW.values(until), {"jobs": [_fence(job) for job in jobs]})
 
 
 async def finish(session: WriteSession, job: Job) -> None:
@@ -232,16 +245,21 @@ async def finish(session: WriteSession, job: Job) -> None:
         raise Superseded(job.id)
 
 
-async def fail(session: WriteSession, job: Job, *, due_at: datetime | None, error: str) -> bool:
+async def finish_all(session: WriteSession, jobs: Sequence[Job]) -> None:
+    """End jobs; raises Superseded when a later attempt has one of them."""
+    gone = await session.execute(_FINISH_ALL, {"jobs": [_fence(job) for job in jobs]})
+    if cast("CursorResult[object]", gone).rowcount < len(jobs):
+        raise Superseded
+
+
+async def fail(session: WriteSession, job: Job, *, due_at: datetime | None, error: str) -> None:
     """Record a failed attempt; the next one is due at `due_at`.
 
-    Without that it was the last: the row stays, with its error, and is never sent again.
+    Without that it was the last: the row stays, with its error, and is never claimed again.
     """
-    kept = error[-LONGEST_ERROR:]
-    return await _fenced_update(session, job, due_at=due_at, began_at=None, error=kept)
+    values = {"due_at": due_at, "began_at": None, "error": error[-LONGEST_ERROR:]}
+    await session.execute(_FAIL.values(values), {"job": job.id, "attempt": job.attempts})
 
 
-async def _fenced_update(session: WriteSession, job: Job, **values: object) -> bool:
-    fence = {"job": job.id, "attempt": job.attempts}
-    result = await session.execute(_FENCED.values(**values), fence)
-    return cast("CursorResult[object]", result).rowcount == 1
+def _fence(job: Job) -> tuple[UUID, int]:
+    return job.id, job.attempts

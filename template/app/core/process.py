@@ -5,14 +5,12 @@ import warnings
 from app.core.runner import (
     JobProcess,
     Surrounding,
-    make_relay,
     surround,
 )
 
 __all__ = [
     "JobProcess",
     "Surrounding",
-    "make_relay",
     "surround",
 ]
 

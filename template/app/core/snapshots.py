@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import Values
 from app.core.engines import before_commit, reading_engine
+from app.core.prepared import Values
 
 BATCH = 1000
 # A moment begins with its first read, unless the statement says that it is now.
@@ -30,10 +30,12 @@ _MYSQL = (
 )
 _BEGIN = {
     "sqlite": ("BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1"),
-    "postgresql": ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1"),
+    "postgresql": ("SELECT 1",),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
 }
+# SQLAlchemy begins it there, also where a pooler stands between; elsewhere we do.
+_OPTIONS = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
 
 class Snapshot:
@@ -65,11 +67,16 @@ async def snapshot(url: str) -> AsyncIterator[Snapshot]:
     try:
         with before_commit():
             async with engine.connect() as connection:
+                options = _OPTIONS.get(engine.dialect.name, {})
+                await connection.execution_options(**options)
                 for statement in _BEGIN[engine.dialect.name]:
                     await connection.exec_driver_sql(statement)
                 try:
                     yield Snapshot(connection)
                 finally:
-                    await connection.exec_driver_sql("ROLLBACK")
+                    if options:
+                        await connection.rollback()
+                    else:
+                        await connection.exec_driver_sql("ROLLBACK")
     finally:
         await engine.dispose()

@@ -13,7 +13,6 @@ from fastapi import Depends, Request
 
 from app.core import outbox
 from app.core.database import Database, ReadConnection, WriteSession
-from app.core.relay import Relay
 
 
 async def _read(request: Request) -> ReadConnection:
@@ -26,9 +25,8 @@ async def write(request: Request) -> AsyncIterator[WriteSession]:
     async with database.writes() as session:
         yield session
     request.state.is_committed = True
-    relay: Relay = request.app.state.relay
-    if jobs := outbox.asked_for(session):
-        relay.hand_over(jobs)
+    if queues := outbox.asked_for(session):
+        request.app.state.tell(queues)
 
 
 Reads = Annotated[ReadConnection, Depends(_read)]

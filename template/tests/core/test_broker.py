@@ -1,32 +1,36 @@
-"""The broker wakes idle consumers; what it uses of Dramatiq's private parts is still there."""
+"""The broker carries word of work: it wakes idle consumers, and keeps nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import defaultdict
+from datetime import timedelta
 from typing import Self
-from uuid import uuid4
 
-import dramatiq
 import pytest
-from dramatiq.brokers.redis import _RedisConsumer, _scripts
+import redis
+from dramatiq import Worker
+from sqlalchemy import select
 
-from app.core.broker import MOST_WAITING, ToWorkers, WakingBroker, build_broker
-from app.core.jobs import JOB_KINDS, Attempt, job
-from app.core.outbox import Job, Queue
+from app.core import outbox
+from app.core.broker import MOST_WORDS, ToWorkers, WakingBroker, build_broker, hear_of_work
+from app.core.database import Database
+from app.core.outbox import OLDER, OutboxRow, Queue
+
+SHORT = timedelta(milliseconds=10)
 
 
 class Redis:
-    """As much of a Redis as the consumer and the pipeline need."""
+    """As much of a Redis as the broker needs."""
 
     def __init__(self) -> None:
-        self.commands: list[tuple[object, ...]] = []
-        self.tokens = threading.Semaphore(0)
-        self.woken: list[bool] = []
-
-    def __getattr__(self, name: str) -> object:
-        return lambda *args, **options: self.commands.append((name, *args, options))
+        self.lists: dict[str, list[bytes]] = defaultdict(list)
+        self.changed = threading.Condition()
+        self.trips = 0
+        self.away = False
+        self.heard = True
+        self.older = False
 
     def __enter__(self) -> Self:
         return self
@@ -37,11 +41,34 @@ class Redis:
     def pipeline(self) -> Redis:
         return self
 
-    def execute(self) -> list[int]:
-        return [7] * len(self.commands)
+    def rpush(self, key: str, *values: bytes) -> None:
+        with self.changed:
+            self.lists[key] += values
+            self.changed.notify_all()
 
-    def blpop(self, _: list[str], timeout: float) -> None:
-        self.woken.append(self.tokens.acquire(timeout=timeout))
+    def ltrim(self, key: str, first: int, last: int) -> None:
+        self.lists[key] = self.lists[key][first : last + 1]
+
+    def exists(self, _: str) -> None:
+        pass
+
+    def zcount(self, *_: object) -> int:
+        return int(self.older)
+
+    def execute(self) -> list[bool]:
+        self.trips += 1
+        if self.away:
+            raise redis.ConnectionError
+        return [self.heard]
+
+    def blpop(self, keys: list[str], timeout: float) -> tuple[str, bytes] | None:
+        (key,) = keys
+        with self.changed:
+            found = self.changed.wait_for(lambda: self.lists[key], timeout)
+            return (key, self.lists[key].pop(0)) if found else None
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -57,99 +84,68 @@ def broker(client: Redis) -> WakingBroker:
     return broker
 
 
-def message(queue: str = "default") -> dramatiq.Message[None]:
-    return dramatiq.Message(
-        queue_name=queue, actor_name="a", args=(), kwargs={}, options={"redis_message_id": "1"}
-    )
+def test_word_of_each_queue_is_heard(broker: WakingBroker) -> None:
+    heard = threading.Semaphore(0)
+    hear_of_work(broker, heard.release)
+    worker = Worker(broker, worker_threads=1, worker_timeout=1000)
+    worker.start()
+    try:
+        for queue in Queue:
+            broker.enqueue_all({queue: 1})
+            assert heard.acquire(timeout=60)
+    finally:
+        worker.stop()
 
 
-def test_dramatiq_still_has_what_the_waking_consumer_uses(broker: WakingBroker) -> None:
-    consumer = broker.consume("default", prefetch=4, timeout=100)
-    assert isinstance(consumer, _RedisConsumer)
-    assert consumer.message_cache == []
-    assert consumer.outstanding_message_count == 0
-    assert (consumer.prefetch, consumer.timeout) == (4, 100)
-    assert broker.get_declared_delay_queues() == set()
+def test_word_of_many_jobs_is_one_trip_and_not_endless(broker: WakingBroker, client: Redis) -> None:
+    broker.enqueue_all({Queue.DEFAULT: 3, Queue.LOW: 5000})
+    broker.enqueue_all({Queue.LOW: 5000})
+    assert client.trips == 2
+    assert sorted(map(len, client.lists.values())) == [3, MOST_WORDS]
 
 
-def test_dramatiq_still_stores_messages_where_we_put_them() -> None:
-    dispatch = _scripts["dispatch"].decode()
-    for line in (
-        'local queue_full_name = namespace .. ":" .. queue_name',
-        'local queue_messages = queue_full_name .. ".msgs"',
-        'redis.call("hset", queue_messages, message_id, message_data)',
-        'redis.call("rpush", queue_full_name, message_id)',
-    ):
-        assert line in dispatch
-
-
-def test_a_batch_is_four_commands_for_each_queue(broker: WakingBroker, client: Redis) -> None:
-    batch = [message() for _ in range(100)] + [message("low")]
-    assert broker.enqueue_all(batch) == {Queue.DEFAULT: 7, Queue.LOW: 7}
-    names = [command[0] for command in client.commands]
-    assert names == ["hset", "rpush", "rpush", "ltrim"] * 2
-
-
-def test_an_empty_queue_is_waited_for_and_not_polled(
-    broker: WakingBroker, client: Redis, monkeypatch: pytest.MonkeyPatch
+async def test_what_comes_while_word_is_sent_is_said_together(
+    database: Database, broker: WakingBroker, client: Redis
 ) -> None:
-    stored: list[bytes] = []
-    monkeypatch.setattr(broker, "do_fetch", lambda *_: [stored.pop()] if stored else [], False)
-    consumer = broker.consume("default", prefetch=4, timeout=60_000)
-
-    def arrive() -> None:
-        stored.append(message().encode())
-        client.tokens.release()
-
-    threading.Timer(0.05, arrive).start()
-    assert next(consumer) is None
-    found = next(consumer)
-    assert found is not None
-    assert found.actor_name == "a"
-    assert client.woken == [True]
+    workers = ToWorkers(database, broker, poll=SHORT)
+    for _ in range(50):
+        workers.tell({Queue.DEFAULT: 1})
+        await asyncio.sleep(0)
+    await workers.close()
+    assert sum(map(len, client.lists.values())) == 50
+    assert client.trips < 50
 
 
-def test_a_consumer_holds_no_more_than_it_may(
-    broker: WakingBroker, monkeypatch: pytest.MonkeyPatch
+async def test_a_redis_that_is_away_costs_the_word_and_nothing_else(
+    database: Database, broker: WakingBroker, client: Redis
 ) -> None:
-    monkeypatch.setattr(
-        broker, "do_fetch", lambda _, number: [message().encode() for _ in range(number)], False
-    )
-    monkeypatch.setattr(broker, "do_ack", lambda *_: None, raising=False)
-    consumer = broker.consume("default", prefetch=4, timeout=10)
-    held = [next(consumer) for _ in range(4)]
-    assert next(consumer) is None
-    for each in held[:2]:
-        assert each is not None
-        consumer.ack(each)
-    assert next(consumer) is not None
+    workers = ToWorkers(database, broker, poll=SHORT)
+    client.away = True
+    workers.tell({Queue.DEFAULT: 1})
+    await workers.close()
+    client.away = False
+    workers.tell({Queue.DEFAULT: 1})
+    await workers.close()
+    assert client.trips == 2
 
 
-@pytest.fixture
-def known() -> Iterator[Job]:
-    """A job of an actor that exists."""
-
-    @job("test.low", queue=Queue.LOW)
-    async def low(_: Attempt) -> None: ...
-
-    yield Job(uuid4(), "test.low", {}, "c", {}, 0)
-    del JOB_KINDS["test.low"]
-
-
-async def test_a_full_queue_leaves_room_in_the_others(
-    broker: WakingBroker, known: Job, monkeypatch: pytest.MonkeyPatch
+async def test_while_only_older_workers_listen_they_get_the_jobs(
+    database: Database, broker: WakingBroker, client: Redis
 ) -> None:
-    waiting = {Queue.HIGH: 0, Queue.DEFAULT: 10, Queue.LOW: MOST_WAITING}
-    monkeypatch.setattr(broker, "waiting", waiting.get)
-    monkeypatch.setattr(broker, "enqueue_all", lambda _: waiting)
-    transport = ToWorkers(broker)
-    await transport.send([known])
-    room = await transport.room()
-    assert (room[Queue.HIGH], room[Queue.LOW]) == (MOST_WAITING, 0)
+    workers = ToWorkers(database, broker, poll=SHORT)
+    client.heard = False
+    async with database.writes() as session:
+        await outbox.enqueue(session, "test.any")
+    workers.tell(outbox.asked_for(session))
+    await asyncio.sleep(0.05)
+    assert await queue(database) == Queue.DEFAULT
+    client.older = True
+    async with asyncio.timeout(300):
+        while await queue(database) == Queue.DEFAULT:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert await queue(database) == Queue.DEFAULT - OLDER
+    await workers.close()
 
 
-async def test_a_job_of_newer_code_is_left_to_a_newer_relay(
-    broker: WakingBroker, client: Redis, known: Job
-) -> None:
-    await ToWorkers(broker).send([replace(known, actor="test.unheard_of")])
-    assert client.commands == []
+async def queue(database: Database) -> int:
+    return (await database.reads.execute(select(OutboxRow.queue))).scalar_one()

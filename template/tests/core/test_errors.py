@@ -27,7 +27,7 @@ def app(app: FastAPI) -> FastAPI:
 async def test_a_wrong_method_is_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.patch(URL)
     assert_problem(answer, 405)
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_broken_json_is_a_problem_with_its_place(client: httpx.AsyncClient) -> None:

@@ -187,3 +187,24 @@ def test_what_is_bound_inside_ends_with_it() -> None:
 async def test_a_strange_request_id_is_replaced(client: httpx.AsyncClient) -> None:
     answer = await client.get("/livez", headers={"X-Request-ID": "a b\tc" + "x" * 99})
     assert len(answer.headers["x-request-id"]) == 32
+
+
+async def test_the_line_of_a_request_is_as_any_other(
+    capsys: pytest.CaptureFixture[str], client: httpx.AsyncClient
+) -> None:
+    configure_logging("INFO", "json")
+    capsys.readouterr()
+    seen: list[dict[str, object]] = []
+    listener = logging.NullHandler()
+    for _ in range(2):  # past the records, and with somebody who listens
+        with structlog.contextvars.bound_contextvars(api_token="s3cr3t", of="a"):
+            await client.get(f"{URL}/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.")
+        seen += lines(capsys)
+        logging.getLogger().addHandler(listener)
+    logging.getLogger().removeHandler(listener)
+    direct, usual = [line for line in seen if line["event"] == "request"]
+    for line in (direct, usual):
+        assert (line["path"], line["api_token"], line["of"]) == (f"{URL}/***", REDACTED, "a")
+        for own in ("ms", "timestamp", "correlation_id"):
+            del line[own]
+    assert direct == usual

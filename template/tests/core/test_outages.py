@@ -70,7 +70,7 @@ async def test_a_failure_after_the_commit_claims_nothing_else(
     async def job(writes: Writes) -> None:
         await outbox.enqueue(writes, "test.unheard")
 
-    app.state.relay = None
+    app.state.tell = None
     answer = await client.post("/job")
     assert answer.status_code == 500
     assert "was carried out" in answer.json()["detail"]
