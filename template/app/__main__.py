@@ -8,6 +8,9 @@ import sys
 from app import commands
 from app.settings import settings_explained
 
+# What a shell takes for "ended by Ctrl-C".
+INTERRUPTED = 130
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
@@ -22,8 +25,11 @@ def main() -> None:
         parser.print_help()
         return
     arguments = parser.parse_args()
-    with settings_explained():
-        arguments.run(arguments)
+    try:
+        with settings_explained():
+            arguments.run(arguments)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

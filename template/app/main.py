@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.responses import RedirectResponse
 
 from app import features, modules
@@ -16,11 +15,15 @@ from app.core.docs import install_docs
 from app.core.errors import install_errors
 from app.core.listing import Cursors
 from app.core.logging import configure_logging
-from app.core.middleware import BodyLimit, RequestContext, SecurityHeaders
-from app.core.relay import Relay
+from app.core.middleware import BodyLimit, HeadOfGet, RequestContext
+from app.core.outbox import Queue
 from app.core.revisions import read_revisions, require_current
-from app.core.runner import InProcess, JobProcess, make_relay
+from app.core.routes import shorten_routes
+from app.core.runner import JobProcess
+from app.core.unambiguous import require_unambiguous
 from app.settings import Environment, Settings, read_project
+
+Tell = Callable[[Mapping[Queue, int]], None]
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -37,15 +40,18 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        # To wherever the Host header says: a client that asks for another path is told so.
+        redirect_slashes=False,
+        dependencies=[Depends(require_unambiguous)],
     )
     app.state.settings = settings
     app.state.at_end = AsyncExitStack()
     app.state.database = database or Database(settings.database_url, settings.database_wait)
     app.state.cursors = Cursors(settings.secret_key.get_secret_value())
     app.state.revisions = read_revisions()
-    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
+    app.add_middleware(HeadOfGet)
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes, patience=settings.request_body_time)
     app.add_middleware(RequestContext)
-    app.add_middleware(SecurityHeaders)
     install_errors(app)
     install_docs(app)
     for _, router in (("health", health.router), *modules.routers()):
@@ -54,6 +60,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.add_route("/", lambda _: RedirectResponse("docs"))
     for feature in features.found():
         feature.install(app)
+    shorten_routes(app)
     return app
 
 
@@ -62,7 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     try:
         await require_current(database, app.state.revisions)
-        async with _jobs(app.state.settings, database) as app.state.relay:
+        async with _jobs(app.state.settings, database) as app.state.tell:
             yield
     finally:
         await database.close()
@@ -70,20 +77,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _jobs(settings: Settings, database: Database) -> AsyncIterator[Relay]:
-    """Yield what sends jobs: to the worker's processes, or, without a REDIS_URL, into this one."""
+async def _jobs(settings: Settings, database: Database) -> AsyncIterator[Tell]:
+    """Yield what hears of jobs: the worker's processes, or, without a REDIS_URL, this one."""
     if settings.redis_url is None:
-        limit = settings.job_concurrency
-        jobs = JobProcess(settings, database, lambda runner: InProcess(runner, concurrency=limit))
+        jobs = JobProcess(settings, database)
         await jobs.start()
-        yield jobs.relay
+        yield jobs.runner.tell
         await jobs.end()
         return
     # Only who has Redis pays for it.
     from app.core.broker import ToWorkers, build_broker  # noqa: PLC0415
 
-    relay = make_relay(settings, database, ToWorkers(build_broker(settings.redis_url)))
-    relaying = asyncio.create_task(relay.run())
-    yield relay
-    relay.stop()
-    await relaying
+    broker = build_broker(settings.redis_url)
+    workers = ToWorkers(database, broker, poll=settings.job_poll)
+    yield workers.tell
+    await workers.close()

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     secret_key: SecretStr = SecretStr(SHIPPED_SECRET)
     database_url: str = "sqlite:///var/app.db"
+    # The server's own address, for migrations, where DATABASE_URL leads to a pooler.
+    direct_database_url: str | None = None
     redis_url: str | None = None
     # How long a request waits for a connection to the database before it is answered by a 503.
     database_wait: timedelta = timedelta(seconds=5)
@@ -53,7 +55,7 @@ class Settings(BaseSettings):
     # The path under which a proxy publishes the api, where it strips that path: "/staff".
     root_path: str = Field(default="", pattern=r"^(/[^/?#]+)*$")
     # Whose X-Forwarded-For and -Proto are believed: addresses and networks, by commas; "*" for all.
-    forwarded_allow_ips: str = "127.0.0.1"
+    forwarded_allow_ips: str = ""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -61,22 +63,27 @@ class Settings(BaseSettings):
     # The longest body of any request, and of a headshot within it.
     max_body_bytes: int = Field(default=6 * 1024 * 1024, gt=0)
     max_upload_bytes: int = Field(default=5 * 1024 * 1024, gt=0)
+    # The longest head of a request (its first line and headers), and how many headers it may have.
+    max_head_bytes: int = Field(default=32 * 1024, gt=0)
+    max_headers: int = Field(default=100, gt=0)
+    # How long a client may take to send a head, and for each MiB of a body that it has begun.
+    request_head_time: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    request_body_time: timedelta = Field(default=timedelta(seconds=30), gt=timedelta(0))
+    # How many connections one process of the api has; of more, the one that is silent for the
+    # longest makes room. It serves as many requests at a time; health checks are always answered.
+    max_connections: int = Field(default=1000, gt=0)
 
     # What an api that is told to end gives the requests it has; its jobs have their own grace then.
     request_grace: timedelta = timedelta(seconds=20)
 
-    # How many jobs one process runs at a time.
+    # How many jobs one process claims and runs at a time.
     job_concurrency: int = Field(default=8, gt=0)
-    # How often the outbox is swept for jobs that are due, besides right after a commit.
+    # How often the outbox is looked at for jobs that are due, besides right after a commit.
     job_poll: timedelta = timedelta(seconds=1)
-    # A running job renews its lease; when the lease runs out, its process is taken for dead.
+    # A process renews the lease of its jobs; when it runs out, the process is taken for dead.
     job_lease: timedelta = timedelta(seconds=30)
-    # A job that was sent to a worker and not begun after this time is sent again.
-    job_resend: timedelta = timedelta(seconds=60)
     # What a process that is told to end gives its jobs; those that need longer are begun again.
     job_grace: timedelta = timedelta(seconds=10)
-    # How many jobs of each queue a worker's process fetches ahead; few for long jobs.
-    job_prefetch: int = Field(default=32, gt=0)
 
     @model_validator(mode="after")
     def _refuse_shipped_secret(self) -> Self:

@@ -194,9 +194,10 @@ def _headers(operation: Operation) -> dict[str, str]:
     headers = {"If-Match": variable("etag")} if operation.takes("If-Match") else {}
     if operation.request_key:
         headers[operation.request_key] = RUN
+    known = {name.lower() for name in headers}
     for each in operation.parameters("header"):
-        if each.get("required"):
-            headers.setdefault(each["name"], str(sample(each["schema"], each["name"])))
+        if each.get("required") and each["name"].lower() not in known:
+            headers[each["name"]] = str(sample(each["schema"], each["name"]))
     return headers
 
 

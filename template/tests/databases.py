@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from alembic import command
-from sqlalchemy import CursorResult, Executable, delete, event, make_url, text
+from sqlalchemy import Connection, delete, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
 
-from app.core.database import AnyRow, Base, Database, ReadConnection, Values, WriteSession
+from app.core.database import Base, Database, Found, ReadConnection, WriteSession
 from app.core.engines import writing_engine
 from migrate.engine import make_engine, reading
 from migrate.project import alembic_config
@@ -60,9 +60,9 @@ class ReadInside(ReadConnection):
         self._turns = alone
         self._connection = connection.sync_connection
 
-    def _run(self, statement: Executable, values: Values | None) -> CursorResult[*AnyRow]:
+    def _on_connection(self, work: Callable[[Connection], Found]) -> Found:
         assert self._connection is not None
-        return self._connection.execute(statement, values)
+        return work(self._connection)
 
 
 class RolledBack(Database):

@@ -7,7 +7,7 @@ effect once. Every failure is a problem document, and what is too much is refuse
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from app.core import jobs, outbox
 from app.core.database import Database
 from app.core.errors import MEDIA_TYPE
-from app.core.outbox import Job, OutboxRow, Queue
+from app.core.outbox import Claimant, Job, OutboxRow, Queue
 from app.core.transactions import Writes
 from app.settings import Settings
 from tests.databases import lost_in_commit
@@ -101,8 +101,8 @@ async def test_a_job_that_is_asked_for_is_done(client: httpx.AsyncClient) -> Non
 async def test_a_job_takes_effect_once_however_often_it_is_delivered(database: Database) -> None:
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
-    await asyncio.gather(*(jobs.run(database, job, lease=MINUTE) for _ in range(4)))
-    await jobs.run(database, job, lease=MINUTE)
+    await asyncio.gather(*(jobs.run(database, job) for _ in range(4)))
+    await jobs.run(database, job)
     assert (await service.get(database.reads, thing_id)).weighings == 1
     assert await count(database, OutboxRow) == 0
 
@@ -113,15 +113,15 @@ async def test_an_attempt_that_fails_leaves_no_effect_and_its_job_is_tried_again
     thing_id = await created(database)
     job = await taken(database, thing_id=thing_id)
     with lost_in_commit():
-        await asyncio.gather(jobs.run(database, job, lease=MINUTE), return_exceptions=True)
+        await asyncio.gather(jobs.run(database, job), return_exceptions=True)
     assert (await service.get(database.reads, thing_id)).weighings == 0
     assert await count(database, OutboxRow) == 1
-    await jobs.run(database, job, lease=MINUTE)
+    await jobs.run(database, job)
     assert (await service.get(database.reads, thing_id)).weighings == 1
 
 
 async def test_a_job_that_cannot_be_done_is_kept_with_its_error(database: Database) -> None:
-    await jobs.run(database, await taken(database, thing_id="no id"), lease=MINUTE)
+    await jobs.run(database, await taken(database, thing_id="no id"))
     kept = (await database.reads.execute(select(OutboxRow.error, OutboxRow.attempts))).one()
     assert "ValidationError" in str(kept.error)
     assert kept.attempts == 1
@@ -133,12 +133,11 @@ async def created(database: Database) -> UUID:
 
 
 async def taken(database: Database, **arguments: object) -> Job:
-    """Ask for a weighing, and take its job as the relay does."""
+    """Ask for a weighing, and claim its job."""
     async with database.writes() as session:
         await outbox.enqueue(session, WEIGH, **arguments)
-        room = dict.fromkeys(Queue, 1)
-        soon = datetime.now(UTC) + MINUTE
-        (job,) = await outbox.take_due(session, resend_at=soon, room=room)
+        claimant = Claimant(tuple(Queue), [WEIGH], MINUTE)
+        (job,) = await outbox.claim(session, claimant, 1)
     return job
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import resource
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import suppress
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # The collector looks at new objects after so many, instead of Python's 2000: a request makes many.
 NEW_OBJECTS = 10_000
+# What a process has open besides the connections of clients.
+OTHER_FILES = 256
 # The code with which uvicorn ends when the api could not start.
 STARTUP_FAILED = 3
 
@@ -30,12 +33,16 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    import uvicorn  # noqa: PLC0415 - only this command needs the server
+    # Only this command needs the server.
+    import uvicorn  # noqa: PLC0415
+
+    from app.core.door import door  # noqa: PLC0415
 
     settings = Settings()
     config = uvicorn.Config(
         "app.commands.api:make",
         factory=True,
+        http=door(settings),
         root_path=settings.root_path,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_graceful_shutdown=math.ceil(settings.request_grace.total_seconds()),
@@ -43,6 +50,7 @@ def run(arguments: Namespace) -> None:
         log_config=None,
     )
     server = uvicorn.Server(config)
+    _let_open(settings.max_connections + OTHER_FILES)
     with _socket(arguments.fd, settings) as listening, suppress(KeyboardInterrupt):
         server.run([listening])
     if not server.started:
@@ -63,6 +71,14 @@ def _socket(fd: int | None, settings: Settings) -> socket:
     url = address(settings.host, listening.getsockname()[1])
     structlog.get_logger(__name__).info("serving", url=url)
     return listening
+
+
+def _let_open(files: int) -> None:
+    """Let this process have so many files open: most systems begin with 1024, and allow more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < files:
+        most = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def make() -> FastAPI:

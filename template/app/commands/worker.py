@@ -10,7 +10,9 @@ from datetime import timedelta
 from app.core.outbox import Queue
 from app.settings import Settings
 
-COMMAND = [sys.executable, "-m", "dramatiq", "app.worker:boot", "--processes=1", "--skip-logging"]
+COMMAND = [sys.executable, "-m", "app.master"]
+# One thread, which hears of jobs: they run on the process's event loop.
+OPTIONS = ["app.worker:boot", "--processes=1", "--threads=1", "--skip-logging"]
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -31,6 +33,6 @@ def command_line(settings: Settings) -> list[str]:
     shutdown = settings.job_grace + timedelta(seconds=10)
     return [
         *COMMAND,
-        f"--threads={settings.job_concurrency}",
+        *OPTIONS,
         f"--worker-shutdown-timeout={shutdown // timedelta(milliseconds=1)}",
     ]

@@ -6,7 +6,7 @@ closes: at the end of the api by `app.state.at_end`, of a worker by a middleware
 Tables are mapped, and what surrounds jobs is named (`core/runner.py`), when it is imported. One
 that knows who calls says so in `request.state.caller`, a text. Two context managers are optional:
 `request_headers(settings)` yields what an operator's request must carry, and in
-`paused_jobs(url, seconds, say)` no job runs anywhere.
+`paused_jobs(url, seconds, say)` no job runs anywhere, until it sets the event that it yields.
 """
 
 from __future__ import annotations

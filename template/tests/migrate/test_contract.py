@@ -13,10 +13,10 @@ from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from packaging.version import Version
-from sqlalchemy.engine.default import DefaultExecutionContext
 
 from app.settings import ROOT
 from migrate import guards
+from migrate.transaction import Watch, WatchedConnection, WatchedCursor
 
 
 def test_the_version_is_one_that_was_tried() -> None:
@@ -56,9 +56,15 @@ def test_every_operation_passes_one_place() -> None:
     assert "flush" in vars(BatchOperationsImpl)
 
 
-def test_a_result_believes_the_row_count_that_it_is_given() -> None:
-    assert vars(DefaultExecutionContext)["_rowcount"] is None
-    assert "self._rowcount is not None" in inspect.getsource(DefaultExecutionContext)
+def test_what_stands_for_the_connection_of_the_driver_is_used_by_everybody() -> None:
+    connection = sa.create_engine("sqlite://", poolclass=sa.NullPool).connect()
+    watch = Watch(connection)
+    with connection, watch.wrapped():
+        proxy = connection.connection
+        assert isinstance(proxy.cursor(), WatchedCursor)
+        assert isinstance(proxy.driver_connection, WatchedConnection)
+        assert connection.exec_driver_sql("select 1").scalar() == 1
+    assert not isinstance(proxy.driver_connection, WatchedConnection)
 
 
 def test_a_directory_of_scripts_says_which_steps_lead_somewhere() -> None:

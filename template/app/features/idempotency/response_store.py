@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
-from sqlalchemy import JSON, Index, String, Table, bindparam, delete, not_, select, update
+from sqlalchemy import JSON, Index, String, bindparam, delete, not_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base, Database, WriteSession
+from app.core.database import Base, Database, WriteSession, table_of
 from app.core.inserting import inserted
 from app.core.pruning import prune
 
@@ -51,7 +50,7 @@ class Contended(Exception):
     """Another request has this claim, and its end cannot be waited for."""
 
 
-_ROW = cast("Table", AnswerRow.__table__)
+_ROW = table_of(AnswerRow)
 _THIS = _ROW.c.id == bindparam("answer_id")
 _EXPIRED_NOW = _ROW.c.expires_at <= bindparam("now")
 _FIND = select(_ROW.c.fingerprint, _ROW.c.status, _ROW.c.headers, _ROW.c.body).where(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
 
 from pydantic import JsonValue
-from sqlalchemy import JSON, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 
 
 class KeyRow(Base):
@@ -46,5 +45,5 @@ class ReencryptionRow(Base):
     finished_at: Mapped[datetime | None]
 
 
-KEYS = cast("Table", KeyRow.__table__)
-REENCRYPTIONS = cast("Table", ReencryptionRow.__table__)
+KEYS = table_of(KeyRow)
+REENCRYPTIONS = table_of(ReencryptionRow)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from sqlalchemy import ColumnElement, Table, Update, select, update
+from sqlalchemy import ColumnElement, Update, select, update
 
 from app.core import job_hooks, outbox
-from app.core.database import ReadConnection, WriteSession
+from app.core.database import ReadConnection, WriteSession, table_of
 from app.core.inserting import inserted
 from app.core.jobs import pause_after
 from app.core.logging import correlation_id
@@ -170,4 +170,4 @@ async def ask_again(session: WriteSession, channel: Channel, due_at: datetime) -
         "due_at": datetime.fromtimestamp(slot, UTC),
         "attempts": 0,
     }
-    await inserted(session, cast("Table", OutboxRow.__table__), row)
+    await inserted(session, table_of(OutboxRow), row)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Delete, Table, Update
+from sqlalchemy import CursorResult, Delete, Update
 
-from app.core.database import WriteSession
+from app.core.database import WriteSession, table_of
 from app.features.notifications.models import Notification, NotificationAttachment, Suppression
 
-MESSAGES = cast("Table", Notification.__table__)
-ATTACHMENTS = cast("Table", NotificationAttachment.__table__)
-SUPPRESSIONS = cast("Table", Suppression.__table__)
+MESSAGES = table_of(Notification)
+ATTACHMENTS = table_of(NotificationAttachment)
+SUPPRESSIONS = table_of(Suppression)
 
 
 async def changed(session: WriteSession, change: Update | Delete) -> int:

@@ -68,7 +68,7 @@ async def _probed(jobs: JobProcess, watch: Watch, scheduler: Scheduler) -> Async
         "database": database_answers(jobs.database),
         "redis": redis_answers(settings.redis_url),
     }
-    probe = Probe(jobs.relay, watch, scheduler, checks)
+    probe = Probe(jobs.runner, watch, scheduler, checks)
     await probe.serve(settings.host, own.worker_health_port)
     yield
     await probe.close()

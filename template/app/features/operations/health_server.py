@@ -16,13 +16,13 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.core.database import Database
-from app.core.relay import Relay
+from app.core.runner import Runner
 from app.features.operations.heartbeat import Watch
 from app.features.operations.schedule import Scheduler
 
 logger = structlog.get_logger(__name__)
 
-# A relay that has not swept for so long hangs, or its database or broker is away.
+# A runner that has not looked at the outbox for so long hangs, or its database is away.
 SILENT_SECONDS = 30
 REQUEST_SECONDS = 5
 REDIS_SECONDS = 1
@@ -34,13 +34,13 @@ class Probe:
     """Answers the orchestrator's questions about a worker process."""
 
     def __init__(
-        self, relay: Relay, watch: Watch, scheduler: Scheduler, checks: Mapping[str, Check]
+        self, runner: Runner, watch: Watch, scheduler: Scheduler, checks: Mapping[str, Check]
     ) -> None:
         """Be ready while every check returns; one that raises has failed."""
-        self._relay = relay
+        self._runner = runner
         self._watch = watch
         self._scheduler = scheduler
-        self._checks = {"relay": self._relay_sweeps, **checks}
+        self._checks = {"relay": self._runner_looks, **checks}
         self._server: asyncio.Server | None = None
 
     async def serve(self, host: str, port: int) -> int:
@@ -82,10 +82,10 @@ class Probe:
             "schedules": self._scheduler.leads,
         }
 
-    async def _relay_sweeps(self) -> None:
-        silent = time.monotonic() - self._relay.swept_at
+    async def _runner_looks(self) -> None:
+        silent = time.monotonic() - self._runner.swept_at
         if silent > SILENT_SECONDS:
-            raise TimeoutError(f"the relay has not swept for {silent:.0f} seconds")
+            raise TimeoutError(f"the outbox was not looked at for {silent:.0f} seconds")
 
 
 def database_answers(database: Database) -> Check:

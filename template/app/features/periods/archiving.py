@@ -34,6 +34,8 @@ async def delete_dumped(database: Database, base: Path, period: Period) -> Perio
     manifest, _ = await verified(folder, database, period.manifest)
     of_table = {stored.table.name: (stored, path) for _, stored, path in files(manifest, folder)}
     for name, each in frozen().items():
+        if name not in of_table:
+            raise PeriodsError(f"the dump has no {name}, which was frozen after it was made")
         archive = _Archive(database, each, *of_table[name])
         period = await archive.run(period)
     return period

@@ -27,6 +27,9 @@ from app.features.periods.states import NAME, days_named
 from app.features.periods.verifying import verified
 from app.settings import Settings
 
+# Whose days a calendar of every time zone has.
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+
 
 async def serve(arguments: Namespace, settings: Settings) -> None:
     """Do what was asked for; exits with code 1 where that cannot be done."""
@@ -70,11 +73,13 @@ def _days(name: str, first: date | None, last: date | None) -> tuple[date, date]
         raise PeriodsError("a name has 1 to 40 letters, digits, hyphens and underscores")
     known = days_named(name)
     if known is not None and first is None and last is None:
-        return known
-    if known is not None or first is None or last is None:
+        first, last = known
+    elif known is not None or first is None or last is None:
         raise PeriodsError("a year, a quarter or a month has its days; others need --from and --to")
     if first > last:
         raise PeriodsError(f"{first} is after {last}")
+    if first < EARLIEST or last > LATEST:
+        raise PeriodsError(f"the days of a period are between {EARLIEST} and {LATEST}")
     return first, last
 
 

@@ -19,7 +19,7 @@ from app.core.database import Database
 from app.core.snapshots import Snapshot, snapshot
 from app.features.periods import manifest
 from app.features.periods.closing import PeriodsError, note
-from app.features.periods.manifest import DumpedColumn, DumpedPeriod, DumpedTable, Manifest
+from app.features.periods.manifest import DumpedPeriod, DumpedTable, Manifest
 from app.features.periods.signing import signer
 from app.features.periods.states import Period, State
 from app.features.periods.stored import Digest, Stored, tables
@@ -89,9 +89,5 @@ async def _dump_table(moment: Snapshot, folder: Path, stored: Stored) -> DumpedT
         rows=digest.rows,
         sha256=await asyncio.to_thread(manifest.sha256_of, path),
         digest=digest.text,
-        columns=[
-            DumpedColumn(name=each.name, type=str(parquet.kind(each.type).type), nullable=null)
-            for each in stored.columns
-            for null in [bool(each.nullable)]
-        ],
+        columns=manifest.columns_of(stored),
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from app.core import parquet
 from app.features.periods.closing import PeriodsError
+from app.features.periods.stored import Stored
 
 NAME = "manifest.json"
 TOKEN = "manifest.jwt"  # noqa: S105 - the name of a file
@@ -56,6 +58,16 @@ class Manifest(BaseModel):
 
     def text(self) -> bytes:
         return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def columns_of(stored: Stored) -> list[DumpedColumn]:
+    """Return what a file has of a table as this code knows it."""
+    return [
+        DumpedColumn(
+            name=each.name, type=str(parquet.kind(each.type).type), nullable=bool(each.nullable)
+        )
+        for each in stored.columns
+    ]
 
 
 def read(folder: Path) -> tuple[Manifest, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import cast
 
-from sqlalchemy import JSON, ForeignKey, String, Table
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 
 
 class PeriodRow(Base):
@@ -62,6 +61,6 @@ class GateRow(Base):
     version: Mapped[int]
 
 
-PERIODS = cast("Table", PeriodRow.__table__)
-EVENTS = cast("Table", EventRow.__table__)
-GATE = cast("Table", GateRow.__table__)
+PERIODS = table_of(PeriodRow)
+EVENTS = table_of(EventRow)
+GATE = table_of(GateRow)

@@ -13,11 +13,14 @@ from app.features.periods import closing, triggers
 from app.features.periods.declared import carried_away, checks, frozen
 from app.features.periods.states import Period, State
 
+# Those that work, and the tables that guard others.
 _TRIGGERS = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    " AND tgenabled IN ('O', 'A') AND pg_table_is_visible(tgrelid)",
     "mysql": "SELECT trigger_name FROM information_schema.triggers"
-    " WHERE trigger_schema = database()",
+    " WHERE trigger_schema = database() UNION ALL"
+    " SELECT table_name FROM information_schema.tables WHERE table_schema = database()",
 }
 _TRIGGERS["mariadb"] = _TRIGGERS["mysql"]
 # Where imports are kept, if they are, and the states of those that are going to write.
@@ -38,12 +41,12 @@ async def problems(database: Database, period: Period, harmless: Sequence[str]) 
 
 async def _unfrozen(database: Database) -> list[str]:
     async with database.writes() as session:
-        rows = await session.execute(text(_TRIGGERS[session.get_bind().dialect.name]))
-        known = set(rows.scalars())
+        dialect = session.get_bind().dialect.name
+        known = set((await session.execute(text(_TRIGGERS[dialect]))).scalars())
     return [
         f"the database freezes no rows of {name}: python -m app periods freeze {name}"
         for name in frozen()
-        if not triggers.names(name) <= known
+        if not triggers.names(name, dialect) <= known
     ]
 
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.core.database import Database
+from app.core.engines import UnsupportedDatabase
 from app.features.periods import archiving, closing, dumping, manifest, preflight, restoring
 from app.features.periods.closing import Actor, PeriodsError
 from app.features.periods.settings import PeriodsSettings
@@ -77,7 +80,13 @@ class Desk:
 
     async def restored(self, folder: Path, found: manifest.Manifest, into: str) -> None:
         _, digest = await asyncio.to_thread(manifest.read, folder)
-        await restoring.restore(into, folder, found, digest)
+        try:
+            await restoring.restore(into, folder, found, digest)
+        except UnsupportedDatabase as error:
+            raise PeriodsError(f"nothing can be restored there: {error}") from error
+        except SQLAlchemyError as error:
+            kind = type(error).__name__
+            raise PeriodsError(f"the database to restore into has refused: {kind}") from error
         self.say(f"{found.period.name} is restored: the digests of every table are equal")
 
     async def run(self, period: Period, actor: Actor, into: str | None) -> Period:

@@ -31,9 +31,10 @@ def _execute(statements: dict[str, tuple[str, ...]]) -> None:
 """
 
 
-def names(table: str) -> set[str]:
-    """Return what the triggers of a frozen table are called, on every database."""
-    return {f"period_{event}_{_short(table)}" for event in ROWS}
+def names(table: str, dialect: str) -> set[str]:
+    """Return what the triggers of a frozen table are called, and what refuses its TRUNCATE."""
+    truncate = {"postgresql": {"truncate"}, "mysql": {"guard"}, "mariadb": {"guard"}}
+    return {f"period_{each}_{_short(table)}" for each in {*ROWS} | truncate.get(dialect, set())}
 
 
 def revision_parts(frozen: Frozen) -> str:
@@ -142,7 +143,13 @@ class Statements:
             f"RAISE EXCEPTION '{REFUSED}{self._frozen.table.name}' USING ERRCODE = '45000';\n"
             "END IF;\nRETURN NULL;\nEND $$"
         )
-        return [function, *(self._of_statement(event) for event in (*ROWS, "truncate"))]
+        # Temporary tables come last, or one that is called periods would be looked at instead.
+        path = (
+            "DO $$ BEGIN\n"
+            f"EXECUTE 'ALTER FUNCTION period_freeze_{self._name}() SET search_path TO '\n"
+            "|| quote_ident(current_schema()) || ', pg_temp';\nEND $$"
+        )
+        return [function, path, *(self._of_statement(event) for event in (*ROWS, "truncate"))]
 
     def _of_statement(self, event: str) -> str:
         seen = " ".join(f"{row.upper()} TABLE AS {row}_rows" for row in ROWS.get(event, ()))

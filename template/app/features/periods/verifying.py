@@ -10,7 +10,7 @@ from app.core import parquet
 from app.core.database import Database
 from app.features.periods import manifest
 from app.features.periods.closing import PeriodsError
-from app.features.periods.manifest import DumpedTable, Manifest
+from app.features.periods.manifest import DumpedTable, Manifest, columns_of
 from app.features.periods.signing import signer
 from app.features.periods.stored import Digest, Stored, tables
 
@@ -49,10 +49,13 @@ async def _fault(folder: Path, table: DumpedTable) -> str | None:
     if await asyncio.to_thread(manifest.sha256_of, path) != table.sha256:
         return f"  {table.file} was changed"
     stored = known().get(table.name)
-    if stored is None:
-        # Of a table that this code has no more: its bytes are those that were written.
+    if stored is None or not _has_form(stored, table):
+        # Of a table that is another one by now: its bytes are those that were written.
         return None
-    digest = await asyncio.to_thread(_digest_of_file, path, stored)
+    try:
+        digest = await asyncio.to_thread(_digest_of_file, path, stored)
+    except (ValueError, KeyError):
+        return f"  {table.file} cannot be read, or lacks a column"
     if (digest.rows, digest.text) != (table.rows, table.digest):
         return f"  {table.file} has other rows than were dumped"
     return None
@@ -70,7 +73,21 @@ def _digest_of_file(path: Path, stored: Stored) -> Digest:
 
 
 def files(found: Manifest, folder: Path) -> Iterator[tuple[DumpedTable, Stored, Path]]:
-    """Yield the files of a dump in the order of the manifest: parents before their children."""
+    """Yield the files of a dump in the order of the manifest: parents before their children.
+
+    Raises PeriodsError for a table that this code knows otherwise.
+    """
     have = known()
     for each in found.tables:
-        yield each, have[each.name], folder / each.file
+        stored = have.get(each.name)
+        if stored is None or not _has_form(stored, each):
+            raise PeriodsError(
+                f"{each.name} has other columns in the dump than in this code: do it by version"
+                f" {found.service_version} of {found.service}"
+            )
+        yield each, stored, folder / each.file
+
+
+def _has_form(stored: Stored, dumped: DumpedTable) -> bool:
+    own, theirs = ([(c.name, c.type) for c in of] for of in (columns_of(stored), dumped.columns))
+    return own == theirs

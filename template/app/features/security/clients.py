@@ -14,7 +14,7 @@ from sqlalchemy import JSON, ForeignKey, String, delete, exists, func, or_, sele
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base, ReadConnection, WriteSession
+from app.core.database import Base, ReadConnection, WriteSession, exact
 from app.features.security.keys import ClientKey
 
 
@@ -24,7 +24,7 @@ class Client(Base):
     __tablename__ = "clients"
 
     number: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(exact(100), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

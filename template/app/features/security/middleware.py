@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from app.core.database import Database
+from app.core.engines import DatabaseUnavailable
 from app.core.errors import ProblemError, answer
 from app.core.middleware import QUIET, RequestMiddleware
 from app.features.security import clients
@@ -116,7 +117,7 @@ class SecurityMiddleware(RequestMiddleware):
         request = Request(scope)
         try:
             caller, spent = await self._gate.admit(request)
-        except ProblemError as error:
+        except (ProblemError, DatabaseUnavailable) as error:
             await answer(request, error)(scope, receive, send)
             return
         if caller is not ANYBODY:

@@ -11,7 +11,7 @@ import structlog
 from joserfc import jws, jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
 
-from app.core.jwks import Jwks, KeysUnavailable, PublicKey, UnknownKey
+from app.core.jwks import Jwks, KeysUnavailable, PublicKey, UnknownKey, UnknownYet
 from app.features.security.callers import Authenticated, Unavailable, Untrusted
 
 logger = structlog.get_logger(__name__)
@@ -48,6 +48,10 @@ class Tokens:
             self._claims.validate(claims)
         except KeysUnavailable as error:
             message = "access tokens cannot be verified now: their issuer is away"
+            raise Unavailable(message, retry_after=error.retry_after) from error
+        except UnknownYet as error:
+            # A key that the issuer may have begun to use a moment ago: no reason to log in again.
+            message = "the key of the access token is not known yet: its issuer is asked again soon"
             raise Unavailable(message, retry_after=error.retry_after) from error
         except (JoseError, UnknownKey, ValueError, TypeError) as error:
             logger.info("token.refused", reason=repr(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +15,7 @@ from app.core.database import Database
 from app.core.logging import configure_logging
 from app.features.statistics import counting, reading, settings, triggers
 from app.features.statistics.declared import Statistic, declared
+from app.features.statistics.endpoints import MOST_DAYS
 from app.features.statistics.models import DAILY, MARKS, STANDINGS
 from app.features.statistics.reading import Wanted
 from app.settings import Settings
@@ -76,7 +77,12 @@ async def _backfill(database: Database, arguments: Namespace) -> None:
     """Count a range anew, and then whatever is due."""
     zone, today = settings.zone(), settings.today()
     done = 0
+    if arguments.name:
+        _called(arguments.name)
+    if (arguments.name or arguments.last) and not arguments.first:
+        sys.exit("--from says which day is the first one to be counted again.")
     if arguments.first:
+        _require_order(arguments.first, arguments.last or today)
         last = min(arguments.last or today, today - timedelta(days=1))
         days = counting.days_of(arguments.first, last + timedelta(days=1))
         for source, statistics in counting.by_source().items():
@@ -92,11 +98,12 @@ async def _backfill(database: Database, arguments: Namespace) -> None:
 
 
 async def _show(database: Database, arguments: Namespace) -> None:
-    statistic = declared()[arguments.name]
+    statistic = _called(arguments.name)
     last = arguments.last or settings.today()
     first = arguments.first or last - timedelta(days=29)
-    if first > last:
-        sys.exit(f"{first} is after {last}.")
+    _require_order(first, last)
+    if (last - first).days >= MOST_DAYS:
+        sys.exit(f"{first} to {last} are more than {MOST_DAYS} days.")
     wanted = Wanted(statistic.name, first, last, arguments.per, settings.zone().key)
     found = await reading.read(database.reads, wanted)
     if arguments.json:
@@ -106,6 +113,19 @@ async def _show(database: Database, arguments: Namespace) -> None:
     for each in found:
         shown = ["-" if value is None else str(value) for value in each.dimensions + each.numbers]
         print("  ".join([str(each.day), *shown]))
+
+
+def _called(name: str) -> Statistic:
+    """Return what a module declares; exits where none does."""
+    known = declared()
+    if name not in known:
+        sys.exit(f"No module declares a statistic {name!r}: {', '.join(known)} do.")
+    return known[name]
+
+
+def _require_order(first: date, last: date) -> None:
+    if first > last:
+        sys.exit(f"{first} is after {last}.")
 
 
 async def _marks(_: Database, arguments: Namespace) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import cast
 
 from pydantic import JsonValue
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 
 
 class DailyRow(Base):
@@ -56,6 +55,6 @@ class MarkRow(Base):
     at: Mapped[datetime | None]
 
 
-DAILY = cast("Table", DailyRow.__table__)
-STANDINGS = cast("Table", StandingRow.__table__)
-MARKS = cast("Table", MarkRow.__table__)
+DAILY = table_of(DailyRow)
+STANDINGS = table_of(StandingRow)
+MARKS = table_of(MarkRow)

@@ -120,12 +120,18 @@ def _of_statements(source: str, on: str, at: str, name: str) -> tuple[list[str],
     body = "\nELS".join(branches)
     function = (
         f"CREATE FUNCTION statistics_mark_{name}() RETURNS trigger\n"
-        "LANGUAGE plpgsql SET search_path FROM CURRENT AS $$\n"
+        "LANGUAGE plpgsql AS $$\n"
         f"BEGIN\n{body}\nELSE\n"
         f"INSERT INTO statistics_marks (source, at) VALUES ({source}, NULL);\n"
         "END IF;\nRETURN NULL;\nEND $$"
     )
-    marking = [function]
+    # Temporary tables come last, or one that is called as ours would have the marks.
+    path = (
+        "DO $$ BEGIN\n"
+        f"EXECUTE 'ALTER FUNCTION statistics_mark_{name}() SET search_path TO '\n"
+        "|| quote_ident(current_schema()) || ', pg_temp';\nEND $$"
+    )
+    marking = [function, path]
     events = (*ROWS, "truncate")
     for event in events:
         seen = " ".join(f"{row.upper()} TABLE AS {row}_rows" for row in ROWS.get(event, ()))

@@ -1,4 +1,4 @@
-"""The metrics of this process, and how requests, jobs and the relay fill them.
+"""The metrics of this process, and how requests and jobs fill them.
 
 They are numbers of one process: Prometheus adds up the processes. Run as many as you like, each on
 a port of its own; several behind one port would answer a scrape in turns.
@@ -22,7 +22,6 @@ from prometheus_client import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.job_hooks import JobHook
-from app.core.jobs import JOB_KINDS
 from app.core.middleware import RequestMiddleware
 from app.core.outbox import Job, Superseded
 
@@ -97,8 +96,7 @@ class Metrics(JobHook):
             outcome = "superseded"
             raise
         finally:
-            actor = job.actor if job.actor in JOB_KINDS else UNKNOWN
-            JOBS.labels(actor, outcome).observe(time.perf_counter() - started)
+            JOBS.labels(job.actor, outcome).observe(time.perf_counter() - started)
 
     def count(self, what: str, outcome: str, number: int) -> None:
         """Add to the counter of that name, which is made when it is first needed."""

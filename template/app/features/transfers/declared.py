@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from sqlalchemy import Column, ColumnElement, Row, Select
 
 from app import modules
-from app.core.database import Values, WriteSession
+from app.core.database import WriteSession
 from app.core.listing import Listing, PageQuery
+from app.core.prepared import Values
 from app.features.transfers.values import kind
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")

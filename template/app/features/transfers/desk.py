@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Row, Table, select
 
 from app.core.database import Database, ReadConnection, WriteSession
@@ -74,3 +74,10 @@ def transfer_called(name: str) -> Transfer:
     if name not in known:
         sys.exit(f"No module declares a transfer {name!r}: {', '.join(known)} do.")
     return known[name]
+
+
+def faults(error: ValidationError) -> str:
+    """Return what is wrong with what was asked for, a line for each."""
+    return "\n".join(
+        "".join(f"{place}: " for place in each["loc"]) + each["msg"] for each in error.errors()
+    )

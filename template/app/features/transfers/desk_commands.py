@@ -31,5 +31,7 @@ async def serve(arguments: Namespace, of_process: Settings) -> None:
         await ACTIONS[arguments.action](database, arguments)
     except SQLAlchemyError as error:
         sys.exit(f"The database has refused: {type(error).__name__}. Has it been migrated?")
+    except OSError as error:
+        sys.exit(f"{error.filename or 'The file'}: {error.strerror}")
     finally:
         await database.close()

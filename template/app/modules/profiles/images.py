@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from app.modules.profiles.affordable import TooExpensive, opened, reduce_to
 
 FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-MOST_PIXELS = 40_000_000
 THUMBNAIL_TYPE = "image/webp"
 THUMBNAIL_SIZE = (256, 256)
 
@@ -19,17 +20,18 @@ class NotAnImage(ValueError):
 def media_type(data: bytes) -> str:
     """Return the media type that the bytes themselves show; raises NotAnImage."""
     try:
-        with Image.open(BytesIO(data), formats=list(FORMATS)) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise NotAnImage(f"has more than {MOST_PIXELS // 1_000_000} million pixels")
+        with opened(data, formats=list(FORMATS)) as image:
             return FORMATS[str(image.format)]
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except TooExpensive as error:
+        raise NotAnImage(str(error)) from error
+    except Exception as error:  # decoders raise of every kind
         raise NotAnImage(f"is not an image of type {', '.join(FORMATS)}") from error
 
 
 def thumbnail(data: bytes) -> bytes:
     """Return a square WebP of the image, cropped to its centre and turned the right way up."""
-    with Image.open(BytesIO(data), formats=list(FORMATS)) as image:
+    with opened(data, formats=list(FORMATS)) as image:
+        reduce_to(image, 2 * max(THUMBNAIL_SIZE))
         upright = ImageOps.exif_transpose(image).convert("RGB")
         small = ImageOps.fit(upright, THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
     target = BytesIO()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ForeignKey, Index, String, case, func, select
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from app.core.database import SORT_KEY, Base
+from app.core.database import SORT_KEY, Base, exact
 
 
 class HeadshotState(StrEnum):
@@ -18,12 +18,14 @@ class HeadshotState(StrEnum):
     NONE = "none"
     PROCESSING = "processing"
     READY = "ready"
+    FAILED = "failed"
 
 
 class Headshot(Base):
     """A profile's picture as it was uploaded, and its thumbnail as soon as the worker has made it.
 
-    `version` changes with every upload, so that a late thumbnail of an older picture is dropped.
+    `version` changes with every upload, so that a late thumbnail of an older picture is dropped. A
+    thumbnail without a byte is that of a picture that cannot be decoded.
     """
 
     __tablename__ = "profile_headshots"
@@ -54,11 +56,11 @@ class Profile(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    employee_number: Mapped[str] = mapped_column(String(20), unique=True)
+    employee_number: Mapped[str] = mapped_column(exact(20), unique=True)
     full_name: Mapped[str] = mapped_column(String(100))
     name_key: Mapped[str] = mapped_column(SORT_KEY)
     email: Mapped[str] = mapped_column(String(254))
-    department: Mapped[str] = mapped_column(String(100))
+    department: Mapped[str] = mapped_column(exact(100))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column()
@@ -68,6 +70,7 @@ class Profile(Base):
             select(
                 case(
                     (Headshot.thumbnail.is_(None), HeadshotState.PROCESSING.value),
+                    (func.length(Headshot.thumbnail) == 0, HeadshotState.FAILED.value),
                     else_=HeadshotState.READY.value,
                 )
             )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from app.core.etag import entity_tag
 from app.core.listing import PageQuery
@@ -18,6 +18,8 @@ Line = Annotated[
         strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"
     ),
 ]
+# Nobody tells two addresses apart by their case.
+Email = Annotated[EmailStr, AfterValidator(str.lower)]
 EmployeeNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,20}$")]
 
 
@@ -28,7 +30,7 @@ class ProfileIn(BaseModel):
 
     employee_number: EmployeeNumber = Field(examples=["E-18151210"])
     full_name: Line = Field(examples=["Ada Lovelace"])
-    email: EmailStr = Field(examples=["ada@example.com"])
+    email: Email = Field(examples=["ada@example.com"])
     department: Line = Field(examples=["Engines"])
 
 
@@ -59,7 +61,9 @@ class ProfileOut(BaseModel):
     full_name: str
     email: str
     department: str
-    headshot: HeadshotState = Field(description="`ready` once the thumbnail can be fetched.")
+    headshot: HeadshotState = Field(
+        description="`ready` once the thumbnail can be fetched, `failed` where none can be made."
+    )
     created_at: datetime
     updated_at: datetime
     version: int = Field(description="Counts the changes; the `ETag` begins with it.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import String, Table, Text
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import WriteSession
+from app.core.database import WriteSession, table_of
 from app.core.sealing import SEALED
 from app.features.keys import Encrypted, Sealed, keyset
 from tests.things.models import OfTests
@@ -27,7 +26,7 @@ class Person(OfTests):
     secret: Mapped[str | None] = mapped_column(Text, info=SEALED)
 
 
-PEOPLE = cast("Table", Person.__table__)
+PEOPLE = table_of(Person)
 
 
 async def hire(session: WriteSession, name: str, iban: str, number: str = "7") -> UUID:

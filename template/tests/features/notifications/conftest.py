@@ -6,7 +6,6 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -14,16 +13,14 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from app.core import jobs, outbox
 from app.core.database import Database
-from app.core.outbox import Queue
 from app.features.notifications.jobs import configure
 from app.settings import Settings
+from tests.claiming import work as work_all
 
 AMAZON = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test") | {
     "AWS_DEFAULT_REGION": "ap-northeast-2"
 }
-LEASE = timedelta(seconds=30)
 
 
 @dataclass
@@ -95,17 +92,7 @@ Work = Callable[[], Awaitable[int]]
 def work(database: Database) -> Work:
     """Do every job that is due, one attempt each; return how many there were."""
 
-    async def done() -> int:
-        async with database.writes() as session:
-            resend_at = datetime.now(UTC) + LEASE
-            taken = await outbox.take_due(
-                session, resend_at=resend_at, room=dict.fromkeys(Queue, 100)
-            )
-        for each in taken:
-            await jobs.run(database, each, lease=LEASE)
-        return len(taken)
-
-    return done
+    return functools.partial(work_all, database)
 
 
 @dataclass

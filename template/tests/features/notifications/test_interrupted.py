@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from app.core import jobs, outbox
+from app.core import jobs
 from app.core.database import Database
-from app.core.outbox import Job, OutboxRow, Queue
+from app.core.outbox import Job, OutboxRow
 from app.features.notifications import Mail, deliveries, desk, send_mail
 from app.features.notifications.deliveries import Due
 from app.features.notifications.models import Channel, State
 from app.features.notifications.outcomes import Accepted
-from app.settings import Settings
-from tests.features.notifications.conftest import LEASE, MailServer, Work
+from tests.claiming import claimed as claim_all
+from tests.claiming import work as work_all
+from tests.features.notifications.conftest import MailServer, Work
 
 pytestmark = pytest.mark.anyio
 
@@ -31,11 +32,8 @@ async def claimed(database: Database) -> Job:
     """The delivering job's next attempt, as somebody has begun it who does not go on."""
     async with database.writes() as session:
         await session.execute(update(OutboxRow).values(due_at=datetime.now(UTC)))
-        resend_at = datetime.now(UTC) + LEASE
-        (job,) = await outbox.take_due(session, resend_at=resend_at, room=dict.fromkeys(Queue, 9))
-        begun = await outbox.begin(session, job, lease_until=resend_at)
-    assert begun is not None
-    return begun
+    (job,) = await claim_all(database)
+    return job
 
 
 async def begun(database: Database, job: Job) -> Due:
@@ -104,22 +102,18 @@ async def test_a_job_at_a_time_is_one_however_many_ask(database: Database) -> No
 
 
 async def test_cut_off_while_it_sends_nothing_is_sent_twice(
-    committing: Database, mail_server: MailServer, settings: Settings
+    committing: Database, mail_server: MailServer
 ) -> None:
     """The process is told to end while a server takes its time: with real commits."""
     await three(committing)
-    async with committing.writes() as session:
-        resend_at = datetime.now(UTC) + LEASE
-        (job,) = await outbox.take_due(session, resend_at=resend_at, room=dict.fromkeys(Queue, 9))
+    (job,) = await claim_all(committing)
     mail_server.gate.clear()
-    running = asyncio.create_task(jobs.run(committing, job, lease=LEASE))
+    running = asyncio.create_task(jobs.run(committing, job))
     await mail_server.reached.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     mail_server.gate.set()
-    async with committing.writes() as session:
-        (again,) = await outbox.take_due(session, resend_at=resend_at, room=dict.fromkeys(Queue, 9))
-    await jobs.run(committing, again, lease=settings.job_lease)
+    await work_all(committing)
     assert await states(committing) == [State.SENT, State.SENT, State.UNKNOWN]
     addresses = [each["To"] for each in mail_server.received]
     assert sorted(addresses) == sorted(set(addresses))

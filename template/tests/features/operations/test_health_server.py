@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -11,7 +9,7 @@ import httpx
 import pytest
 
 from app.core.database import Database
-from app.core.runner import InProcess, JobProcess, Runner
+from app.core.runner import JobProcess, Runner
 from app.features.operations.health_server import (
     SILENT_SECONDS,
     Check,
@@ -29,15 +27,15 @@ POLL = timedelta(milliseconds=20)
 @pytest.fixture
 async def jobs(settings: Settings, database: Database) -> AsyncIterator[JobProcess]:
     """A process that runs jobs."""
-    jobs = JobProcess(settings, database, lambda runner: InProcess(runner, concurrency=1))
+    jobs = JobProcess(settings, database)
     await jobs.start()
     yield jobs
     await jobs.end()
 
 
 def probe(jobs: JobProcess, **checks: Check) -> Probe:
-    watch = Watch(jobs.database, Runner(jobs.database, lease=POLL), poll=POLL)
-    return Probe(jobs.relay, watch, Scheduler(jobs.database, poll=POLL), checks)
+    watch = Watch(jobs.database, Runner(jobs.database, jobs.settings), poll=POLL)
+    return Probe(jobs.runner, watch, Scheduler(jobs.database, poll=POLL), checks)
 
 
 async def ask(probe: Probe, path: str) -> httpx.Response:
@@ -75,13 +73,10 @@ async def test_without_its_redis_it_is_not_ready(jobs: JobProcess) -> None:
     assert (answer.status_code, answer.json()["checks"]["redis"]) == (503, "failed")
 
 
-async def test_a_relay_that_hangs_is_seen(
-    jobs: JobProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs.relay.stop()
-    await asyncio.sleep(0.1)
-    monkeypatch.setattr(jobs.relay, "swept_at", time.monotonic() - 2 * SILENT_SECONDS)
-    assert (await ask(probe(jobs), "/readyz")).json()["checks"] == {"relay": "failed"}
+async def test_a_runner_that_hangs_is_seen(settings: Settings, database: Database) -> None:
+    hangs = JobProcess(settings, database)
+    hangs.runner.swept_at -= 2 * SILENT_SECONDS
+    assert (await ask(probe(hangs), "/readyz")).json()["checks"] == {"relay": "failed"}
 
 
 async def test_other_paths_are_not_there(jobs: JobProcess) -> None:

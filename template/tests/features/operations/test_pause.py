@@ -1,4 +1,4 @@
-"""In a pause nothing is sent and nothing begins; who pauses knows when nothing runs any more."""
+"""In a pause nothing is claimed; who pauses knows when nothing runs any more."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from sqlalchemy import select
 
 from app.core import outbox
 from app.core.database import Database
-from app.core.outbox import OutboxRow
+from app.core.outbox import Claimant, OutboxRow, Queue
 from app.core.runner import Runner
 from app.features.operations import heartbeat, pause
 from app.features.operations.heartbeat import State, Watch
 from app.features.operations.pause import PausedByOther
-from tests.blocking_jobs import Gate, taken
+from app.settings import Settings
+from tests.blocking_jobs import Gate, enqueued
 
 MINUTE = timedelta(minutes=1)
 SHORT = timedelta(milliseconds=20)
 
 
 @asynccontextmanager
-async def watching(database: Database) -> AsyncIterator[tuple[Runner, Watch]]:
-    runner = Runner(database, lease=MINUTE)
+async def watching(database: Database, settings: Settings) -> AsyncIterator[tuple[Runner, Watch]]:
+    runner = Runner(database, settings)
     watch = Watch(database, runner, poll=SHORT)
-    task = asyncio.create_task(watch.run())
+    tasks = [asyncio.create_task(each.run()) for each in (watch, runner)]
     yield runner, watch
     await runner.end(SHORT)
     watch.stop()
-    await task
+    await asyncio.gather(*tasks)
 
 
 async def told(database: Database) -> None:
@@ -50,37 +51,42 @@ async def holds(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_pause_drains_and_gives_back_what_arrives(database: Database, gate: Gate) -> None:
-    running, late = await taken(database), await taken(database)
-    async with watching(database) as (runner, watch):
-        task = asyncio.create_task(runner.run(running))
+async def test_a_pause_drains_and_begins_nothing_that_arrives(
+    database: Database, settings: Settings, gate: Gate
+) -> None:
+    async with watching(database, settings) as (runner, watch):
+        await enqueued(database)
         await gate.reached.wait()
         await pause.pause(database, "ada", MINUTE)
         await becomes(watch, State.DRAINING)
-        await runner.run(late)
+        late = await enqueued(database)
+        runner.tell()
         assert [one.name for one in await pause.drained(database, SHORT)] == [watch.name]
         gate.opened.set()
-        await task
         assert await pause.drained(database, MINUTE) == []
-        async with database.writes() as session:
-            left = (await session.execute(select(OutboxRow))).scalar_one()
-        assert (left.id, left.attempts) == (late.id, 0)
+        found = await database.reads.execute(select(OutboxRow.id, OutboxRow.attempts))
+        assert found.all() == [(late, 0)]
         assert await pause.resume(database)
         await becomes(watch, State.RUNNING)
 
 
-async def test_nothing_is_sent_in_a_pause(database: Database) -> None:
+async def test_nothing_is_claimed_in_a_pause(database: Database) -> None:
     async with database.writes() as session:
         await outbox.enqueue(session, "test.nothing")
     await pause.pause(database, "ada", MINUTE)
-    assert not await outbox.any_due(database.reads)
+    anybody = Claimant(tuple(Queue), ["test.nothing"], MINUTE)
+    assert not await outbox.due_queues(database.reads, anybody)
+    async with database.writes() as session:
+        assert not await outbox.claim(session, anybody, 1)
     await pause.resume(database)
-    assert await outbox.any_due(database.reads)
+    assert await outbox.due_queues(database.reads, anybody)
 
 
-async def test_a_pauser_who_died_stops_nobody_for_ever(database: Database) -> None:
+async def test_a_pauser_who_died_stops_nobody_for_ever(
+    database: Database, settings: Settings
+) -> None:
     await pause.pause(database, "ada", timedelta(milliseconds=600))
-    async with watching(database) as (_, watch):
+    async with watching(database, settings) as (_, watch):
         await becomes(watch, State.PAUSED)
         await becomes(watch, State.RUNNING)
 
@@ -93,9 +99,9 @@ async def test_a_pause_is_its_holders(database: Database) -> None:
 
 
 async def test_a_dead_runner_is_not_waited_for(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = Watch(database, Runner(database, lease=MINUTE), poll=MINUTE)
+    dead = Watch(database, Runner(database, settings), poll=MINUTE)
     task = asyncio.create_task(dead.run())
     await asyncio.wait_for(told(database), 60)
     task.cancel()

@@ -7,14 +7,14 @@ from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Table, delete, func, insert, select, update
 
 from app.commands import periods as command
-from app.core.database import Database
+from app.core.database import Database, table_of
 from app.features.periods import closing, desk_commands
 from app.features.periods.models import GATE, PERIODS
 from app.features.periods.states import Period
@@ -22,7 +22,7 @@ from app.modules.profiles.models import Headshot, Profile
 from app.settings import Settings
 from tests.databases import empty_database
 
-PROFILES, HEADSHOTS = cast("Table", Profile.__table__), cast("Table", Headshot.__table__)
+PROFILES, HEADSHOTS = table_of(Profile), table_of(Headshot)
 Desk = Callable[..., Awaitable[str]]
 ADA = ("--by", "Ada", "--because", "the end of the year")
 BOB = ("--by", "Bob", "--because", "a bill was forgotten")

@@ -15,10 +15,13 @@ from sqlalchemy import Table, insert, select, text, update
 from app.core import outbox, parquet
 from app.core.database import Base, Database
 from app.features.periods import closing, preflight, triggers
+from app.features.periods.declared import frozen
+from app.features.periods.manifest import sha256_of
 from app.features.periods.models import GATE, PERIODS
 from app.features.periods.signing import signer
 from app.features.periods.states import Period, State
 from app.modules.profiles.models import Headshot, Profile
+from app.settings import ROOT
 from tests.features.periods.conftest import (
     ADA,
     BOB,
@@ -69,7 +72,7 @@ async def test_every_table_is_a_file_that_others_read(folder: Path, thawed: Data
         assert pq.read_table(folder / each["file"]).num_rows == each["rows"]
     found = pq.read_table(folder / "profiles.parquet").to_pylist()
     assert {each["id"] for each in found} == {str(each) for each in await ids(thawed)}
-    assert manifest["revision"] == ["0012"]
+    assert manifest["revision"] == [(ROOT / "migrate/HEAD").read_text().strip()]
     assert {name.rpartition(".")[2] for name in files_of(folder)} <= {"parquet", "json", "jwt"}
 
 
@@ -161,6 +164,39 @@ async def test_only_an_empty_database_is_restored_into(
         await session.execute(text("CREATE TABLE somebody (id INT)"))
     await other.close()
     with pytest.raises(SystemExit, match="this one has tables"):
+        await desk("restore", "--folder", str(folder), "--into", empty_url)
+
+
+@pytest.mark.parametrize(
+    ("into", "why"),
+    [
+        ("nowhere", "nothing can be restored there: DATABASE_URL is no URL"),
+        ("sqlite:////nowhere/drill.db", "the database to restore into has refused"),
+    ],
+)
+async def test_a_database_that_is_none_is_told(
+    desk: Desk, folder: Path, into: str, why: str
+) -> None:
+    with pytest.raises(SystemExit, match=why):
+        await desk("restore", "--folder", str(folder), "--into", into)
+
+
+async def test_a_dump_of_other_code_is_verified_by_its_bytes_and_not_restored(
+    desk: Desk, folder: Path, empty_url: str
+) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    (profiles,) = (each for each in manifest["tables"] if each["name"] == "profiles")
+    file = folder / "profiles.parquet"
+    pq.write_table(pq.read_table(file).drop_columns("email"), file)
+    profiles["sha256"] = sha256_of(file)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(SystemExit, match=r"profiles\.parquet cannot be read, or lacks a column"):
+        await desk("verify", "--folder", str(folder))
+    profiles["columns"] = [each for each in profiles["columns"] if each["name"] != "email"]
+    path.write_text(json.dumps(manifest))
+    assert "as they were dumped" in await desk("verify", "--folder", str(folder))
+    with pytest.raises(SystemExit, match="profiles has other columns in the dump than in this"):
         await desk("restore", "--folder", str(folder), "--into", empty_url)
 
 
@@ -266,12 +302,37 @@ async def test_what_is_in_the_way_is_told_and_nothing_is_frozen(
         await session.execute(update(Headshot).values(thumbnail=b"thumbnail"))
     monkeypatch.setenv("PERIODS_HARMLESS_JOBS", '["bills.send"]')
     assert "nothing is in the way" in await desk("preflight", "2025")
-    monkeypatch.setattr(triggers, "names", lambda _: {"another"})
+    monkeypatch.setattr(triggers, "names", lambda *_: {"another"})
     found = await preflight.problems(thawed, await year(), ["bills.send"])
     assert [each.partition(":")[0] for each in found] == [
         "the database freezes no rows of profile_headshots",
         "the database freezes no rows of profiles",
     ]
+
+
+async def test_what_freezes_is_missed_where_it_does_not_work(thawed: Database, year: Find) -> None:
+    async with thawed.writes() as session:
+        dialect = session.get_bind().dialect.name
+    statements = triggers.Statements(frozen()["profiles"], dialect).freeze()
+    name = min(triggers.names("profiles", dialect)).rpartition("_")[2]
+    guard = (f"DROP TABLE period_guard_{name}", statements[:2])
+    harm, mend = {
+        "sqlite": (f"DROP TRIGGER period_insert_{name}", statements[:1]),
+        "postgresql": (
+            f"ALTER TABLE profiles DISABLE TRIGGER period_truncate_{name}",
+            [f"ALTER TABLE profiles ENABLE TRIGGER period_truncate_{name}"],
+        ),
+    }.get(dialect, guard)
+    async with thawed.writes() as session:
+        await session.execute(text(harm))
+    try:
+        (found,) = await preflight.problems(thawed, await year(), [])
+    finally:
+        async with thawed.writes() as session:
+            for statement in mend:
+                await session.execute(text(statement))
+    assert found.startswith("the database freezes no rows of profiles:")
+    assert await preflight.problems(thawed, await year(), []) == []
 
 
 async def test_a_period_that_is_not_over_is_not_closed(desk: Desk, thawed: Database) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from app.core.database import Database
+from app.core.engines import DatabaseUnavailable
 from app.core.errors import MEDIA_TYPE
 from app.core.logging import configure_logging
 from app.features.security import clients
@@ -173,6 +174,44 @@ async def test_production_does_not_start_where_nobody_could_call(
         await clients.revoke(session, key.number)
     with pytest.raises(NobodyCanCall):
         await gate.open()
+
+
+async def test_while_the_database_is_away_a_client_is_told_to_come_again(
+    app: FastAPI, client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise DatabaseUnavailable("the connection was lost")
+
+    key = await register(database, "things:read")
+    monkeypatch.setattr(app.state.database.reads, "execute", lost)
+    answer = await client.get(URL, headers=bearer(key.written()))
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_key_that_the_issuer_has_just_made_is_no_reason_to_log_in_again(
+    client: httpx.AsyncClient, issuer: Issuer
+) -> None:
+    await client.get(URL, headers=bearer(issuer.token(scope="things:read")))
+    issuer.published = ["rsa", "ec"]
+    token = issuer.sign({"scope": "things:read"}, kid="ec", alg="ES256")
+    answer = await client.get(URL, headers=bearer(token))
+    assert answer.status_code == 503
+    assert 0 < int(answer.headers["retry-after"]) <= 10
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_openapi_asks_for_a_token_only_where_the_api_does(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, asked: bool
+) -> None:
+    monkeypatch.setenv("AUTH_REQUIRED", str(asked))
+    served = settings.model_copy(update={"environment": Environment.DEVELOPMENT})
+    with listed():
+        schema = create_app(served).openapi()
+    assert ("securitySchemes" in schema["components"]) is asked
+    operations = [each for path in schema["paths"].values() for each in path.values()]
+    assert any("security" in each for each in operations) is asked
 
 
 def test_openapi_says_what_every_operation_asks_for(settings: Settings) -> None:

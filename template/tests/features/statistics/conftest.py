@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import cast
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import delete, insert
 
-from app.core.database import Database
+from app.core.database import Database, table_of
 from app.features.statistics import settings as own
 from app.features.statistics.declared import Cell, Numbers
 from app.features.statistics.models import MARKS
@@ -21,7 +20,7 @@ from app.settings import Settings
 
 ZONE = ZoneInfo("Europe/Berlin")
 TODAY = date(2026, 4, 10)
-PROFILES = cast("Table", Profile.__table__)
+PROFILES = table_of(Profile)
 
 
 @pytest.fixture(autouse=True)

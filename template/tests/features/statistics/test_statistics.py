@@ -130,6 +130,23 @@ async def test_an_operator_counts_days_and_sees_how_far_they_are(
     assert text.splitlines() == ["day  department  created", "2026-03-01  Engines  2"]
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("show", "people"), "No module declares a statistic 'people': profiles_created do."),
+        (("show", "profiles_created", "--from", "1900-01-01"), "are more than 3660 days."),
+        (("backfill", "people", "--from", "2026-03-01"), "No module declares a statistic"),
+        (("backfill", "--to", "2026-03-01"), "--from says"),
+        (("backfill", "--from", "2026-03-02", "--to", "2026-03-01"), "2026-03-02 is after"),
+    ],
+)
+async def test_what_cannot_be_done_is_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(SystemExit, match=why):
+        await shown(capsys, settings, *words)
+
+
 def test_the_revision_has_what_is_written_for_a_table() -> None:
     text = (ROOT / "migrate/versions/20261201_0009_statistics.py").read_text("utf-8")
     for part in triggers.revision_parts("profiles", "created_at").split("\n\n\n"):

@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Table, insert
+from sqlalchemy import insert
 
-from app.core.database import Database
+from app.core.database import Database, table_of
 from app.features.transfers import settings as own
 from app.modules.profiles.models import Profile
 from app.settings import Settings
 from tests.conftest import connect, serve
 
-PROFILES = cast("Table", Profile.__table__)
+PROFILES = table_of(Profile)
 URL = "/v1/exports/profiles"
 BEGAN = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 UNFINISHED = ("queued", "running")

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from app import __main__
 from app.commands import transfers as command
 from app.core.database import Database
 from app.features.transfers import desk_commands
@@ -70,8 +71,10 @@ async def test_what_cannot_be_done_is_told(
 ) -> None:
     with pytest.raises(SystemExit, match="No module declares a transfer 'people': profiles do"):
         await run(settings, "export", "people")
-    with pytest.raises(SystemExit, match="SORT"):
+    with pytest.raises(SystemExit, match=r"^sort: Input should be"):
         await run(settings, "export", "profiles", "--where", "sort=email")
+    with pytest.raises(SystemExit, match=r"nowhere/here\.csv: No such file or directory"):
+        await run(settings, "export", "profiles", "--to", "nowhere/here.csv")
     with pytest.raises(SystemExit, match="There is no export"):
         await run(settings, "cancel", str(uuid4()))
     with pytest.raises(SystemExit):
@@ -82,3 +85,14 @@ async def test_what_cannot_be_done_is_told(
     await ended(api, str(UUID(export)))
     with pytest.raises(SystemExit, match="the export is ready"):
         await run(settings, "cancel", export)
+
+
+def test_whoever_waits_no_longer_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["app", "transfers", "list"])
+    monkeypatch.setattr(desk_commands, "serve", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == __main__.INTERRUPTED

@@ -118,6 +118,17 @@ async def test_without_being_told_an_import_only_validates(
     assert await names(committing) == {"00001": "Ada"}
 
 
+async def test_a_file_is_validated_anew_whatever_was_found_before(
+    committing: Database, api: httpx.AsyncClient
+) -> None:
+    before = await send(api, text(person(1)), existing="refuse")
+    await add(committing, row(1))
+    found = await send(api, text(person(1)), existing="refuse")
+    assert found["id"] == before["id"]
+    assert (before["valid"], before["created"], before["bad"]) == (1, 1, 0)
+    assert (found["valid"], found["created"], found["bad"]) == (0, 0, 1)
+
+
 async def test_all_or_nothing_writes_nothing_where_one_row_is_bad(
     committing: Database, api: httpx.AsyncClient
 ) -> None:
@@ -419,7 +430,7 @@ async def test_an_operator_imports_a_file_and_is_told_of_bad_rows(
     for wrong, why in (
         (("import", "people", str(file)), "No module declares a transfer 'people'"),
         (("import", "profiles", str(tmp_path / "none")), "cannot be read"),
-        (("import", "profiles", str(file), "--encoding", "utf-7"), "ENCODING"),
+        (("import", "profiles", str(file), "--encoding", "utf-7"), "^encoding: Input"),
         (("import", "profiles", str(file), "--delimiter", ";"), "no columns of profiles"),
         (("cancel-import", str(uuid4())), "There is no import"),
     ):

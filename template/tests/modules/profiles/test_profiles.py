@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import Table
 
-from app.modules.profiles import service
-from app.modules.profiles.images import THUMBNAIL_SIZE
+from app.modules.profiles import images, service
+from app.modules.profiles.images import THUMBNAIL_SIZE, NotAnImage
 from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileQuery
 from app.settings import Settings
@@ -113,6 +113,38 @@ async def test_a_headshot_becomes_a_square_thumbnail_and_the_next_replaces_it(
     target = BytesIO()
     Image.new("RGB", (300, 300), "crimson").save(target, "JPEG")
     assert await upload(client, path, target.getvalue()) != first
+
+
+async def test_a_picture_that_cannot_be_decoded_is_told_as_failed(
+    client: httpx.AsyncClient, picture: bytes
+) -> None:
+    path = f"{URL}/{await create(client)}"
+    half = picture[: len(picture) // 2]
+    assert (await client.put(f"{path}/headshot", files={"image": half})).status_code == 202
+    async with asyncio.timeout(60):
+        while (await client.get(path)).json()["data"]["headshot"] != "failed":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    answer = await client.get(f"{path}/headshot")
+    assert (answer.status_code, "cannot be decoded" in answer.json()["detail"]) == (404, True)
+    await upload(client, path, picture)
+
+
+async def test_others_are_served_while_a_picture_is_looked_at(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = asyncio.Event()
+
+    def look(_: bytes) -> str:
+        asyncio.run_coroutine_threadsafe(others.wait(), loop).result(60)
+        raise NotAnImage("nothing to see")
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(images, "media_type", look)
+    path = f"{URL}/{await create(client)}"
+    uploading = asyncio.create_task(client.put(f"{path}/headshot", files={"image": b""}))
+    assert (await client.get(path)).status_code == 200
+    others.set()
+    assert (await uploading).status_code == 422
 
 
 async def test_a_headshot_goes_with_its_profile(client: httpx.AsyncClient, picture: bytes) -> None:

@@ -16,14 +16,13 @@ from sqlalchemy import Row
 from app.core.database import Database
 from app.core.errors import ProblemError
 from app.features.transfers.declared import Transfer
-from app.features.transfers.desk import REQUESTER, Desk, transfer_called
+from app.features.transfers.desk import REQUESTER, Desk, faults, transfer_called
 from app.features.transfers.incoming import imports, uploading
 from app.features.transfers.incoming.imports import Asked
 from app.features.transfers.incoming.models import IMPORTS, UNFINISHED, State
 from app.features.transfers.incoming.reading import Stated
 from app.features.transfers.incoming.schemas import ImportOut, ImportQuery
 from app.features.transfers.storage import CHUNK, local
-from app.settings import explained
 
 
 async def import_file(database: Database, arguments: Namespace) -> None:
@@ -34,7 +33,7 @@ async def import_file(database: Database, arguments: Namespace) -> None:
         query = ImportQuery.model_validate(asked)
         found = await _sent(database, transfer, query, arguments.file)
     except ValidationError as error:
-        sys.exit("\n".join(explained(error)))
+        sys.exit(faults(error))
     except ProblemError as error:
         sys.exit(error.detail)
     except OSError as error:

@@ -139,7 +139,7 @@ async def _announce(session: WriteSession, asked: Asked) -> tuple[ImportOut, boo
     row |= dict.fromkeys(_NUMBERS, 0) | {"created_at": datetime.now(UTC)}
     await inserted(session, IMPORTS, row)
     found = await _locked(session, asked.transfer, import_id)
-    if found["state"] not in REPEATABLE:
+    if not _goes_on(found):
         return ImportOut.model_validate(found), False
     await session.execute(update(IMPORTS).where(IMPORTS.c.id == import_id).values(**values))
     return ImportOut.model_validate({**found, **values}), True
@@ -149,7 +149,7 @@ async def _start(session: WriteSession, asked: Asked) -> ImportOut:
     """Ask for the job of an import whose file is stored, unless somebody else has."""
     import_id = asked.id
     found = await _locked(session, asked.transfer, import_id)
-    if found["state"] not in REPEATABLE:
+    if not _goes_on(found):
         return ImportOut.model_validate(found)
     ended = ("error", "ended_at", "expires_at", "report", "report_bytes")
     values: dict[str, Any] = dict.fromkeys(ended)
@@ -157,6 +157,12 @@ async def _start(session: WriteSession, asked: Asked) -> ImportOut:
     values["job_id"] = await outbox.enqueue(session, IMPORT, import_id=import_id)
     await session.execute(update(IMPORTS).where(IMPORTS.c.id == import_id).values(**values))
     return ImportOut.model_validate({**found, **values})
+
+
+def _goes_on(found: Mapping[str, Any]) -> bool:
+    """Say whether a file is worked on that is sent again: what is stored was another then."""
+    validated = (Mode.VALIDATE, State.DONE)
+    return found["state"] in REPEATABLE or (found["mode"], found["state"]) == validated
 
 
 async def get(reads: ReadConnection, transfer: str, import_id: UUID) -> Row[Any]:

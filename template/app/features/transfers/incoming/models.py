@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 
 LONGEST_ERROR = 500
 
@@ -113,5 +112,5 @@ class RefusedRow(Base):
     error: Mapped[str] = mapped_column(String(LONGEST_ERROR))
 
 
-IMPORTS = cast("Table", Import.__table__)
-ERRORS = cast("Table", RefusedRow.__table__)
+IMPORTS = table_of(Import)
+ERRORS = table_of(RefusedRow)

@@ -14,12 +14,11 @@ from sqlalchemy import Row
 
 from app.core.database import Database
 from app.features.transfers.declared import Transfer
-from app.features.transfers.desk import REQUESTER, Desk, transfer_called
+from app.features.transfers.desk import REQUESTER, Desk, faults, transfer_called
 from app.features.transfers.outgoing import exports
 from app.features.transfers.outgoing.models import EXPORTS, UNFINISHED, Format, State
 from app.features.transfers.outgoing.schemas import ExportOut
 from app.features.transfers.storage import local
-from app.settings import explained
 
 
 async def export(database: Database, arguments: Namespace) -> None:
@@ -28,7 +27,7 @@ async def export(database: Database, arguments: Namespace) -> None:
     try:
         query = transfer.query.model_validate(dict(arguments.where))
     except ValidationError as error:
-        sys.exit("\n".join(explained(error)))
+        sys.exit(faults(error))
     async with database.writes() as session:
         format_ = Format(arguments.format)
         asked = await exports.request(session, transfer, format_, query, REQUESTER)

@@ -13,8 +13,9 @@ from typing import Any
 from fastapi.concurrency import contextmanager_in_threadpool
 from sqlalchemy import Row, Select, func, select
 
-from app.core.database import Database, Values
+from app.core.database import Database
 from app.core.listing import PageQuery
+from app.core.prepared import Values
 from app.core.snapshots import Snapshot, snapshot
 from app.features.transfers import settings
 from app.features.transfers.declared import Transfer, declared

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, Index, String, Table
+from sqlalchemy import JSON, BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 
 
 class Format(StrEnum):
@@ -71,4 +70,4 @@ class Export(Base):
     expires_at: Mapped[datetime | None]
 
 
-EXPORTS = cast("Table", Export.__table__)
+EXPORTS = table_of(Export)

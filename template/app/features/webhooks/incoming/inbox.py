@@ -11,10 +11,10 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import CursorResult, Table, bindparam, select, update
+from sqlalchemy import CursorResult, bindparam, select, update
 
 from app.core import job_hooks, outbox
-from app.core.database import Database, ReadConnection, WriteSession
+from app.core.database import Database, ReadConnection, WriteSession, table_of
 from app.core.errors import Conflict
 from app.core.inserting import inserted
 from app.core.pruning import prune
@@ -29,7 +29,7 @@ LONGEST_DETAIL = 500
 # What an operator may have tried again: its content is still there.
 REPEATABLE = (State.FAILED, State.IGNORED, State.RECEIVED)
 
-_ROW = cast("Table", ReceivedWebhook.__table__)
+_ROW = table_of(ReceivedWebhook)
 _FINGERPRINT = select(_ROW.c.fingerprint).where(_ROW.c.digest == bindparam("key"))
 _STATE = select(_ROW.c.state).where(_ROW.c.id == bindparam("message")).with_for_update()
 

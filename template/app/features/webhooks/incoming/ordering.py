@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Self, cast
 
 from pydantic import JsonValue
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
-from app.core.database import ReadConnection, WriteSession
+from app.core.database import ReadConnection, WriteSession, table_of
 from app.core.inserting import inserted
 from app.features.webhooks.incoming.actions import Action
 from app.features.webhooks.incoming.models import WebhookSubject
@@ -19,7 +19,7 @@ from app.features.webhooks.incoming.models import WebhookSubject
 # The part of a subject that every other one depends on.
 DELETED = "deleted"
 
-_SUBJECTS = cast("Table", WebhookSubject.__table__)
+_SUBJECTS = table_of(WebhookSubject)
 _THIS = _SUBJECTS.c.digest == bindparam("subject")
 _FIND = select(_SUBJECTS.c.applied).where(_THIS)
 _LOCK = _FIND.with_for_update()

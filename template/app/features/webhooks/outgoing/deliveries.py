@@ -10,10 +10,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import CursorResult, Table, Update, and_, exists, func, or_, select, update
+from sqlalchemy import CursorResult, Update, and_, exists, func, or_, select, update
 
 from app.core import outbox
-from app.core.database import Database, ReadConnection, WriteSession
+from app.core.database import Database, ReadConnection, WriteSession, table_of
 from app.core.outbox import Job, OutboxRow
 from app.core.pruning import prune
 from app.features.webhooks.outgoing import endpoints
@@ -24,7 +24,7 @@ from app.features.webhooks.outgoing.schedule import Health, Outcome, pause_after
 
 logger = structlog.get_logger(__name__)
 
-_OUTBOX = cast("Table", OutboxRow.__table__)
+_OUTBOX = table_of(OutboxRow)
 
 
 @dataclass(frozen=True)

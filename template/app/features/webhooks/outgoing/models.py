@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, table_of
 from app.core.sealing import SEALED
 
 
@@ -97,6 +96,6 @@ class WebhookDelivery(Base):
     detail: Mapped[str | None] = mapped_column(String(500))
 
 
-ENDPOINTS = cast("Table", WebhookEndpoint.__table__)
-EVENTS = cast("Table", WebhookEvent.__table__)
-DELIVERIES = cast("Table", WebhookDelivery.__table__)
+ENDPOINTS = table_of(WebhookEndpoint)
+EVENTS = table_of(WebhookEvent)
+DELIVERIES = table_of(WebhookDelivery)

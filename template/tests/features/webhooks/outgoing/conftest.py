@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Table, select, update
+from sqlalchemy import select, update
 
-from app.core.database import Database
+from app.core.database import Database, table_of
 from app.core.outbox import OutboxRow
 from app.features import webhooks
 from app.features.webhooks.outgoing import configure, desk, endpoints
@@ -26,7 +25,7 @@ WAITING = (
     (DELIVERIES, "due_at"),
     (ENDPOINTS, "paused_until"),
     (ENDPOINTS, "failing_since"),
-    (cast("Table", OutboxRow.__table__), "due_at"),
+    (table_of(OutboxRow), "due_at"),
 )
 
 

@@ -14,13 +14,16 @@ from sqlalchemy import func, select, update
 
 from app.core import jobs, outbox
 from app.core.database import Database
-from app.core.outbox import Job, OutboxRow, Queue
+from app.core.outbox import Job, OutboxRow
 from app.features import webhooks
 from app.features.webhooks import signatures
 from app.features.webhooks.outgoing import NoEvent, deliveries, desk
 from app.features.webhooks.outgoing.desk import Wanted
 from app.features.webhooks.outgoing.models import DELIVERIES, ENDPOINTS, EVENTS, State
-from tests.features.webhooks.conftest import LEASE, Work
+from tests.claiming import LEASE
+from tests.claiming import claimed as claim_all
+from tests.claiming import work as work_all
+from tests.features.webhooks.conftest import Work
 from tests.features.webhooks.outgoing.conftest import Added, Endpoint, let_pass
 from tests.features.webhooks.receiver import Receiver, answer, receiving
 
@@ -245,10 +248,7 @@ async def test_those_that_stall_leave_places_to_others(
 
 
 async def work_one(database: Database) -> None:
-    async with database.writes() as session:
-        until = datetime.now(UTC) + LEASE
-        (job,) = await outbox.take_due(session, resend_at=until, room=dict.fromkeys(Queue, 1))
-    await jobs.run(database, job, lease=LEASE)
+    assert await work_all(database, most=1) == 1
 
 
 async def test_a_name_that_turns_private_gets_nothing(added: Added, work: Work) -> None:
@@ -271,14 +271,11 @@ async def test_a_redirect_to_a_private_address_is_not_followed(
 
 async def claimed(endpoint: Endpoint) -> Job:
     """The endpoint's job, as somebody has begun it who does not go on."""
-    database = endpoint.database
-    async with database.writes() as session:
+    (job,) = await claim_all(endpoint.database)
+    async with endpoint.database.writes() as session:
         until = datetime.now(UTC) + LEASE
-        (job,) = await outbox.take_due(session, resend_at=until, room=dict.fromkeys(Queue, 9))
-        begun = await outbox.begin(session, job, lease_until=until)
-        assert begun is not None
-        assert await deliveries.claim(session, endpoint.id, begun, until)
-    return begun
+        assert await deliveries.claim(session, endpoint.id, job, until)
+    return job
 
 
 async def test_an_endpoint_has_one_job_at_a_time_which_sees_what_others_came_for(
@@ -301,7 +298,7 @@ async def test_a_job_that_was_killed_begins_again(
 ) -> None:
     await endpoint.publish(3)
     job = await claimed(endpoint)
-    await jobs.run(endpoint.database, job, lease=LEASE)
+    await jobs.run(endpoint.database, job)
     assert len(receiver.received) == 3
     # One that is gone for good is not waited for longer than it may take.
     await endpoint.publish()
@@ -322,7 +319,7 @@ async def test_one_that_was_killed_at_its_end_leaves_the_endpoint_to_others(
     job = await claimed(endpoint)
     async with endpoint.database.writes() as session:
         await session.execute(update(DELIVERIES).values(state=State.DELIVERED))
-    await jobs.run(endpoint.database, job, lease=LEASE)
+    await jobs.run(endpoint.database, job)
     await endpoint.publish()
     await work()
     assert len(receiver.received) == 1
