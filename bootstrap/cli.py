@@ -3,6 +3,7 @@
 A command costs the imports of its own part, and none of the others'.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,8 +11,9 @@ from itertools import takewhile
 from typing import Annotated
 
 import typer
+import typer.core
 
-from bootstrap import __version__
+from bootstrap import __version__, language
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
 from bootstrap.show import output
 
@@ -44,6 +46,10 @@ PARTS = {
         *("journal", "undo", "schema", "explain"),
     ),
 }
+# zsh reads the file of a command at its first tab. So it completes then, and not at the next one.
+_AT_THE_FIRST_TAB = """
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then %(complete_func)s "$@"; fi
+"""
 
 
 def headstart(
@@ -68,7 +74,18 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(headstart)
     for part in [part for part, commands in PARTS.items() if named in commands] or PARTS:
         app.add_typer(import_module(f"bootstrap.commands.{part}").app)
+    if {"--install-completion", "--show-completion"} & {*arguments}:
+        _complete_at_the_first_tab()
+    if not language.is_english():
+        from bootstrap.show.translated_help import TranslatedHelp
+
+        typer.core.TyperCommand.context_class.formatter_class = TranslatedHelp
     return app
+
+
+def _complete_at_the_first_tab() -> None:
+    scripts = import_module("typer._completion_shared")._completion_scripts  # noqa: SLF001 - pinned
+    scripts["zsh"] += _AT_THE_FIRST_TAB
 
 
 # -- the entry point -------------------------------------------------------------------------------
@@ -90,6 +107,7 @@ def main() -> None:
 def _presented(arguments: list[str], *, debug: bool) -> int:
     """The exit code of a command, once everything that it has to say was shown."""
     try:
+        language.language_of(os.environ)
         result = command_line(arguments)(
             args=arguments, prog_name="headstart", standalone_mode=False
         )

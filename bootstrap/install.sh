@@ -309,7 +309,7 @@ beside_this_script() {
 # Every file that becomes part of the command, by name and content.
 digest_of_package() (
 	cd -- "$checkout"
-	find bootstrap pyproject.toml README.md CHANGELOG.md LICENSE -type f ! -name '*.py[co]' \
+	find bootstrap pyproject.toml hatch_build.py README.md CHANGELOG.md LICENSE -type f ! -name '*.py[co]' \
 		-exec cksum {} + 2>/dev/null | LC_ALL=C sort | cksum | tr ' ' '-'
 )
 
@@ -319,6 +319,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from bootstrap.machine.pip_settings import pip_settings
 kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+kept["PYTHONDONTWRITEBYTECODE"] = "1"  # what builds it leaves nothing in the checkout
 pip = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "-q"]
 os.execve(pip[0], [*pip, *sys.argv[2:]], kept | pip_settings(os.environ))'
 

@@ -19,8 +19,9 @@ app = typer.Typer()
 
 _NEW_HELP = """Create a new project at DEST.
 
-Asks only for answers that are missing. The project appears complete, with its first commit, or not
-at all.
+Asks only for answers that are missing, then shows what was answered: go on, or go back to any of
+it, and what depends on it is asked again. The project appears complete, with its first commit, or
+not at all.
 
 \b
 Examples:

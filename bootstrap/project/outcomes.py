@@ -115,8 +115,9 @@ def advice(each: FileOutcome, path: str) -> tuple[tuple[str, str], ...]:
     if each.reason == _MOVED_APART:
         return (("choose one name, git rm the others, then ", f"git add {name}"),)
     if path.endswith("migrate/HEAD"):
-        command = "merge" if each.reason.startswith(_HEADS) else "rebase CHERRY_PICK_HEAD"
-        return (("", f"python -m migrate {command} && git add migrate"),)
+        both = each.reason.startswith(_HEADS)
+        command = "alembic merge heads" if both else "migrate rebase CHERRY_PICK_HEAD"
+        return (("", f"python -m {command} && git add migrate"),)
     if each.reason == _BINARY or each.reason.startswith(_INVALID):
         checked_out = ("", f"git checkout --ours {name}")
         return checked_out, (" (or --theirs), fix it, then ", f"git add {name}")

@@ -72,7 +72,7 @@ def newest(package: Path = _PACKAGE, *, skipped: Collection[tuple[int, ...]] = (
         raise HeadstartError(
             "This installation of Headstart has no template.",
             why=(f"there is no release in {package / releases.BUNDLE}",),
-            next=("reinstall it: pip install --force-reinstall headstart",),
+            next=("reinstall it, the way it was installed",),
         )
     wanted = [release for release in known if release.number not in skipped]
     return _unpacked((wanted or known)[-1], package)

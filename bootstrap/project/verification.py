@@ -160,7 +160,8 @@ def judged_heads(texts: dict[str, str], stated: str) -> Check:
     newest = heads_of(known)
     if len(newest) != 1:
         result = f"{len(newest)} are the newest, and one must be"
-        return Check("revisions", CheckEnding.FAILED, result, newest, "python -m migrate merge")
+        join = "python -m alembic merge heads"
+        return Check("revisions", CheckEnding.FAILED, result, newest, join)
     if stated and stated != newest[0]:
         result = f"migrate/HEAD says {stated}, and the newest is {newest[0]}"
         return Check("revisions", CheckEnding.FAILED, result, next="python -m migrate rebase")

@@ -129,7 +129,7 @@ class ReportTable:
     def plain(self) -> Iterator[str]:
         heads = tuple(column.head for column in self.columns)
         texts = zip(heads, *(row.cells for row in self.rows), strict=True)
-        widths = [max(map(_width, column)) for column in texts]
+        widths = [max(map(width_of, column)) for column in texts]
         yield f"  {self._line(heads, widths)}"
         for row in self.rows:
             yield f"{row.sign} {self._line(row.cells, widths)}"
@@ -138,12 +138,12 @@ class ReportTable:
     def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
         padded = []
         for text, width, column in zip(cells, widths, self.columns, strict=True):
-            space = " " * (width - _width(text))
+            space = " " * (width - width_of(text))
             padded.append(f"{space}{text}" if column.numeric else f"{text}{space}")
         return "  ".join(padded).rstrip()
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
     """How many columns of a terminal a text takes."""
     wide = sum(east_asian_width(sign) in {"W", "F"} for sign in text)
     return len(text) + wide - sum(map(bool, map(combining, text)))

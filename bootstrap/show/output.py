@@ -16,6 +16,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from bootstrap.errors import ExitCode, HeadstartError
+from bootstrap.language import _, shown
+from bootstrap.show.items import width_of
 from bootstrap.show.report import Report
 from bootstrap.show.text import red, unstyled
 from bootstrap.terminals import is_terminal
@@ -92,11 +94,12 @@ def present_error(error: HeadstartError) -> ExitCode:
         with suppress(Unwritable):
             print_json({"event": "error", "error": {**said, "exit_code": int(error.exit_code)}})
             return error.exit_code
-    note(f"{red('✗')} {error.what}")
+    note(f"{red('✗')} {shown(error.what)}")
     for line in error.why:
-        note(f"  {line}")
+        note(f"  {shown(line)}")
+    head = _("next: ")
     for number, line in enumerate(error.next):
-        note(f"{'next: ' if number == 0 else '      '}{line}")
+        note(f"{head if number == 0 else ' ' * width_of(head)}{shown(line)}")
     return error.exit_code
 
 
@@ -106,7 +109,8 @@ def present_interruption() -> None:
         with suppress(Unwritable):
             print_json({"event": "error", "error": error})
             return
-    note("\nInterrupted. Nothing is left running; the same command can be run again.")
+    told = _("Interrupted. Nothing is left running; the same command can be run again.")
+    note(f"\n{told}")
 
 
 def print_json(value: object) -> None:

@@ -30,7 +30,7 @@ _TAKEN: Mapping[str, str] = {
         "Pydantic gives it to every schema",
     ),
     **dict.fromkeys(
-        ("bool", "datetime", "etag", "int", "mapped_column", "property", "str", "uuid4"),
+        ("bool", "datetime", "etag", "exact", "int", "mapped_column", "property", "str", "uuid4"),
         "it means something else in the files of a module",
     ),
 }

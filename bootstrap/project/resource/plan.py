@@ -14,8 +14,6 @@ _TESTS = "tests/modules"
 _SORTED = {FieldKind.STR, FieldKind.INT, FieldKind.EMAIL}
 _FILTERED = {FieldKind.ENUM, FieldKind.REF}
 _SQL_TYPES = {
-    FieldKind.STR: ("String",),
-    FieldKind.EMAIL: ("String",),
     FieldKind.ENUM: ("String",),
     FieldKind.TEXT: ("Text",),
     FieldKind.JSON: ("JSON",),
@@ -28,7 +26,7 @@ _PYDANTIC = {
     FieldKind.REF: ("StringConstraints",),
     FieldKind.DECIMAL: ("AfterValidator",),
     FieldKind.DATETIME: ("AfterValidator", "AwareDatetime"),
-    FieldKind.EMAIL: ("EmailStr",),
+    FieldKind.EMAIL: ("AfterValidator", "EmailStr"),
     FieldKind.JSON: ("AfterValidator", "JsonValue"),
 }
 # What a test sends to see it refused, as Python writes it.
@@ -133,7 +131,7 @@ def _imports(
         *(("UTC",) if FieldKind.DATETIME in kinds else ()),
     }
     functions = {
-        *("bindparam", "select"),
+        *("bindparam", "insert", "select"),
         *(("ColumnElement", "Uuid", "column", "table") if is_referring else ()),
         *(("update",) if job else ()),
     }
@@ -152,7 +150,6 @@ def _imports(
     annotated = kinds - {
         FieldKind.BOOL,
         FieldKind.UUID,
-        FieldKind.EMAIL,
         FieldKind.ENUM,
     }
     return {
