@@ -136,15 +136,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shop"
 
 
-def rendered(folder: Path, *answers: str) -> Path:
-    """A project in `folder`, and nothing brought up for it; the same answers are rendered once."""
+def rendered(folder: Path, *answers: str, version: str | None = None) -> Path:
+    """A project in `folder`, and nothing brought up for it; the same answers are rendered once.
+
+    It is of a released version, or of the template as it is here.
+    """
 
     def render(at: Path) -> None:
         data = [word for answer in answers for word in ("--data", answer)]
-        headstart("new", "shop", *data, "--defaults", cwd=at, state=at / "state")
+        release = ["--version", version] if version is not None else []
+        headstart("new", "shop", *data, *release, "--defaults", cwd=at, state=at / "state")
 
     settings = [os.environ.get(name) for name in ("HOME", "PYENV_ROOT", "GIT_CONFIG_GLOBAL")]
-    made = shared(("rendered", answers, settings), render)
+    made = shared(("rendered", answers, version, settings), render)
     return Path(shutil.copytree(made / "shop", folder / "shop", symlinks=True))
 
 

@@ -7,6 +7,10 @@
 The record names the tree by a digest of what it tested. Not part of that are documents, what only
 tells about the tests, and what a release itself writes: so the record can be committed, a release
 made and made again, all on one nightly.
+
+What has passed is kept as long as the tree is the same: after a failure, Ctrl-C or a kill the same
+command runs only what is left, and the record says how many tests had failed before. It takes
+hours: commit what it has begun (`tests/nightly_begun`), and any machine with this tree goes on.
 """
 
 from __future__ import annotations
@@ -19,23 +23,35 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
-from xml.etree import ElementTree as ET
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.project import git, releases
-from tests import release
+from tests import nightly_kept, release
+from tests.nightly_kept import Results
 
 RECORD = "tests/nightly.json"
 ENOUGH = 3000  # random cases
-PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder")
+PYTEST = (
+    "-m",
+    "pytest",
+    "-p",
+    "tests.nightly_kept",
+    "-n",
+    "auto",
+    "--dist",
+    "loadgroup",
+    "--no-loadscope-reorder",
+)
 _WRITTEN = {f"bootstrap/{releases.BUNDLE}", release.RECORD, RECORD, "tests/durations.json"}
 NIGHTLY = ("-m", "nightly or cases")
-_DROPPED = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS"}  # they could ask for less
+NOTHING_LEFT = 5  # pytest's: it was to run no test
+_DROPPED = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", nightly_kept.WHERE}  # they could ask for less
 _FIGURES = {"tree": str, "date": str, "passed": int, "skipped": int, "cases": int}
 _HERE = ("make nightly, which takes a while", f"commit {RECORD}, then run this again")
 _THERE = (
@@ -57,7 +73,8 @@ def _names(root: Path) -> Iterator[str]:
     options = ("--cached", "--others", "--exclude-standard", "--deduplicate", "-z")
     for name in git.run("ls-files", *options, cwd=root).split("\0"):
         document = name.endswith(".md") and not name.startswith("template/")
-        if (root / name).is_file() and name not in _WRITTEN and not document:
+        is_written = name in _WRITTEN or name.startswith(f"{nightly_kept.FOLDER}/")
+        if (root / name).is_file() and not is_written and not document:
             yield name
 
 
@@ -107,23 +124,46 @@ def _refuse(how_much: str, why: str, following: Sequence[str]) -> NoReturn:
     raise Refused(what, why=(why,), next=tuple(following))
 
 
+# -- running it ------------------------------------------------------------------------------------
+
+
 def run(root: Path, arguments: Sequence[str]) -> None:
-    """Run the nightly; record that all of it has passed, if it was all and on one tree."""
+    """Run what is left of the nightly; record that all of it has passed, if it has on one tree."""
+    if not arguments and _has_passed(root):
+        sys.stdout.write(f"All of it has passed on this tree: {RECORD}\n")
+        return
     before, cases = tree(root), int(os.environ.setdefault("HEADSTART_CASES", str(ENOUGH)))
-    with TemporaryDirectory() as folder:
-        report = Path(folder, "junit.xml")
-        asked = (*PYTEST, *NIGHTLY, "--junit-xml", str(report), *arguments)
-        command = [sys.executable, *asked]
-        if subprocess.run(command, cwd=root, env=_environment(), check=False).returncode:
-            raise HeadstartError("The nightly has failed, so there is no record of it.")
-        (suite,) = ET.parse(report).iter("testsuite")  # noqa: S314 - written by ourselves
-    if arguments or int(suite.attrib["tests"]) != _collected(root):
-        raise HeadstartError("That was not all of the nightly, so there is no record of it.")
+    kept = nightly_kept.file_of(root, f"{before[:16]}-{cases}") if not arguments else None
+    begun = time.monotonic()
+    try:
+        told = {nightly_kept.WHERE: str(kept)} if kept else {}
+        command = [sys.executable, *PYTEST, *NIGHTLY, *arguments]
+        ended = subprocess.run(command, cwd=root, env=_environment() | told, check=False)
+    finally:
+        nightly_kept.keep(kept, "seconds", f"{time.monotonic() - begun:.0f}")
+    if ended.returncode not in (0, NOTHING_LEFT):
+        raise HeadstartError(
+            "The nightly has failed, so there is no record of it.",
+            next=("make nightly runs what is left, as long as nothing that is tested changes",),
+        )
     if tree(root) != before:
         raise HeadstartError(
             "The tree has changed meanwhile, so there is no record of the nightly."
         )
-    _write(root / RECORD, before, cases, suite.attrib)
+    results = nightly_kept.results(kept)
+    if _collected(root).difference(results["passed"], results["skipped"]):
+        raise HeadstartError("That was not all of the nightly, so there is no record of it.")
+    _write(root / RECORD, before, cases, results)
+    if kept:
+        kept.unlink()
+
+
+def _has_passed(root: Path) -> bool:
+    try:
+        check(root)
+    except Refused:
+        return False
+    return True
 
 
 def _environment() -> dict[str, str]:
@@ -132,25 +172,26 @@ def _environment() -> dict[str, str]:
     return {**kept, "CI": "true"}
 
 
-def _collected(root: Path) -> int:
-    """How many tests a nightly has."""
+def _collected(root: Path) -> set[str]:
+    """The tests that a nightly has."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *NIGHTLY]
     told = subprocess.run(
         command, cwd=root, env=_environment(), stdout=subprocess.PIPE, text=True, check=False
     )
     tests, _, _ = told.stdout.partition("\n\n")
-    return sum("::" in line for line in tests.splitlines())
+    return {line for line in tests.splitlines() if "::" in line}
 
 
-def _write(path: Path, tree: str, cases: int, counted: Mapping[str, str]) -> None:
-    skipped = int(counted["skipped"])
+def _write(path: Path, tree: str, cases: int, results: Results) -> None:
+    passed = set(results["passed"])
     record = {
         "tree": tree,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "passed": int(counted["tests"]) - skipped,
-        "skipped": skipped,
+        "passed": len(passed),
+        "skipped": len(set(results["skipped"]) - passed),
+        "failed_before": len(set(results["failed"])),
         "cases": cases,
-        "minutes": round(float(counted["time"]) / 60),
+        "minutes": round(sum(map(float, results["seconds"])) / 60),
     }
     path.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 

@@ -62,6 +62,7 @@ def places(published: Published) -> dict[str, dict[str, str]]:
     return {
         "copier.yml": {
             r"(template_source:\n.*\n.*\n  default: )(.*)": published.source,
+            r"(headstart_package:\n.*\n.*\n  default: )(.*)": published.package,
             r"(headstart_address:\n.*\n.*\n  default: )(.*)": f'"{published.address}"',
         },
         "bootstrap/install.sh": {r"(\naddress=)(\S*)": published.address},
@@ -121,9 +122,15 @@ def _of_the_repository(root: Path, published: Published) -> Iterator[Finding]:
         yield from missing
         if not missing:
             yield from _trees(root, known, published.address, Path(folder))
-    newest = known[-1].version
-    for where in (publisher.script, publisher.archive):
-        yield _answers(where(published.address, newest))
+    for address in addresses(published.address, known[-1].version):
+        yield _answers(address)
+
+
+def addresses(address: str, version: str) -> list[str]:
+    """Where people are sent for a version, besides the repository itself."""
+    named = publisher.urls(address, version).values()
+    files = (where(address, version) for where in (publisher.script, publisher.archive))
+    return [*files, *(each for each in named if each != address)]
 
 
 def _missing(address: str, tags: list[str], folder: Path) -> list[Finding]:

@@ -25,7 +25,7 @@ from app.core.envelope import SuccessModel
 from app.core.listing import Cursors, Page, Position, sort_key
 from app.core.transactions import Writes
 from app.modules.profiles import service
-from app.modules.profiles.models import Headshot, Profile
+from app.modules.profiles.models import Profile
 from app.modules.profiles.schemas import ProfileIn, ProfileOut
 from fastapi import Depends, FastAPI
 from sqlalchemy import select
@@ -90,27 +90,21 @@ def on_the_orm(url: str) -> FastAPI:
         async with sessions() as session:
             yield session
 
-    def out(profile: Profile, headshot: Headshot | None) -> ProfileOut:
-        state = "none" if headshot is None else "ready" if headshot.thumbnail else "processing"
-        return ProfileOut.model_validate(vars(profile) | {"headshot": state})
-
-    joined = (Profile, Headshot), (Headshot, Headshot.profile_id == Profile.id)
-
     @app.get("/v1/profiles")
     async def list_profiles(
         limit: int = 20, session: AsyncSession = Depends(session)
     ) -> SuccessModel[Page[ProfileOut]]:
         newest = (Profile.created_at.desc(), Profile.id.desc())
-        statement = select(*joined[0]).outerjoin(*joined[1]).order_by(*newest).limit(limit + 1)
-        rows = (await session.execute(statement)).all()
-        return SuccessModel(data=page_of([out(*row) for row in rows], limit))
+        statement = select(Profile).order_by(*newest).limit(limit + 1)
+        profiles = (await session.scalars(statement)).all()
+        return SuccessModel(data=page_of([*map(ProfileOut.model_validate, profiles)], limit))
 
     @app.get("/v1/profiles/{profile_id}")
     async def get_profile(
         profile_id: UUID, session: AsyncSession = Depends(session)
     ) -> SuccessModel[ProfileOut]:
-        statement = select(*joined[0]).outerjoin(*joined[1]).where(Profile.id == profile_id)
-        return SuccessModel(data=out(*(await session.execute(statement)).one()))
+        profile = (await session.scalars(select(Profile).where(Profile.id == profile_id))).one()
+        return SuccessModel(data=ProfileOut.model_validate(profile))
 
     @app.post("/v1/profiles", status_code=201)
     async def create_profile(
@@ -122,7 +116,7 @@ def on_the_orm(url: str) -> FastAPI:
         session.add(profile)
         await session.commit()
         await session.refresh(profile)
-        return SuccessModel(data=out(profile, None))
+        return SuccessModel(data=ProfileOut.model_validate(profile))
 
     return app
 

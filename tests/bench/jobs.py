@@ -21,7 +21,6 @@ from app.core import outbox
 from app.core.broker import ToWorkers, build_broker
 from app.core.database import Database
 from app.core.jobs import Attempt, job
-from app.core.relay import Relay
 from app.worker import boot as boot_worker
 
 URL = os.environ["REDIS_URL"]
@@ -79,7 +78,7 @@ def feed_bare(job: str, number: int) -> None:
 
 
 async def feed(job: str, number: int) -> None:
-    """Ask for jobs; the worker's own relay sends them."""
+    """Ask for jobs; the worker finds them by itself."""
     database = Database(DATABASE)
     for begin in range(0, number, 500):
         async with database.writes() as session:
@@ -91,19 +90,16 @@ async def feed(job: str, number: int) -> None:
 async def latency(job: str, number: int) -> None:
     """Ask an idle worker for a job every second or two, as the api does."""
     database = Database(DATABASE)
-    day = timedelta(days=1)
-    relay = Relay(database, ToWorkers(build_broker(URL)), poll=timedelta(seconds=1), resend=day)
-    relaying = asyncio.create_task(relay.run())
+    workers = ToWorkers(database, build_broker(URL), poll=timedelta(seconds=1))
     for _ in range(number):
         await asyncio.sleep(random.uniform(1, 2))
         async with database.writes() as session:
             await outbox.enqueue(session, f"bench.{job}")
         committed = time.time()
-        relay.hand_over(outbox.asked_for(session))
+        workers.tell(outbox.asked_for(session))
         client.rpush("bench:committed", committed)
     await asyncio.sleep(1)
-    relay.stop()
-    await relaying
+    await workers.close()
     await database.close()
 
 

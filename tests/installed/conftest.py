@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, install, said, unavailable
 from tests.installed import pythons
+from tests.shared import shared
 
 EVERY_END = {"oldest": pythons.oldest, "newest": pythons.newest}
 UNSHARE = "/usr/bin/unshare"
@@ -66,6 +67,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*build, "--wheel-dir", folder, "."], cwd=ROOT, check=True)
     (made,) = folder.glob("*.whl")
     return made
+
+
+@pytest.fixture(scope="session")
+def distributions() -> Path:
+    """A folder with the wheel and the source distribution, as they are uploaded."""
+
+    def build(folder: Path) -> None:
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    return shared("distributions", build)
 
 
 @pytest.fixture(scope="session")

@@ -117,8 +117,8 @@ def test_a_project_keeps_the_kit_and_its_own_work_in_it(
     mine = MINE_NOW if had else MINE
     write(shop / "tests/test_mine.py", mine)
     if had:
-        journal = (shop / "migrate/journal.py").read_text()
-        write(shop / "migrate/journal.py", journal + EDIT)
+        pause = (shop / "migrate/pause.py").read_text()
+        write(shop / "migrate/pause.py", pause + EDIT)
     commit(shop)
     told = brought(shop, "update", "--to", here)
     assert told["broken_imports"] == []
@@ -127,8 +127,8 @@ def test_a_project_keeps_the_kit_and_its_own_work_in_it(
     assert "from migrate.kit.runner import offline, online\n" in now
     assert (shop / "tests/test_mine.py").read_text() == MINE_NOW
     assert "safe_migrations: true\n" in (shop / ".copier-answers.yml").read_text()
-    assert (shop / "migrate/kit/journal.py").read_text().endswith(EDIT) == had
-    assert not (shop / "migrate/journal.py").exists()
+    assert (shop / "migrate/kit/pause.py").read_text().endswith(EDIT) == had
+    assert not (shop / "migrate/pause.py").exists()
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import Refused
-from tests import nightly
+from tests import nightly, nightly_kept
 from tests.lifecycle.conftest import Package, commit, write
 from tests.project.conftest import REPOSITORY, Run, git
 
@@ -25,8 +26,9 @@ def package(package: Package) -> Package:
     package.template({"a.txt": "one\n", "README.md": "of the project\n"})
     write(package.root / "CHANGELOG.md", "# Changelog\n\n## 1.0.0\n\nAll of it.\n")
     write(package.root / "README.md", "of Headstart\n")
-    write(package.root / ".gitignore", "cases\n__pycache__/\n.venv\n.pytest_cache/\n")
-    for name in ("Makefile", "pyproject.toml", "tests/__init__.py", "tests/nightly.py"):
+    write(package.root / ".gitignore", "cases\n__pycache__/\n.venv\n.pytest_cache/\n.build/\n")
+    tested = ("tests/__init__.py", "tests/nightly.py", "tests/nightly_kept.py")
+    for name in ("Makefile", "pyproject.toml", *tested):
         write(package.root / name, (REPOSITORY / name).read_text())
     (package.root / ".venv").symlink_to(sys.prefix)
     git("init", "--quiet", cwd=package.root)
@@ -240,3 +242,44 @@ def test_what_the_shell_tells_pytest_makes_no_less_of_it(
     run = make(package, "nightly")
     assert run.returncode == 0, run.stdout + run.stderr
     assert json.loads((package.root / nightly.RECORD).read_text())["passed"] == 2
+
+
+GOES_ON = """\
+import pathlib, pytest
+
+@pytest.mark.nightly
+@pytest.mark.xdist_group("one")
+def test_one():
+    assert not pathlib.Path("cases").exists(), "run twice"
+    pathlib.Path("cases").touch()
+
+@pytest.mark.nightly
+def test_two(request): assert pathlib.Path("__pycache__/mended").exists()
+"""
+
+
+@pytest.mark.slow
+def test_after_a_failure_only_what_is_left_is_run_and_the_failure_is_recorded(
+    package: Package,
+) -> None:
+    write(package.root / "tests/test_it.py", GOES_ON)
+    run = make(package, "nightly")
+    assert "make nightly runs what is left" in run.stderr
+    write(package.root / "__pycache__/mended", "")
+    commit(package.root, "What has begun is of the same tree, and goes on elsewhere")
+    git("clone", "--quiet", ".", "elsewhere", cwd=package.root)
+    begun = Path("elsewhere") / nightly_kept.FOLDER
+    assert nightly.tree(package.root / "elsewhere") == nightly.tree(package.root)
+    assert [path.name for path in (package.root / begun).iterdir()]
+    shutil.rmtree(package.root / "elsewhere")
+    run = make(package, "nightly")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 passed" in run.stdout
+    record = json.loads((package.root / nightly.RECORD).read_text())
+    assert (record["passed"], record["skipped"], record["failed_before"]) == (2, 0, 1)
+    assert not list((package.root / nightly_kept.FOLDER).iterdir())
+    run = make(package, "nightly")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "All of it has passed" in run.stdout
+    write(package.root / "template/a.txt", "another tree\n")
+    assert "run twice" in make(package, "nightly").stdout

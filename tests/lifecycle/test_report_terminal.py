@@ -11,7 +11,7 @@ import pytest
 
 from tests.lifecycle.conftest import TEN, Package, commit, lasting, write
 from tests.project.conftest import git
-from tests.project.test_terminal import Terminal
+from tests.terminal import headstart_at_terminal
 
 pytestmark = pytest.mark.xdist_group("report-terminal")
 
@@ -59,7 +59,7 @@ def terminal(package: Package, *arguments: str, cwd: Path, columns: int) -> Iter
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("PYTHONPATH", str(package.root))
         monkeypatch.delenv("COLUMNS", raising=False)
-        opened = Terminal(*arguments, cwd=cwd, columns=columns)
+        opened = headstart_at_terminal(*arguments, cwd=cwd, columns=columns)
         try:
             opened.end()
             yield opened.seen
@@ -86,7 +86,7 @@ def test_a_preview_fits_the_terminal_and_ends_with_what_is_to_be_settled(
 def test_no_colour_means_none(
     package: Package, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.project.test_terminal._ESCAPES", NEVER)
+    monkeypatch.setattr("tests.terminal._ESCAPES", NEVER)
     with terminal(package, "update", "--preview", cwd=shop, columns=80) as coloured:
         assert "\x1b[1;31m✗ 1 conflict" in coloured
     monkeypatch.setenv("NO_COLOR", "1")

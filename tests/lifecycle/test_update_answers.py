@@ -20,7 +20,8 @@ from tests.lifecycle.conftest import (
 )
 from tests.lifecycle.test_update import refused
 from tests.project.conftest import git, tree
-from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER, Terminal
+from tests.project.test_terminal import CTRL_C, CTRL_U, ENTER
+from tests.terminal import headstart_at_terminal
 
 # -- answers ---------------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ def test_new_questions_are_asked_at_a_terminal(
     package.release("3.0.0", {"colour.txt.jinja": "{{ colour }}\n"})
     monkeypatch.setenv("PYTHONPATH", str(package.root))
     for keys, code in (((CTRL_C,), 130), ((CTRL_U, "green", ENTER), 0)):
-        terminal = Terminal("update", cwd=shop)
+        terminal = headstart_at_terminal("update", cwd=shop)
         try:
             terminal.expect("Which colour?")
             terminal.type(*keys)

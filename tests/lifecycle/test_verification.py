@@ -16,7 +16,8 @@ import pytest
 from tests.lifecycle.conftest import Files, Package, bare, commit, write
 from tests.lifecycle.test_revisions import chain, text
 from tests.project.conftest import git, tree
-from tests.project.test_terminal import ENTER, Terminal
+from tests.project.test_terminal import ENTER
+from tests.terminal import headstart_at_terminal
 from tests.waiting import LONG, wait_until
 
 Checks = dict[str, dict[str, Any]]
@@ -148,7 +149,7 @@ def test_two_newest_revisions_do_not_pass(package: Package, shop: Path) -> None:
     told = package.told("update", cwd=shop, code=1)
     assert checks(told)["revisions"]["details"] == ["b", "c"]
     shown = package.headstart("update", "--verify", cwd=shop).stdout
-    assert "To fix revisions: python -m migrate merge" in shown
+    assert "To fix revisions: python -m alembic merge heads" in shown
     said = package.headstart("update", "--no-verify", "--rollback", cwd=shop).stdout
     assert "To restore it: git reset --keep refs/headstart/rescue/" in said
 
@@ -348,7 +349,7 @@ def test_a_terminal_asks_to_verify_and_to_go_back(
     write(shop / "broken", "")
     before = commit(shop)
     for answer, head in (("n", False), ("y", True)):
-        terminal = Terminal("update", *(["--verify"] if head else []), cwd=shop)
+        terminal = headstart_at_terminal("update", *(["--verify"] if head else []), cwd=shop)
         try:
             if not head:
                 terminal.expect("Verify it")

@@ -41,8 +41,8 @@ def published(at: tuple[str, Path]) -> Published:
     publish_releases(repository)
     stated = Published("headstart", f"{address}/simple", f"{address}/o/headstart", "")
     stated = replace(stated, address=stated.source)
-    for where in (publisher.script, publisher.archive):
-        path = folder / where(stated.address, NEWEST.version).removeprefix(f"{address}/")
+    for each in publish.addresses(stated.address, NEWEST.version):
+        path = folder / each.removeprefix(f"{address}/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     page = folder / "simple/headstart/index.html"
@@ -80,7 +80,7 @@ def test_one_statement_is_written_everywhere(root: Path) -> None:
     assert sorted(changed) == ["bootstrap/install.sh", "copier.yml", "pyproject.toml"]
     assert publish.stated_otherwise(root, other) == []
     assert publish.fill(root, other) == []
-    assert len(publish.stated_otherwise(root, STATED)) == 4
+    assert len(publish.stated_otherwise(root, STATED)) == 5
     publish.fill(root, STATED)
     for name in changed:
         assert (root / name).read_bytes() == (ROOT / name).read_bytes()

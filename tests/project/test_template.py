@@ -47,7 +47,11 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
         ("preset=minimal",),
         ("preset=custom",),
         ("preset=custom", "database=postgresql", "features=[operations, telemetry, cache]"),
-        ("preset=custom", "database=mysql", "features=[cache, security, pycharm, vscode, postman]"),
+        (
+            "preset=custom",
+            "database=mysql",
+            "features=[cache, security, pycharm, vscode, agents, postman]",
+        ),
     ],
 )
 def test_plain_copier_and_headstart_render_the_same_bytes(

@@ -1,81 +1,16 @@
 """The questionnaire at a real terminal."""
 
-import fcntl
 import json
-import os
-import pty
-import re
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.project.conftest import answers_without, tree
+from tests.terminal import Terminal, headstart_at_terminal
 
 ENTER, DOWN, SPACE = "\r", "\x1b[B", " "
 CTRL_C, CTRL_U, CTRL_D = "\x03", "\x15", "\x04"
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
-
-
-class Terminal:
-    """A pseudo-terminal with `headstart` in it: wait for a text, then type."""
-
-    def __init__(
-        self, *arguments: str, cwd: Path, stdout: int | None = None, columns: int = 120
-    ) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bootstrap", *arguments],
-            cwd=cwd,
-            env={**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
-            stdin=slave,
-            stdout=slave if stdout is None else stdout,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-
-    def expect(self, text: str) -> str:
-        """Wait until `text` has appeared since the last one waited for; return what is between."""
-        deadline = time.monotonic() + 600
-        while text not in self.seen:
-            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.seen}"
-            assert self._read(), f"ended without {text!r}:\n{self.seen}"
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def type(self, *keys: str) -> None:
-        """Press keys."""
-        os.write(self._master, "".join(keys).encode())
-
-    def end(self) -> int:
-        """Wait for the command to end and return its exit code."""
-        while self._read():
-            pass
-        return self._process.wait(600)
-
-    def close(self) -> None:
-        """Leave nothing running."""
-        self._process.kill()
-        self._process.wait()
-        os.close(self._master)
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], 600)
-        try:
-            data = os.read(self._master, 65536) if ready else b""
-        except OSError:  # Linux's way of saying that the other side is closed
-            data = b""
-        self.seen += _ESCAPES.sub("", data.decode(errors="replace"))
-        return bool(data)
 
 
 @pytest.fixture
@@ -89,8 +24,15 @@ def terminals() -> Iterator[list[Terminal]]:
 def open_terminal(
     terminals: list[Terminal], *arguments: str, cwd: Path, **options: int
 ) -> Terminal:
-    terminals.append(Terminal(*arguments, cwd=cwd, **options))
+    terminals.append(headstart_at_terminal(*arguments, cwd=cwd, **options))
     return terminals[-1]
+
+
+def go_on(terminal: Terminal) -> int:
+    """Agree to the summary of the answers, and wait for the command to end."""
+    terminal.expect("Go on with these answers")
+    terminal.type(ENTER)
+    return terminal.end()
 
 
 def test_only_what_is_open_is_asked_and_enter_takes_the_default(
@@ -102,6 +44,8 @@ def test_only_what_is_open_is_asked_and_enter_takes_the_default(
     terminal.type(ENTER)
     terminal.expect("What is it for, in one sentence?")
     terminal.expect("The shop backend.")
+    terminal.type(ENTER)
+    terminal.expect("Go on with these answers")
     terminal.type(ENTER)
     terminal.expect("First commit")
     assert terminal.end() == 0
@@ -127,7 +71,7 @@ def test_a_broken_rule_is_shown_whole_above_the_question_that_is_asked_again(
     terminal.expect("My Shop")
     terminal.type(CTRL_U, "cart", ENTER)
     terminal.expect("cart")
-    assert terminal.end() == 0
+    assert go_on(terminal) == 0
     assert "project_name: cart" in (tmp_path / "shop/.copier-answers.yml").read_text()
 
 
@@ -140,7 +84,7 @@ def test_choices_are_selected_and_later_questions_follow_from_them(
     terminal.type(DOWN, ENTER)
     terminal.expect("Which folder holds the shared environments?")
     terminal.type(ENTER)
-    assert terminal.end() == 0
+    assert go_on(terminal) == 0
     assert "venv_layout: shared" in (tmp_path / "shop/.copier-answers.yml").read_text()
 
 
@@ -150,7 +94,7 @@ def test_several_choices_are_ticked(terminals: list[Terminal], tmp_path: Path) -
     terminal.expect("Which features does it have?")
     terminal.expect("cache: ")
     terminal.type(SPACE, DOWN, SPACE, ENTER)
-    assert terminal.end() == 0
+    assert go_on(terminal) == 0
     answers = (tmp_path / "shop/.copier-answers.yml").read_text()
     assert "features:\n- operations\n- idempotency\n" in answers
 
@@ -167,8 +111,61 @@ def test_the_result_can_be_piped_away_while_questions_are_asked(
         for question in ("What is the project called?", "What is it for, in one sentence?"):
             terminal.expect(question)
             terminal.type(ENTER)
-        assert terminal.end() == 0
+        assert go_on(terminal) == 0
     assert json.loads((tmp_path / "out.json").read_text())["sources"]["project_name"] == "asked"
+
+
+def test_the_summary_leads_back_to_any_answer_and_what_depends_on_it_is_asked_again(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    open_ones = ("project_name", "description", "style")
+    file = answers_without(*open_ones, preset="custom", folder=tmp_path)
+    terminal = open_terminal(
+        terminals, "new", "shop", "--data-file", file, cwd=tmp_path, columns=60
+    )
+    for question in ("What is the project called?", "What is it for", "What formats its code?"):
+        terminal.expect(question)
+        terminal.type(ENTER)
+    terminal.expect("Go on with these answers")
+    summary = terminal.expect("style")
+    assert [line.split() for line in summary.splitlines() if "»" in line or "shop" in line] == [
+        ["»", "Go", "on"],
+        ["project_name", "shop"],
+        ["description", "The", "shop", "backend."],
+    ]
+    terminal.type(DOWN, ENTER)
+    terminal.expect("What is the project called?")
+    terminal.type(CTRL_U, "cart", ENTER)
+    terminal.expect("What is it for")
+    terminal.expect("The cart backend.")
+    terminal.type(CTRL_U, "x" * 80, ENTER)
+    between = terminal.expect("Go on with these answers")
+    assert "What formats" not in between
+    assert f"{'x' * 40}…" in terminal.expect("style")
+    terminal.type(ENTER)
+    assert terminal.end() == 0
+    answers = (tmp_path / "shop/.copier-answers.yml").read_text()
+    assert "project_name: cart\n" in answers
+    assert "x" * 80 in answers
+
+
+def test_leaving_at_the_summary_or_behind_it_makes_nothing(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    file = answers_without("description", folder=tmp_path)
+    made = tmp_path / "made"
+    made.mkdir()
+    for back in (False, True):
+        terminal = open_terminal(terminals, "new", "shop", "--data-file", file, cwd=made)
+        terminal.expect("What is it for")
+        terminal.type(ENTER)
+        terminal.expect("Go on with these answers")
+        if back:
+            terminal.type(DOWN, ENTER)
+            terminal.expect("What is it for")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+        assert not list(made.iterdir())
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])

@@ -45,11 +45,12 @@ TRACES = {
     "gitops": r"gitops|argocd|keda",
     "pre_commit": r"pre.commit|detect.secrets|hooks\.mk|revisions and secrets",
     "pycharm": r"pycharm|\.run/|\.idea|\| python interpreter|/bin/python`\.$",
-    "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled",
+    "safe_migrations": r"migrate.kit\b|\btests.migrate\b|backfill|pause-workers|are journaled|"
+    r"sqlglot|alembic.postgresql.enum|\$\(python\) -m migrate lint$",
     "vscode": r"vscode|vs code|recommended extensions",
     "security": r"jwks_(url|keep)|auth_required|rate_limit|\bhs_|profiles:read|"
     r"(features|docs).security|\(security\.md|(commands.|_)clients\.py|token_(issuer|audience)",
-    "notifications": r"notif(?!y_cancel)|smtp|app.mails|phonenumbers|jinja2|email-validator>|"
+    "notifications": r"notif(?!y_(cancel|all))|smtp|app.mails|phonenumbers|jinja2|email-validator>|"
     r"mailpit|^  mail:|mail_(page_)?port|the mail that it is sent|mail is written into",
     "webhooks": r"webhook(?!s\", \"json)",  # which OpenAPI has too
     "keys": r"(features|docs|commands|tests).keys\b|\(keys\.md|master_key|crypto_keys|app keys|"
@@ -57,9 +58,11 @@ TRACES = {
     "transfers": r"transfers|_(ex|im)ports\.py|openpyxl|xlsxwriter|defusedxml|et-xmlfile|"
     r"charset-normalizer>=",
     "statistics": r"(features|docs|commands|tests).statistics\b|\(statistics\.md|"
-    r"statistics_|app statistics",
-    "periods": r"(features|docs|commands|tests).periods\b|\(periods\.md|period_|app periods",
+    r"statistics_|app statistics|\d_statistics\.py",
+    "periods": r"(features|docs|commands|tests).periods\b|\(periods\.md|period_|app periods|"
+    r"\d_periods\.py",
     "framework_tests": r"tests.core\b",
+    "agents": r"agents\.md",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
     r"pull_request_template|workflows.rules|commit-msg|pre-push|make --silent|conventional|"
@@ -70,6 +73,9 @@ TRACES_OF_ANY = {
     ("container", "ecr", "gitops"): (
         r"(?<!\")docker(file|ignore)|\$\(docker\)|^docker \?=|\bimage check\b|^image:|"
         r"version=\$\$|revision=\$\$|compose\.app|app.probe|test_probe|container\.md"
+    ),
+    ("safe_migrations", "pre_commit"): (
+        r"\bimports revisions\b|^revisions:|\$\(python\) -m migrate check$"
     ),
     ("pycharm", "vscode"): r"^## in an ide|^ide:",
     (
@@ -104,10 +110,19 @@ TRACES_OF_ANY = {
     ("notifications", "webhooks"): r"core.asking\b",
     ("operations", "notifications", "webhooks"): r"core.arguments\b",
     ("operations", "framework_tests"): r"\btests.blocking_jobs\b",
+    (
+        "telemetry",
+        "notifications",
+        "webhooks",
+        "keys",
+        "framework_tests",
+    ): r"\btests.claiming\b",
     ("operations", "telemetry", "framework_tests"): r"\btests.unreachable\b",
 }
-# Some keys are for webhooks, whoever sends those, and statistics have a backfill as migrations do.
+# Some keys are for webhooks, whoever sends those, and statistics have a backfill as migrations do;
+# a process that a test starts beside another wants the same master key, where there is one.
 FILES_OF = {
+    "keys": re.compile(r"tests/features/telemetry/test_tracing\.py"),
     "webhooks": re.compile(r"(app/features|app/commands|tests/features|docs)/keys\b"),
     "safe_migrations": re.compile(r"(app/features|app/commands|tests/features|docs)/statistics\b"),
 }

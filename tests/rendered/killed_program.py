@@ -29,10 +29,13 @@ passed = 0
 
 def effect(name: str) -> None:
     """Count one; the process ends here where it is the one."""
-    global passed  # noqa: PLW0603 - one count for the process
     bound = import_module("structlog.contextvars").get_contextvars()
-    if ACTORS.isdisjoint({bound.get("actor"), bound.get("source")}):
-        return
+    if not ACTORS.isdisjoint({bound.get("actor"), bound.get("source")}):
+        count(name)
+
+
+def count(name: str) -> None:
+    global passed  # noqa: PLW0603 - one count for the process
     passed += 1
     with LIST.open("a") as names:
         names.write(f"{name}\n")
@@ -42,6 +45,20 @@ def effect(name: str) -> None:
 
 def count_commits() -> None:
     event.listen(Session, "before_commit", lambda _: effect("commit"))
+
+
+def count_claims() -> None:
+    """Count the commit of a claim, which is of many actors, where it has jobs of ours."""
+    outbox: Any = import_module("app.core.outbox")
+    claim = outbox.claim
+
+    async def claimed(session: Any, *arguments: Any) -> Any:
+        jobs = await claim(session, *arguments)
+        if not ACTORS.isdisjoint(job.actor for job in jobs):
+            event.listen(session.sync_session, "before_commit", lambda _: count("commit"))
+        return jobs
+
+    outbox.claim = claimed
 
 
 def count_calls(path: str) -> None:
@@ -61,12 +78,13 @@ def count_calls(path: str) -> None:
 
 exec(os.environ.get("KILL_FIRST", ""))  # noqa: S102 - the test's own lines
 count_commits()
+count_claims()
 for each in CALLS:
     count_calls(each)
 sys.argv[0] = module = "app"
 if sys.argv[1:] == ["worker"]:
     # What that command becomes, in this process and those that it forks.
-    module = "dramatiq"
     settings = import_module("app.settings").Settings()
     sys.argv[:] = import_module("app.commands.worker").command_line(settings)[2:]
+    module = sys.argv[0]
 runpy.run_module(module, run_name="__main__", alter_sys=True)

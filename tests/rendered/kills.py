@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 
 PROGRAM = Path(__file__).with_name("killed_program.py").read_text("utf-8")
 # A process that was killed is missed soon.
-SOON = {"JOB_LEASE": "PT2S", "JOB_POLL": "PT0.1S", "JOB_RESEND": "PT2S"}
+SOON = {"JOB_LEASE": "PT2S", "JOB_POLL": "PT0.1S"}
 
 
 def counted(name: str) -> str:

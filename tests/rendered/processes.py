@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -36,13 +38,20 @@ LIBRARIES = (
     *("sqlalchemy.ext.asyncio", "structlog", "uvicorn", "uvicorn.loops.auto"),
     "uvicorn.protocols.http.auto",
 )
+# A profile's row as every database takes it, without what tells it from others.
+_COLUMNS = (
+    "id, employee_number, full_name, name_key, email, department, version, created_at, updated_at"
+)
+_OTHERS = (
+    "'Ada', 'ada', 'ada@example.com', 'Engines', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00'"
+)
 WORKER = """
 import runpy, sys
 from app.commands.worker import command_line
 from app.settings import Settings
 
 sys.argv[:] = [*command_line(Settings())[2:], *sys.argv[1:]]
-runpy.run_module("dramatiq", run_name="__main__", alter_sys=True)
+runpy.run_module("app.master", run_name="__main__", alter_sys=True)
 """
 
 
@@ -195,6 +204,15 @@ class Backend:
         assert self.count("SELECT count(DISTINCT profile_id) FROM effects") == number
 
 
+def members(group: int) -> Iterator[int]:
+    """Yield the processes of a group, but for those that have ended and wait for somebody."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError, FileNotFoundError):
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if os.getpgid(int(folder.name)) == group and state != "Z":
+                yield int(folder.name)
+
+
 def draft_of(employee_number: str) -> dict[str, str]:
     return {
         "employee_number": employee_number,
@@ -202,6 +220,12 @@ def draft_of(employee_number: str) -> dict[str, str]:
         "email": "grace@example.com",
         "department": "Compilers",
     }
+
+
+def row_of_profile(employee_number: str, place: int) -> str:
+    """Return the statement that stores a profile, whose id ends with `place`."""
+    values = f"'{place:032}', '{employee_number}', {_OTHERS}"
+    return f"INSERT INTO profiles ({_COLUMNS}) VALUES ({values})"  # noqa: S608 - a test's texts
 
 
 def create_profile(client: httpx.Client, number: int) -> str:

@@ -189,6 +189,25 @@ def running_mysql() -> Iterator[SqlServer]:
             yield server
 
 
+@contextmanager
+def running_pgbouncer(server: SqlServer, mode: str) -> Iterator[str]:
+    """Run a PgBouncer before the server, with few sessions; yields its URL, without a database."""
+    port = free_port()
+    behind = sa.make_url(server.url)
+    with _folder_of("postgres") as folder:
+        settings = folder / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={behind.port} user=postgres\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+            f"pool_mode = {mode}\ndefault_pool_size = 3\nunix_socket_dir =\n",
+            "utf-8",
+        )
+        serve = _as_user("postgres", [program("pgbouncer"), str(settings)])
+        url = f"postgresql://postgres@127.0.0.1:{port}/"
+        with running(Server(url, serve, folder / "log")):
+            yield url
+
+
 def redis_server(folder: Path) -> Server:
     """Return a Redis that keeps nothing, and is not started yet."""
     port = free_port()

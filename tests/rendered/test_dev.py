@@ -178,7 +178,7 @@ def first_page(url: str) -> str:
 )
 def test_nothing_outlives_it(shop: Path, tmp_path: Path, end: Callable[[Terminal], None]) -> None:
     with serving_with_a_worker(shop, tmp_path) as (terminal, _):
-        assert len(terminal.pids("dramatiq")) == 2
+        assert len(terminal.pids("app.worker:boot")) == 2
         assert terminal.pids("-m app api")
         end(terminal)
         wait_until(lambda: not terminal.pids(), "every process to end")
@@ -187,7 +187,7 @@ def test_nothing_outlives_it(shop: Path, tmp_path: Path, end: Callable[[Terminal
 
 def test_nothing_outlives_it_when_it_is_killed_before_it_serves(shop: Path, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _), serving(shop, REDIS_URL=url) as (terminal, _):
-        wait_until(lambda: bool(terminal.pids("dramatiq")), "the worker to begin")
+        wait_until(lambda: bool(terminal.pids("app.worker:boot")), "the worker to begin")
         kill_the_command(terminal)
         wait_until(lambda: not terminal.pids(), "every process to end")
 
@@ -267,7 +267,7 @@ def test_an_api_that_cannot_start_ends_it(shop: Path, tmp_path: Path) -> None:
 def test_both_are_started_again_under_load(shop: Path, tmp_path: Path) -> None:
     """No request is refused meanwhile, and the old processes are gone."""
     with serving_with_a_worker(shop, tmp_path) as (terminal, url):
-        before = terminal.pids("-m app api") + terminal.pids("dramatiq")
+        before = terminal.pids("-m app api") + terminal.pids("app.worker:boot")
         ended = threading.Event()
 
         def ask() -> list[str]:
@@ -290,7 +290,7 @@ def test_both_are_started_again_under_load(shop: Path, tmp_path: Path) -> None:
                 ended.set()
         told = {answer for each in asking for answer in each.result()}
         assert told <= {"docs", "first", "second"}
-        wait_until(lambda: len(terminal.pids("dramatiq")) == 2, "the new worker")
+        wait_until(lambda: len(terminal.pids("app.worker:boot")) == 2, "the new worker")
         assert not set(before) & set(terminal.pids())
         terminal.type(CTRL_C)
         wait_until(lambda: not terminal.pids(), "every process to end")

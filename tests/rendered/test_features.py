@@ -33,7 +33,7 @@ OWN_TESTS = (
     *("modules/profiles/test_statistics.py", "modules/profiles/test_periods.py"),
 )
 NONE = "features=[]"
-UNTESTED = {"github", "pre_commit", "pycharm", "vscode"}
+UNTESTED = {"github", "pre_commit", "pycharm", "vscode", "agents"}
 
 
 def test_a_render_with_everything_passes_its_own_gates(everything: Path) -> None:
@@ -122,6 +122,25 @@ def test_every_line_that_a_feature_adds_would_be_found_where_it_was_not_chosen(
     assert brought <= told
 
 
+# The jobs that a process knows, which are those that it claims.
+KNOWN = {
+    "api": """
+from app.main import create_app
+create_app()
+""",
+    "worker": """
+from app import worker
+worker.require_current = lambda *_: worker.asyncio.sleep(0)
+worker.boot()
+""",
+}
+TOLD = """
+from app.core.jobs import JOB_KINDS
+print(*sorted(JOB_KINDS))
+"""
+WORKER = {**os.environ, "DATABASE_URL": "sqlite:///app.db", "REDIS_URL": "redis://127.0.0.1:1/0"}
+
+
 @pytest.mark.parametrize("feature", slices())
 def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_tests(
     tmp_path: Path, everything: Path, feature: str
@@ -134,6 +153,13 @@ def test_a_feature_alone_brings_no_other_keeps_the_contracts_and_passes_its_test
         str(path) for each in own for path in (each, *each.rglob("test_*.py")) if path.is_file()
     ]
     assert bool(tested) == (feature not in UNTESTED)
+    if (shop / "app/features" / feature).is_dir():
+        known = {
+            name: of_render(everything).run("-c", program + TOLD, cwd=shop, env=WORKER)
+            for name, program in KNOWN.items()
+        }
+        assert known["worker"].returncode == known["api"].returncode == 0, known
+        assert known["worker"].stdout == known["api"].stdout
     if tested:
         done = of_render(everything).run(*PYTEST, *tested, cwd=shop, env=os.environ)
         assert re.search(r"\b\d+ passed", done.stdout), done.stdout

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -43,13 +43,15 @@ PARTS = 1 if os.environ.get("HEADSTART_ROWS") == "all" else 3
 TODAY = dt.datetime.now(dt.UTC).date().toordinal() % PARTS
 
 
-def of_rows(rows: Sequence[Row]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "row", rows, ids=lambda row: "-".join(matrix.chosen(row)) or "no"
-    )
+def named(row: Row, *marks: pytest.MarkDecorator) -> object:
+    return pytest.param(row, id="-".join(matrix.chosen(row)) or "no", marks=marks)
 
 
-of_every_row, of_rows_of_today = of_rows(OURS.rows), of_rows(OURS.rows[TODAY::PARTS])
+of_rows_of_today = pytest.mark.parametrize("row", [named(row) for row in OURS.rows[TODAY::PARTS]])
+# Every other one is for each run.
+of_every_row = pytest.mark.parametrize(
+    "row", [named(row, *[pytest.mark.nightly] * (at % 2)) for at, row in enumerate(OURS.rows)]
+)
 
 
 def test_every_pair_of_answers_is_in_a_row() -> None:

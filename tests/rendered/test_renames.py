@@ -117,6 +117,8 @@ EDITS = {
     "app/core/observers.py": ("from typing import TYPE_CHECKING\n", "app/core/job_hooks.py"),
     "app/core/listing.py": ("LONGEST_KEY = 100\n", "app/core/listing.py"),
 }
+# Too little of it is the same there: an edit is a conflict, which says where it belongs now.
+TOO_OLD = (VERSIONS[0], "app/core/actors.py")
 MINE = "# mine, in {}\n"
 
 
@@ -149,8 +151,11 @@ def begun(folder: Path, version: str, edits: Mapping[str, tuple[str, str]]) -> P
         for each in VERSIONS
     ],
 )
-def test_own_code_and_edits_follow_the_renames(tmp_path: Path, project: Path, version: str) -> None:
-    shop = begun(tmp_path, version, EDITS)
+def test_own_code_and_edits_follow_the_renames(
+    tmp_path: Path, everything: Path, version: str
+) -> None:
+    edits = {name: EDITS[name] for name in EDITS if (version, name) != TOO_OLD}
+    shop = begun(tmp_path, version, edits)
     edited = git("show", "--name-only", "--format=", cwd=shop).split()
     told = headstart(
         *("update", "--to", "HEAD", "--no-verify", "--json"), cwd=shop, state=tmp_path / "state"
@@ -164,12 +169,26 @@ def test_own_code_and_edits_follow_the_renames(tmp_path: Path, project: Path, ve
     service = (shop / "app/modules/orders/service.py").read_text()
     assert "from app.core.jobs import wait_for_event" in service
     assert "app.core.outages" not in service
-    (shop / ".venv").symlink_to(project / ".venv")
+    (shop / ".venv").symlink_to(everything / ".venv")
     # As `update --verify` does with what it has rewritten.
     run([".venv/bin/ruff", "check", "--select=I", "--fix", "app", "tests"], shop)
     run([".venv/bin/ruff", "format", "app", "tests"], shop)
     run(["make", "check"], shop)
     assert "passed" in run([".venv/bin/python", "-m", "pytest", "-q", "tests/modules"], shop)
+
+
+def test_an_edit_that_cannot_follow_is_told_with_its_new_place(tmp_path: Path) -> None:
+    version, name = TOO_OLD
+    shop = begun(tmp_path, version, {name: EDITS[name]})
+    words = ("-m", "bootstrap", "update", "--to", "HEAD", "--no-verify", "--json")
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    told = forkserver.of_headstart().run(*words, cwd=shop, env=environment)
+    assert told.returncode == 1, told.stdout + told.stderr
+    files = json.loads(told.stdout.splitlines()[-1])["files"]
+    (conflict,) = (each for each in files if each["outcome"] == "conflict")
+    assert conflict["path"] == name
+    assert f"make your change in {EDITS[name][1]}" in conflict["advice"]
+    assert MINE.format(name) in (shop / name).read_text()
 
 
 def test_plain_copier_brings_the_old_paths(tmp_path: Path, project: Path) -> None:

@@ -86,7 +86,8 @@ def unlist(shop: Shop, step: str) -> None:
 
 
 def forget_tables(shop: Shop, step: str) -> None:
-    assert REVISION in step
+    named = re.findall(r"`(migrate/versions/[^`]+)`", step)
+    assert named[0] == REVISION
     path = shop.at / REVISION
     text = path.read_text("utf-8")
     up, down = (
@@ -96,6 +97,20 @@ def forget_tables(shop: Shop, step: str) -> None:
     text = text[:up] + text[down:]
     text = re.sub(r'    op.drop_table\("profile\w+"\)\n', "", text)
     assert text.count("profile") == 1, "its title alone has the word"
+    path.write_text(text, "utf-8")
+    for other in named[1:]:
+        forget_triggers(shop.at / other)
+
+
+def forget_triggers(path: Path) -> None:
+    """Delete the statements about the sample, what runs them, and both its calls."""
+    text = path.read_text("utf-8")
+    text = re.sub(r"# Written by `.*?\n}\n\n(?=TRIGGERS)", "", text, flags=re.DOTALL)
+    (run,) = re.findall(r"^def (\w+)\(statements", text, re.MULTILINE)
+    text = re.sub(rf"^def {run}\(.*?\n\n\n", "", text, flags=re.DOTALL | re.MULTILINE)
+    text, calls = re.subn(rf"^    {run}\(\w+\)\n", "", text, flags=re.MULTILINE)
+    assert calls == 2
+    assert "profile" not in text
     path.write_text(text, "utf-8")
 
 

@@ -28,9 +28,10 @@ def key_for_everything(backend: Backend) -> str:
 
 
 @on_postgresql
-def test_the_api_keeps_its_contract(backend: Backend) -> None:
+@pytest.mark.parametrize("auth", ["true", "false"])
+def test_the_api_keeps_its_contract(backend: Backend, auth: str) -> None:
     authorization = f"Bearer {key_for_everything(backend)}"
-    _, client = backend.start_api(AUTH_REQUIRED="true")
+    _, client = backend.start_api(AUTH_REQUIRED=auth)
     client.headers["Authorization"] = authorization
     upload(client, create_profile(client, 1), picture())
     backend.wait_for_thumbnails(1)

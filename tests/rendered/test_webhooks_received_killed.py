@@ -45,7 +45,7 @@ SETTINGS = SOON | {
 FETCH = "app.features.webhooks.public_http:PublicHttp.fetch"
 # Two updates and a headshot: each is received, begun and ended, and the last one fetches.
 EFFECTS = ["commit"] * 8 + ["fetch", "commit"]
-# Of these a worker has seven, and one more where two relays have sent it the same job.
+# Of these a worker has seven.
 OF_THE_WORKER = 7
 KILLS = 67  # on each of three servers, in the nightly
 

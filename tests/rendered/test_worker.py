@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 BEGUN = "SELECT count(*) FROM outbox WHERE began_at IS NOT NULL"
 TICKS = "SELECT count(*) FROM outbox WHERE actor = 'trial.tick'"
 # Long enough that no job is begun again because a lease ran out.
-LONG_LEASE = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S"}
+LONG_LEASE = {"JOB_LEASE": "PT300S"}
 TRIAL = """
 import asyncio
 from app.core.jobs import Attempt, job
@@ -89,7 +89,7 @@ def runners(backend: Backend) -> list[dict[str, object]]:
     return found
 
 
-def test_two_workers_with_their_relays_do_each_job_once(backend: Backend, tmp_path: Path) -> None:
+def test_two_workers_do_each_job_once(backend: Backend, tmp_path: Path) -> None:
     with running_redis(tmp_path) as (url, _):
         _, client = backend.start_api(REDIS_URL=url, **LONG_LEASE)
         for number in range(30):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rendered.conftest import on_every_database, on_every_server
+from tests.rendered.conftest import on_every_database
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.servers import program
 
@@ -34,51 +34,6 @@ def filled(kit: Kit) -> Kit:
     kit.write("0001", None, BASE, DOWN)
     kit.migrate("upgrade")
     return kit
-
-
-@on_every_database
-def test_a_backup_is_put_back(filled: Kit) -> None:
-    (event,) = filled.events("backup")
-    filled.execute("delete from users where id > 10", "create table more (id integer)")
-    assert "add --yes" in filled.migrate("restore", str(event["path"]), code=3)
-    filled.migrate("restore", str(event["path"]), "--yes")
-    assert filled.value("select count(*) from users") == 1000
-    assert filled.version() == {"0001"}
-    assert "0001" in filled.migrate("status")
-
-
-@on_every_server
-def test_a_copy_that_is_no_copy_is_told_to_have_emptied_the_database(filled: Kit) -> None:
-    damaged = filled.folder / "damaged"
-    damaged.write_text("nonsense")
-    words = filled.migrate("restore", str(damaged), "--yes", code=1)
-    assert "The database was being emptied for the copy" in words
-
-
-@pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
-def test_tables_with_any_name_go_before_the_copy_comes(filled: Kit) -> None:
-    (event,) = filled.events("backup")
-    filled.execute("create table `rate_100%%` (id integer)", "create table `select` (id integer)")
-    filled.migrate("restore", str(event["path"]), "--yes")
-    assert not {"rate_100%", "select"} & filled.tables()
-    assert filled.value("select count(*) from users") == 1000
-
-
-@on_every_server
-def test_a_copy_that_cannot_be_read_changes_nothing(filled: Kit) -> None:
-    said = filled.program("""
-        import os
-        from pathlib import Path
-        from migrate.kit.backup import restore
-        from migrate.errors import MigrationUnsafe
-
-        try:
-            restore(os.environ["DATABASE_URL"], Path("nowhere"))
-        except MigrationUnsafe as error:
-            print(error)
-    """)
-    assert "cannot be read: No such file or directory. Nothing was changed." in said
-    assert filled.value("select count(*) from users") == 1000
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
@@ -173,27 +128,3 @@ def test_a_backfill_goes_on_where_it_was_killed(filled: Kit) -> None:
     assert filled.query("select min(n), max(n) from users") == [(1, 1)]
     filled.migrate("upgrade")
     assert filled.version() == {"0002"}
-
-
-@on_every_database
-def test_squashed_revisions_build_what_they_built(kit: Kit) -> None:
-    kit.write("0001", None, 'op.create_table("a", sa.Column("id", sa.Integer, primary_key=True))')
-    kit.write("0002", "0001", 'op.add_column("a", sa.Column("n", sa.String(10)))')
-    kit.write("0003", "0002", 'op.create_index("x", "a", ["n"])', 'op.drop_index("x", "a")')
-    assert "nothing was written" in kit.migrate("squash", "0002")
-    built = kit.columns("a")
-    kit.execute("drop table a", "drop table alembic_version", "drop table alembic_journal")
-    kit.migrate("squash", "0002", "--write")
-    assert kit.migrate("check") == "2 revisions, head 0003\n"
-    kit.migrate("upgrade")
-    assert kit.columns("a") == built
-    assert kit.version() == {"0003"}
-    kit.migrate("downgrade", "base", "--yes")
-
-
-@on_every_database
-def test_the_stairway_finds_what_a_downgrade_forgets(kit: Kit) -> None:
-    kit.write("0001", None, BASE, DOWN)
-    kit.write("0002", "0001", 'op.add_column("users", sa.Column("m", sa.Integer))')
-    words = kit.migrate("test", "--database", kit.url, code=1)
-    assert "downgrade() of 0002 leaves the schema another than it was" in words

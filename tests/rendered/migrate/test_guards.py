@@ -15,13 +15,17 @@ from tests.conftest import headstart
 from tests.rendered.conftest import on_every_database, on_postgresql
 from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit, copy_of, whole_copy_of
-from tests.rendered.migrate.test_silence import BASE, ENDINGS
+from tests.rendered.migrate.silences import (
+    BASE,
+    of_database,
+    prepare,
+    require_functions_refused,
+    require_loud,
+)
 from tests.rendered.servers import engine_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
-ONE_CONNECTION = [each for name, each in ENDINGS.items() if not name.startswith("second")]
-ROLLBACK = ('op.execute("rollback")', "'rollback' would end the transaction")
 SECOND = 'op.create_table("b", sa.Column("id", sa.Integer, primary_key=True))'
 # What writes another version than Alembic reports, as a replica or a trigger may.
 LIE = "create trigger liar {} update on alembic_version {}"
@@ -45,20 +49,24 @@ op.execute("insert into nowhere values (1)")
 
 
 @on_every_database
-def test_a_revision_that_ends_its_transaction_is_refused(plain: Kit) -> None:
+def test_nothing_exits_0_with_nothing_saved(plain: Kit) -> None:
     plain.write("0001", None, BASE)
     plain.migrate("upgrade")
-    for body, cause in (*ONE_CONNECTION, ROLLBACK):
-        plain.write("0002", "0001", f"{SECOND}\n{body}")
-        for command in ("alembic", "migrate"):
-            done = plain.run(command, "upgrade", "head")
-            assert done.returncode != 0, done.stdout
-            assert cause in done.stdout
-            assert plain.version() == {"0001"}
-            plain.execute("drop table if exists b")
+    for name, silence, command in of_database(plain.url):
+        if name == "second connection":
+            continue  # which the kit sees
+        prepare(plain, silence)
+        plain.write("0002", "0001", silence.upgrade())
+        require_loud(plain, command, name, silence.says)
+        plain.execute("drop table if exists b")
     plain.write("0002", "0001", f'{SECOND}\nop.execute("insert into b values (1)")')
     plain.migrate("upgrade")
     assert plain.query("select id from b") == [(1,)]
+
+
+@on_every_database
+def test_a_function_of_which_nothing_would_run_is_refused(plain: Kit) -> None:
+    require_functions_refused(plain)
 
 
 @on_every_database
@@ -226,7 +234,7 @@ def test_two_heads_are_found_and_joined(plain: Kit) -> None:
     plain.write("0002", "0001", SECOND)
     plain.write("0003", "0001", "pass")
     assert "there are 2 heads, 0002, 0003" in plain.migrate("check", code=2)
-    plain.migrate("merge", "-m", "both")
+    assert plain.run("alembic", "merge", "heads", "-m", "both").returncode == 0
     assert "4 revisions, head" in plain.migrate("check")
     plain.migrate("upgrade")
     assert len(plain.version()) == 1
@@ -236,7 +244,7 @@ def test_migrate_alone_lists_its_commands_in_one_line_each(plain: Kit, kit: Kit)
     for each in (plain, kit):
         listed = [line for line in each.migrate().splitlines() if line.startswith("  ")]
         assert all(re.match(r"  [a-z]+ +[A-Z].*\.$", line) for line in listed), listed
-        assert len(listed) > 8
+        assert len(listed) >= 8
 
 
 def test_a_wrong_name_is_told_with_what_can_be_done(plain: Kit) -> None:

@@ -49,16 +49,16 @@ def test_the_gates_of_an_updated_project_pass(
     names = "".join(f", {line.rpartition(' ')[2]}" for line in own[2:])
     text = MINE.format(imports="\n".join(f"from {line}" for line in sorted(own)))
     (shop / "tests/mine.py").write_text(text.replace("make_engine)", f"make_engine{names})"))
-    env, journal = shop / "migrate/env.py", shop / "migrate/journal.py"
+    env, renames = shop / "migrate/env.py", shop / "migrate/renames.py"
     env.write_text(env.read_text().replace("annotations\n", "annotations  # ours\n", 1))
-    if journal.exists():
-        journal.write_text(f"{journal.read_text()}\n\n# ours\n")
+    if renames.exists():
+        renames.write_text(f"{renames.read_text()}\n\n# ours\n")
     run(["git", "add", "--all"], shop)
     run(["git", *SOMEBODY, "commit", "-qm", "ours"], shop)
     headstart("update", "--no-verify", "--to", "HEAD", cwd=shop, state=tmp_path / "state")
     run([str(everything / ".venv/bin/ruff"), "check", "--fix", "--select", "I", "-q", "."], shop)
     pass_cheap_gates(shop, everything)
     assert "# ours" in (shop / "migrate/env.py").read_text()
-    assert version == "0.1.0" or "# ours" in (shop / "migrate/kit/journal.py").read_text()
+    assert version == "0.1.0" or "# ours" in (shop / "migrate/kit/renames.py").read_text()
     tests = ["tests/test_migrations.py", "tests/migrate", "tests/mine.py"]
     run([str(everything / ".venv/bin/python"), *PYTEST, *tests], shop)

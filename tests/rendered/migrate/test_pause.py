@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.rendered.migrate.kit import Kit, whole_copy_of
+from tests.rendered.migrate.test_locks import said_until
 from tests.rendered.processes import Backend, create_profile, picture, upload
 from tests.rendered.servers import running_redis
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 
-QUICK = {"JOB_LEASE": "PT300S", "JOB_RESEND": "PT300S", "JOB_POLL": "PT0.2S"}
+QUICK = {"JOB_LEASE": "PT300S", "JOB_POLL": "PT0.2S"}
 PAUSED = "SELECT count(*) FROM job_runners WHERE state = 'paused'"
+HELD = "SELECT count(*) FROM leases"
 RUNNERS = "SELECT count(*) FROM job_runners"
 # Run (as_sql: only read), it lasts until the test has looked at what happens meanwhile; nothing is
 # locked before its end.
@@ -67,6 +70,50 @@ def test_workers_are_drained_and_no_job_is_lost_or_run_twice(
         assert done <= 8
         backend.wait_for_thumbnails(9, 120)
         backend.assert_each_job_took_effect_once(9)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("pause", [4, pytest.param(60, marks=pytest.mark.nightly)])
+def test_the_pause_lasts_as_long_as_the_migration(
+    backend: Backend, kit: Kit, tmp_path: Path, pause: int
+) -> None:
+    """Half as long again as a pause that is not renewed; and a second one waits for its end."""
+    if pause < 60:
+        shorten_pause(kit)
+    with running_redis(tmp_path) as (url, _):
+        backend.start("worker", REDIS_URL=url, **QUICK)
+        _, client = backend.start_api(REDIS_URL=url, **QUICK)
+        migration = kit.start("migrate", "upgrade", "--pause-workers")
+        wait_until(lambda: backend.count(PAUSED) == 1, "the worker to be paused")
+        upload(client, create_profile(client, 1), picture(100))
+        second = kit.start("migrate", "upgrade", "--pause-workers")
+        end = time.monotonic() + pause * 1.5
+        wait_until(lambda: time.monotonic() > end, "the end of a pause that is not renewed")
+        assert backend.count("SELECT count(*) FROM effects") == 0
+        assert "9999" not in kit.version()
+        (kit.folder / "go").touch()
+        words, _ = migration.communicate(timeout=120)
+        assert migration.returncode == 0, words
+        others, _ = second.communicate(timeout=120)
+        assert second.returncode == 0, others
+        assert "the jobs are paused by" in others
+        backend.wait_for_thumbnails(1, 120)
+        backend.assert_each_job_took_effect_once(1)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_pause_that_is_lost_stops_the_migration(backend: Backend, kit: Kit) -> None:
+    shorten_pause(kit)
+    migration = kit.start("migrate", "upgrade", "--pause-workers")
+    wait_until(lambda: backend.count(HELD) == 1, "the pause")
+    backend.execute("ALTER TABLE leases RENAME TO away")
+    words = said_until(migration, "the pause is lost")
+    (kit.folder / "go").touch()
+    words += migration.communicate(timeout=120)[0]
+    backend.execute("ALTER TABLE away RENAME TO leases")
+    assert migration.returncode == 3, words
+    assert "could not be kept paused" in words
+    assert "9999" not in kit.version()
 
 
 def shorten_pause(kit: Kit) -> None:

@@ -1,0 +1,1 @@
+"""Small inputs of strangers that are made to be expensive, and what others wait meanwhile."""
