@@ -15,6 +15,7 @@ import typer.core
 
 from bootstrap import __version__, language
 from bootstrap.errors import ExitCode, HeadstartError, UsageError
+from bootstrap.language import Said
 from bootstrap.show import output
 
 EPILOG = """\b
@@ -137,7 +138,7 @@ def _for_people(error: Exception) -> HeadstartError:
 
         return of_system(error)
     return HeadstartError(
-        "Headstart itself failed; this is a bug, not your mistake.",
+        Said("Headstart itself failed; this is a bug, not your mistake."),
         why=(f"{type(error).__name__}: {error}",),
-        next=("run the command again with --debug, and report what it shows",),
+        next=(Said("run the command again with --debug, and report what it shows"),),
     )

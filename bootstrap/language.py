@@ -63,18 +63,18 @@ class Said(str):
 
     __slots__ = ("text", "values")
     text: str
-    values: Mapping[str, str]
+    values: Mapping[str, object]
 
-    def __new__(cls, text: str, /, **values: str) -> Self:
+    def __new__(cls, text: str, /, **values: object) -> Self:
         made = super().__new__(cls, text.format(**values) if values else text)
         made.text, made.values = text, values
         return made
 
 
-def shown(text: str) -> str:
+def shown(text: object) -> str:
     """Return a text as people read it: translated, if it is known what it was filled with."""
     if not isinstance(text, Said):
-        return text
+        return str(text)
     values = {name: shown(value) for name, value in text.values.items()}
     return _(text.text).format(**values) if values else _(text.text)
 

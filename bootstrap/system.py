@@ -9,25 +9,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, UsageError
+from bootstrap.language import Said
 from bootstrap.state import state_dir
 
 _LITTLE = 4 << 20  # bytes; less is left where a disk has just been too full for something
-_ROOM = "make room there, then run the same command again"
-_PERMISSION = "give permission there, then run the same command again"
-_WRITABLE = "make it writable, then run the same command again"
-_LIMIT = "allow larger files: ulimit -f unlimited; then run the same command again"
+_ROOM = Said("make room there, then run the same command again")
+_PERMISSION = Said("give permission there, then run the same command again")
+_WRITABLE = Said("make it writable, then run the same command again")
+_LIMIT = Said("allow larger files: ulimit -f unlimited; then run the same command again")
 _OF_SYSTEM = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), ("A disk is full.", _ROOM)),
-    errno.EFBIG: ("A file would be larger than this process may write.", _LIMIT),
-    errno.EROFS: ("Something that has to be written is on a read-only file system.", _WRITABLE),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), (Said("A disk is full."), _ROOM)),
+    errno.EFBIG: (Said("A file would be larger than this process may write."), _LIMIT),
+    errno.EROFS: (
+        Said("Something that has to be written is on a read-only file system."),
+        _WRITABLE,
+    ),
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM),
-        ("This user may not read or write something that Headstart needs.", _PERMISSION),
+        (Said("This user may not read or write something that Headstart needs."), _PERMISSION),
     ),
 }
 _OTHER = (
-    "This machine could not read or write something that Headstart needs.",
-    "fix that, then run the same command again",
+    Said("This machine could not read or write something that Headstart needs."),
+    Said("fix that, then run the same command again"),
 )
 _AS_SAID = {
     "No space left": _ROOM,
@@ -47,15 +51,19 @@ def of_system(error: OSError) -> HeadstartError:
     """An error of the system in the form that people can act on: it names the place."""
     if _current() is None:
         return UsageError(
-            "The folder that you are in has been deleted.", next=("cd to one that is there",)
+            Said("The folder that you are in has been deleted."),
+            next=(Said("cd to one that is there"),),
         )
     what, step = _OF_SYSTEM.get(error.errno or 0, _OTHER)
     place = error.filename2 or error.filename
     where = f"{place}: " if place else ""
     return HeadstartError(
         what,
-        why=(f"{where}{error.strerror or error}", *(_full() if step == _ROOM else ())),
-        next=(step, "with --debug it shows what it was doing"),
+        why=(
+            f"{where}{error.strerror or error}",
+            *(_full() if step == _ROOM else ()),
+        ),
+        next=(step, Said("with --debug it shows what it was doing")),
     )
 
 

@@ -10,6 +10,7 @@ import typer
 
 from bootstrap.commands import NoSign, ReportCommand, ToOption
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def update(
     name = branch or branches.default_name(newest.version)
     branches.check_name(name)
     if preview and (push or pr):
-        raise UsageError("--preview changes nothing: it excludes --push and --pr.")
+        raise UsageError(Said("--preview changes nothing: it excludes --push and --pr."))
     work = Work(Path(), to, not preview, branch, not no_sign, push or pr, pr)
     found = _run([replace(work, path=path) for path in _found(folders)], jobs)
     if preview:

@@ -10,6 +10,7 @@ import typer
 
 from bootstrap.commands import ProjectOption, ReportCommand, root
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.show.report import Report
 from bootstrap.terminals import can_ask
 
@@ -293,11 +294,11 @@ def explain(
     from bootstrap.show import machine as views
 
     if log is None and can_ask():
-        raise UsageError("There is nothing to explain.", next=("headstart explain LOG",))
+        raise UsageError(Said("There is nothing to explain."), next=("headstart explain LOG",))
     text = logs.from_text(_pasted()) if log is None or str(log) == "-" else logs.from_path(log)
     if not text.text.strip():
         why = "It says neither that a build failed nor that one succeeded."
-        raise UsageError("The log is empty.", why=(why,), next=("headstart explain LOG",))
+        raise UsageError(Said("The log is empty."), why=(why,), next=("headstart explain LOG",))
     here = platform.look()
     return views.diagnosis(diagnose.diagnose(text, here.system, here.family))
 

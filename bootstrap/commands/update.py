@@ -13,6 +13,7 @@ import typer
 from bootstrap.commands import HtmlOption, NoHooks, NoSign, ProjectOption, ReportCommand, ToOption
 from bootstrap.commands.verify import VerifyMode, finish_update, rollback
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.show.report import Report
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def update(
     if sum(map(bool, (preview or diff, proceed, abort, roll_back, skip))) > 1:
         raise UsageError(_EXCLUSIVE)
     if html and (diff or proceed or abort or roll_back or skip):
-        raise UsageError("--html shows an update: use it alone, or with --preview.")
+        raise UsageError(Said("--html shows an update: use it alone, or with --preview."))
     mode, how = VerifyMode(verify), CommitOptions(sign=not no_sign, hooks=not no_hooks)
     if proceed:
         yield from _continue(_repository(project), mode, how)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
 from bootstrap import __version__, state
 from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.machine import journal, pins
 from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.journal import Journal
@@ -176,7 +177,8 @@ def _named(name: str, steps: Sequence[Step]) -> StepName:
     names = [step.name for step in steps]
     if found not in names:
         raise UsageError(
-            f'There is no step "{name}".', why=(f"The steps are: {', '.join(names)}.",)
+            Said('There is no step "{name}".', name=name),
+            why=(Said("The steps are: {names}.", names=", ".join(names)),),
         )
     return found
 
@@ -191,7 +193,11 @@ def _choose(steps: Sequence[Step], coming: Plan, only: str | None) -> tuple[Step
     before = [step.title for step in coming.steps if step.name in required]
     if before:
         raise Refused(
-            f'The step "{only}" builds on steps that are not done: {", ".join(before)}.',
+            Said(
+                'The step "{only}" builds on steps that are not done: {steps}.',
+                only=only,
+                steps=", ".join(before),
+            ),
             next=("headstart up",),
         )
     return (*preparing, steps[index])
@@ -273,7 +279,7 @@ def _verified(step: Step, pinned: Pins, facts: Facts) -> tuple[Finding, ...]:
     broken = tuple(finding for finding in findings if finding.level == "broken")
     if broken:
         raise HeadstartError(
-            f"{step.title}: done, but it does not verify.",
+            Said("{title}: done, but it does not verify.", title=step.title),
             why=tuple(finding.problem for finding in broken),
             next=tuple(dict.fromkeys(finding.repair for finding in broken)),
         )
@@ -283,9 +289,9 @@ def _verified(step: Step, pinned: Pins, facts: Facts) -> tuple[Finding, ...]:
 def _explained(step: PlannedStep, error: OSError) -> HeadstartError:
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return HeadstartError(
-        f"{step.title} could not be completed.",
-        why=(("The disk is full.",) if full else ()) + (str(error),),
-        next=("headstart up, to continue from here",),
+        Said("{title} could not be completed.", title=step.title),
+        why=((Said("The disk is full."),) if full else ()) + (str(error),),
+        next=(Said("headstart up, to continue from here"),),
     )
 
 

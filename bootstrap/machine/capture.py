@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import create_atomically, text_of, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine import (
     conda,
     forms,
@@ -67,7 +68,7 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
     root = real_path(root)
     venv = stated.resolve() if stated else _venv_of(root, environ)
     if stated and settings_of(stated) is None:
-        raise UsageError(f"{stated} is no virtual environment.")
+        raise UsageError(Said("{stated} is no virtual environment.", stated=stated))
     statements = tuple(pythons.statements(root, venv))
     chosen = pythons.choose(statements, environ)
     python = chosen.version
@@ -102,14 +103,17 @@ def capture(root: Path, stated: Path | None, environ: Mapping[str, str]) -> Capt
 def write(root: Path, captured: Captured) -> tuple[str, ...]:
     """Write what is new, and name it; a toolchain.yml of yours is never replaced."""
     if captured.refused:
-        raise Refused("This repository cannot be brought up.", why=(captured.refused,))
+        raise Refused(Said("This repository cannot be brought up."), why=(captured.refused,))
     if not captured.python or not captured.lock:
-        raise Refused("Too little is known to write the pins.", why=captured.unknown)
+        raise Refused(Said("Too little is known to write the pins."), why=captured.unknown)
     toolchain = root / pins.TOOLCHAIN
     if text_of(toolchain) not in {"", captured.files[pins.TOOLCHAIN]}:
         raise Refused(
-            f"There is a {pins.TOOLCHAIN} already, and it says something else.",
-            next=(f"move it away, or change it by hand: {toolchain}",),
+            Said(
+                "There is a {toolchain} already, and it says something else.",
+                toolchain=pins.TOOLCHAIN,
+            ),
+            next=(Said("move it away, or change it by hand: {toolchain}", toolchain=toolchain),),
         )
     made: list[str] = []
     if captured.locks:

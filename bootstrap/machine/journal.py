@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NewType, NoReturn
 from bootstrap import state
 from bootstrap.errors import Refused
 from bootstrap.files import exclusive, text_of
+from bootstrap.language import Said
 from bootstrap.processes import ProcessId
 
 if TYPE_CHECKING:
@@ -199,6 +200,6 @@ def only_one(root: Path) -> AbstractContextManager[None]:
 
 def _refuse(holder: str) -> NoReturn:
     raise Refused(
-        f"Another `headstart up` is at work here (process {holder}).",
-        next=("wait until it is done, then run: headstart up",),
+        Said("Another `headstart up` is at work here (process {holder}).", holder=holder),
+        next=(Said("wait until it is done, then run: headstart up"),),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from bootstrap import __version__, state, versions
 from bootstrap.errors import UsageError
 from bootstrap.files import text_of, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine.installers import LOCKS
 from bootstrap.paths import real_path
 from bootstrap.versions import newest_pip, oldest_pip
@@ -104,9 +105,9 @@ def read(root: Path) -> Pins:
     source = _text_of(root / TOOLCHAIN)
     if source is None:
         raise UsageError(
-            f"There is no Headstart project in {root}.",
-            why=(f"It has no {TOOLCHAIN}.",),
-            next=("cd into a project, or name one with --project DIR", "headstart new DEST"),
+            Said("There is no Headstart project in {root}.", root=root),
+            why=(Said("It has no {toolchain}.", toolchain=TOOLCHAIN),),
+            next=(Said("cd into a project, or name one with --project DIR"), "headstart new DEST"),
         )
     python, problems = _pinned_python(root)
     document, more = _toolchain(source)
@@ -120,9 +121,9 @@ def read(root: Path) -> Pins:
         problems += _installer_problems(document["packages"])
     if problems or document is None:
         raise UsageError(
-            "The pins of this project cannot be used.",
+            Said("The pins of this project cannot be used."),
             why=problems,
-            next=("correct the lines above, then run the command again",),
+            next=(Said("correct the lines above, then run the command again"),),
         )
     return _assembled(root, python, document)
 
@@ -241,7 +242,7 @@ def _text_of(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
+        raise UsageError(Said("{path} cannot be read.", path=path), why=(str(error),)) from error
 
 
 def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:

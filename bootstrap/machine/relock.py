@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine import conda, declared, forms, package_indexes, pins
 from bootstrap.machine.forms import MADE_BY
 from bootstrap.machine.installers import LOCKS, of, tools
@@ -103,7 +104,7 @@ def again(root: Path) -> str:
                 _run(root, _own(plan))
             return pinned.lock.name
         raise Refused(
-            f"{pinned.lock.name} is made by {tool} alone.",
+            Said("{name} is made by {tool} alone.", name=pinned.lock.name, tool=tool),
             next=(f"{tools.typed(tool, pinned.installer_version)} lock",),
         )
     package = forms.package_file(root) if pinned.editable else ""
@@ -114,8 +115,13 @@ def again(root: Path) -> str:
     sources = tuple(dict.fromkeys((*map(pinned.shown, files), *([package] if package else []))))
     if not sources and not lines:
         raise Refused(
-            f"{pinned.shown(pinned.lock)} was made of an environment alone: no list says more.",
-            next=("install what is missing there, then make the lock again: headstart capture",),
+            Said(
+                "{lock} was made of an environment alone: no list says more.",
+                lock=pinned.shown(pinned.lock),
+            ),
+            next=(
+                Said("install what is missing there, then make the lock again: headstart capture"),
+            ),
         )
     plan = LockPlan(
         pinned.lock.name, "uv", python=pinned.python, sources=sources, lines=tuple(lines),
@@ -229,7 +235,7 @@ def _run(root: Path, argv: Argv, given: str = "") -> str:
     if done.code == 0:
         return done.output
     raise HeadstartError(
-        f"`{' '.join(argv[:3])}` could not make the lock.",
+        Said("`{command}` could not make the lock.", command=" ".join(argv[:3])),
         why=tuple(done.output.splitlines()[-_TAIL:]),
-        next=("repair that, then run the command again",),
+        next=(Said("repair that, then run the command again"),),
     )

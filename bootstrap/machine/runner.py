@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.machine.pip_settings import pip_settings
 
 if TYPE_CHECKING:
@@ -67,10 +68,13 @@ class CommandError(HeadstartError):
 
         cause = cause_of_command(result.output)
         super().__init__(
-            f"`{shlex.join(argv)}` {_ending(result.code)}.",
+            Said("`{command}` {ended}.", command=shlex.join(argv), ended=_ending(result.code)),
             why=((cause.sentence,) if cause else ()) + result.tail(_TAIL),
             next=(cause.repair if cause else ())
-            + (f"read the whole output: {log}", "headstart up, to continue from here"),
+            + (
+                Said("read the whole output: {log}", log=log),
+                Said("headstart up, to continue from here"),
+            ),
         )
 
 

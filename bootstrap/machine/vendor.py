@@ -16,6 +16,7 @@ from urllib.error import URLError
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine import installers, pins
 from bootstrap.machine.building.preflight import site_here
 from bootstrap.machine.facts import gather, platform
@@ -52,10 +53,16 @@ def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Ven
     """
     pinned = pins.read(project)
     if not gather(pinned).venv.works:
-        raise Refused("There is no venv here yet to fill it from.", next=("headstart up",))
+        raise Refused(Said("There is no venv here yet to fill it from."), next=("headstart up",))
     if pinned.lock.name in LOCKS:
         tool, lock = pinned.installer, pinned.lock.name
-        raise Refused(f"{tool} installs by {lock}, and it has no folder to install from.")
+        raise Refused(
+            Said(
+                "{tool} installs by {lock}, and it has no folder to install from.",
+                tool=tool,
+                lock=lock,
+            )
+        )
     target = folder or pinned.root / FOLDER
     wheels = target / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
@@ -106,13 +113,17 @@ def _verify(target: Path, pinned: Pins) -> None:
         manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{target} is no folder of `headstart vendor`.",
+            Said("{target} is no folder of `headstart vendor`.", target=target),
             why=(str(error),),
-            next=("headstart vendor, on a machine with a network",),
+            next=(Said("headstart vendor, on a machine with a network"),),
         ) from error
     if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
         reason = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
-        raise UsageError(f"{target} is for other pins.", why=(reason,), next=("headstart vendor",))
+        raise UsageError(
+            Said("{target} is for other pins.", target=target),
+            why=(reason,),
+            next=("headstart vendor",),
+        )
     wrong = [
         name
         for name, digest in manifest["files"].items()
@@ -120,11 +131,11 @@ def _verify(target: Path, pinned: Pins) -> None:
     ]
     if wrong:
         raise Refused(
-            f"{target} is damaged.",
+            Said("{target} is damaged.", target=target),
             why=tuple(wrong[:5]),
             next=(
-                "copy the folder again from the machine that filled it",
-                "or, where this one has a network: headstart up && headstart vendor",
+                Said("copy the folder again from the machine that filled it"),
+                Said("or, where this one has a network: headstart up && headstart vendor"),
             ),
         )
 
@@ -145,9 +156,9 @@ def _downloaded(done: ProbeResult, pinned: Pins) -> None:
         from bootstrap.machine.diagnosis import index_access  # noqa: PLC0415 - only then
 
         failed = HeadstartError(
-            "Not everything could be downloaded.",
+            Said("Not everything could be downloaded."),
             why=tuple(done.output.splitlines()[-5:]),
-            next=("headstart vendor, to continue from here",),
+            next=(Said("headstart vendor, to continue from here"),),
         )
         raise index_access.explained(failed, pinned.root)
 
@@ -193,9 +204,11 @@ def _fetch(url: str, digest: str, target: Path) -> None:
             else:
                 urllib.request.urlretrieve(url, archive)  # noqa: S310 - pyenv's definition names it
             if _digest(archive) != digest:
-                raise HeadstartError(f"{url} is not the archive that was released.")
+                raise HeadstartError(Said("{url} is not the archive that was released.", url=url))
     except OSError as error:
-        raise HeadstartError(f"{url} could not be downloaded.", why=(_reason(error),)) from error
+        raise HeadstartError(
+            Said("{url} could not be downloaded.", url=url), why=(_reason(error),)
+        ) from error
 
 
 def _reason(error: OSError) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.machine.installers.installer import program
 from bootstrap.machine.pip_settings import as_told_to_uv
 from bootstrap.machine.runner import CommandError, clean_environment
@@ -152,7 +153,7 @@ def _failed(command: Argv, said: str) -> HeadstartError:
     cause = cause_of_command(said)
     last = [line.strip() for line in said.splitlines() if line.strip()][-1:]
     return HeadstartError(
-        "virtualenv could not make the environment.",
+        Said("virtualenv could not make the environment."),
         why=((cause.sentence,) if cause else ()) + tuple(last),
         next=(cause.repair if cause else ()) + (shlex.join(command), "headstart up"),
     )

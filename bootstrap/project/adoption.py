@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count, cycle
 
 from bootstrap.errors import Refused
+from bootstrap.language import Said
 from bootstrap.project import answers_file, evidence, questions, template
 from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.questions import Question, Questionnaire, Value
@@ -95,13 +96,20 @@ def _nearest(names: frozenset[str], texts: Mapping[str, str], recorded: str) -> 
     if nearest and alike[nearest] * _NEEDED >= max(own, 1):
         return (nearest,)
     raise Refused(
-        "These files come from no template of Headstart that is known here.",
+        Said("These files come from no template of Headstart that is known here."),
         why=(
-            f"the nearest is {best}: {found[best]} of its {len(known[best])} files are here"
+            Said(
+                "the nearest is {best}: {found} of its {all} files are here",
+                best=best,
+                found=found[best],
+                all=len(known[best]),
+            )
             if best
-            else "this package has no release",
+            else Said("this package has no release"),
         ),
-        next=("a newer headstart has newer ones; or name it: headstart link --version 0.1.0",),
+        next=(
+            Said("a newer headstart has newer ones; or name it: headstart link --version 0.1.0"),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.project import questions
 from bootstrap.project.questions import Question, Questionnaire, Value
 from bootstrap.project.values import (
@@ -99,9 +100,11 @@ class Answers:
         if not wrong:
             return self
         raise UsageError(
-            "These answers cannot be used." if wrong[1:] else "An answer cannot be used.",
+            Said("These answers cannot be used.")
+            if wrong[1:]
+            else Said("An answer cannot be used."),
             why=tuple(map(str, wrong)),
-            next=("give answers as --data name=value; `headstart new --help` has examples",),
+            next=(Said("give answers as --data name=value; `headstart new --help` has examples"),),
         )
 
 
@@ -176,7 +179,9 @@ class Expressions:
                 self._compiled[text] = self._environment.from_string(text)
             return self._compiled[text].render(context)
         except FAILURES as error:
-            raise questions.TemplateError(f"{text.strip()!r} fails: {error}") from error
+            raise questions.TemplateError(
+                Said("{text} fails: {error}", text=repr(text.strip()), error=error)
+            ) from error
 
     def holds(self, condition: bool | str, context: Mapping[str, Value]) -> bool:
         """Whether a condition (`when`, `ask`) is true."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.project import git, releases
 from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.questions import Questionnaire, Value
@@ -52,12 +53,18 @@ def locate(folder: Path) -> Path:
         if found := next((candidate for candidate in above if holds(candidate)), None):
             return found
     raise UsageError(
-        "There is no project here that Headstart has rendered.",
-        why=(f"neither {folder} nor a folder above it has {ANSWERS}",),
+        Said("There is no project here that Headstart has rendered."),
+        why=(
+            Said(
+                "neither {folder} nor a folder above it has {answers}",
+                folder=folder,
+                answers=ANSWERS,
+            ),
+        ),
         next=(
-            "go into one, or name it with --project",
-            "one that has lost the file, or never had it: headstart link",
-            "a new one: headstart new shop",
+            Said("go into one, or name it with --project"),
+            Said("one that has lost the file, or never had it: headstart link"),
+            Said("a new one: headstart new shop"),
         ),
     )
 
@@ -79,11 +86,11 @@ def load(repository: Repository) -> AnswersFile:
         raise _not_committed(repository, name)
     if repository.git("--literal-pathspecs", "status", "--porcelain", "--", name):
         raise Refused(
-            f"{ANSWERS} has changes that are not committed.",
-            why=("it says what an update begins from",),
+            Said("{answers} has changes that are not committed.", answers=ANSWERS),
+            why=(Said("it says what an update begins from"),),
             next=(
                 f"git checkout -- {ANSWERS}",
-                "other answers are given to the command: headstart update --data name=value",
+                Said("other answers are given to the command: headstart update --data name=value"),
             ),
         )
     if _is_marked(shown.out):
@@ -96,11 +103,14 @@ def require_file(repository: Repository) -> None:
     it = repository.top / repository.prefix / ANSWERS
     if it.is_symlink():
         raise Refused(
-            f"{ANSWERS} is a symbolic link.",
-            why=("git keeps only where it leads, and an update reads what git keeps",),
+            Said("{answers} is a symbolic link.", answers=ANSWERS),
+            why=(Said("git keeps only where it leads, and an update reads what git keeps"),),
             next=(
-                f"put the file there: cp -L {ANSWERS} answers && mv answers {ANSWERS}",
-                f"then: git add {ANSWERS} && git commit",
+                Said(
+                    "put the file there: cp -L {answers} answers && mv answers {answers}",
+                    answers=ANSWERS,
+                ),
+                Said("then: git add {answers} && git commit", answers=ANSWERS),
             ),
         )
 
@@ -124,7 +134,9 @@ def _not_committed(repository: Repository, name: str) -> Refused:
     ignored = git.call("check-ignore", "--quiet", "--", name, cwd=repository.top).code == 0
     commit = f"git add {'--force ' if ignored else ''}{ANSWERS} && git commit"
     there = (repository.top / name).is_file()
-    return Refused(f"{ANSWERS} is not committed.", next=(commit if there else _LINK,))
+    return Refused(
+        Said("{answers} is not committed.", answers=ANSWERS), next=(commit if there else _LINK,)
+    )
 
 
 def parse(text: str) -> AnswersFile:
@@ -156,14 +168,16 @@ def _canonical(source: str) -> str:
 
 def _elsewhere(source: str) -> Refused:
     return Refused(
-        f"The project was generated from another template: {source}",
+        Said("The project was generated from another template: {source}", source=source),
         why=(
-            f"{ANSWERS} says so; Headstart knows only the releases of its own",
-            "up, plan, doctor and undo work all the same: they read the pins alone",
+            Said(
+                "{answers} says so; Headstart knows only the releases of its own", answers=ANSWERS
+            ),
+            Said("up, plan, doctor and undo work all the same: they read the pins alone"),
         ),
         next=(
-            "to get what that template changes: copier update",
-            "to follow Headstart's own from now on, if the files are like it: headstart link",
+            Said("to get what that template changes: copier update"),
+            Said("to follow Headstart's own from now on, if the files are like it: headstart link"),
         ),
     )
 
@@ -194,9 +208,13 @@ def require_accepted(answers: Answers, given: ProvidedAnswers, version: str) -> 
         return
     data = " ".join(f"--data {each.name}=…" for each in broken)
     raise Refused(
-        f"{ANSWERS} has what the template {version} does not accept.",
+        Said(
+            "{answers} has what the template {version} does not accept.",
+            answers=ANSWERS,
+            version=version,
+        ),
         why=tuple(map(str, broken)),
-        next=(f"answer it anew: headstart update {data}",),
+        next=(Said("answer it anew: headstart update {data}", data=data),),
     )
 
 
@@ -254,15 +272,20 @@ def _edited(
     said = _subject(repository, "Put the answers back")
     back = f"git checkout {commit[:10]} -- {ANSWERS} && git commit -m '{said}'"
     return Refused(
-        f"{ANSWERS} was edited by hand, and the files were not rendered from what it says now.",
+        Said(
+            "{answers} was edited by hand, and the files were not rendered from what it says now.",
+            answers=ANSWERS,
+        ),
         why=(
             *(f"{name}: {old.get(name)} → {new.get(name)}" for name in names),
-            f"{like_before} files are as the former answers render them",
+            Said(
+                "{like_before} files are as the former answers render them", like_before=like_before
+            ),
         ),
         next=(
-            f"put it back: {back}",
+            Said("put it back: {back}", back=back),
             " ".join(("then: headstart update", *data)),
-            "or record what the files say: headstart link",
+            Said("or record what the files say: headstart link"),
         ),
     )
 
@@ -272,4 +295,4 @@ def _subject(repository: Repository, said: str) -> str:
 
 
 def _unusable(*why: str, next: str = _PUT_BACK) -> Refused:  # noqa: A002 - as in the errors
-    return Refused(f"{ANSWERS} cannot be used.", why=why, next=(next,))
+    return Refused(Said("{answers} cannot be used.", answers=ANSWERS), why=why, next=(next,))

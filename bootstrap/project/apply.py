@@ -8,6 +8,7 @@ import shlex
 from dataclasses import replace
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.project import (
     commits,
     conflicts,
@@ -108,14 +109,17 @@ def proceed(repository: Repository, options: CommitOptions = _AS_CONFIGURED) -> 
         return MadeCommit(repository.head(), signed=False, hooks=())
     if reached is Stage.BEGUN and not state.conflicts:
         raise Refused(
-            "The update was interrupted before it had come to its conflicts.",
-            next=("run it again: headstart update", "or undo it: headstart update --abort"),
+            Said("The update was interrupted before it had come to its conflicts."),
+            next=(
+                Said("run it again: headstart update"),
+                Said("or undo it: headstart update --abort"),
+            ),
         )
     if open_paths := conflicts.unresolved(repository, state):
         raise HeadstartError(
-            "There are conflicts left.",
+            Said("There are conflicts left."),
             why=tuple(repository.path(path) for path in open_paths),
-            next=("resolve each, git add it, then: headstart update --continue",),
+            next=(Said("resolve each, git add it, then: headstart update --continue"),),
         )
     git.require_identity(repository.top)
     words = ("--no-edit", "--cleanup=strip")
@@ -177,9 +181,17 @@ def _require_outside_submodules(scratch: ScratchRepository, proposal: Proposal) 
     for submodule in submodules:
         if any(path.startswith(f"{submodule}/") for path in touched):
             raise Refused(
-                f"{submodule} is a submodule here, and a folder of files in the template.",
-                why=("an update writes into no other repository",),
-                next=(f"give the submodule another name: git mv {submodule} NAME && git commit",),
+                Said(
+                    "{submodule} is a submodule here, and a folder of files in the template.",
+                    submodule=submodule,
+                ),
+                why=(Said("an update writes into no other repository"),),
+                next=(
+                    Said(
+                        "give the submodule another name: git mv {submodule} NAME && git commit",
+                        submodule=submodule,
+                    ),
+                ),
             )
 
 
@@ -188,9 +200,14 @@ def _require_nothing_intended(repository: Repository) -> None:
     announced = sorted(repository.differing("--diff-filter=A"))
     if announced:
         raise Refused(
-            "Files are announced to git, and not yet added.",
+            Said("Files are announced to git, and not yet added."),
             why=tuple(announced),
-            next=(f"add and commit them, or take that back: git reset -- {shlex.join(announced)}",),
+            next=(
+                Said(
+                    "add and commit them, or take that back: git reset -- {files}",
+                    files=shlex.join(announced),
+                ),
+            ),
         )
 
 

@@ -122,9 +122,9 @@ def require_name(provided: ProvidedAnswers, path: Path) -> None:
     plain = without_accents(path.name).lower()
     if "project_name" not in provided and not any(letter in ascii_lowercase for letter in plain):
         raise UsageError(
-            "The project needs a name.",
-            why=(f"the folder's, {path.name}, has no letter from a to z",),
-            next=("for example: --data project_name=shop",),
+            Said("The project needs a name."),
+            why=(Said("the folder's, {name}, has no letter from a to z", name=path.name),),
+            next=(Said("for example: --data project_name=shop"),),
         )
 
 

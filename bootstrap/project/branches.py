@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.project import commits, git
 from bootstrap.project.commits import CommitOptions
 from bootstrap.project.merge import Proposal
@@ -37,7 +38,7 @@ def check_name(name: str) -> None:
     """Refuse a name that git does not accept for a branch."""
     if git.call("check-ref-format", "--branch", name, cwd=Path("/")).code != 0:
         raise UsageError(
-            f"git does not accept the branch name {name!r}.",
+            Said("git does not accept the branch name {name}.", name=repr(name)),
             next=("headstart fleet update --branch chore/template",),
         )
 
@@ -79,10 +80,15 @@ def _require_room(repository: Repository, name: str) -> None:
     for branch in listed.splitlines():
         if branch in above or branch.startswith(f"{name}/"):
             raise Refused(
-                f"There is a branch {branch}: git can have none beside it that is called {name}.",
+                Said(
+                    "There is a branch {branch}: git can have none beside it "
+                    "that is called {name}.",
+                    branch=branch,
+                    name=name,
+                ),
                 next=(
-                    "take another name: headstart fleet update --branch NAME",
-                    f"or rename yours: git branch -m {branch} NAME",
+                    Said("take another name: headstart fleet update --branch NAME"),
+                    Said("or rename yours: git branch -m {branch} NAME", branch=branch),
                 ),
             )
 
@@ -99,11 +105,13 @@ def _existing(scratch: ScratchRepository, proposal: Proposal, name: str) -> Bran
     if commits and commits[0].partition(" ")[2] == update:
         return Branch(name, commits[0].partition(" ")[0], made=False, on_top=len(commits) - 1)
     raise Refused(
-        f"There is a branch {name} already, and it does not begin with this update.",
-        why=(f"it is at {known[:10]}; a branch that is there is never moved",),
+        Said(
+            "There is a branch {name} already, and it does not begin with this update.", name=name
+        ),
+        why=(Said("it is at {commit}; a branch that is there is never moved", commit=known[:10]),),
         next=(
-            f"merge it, or delete it: git branch -D {name}",
-            "or take another name: headstart fleet update --branch NAME",
+            Said("merge it, or delete it: git branch -D {name}", name=name),
+            Said("or take another name: headstart fleet update --branch NAME"),
         ),
     )
 

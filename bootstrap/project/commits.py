@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import git, made_commits
 from bootstrap.project.repository import (
     TRAILER,
@@ -174,23 +175,33 @@ def _refusal(started: Iterable[_Child], done: git.GitResult) -> HeadstartError:
     failed = next((each for each in started if each.code), None)
     if failed and failed.hook:
         return HookFailed(
-            f"The hook {failed.hook} refused the commit (exit code {failed.code}).",
+            Said(
+                "The hook {hook} refused the commit (exit code {code}).",
+                hook=failed.hook,
+                code=failed.code,
+            ),
             why=said,
             next=(
-                "fix what it reports, then run the same command again",
-                "or add --no-hooks to it: what the commit itself brings can be fixed only after it",
+                Said("fix what it reports, then run the same command again"),
+                Said(
+                    "or add --no-hooks to it: what the commit itself brings "
+                    "can be fixed only after it"
+                ),
             ),
         )
     if (failed and {*failed.argv} & _OF_SIGNING) or any("sign" in line for line in said):
         return _unsigned(said)
-    return git.GitError("git could not commit.", why=said)
+    return git.GitError(Said("git could not commit."), why=said)
 
 
 def _unsigned(said: tuple[str, ...]) -> HookFailed:
     return HookFailed(
-        "The commit could not be signed.",
+        Said("The commit could not be signed."),
         why=said,
-        next=("fix what git reports, then run the same command again", "or add --no-sign to it"),
+        next=(
+            Said("fix what git reports, then run the same command again"),
+            Said("or add --no-sign to it"),
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.files import write_atomically
+from bootstrap.language import Said
 from bootstrap.paths import real_path
 
 _MOVED = "moved.json"
@@ -78,22 +79,25 @@ def _move_entries(project: Path, path: Path) -> None:
 def _check_kind(path: Path) -> None:
     if os.path.lexists(path) and not path.is_dir():
         kind = "a link to nothing" if path.is_symlink() else "a file"
-        raise Refused(f"{path} exists and is {kind}.", next=("choose another destination",))
+        raise Refused(
+            Said("{path} exists and is {kind}.", path=path, kind=kind),
+            next=(Said("choose another destination"),),
+        )
 
 
 def _check_home(path: Path) -> None:
     folder = home(path)
     if not folder.is_dir():
         raise Refused(
-            f"{path} cannot be made.",
-            why=(f"the folder {folder} does not exist",),
-            next=(f"make it first: mkdir -p '{folder}'",),
+            Said("{path} cannot be made.", path=path),
+            why=(Said("the folder {folder} does not exist", folder=folder),),
+            next=(Said("make it first: mkdir -p '{folder}'", folder=folder),),
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Refused(
-            f"{path} cannot be made.",
-            why=(f"you may not write to {folder}",),
-            next=("choose a destination in a folder of yours",),
+            Said("{path} cannot be made.", path=path),
+            why=(Said("you may not write to {folder}", folder=folder),),
+            next=(Said("choose a destination in a folder of yours"),),
         )
 
 
@@ -114,9 +118,9 @@ def _spelled(path: Path) -> Iterator[str]:
 
 def _taken(path: Path, *why: str) -> Refused:
     return Refused(
-        f"{path} exists and is not empty.",
+        Said("{path} exists and is not empty.", path=path),
         why=why,
-        next=("choose another destination, or empty it first",),
+        next=(Said("choose another destination, or empty it first"),),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.project import evidence
 from bootstrap.project.evidence import Doubt
 from bootstrap.project.merge import formatted_only, own_locks, rendered_tree
@@ -193,4 +194,8 @@ def _commit(
 
 def _unusable(why: str) -> UsageError:
     example = "- {path: Makefile, reason: our own deploy target, until: 2027-03-31}"
-    return UsageError(f"{EXCEPTIONS} cannot be used.", why=(why,), next=(f"write: {example}",))
+    return UsageError(
+        Said("{exceptions} cannot be used.", exceptions=EXCEPTIONS),
+        why=(why,),
+        next=(Said("write: {example}", example=example),),
+    )

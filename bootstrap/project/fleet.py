@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.paths import real_path
 from bootstrap.project import branches, changelog, drift, pool, publish, releases, update
 from bootstrap.project.answers_file import ANSWERS, is_headstart
@@ -169,15 +170,18 @@ def project_status(work: Work) -> ProjectStatus:
         return _failed(known, of_system(error))
     except Exception as error:  # noqa: BLE001 - one failing project stops none of the others
         why = f"{type(error).__name__}: {error}"
-        return _failed(known, HeadstartError("Headstart itself failed.", why=(why,)))
+        return _failed(known, HeadstartError(Said("Headstart itself failed."), why=(why,)))
 
 
 def _require_project(path: Path) -> None:
     if not (path / ANSWERS).is_file():
         raise Refused(
-            "There is no project here that Headstart has rendered.",
-            why=(f"no folder in it has {ANSWERS}",),
-            next=("name another folder", f"a new one: headstart new {path.name}"),
+            Said("There is no project here that Headstart has rendered."),
+            why=(Said("no folder in it has {answers}", answers=ANSWERS),),
+            next=(
+                Said("name another folder"),
+                Said("a new one: headstart new {name}", name=path.name),
+            ),
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.system import system_steps
 
 # What git prints depends on no setting of this machine.
@@ -90,7 +91,9 @@ def run(
     finished = call(*arguments, cwd=cwd, environ=environ, given=given)
     if finished.code != 0:
         steps = system_steps(finished.errors)
-        raise GitError(f"git {_verb(arguments)} failed.", why=finished.errors, next=steps)
+        raise GitError(
+            Said("git {verb} failed.", verb=_verb(arguments)), why=finished.errors, next=steps
+        )
     return finished.out.removesuffix("\n")
 
 
@@ -178,7 +181,9 @@ class LastingGit:
 
     def _ended(self) -> GitError:
         self.close()
-        return GitError(f"git {_verb(self._arguments)} ended early.", next=("git fsck",))
+        return GitError(
+            Said("git {verb} ended early.", verb=_verb(self._arguments)), next=("git fsck",)
+        )
 
 
 def query(*arguments: str, cwd: Path) -> str:
@@ -254,7 +259,7 @@ def require_identity(folder: Path) -> None:
 
 def nobody() -> Refused:
     return Refused(
-        "git does not know who you are, and an update is a commit of yours.",
+        Said("git does not know who you are, and an update is a commit of yours."),
         next=(
             "git config --global user.name 'Your Name'",
             "git config --global user.email you@example.com",
@@ -270,7 +275,9 @@ def split_paths(output: str) -> frozenset[str]:
 def _executable() -> str:
     executable = shutil.which("git")
     if executable is None:
-        raise GitError("git is not installed.", next=("install git, then run this again",))
+        raise GitError(
+            Said("git is not installed."), next=(Said("install git, then run this again"),)
+        )
     return executable
 
 

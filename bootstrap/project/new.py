@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.answers import Answers
 from bootstrap.project.destination import acceptable, home, move_into_place, staging
@@ -49,9 +50,9 @@ def create(destination: Path, answers: Answers, template: Template) -> Created:
             move_into_place(project, path)
     except OSError as error:
         raise HeadstartError(
-            f"{path} could not be made.",
+            Said("{path} could not be made.", path=path),
             why=(error.strerror or str(error),),
-            next=("nothing was left behind; when that is fixed, run the same command again",),
+            next=(Said("nothing was left behind; when that is fixed, run the same command again"),),
         ) from error
     return Created(path, files, history)
 

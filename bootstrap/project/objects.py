@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.git import LastingGit
 
@@ -77,7 +78,9 @@ class ObjectReader:
         while some := list(islice(left, _AT_ONCE)):
             for name, found in zip(some, self._asked(some), strict=True):
                 if found is None:
-                    raise git.GitError(f"git has no object {name}.", next=("git fsck",))
+                    raise git.GitError(
+                        Said("git has no object {name}.", name=name), next=("git fsck",)
+                    )
                 yield found
 
     def _asked(self, names: list[str]) -> list[GitObject | None]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.repository import Repository
 
@@ -89,9 +90,14 @@ def push(repository: Repository, branch: str) -> Pushed:
     if done.code != 0:
         refused = (line for line in done.out.splitlines() if line.startswith("!"))
         raise HeadstartError(
-            f"The branch {branch} could not be pushed to {remote}.",
+            Said(
+                "The branch {branch} could not be pushed to {remote}.", branch=branch, remote=remote
+            ),
             why=(*refused, *done.errors),
-            next=(f"try it by hand: git push {remote} {branch}", "then run the same command again"),
+            next=(
+                Said("try it by hand: git push {remote} {branch}", remote=remote, branch=branch),
+                Said("then run the same command again"),
+            ),
         )
     return Pushed(remote, new=not any(line.startswith("=") for line in done.out.splitlines()))
 
@@ -105,18 +111,22 @@ def request(repository: Repository, remote: str, branch: str, about: Description
     )
     host, path = parse_address(address)
     forge = _forge(host)
-    by_hand = f"open it by hand: https://{host}/{path}" if host else f"open it by hand at {address}"
+    page = f"https://{host}/{path}" if host else address
+    by_hand = Said("open it by hand: {page}", page=page)
     if forge is None:
         raise HeadstartError(
-            f"{branch} is pushed, but no pull request was opened.",
-            why=(f"{host or address} is not known to be GitHub or GitLab",),
+            Said("{branch} is pushed, but no pull request was opened.", branch=branch),
+            why=(Said("{host} is not known to be GitHub or GitLab", host=host or address),),
             next=(by_hand,),
         )
     if shutil.which(forge.program) is None:
         raise HeadstartError(
-            f"{branch} is pushed, but no pull request was opened.",
-            why=(f"{forge.program} is not on PATH",),
-            next=(f"install {forge.program}, then run the same command again", by_hand),
+            Said("{branch} is pushed, but no pull request was opened.", branch=branch),
+            why=(Said("{program} is not on PATH", program=forge.program),),
+            next=(
+                Said("install {program}, then run the same command again", program=forge.program),
+                by_hand,
+            ),
         )
     where = ("--repo", f"{host}/{path}" if forge is _GITHUB else f"https://{host}/{path}")
     there = _URL.search(_run(repository, (forge.program, *forge.open_ones, branch, *where)))
@@ -160,9 +170,17 @@ def _remote(repository: Repository) -> str:
     if "origin" in remotes or len(remotes) == 1:
         return "origin" if "origin" in remotes else remotes[0]
     raise HeadstartError(
-        "There is no remote to push the branch to.",
-        why=(f"remotes: {', '.join(remotes) or 'none'}; none of them is origin",),
-        next=("git remote add origin URL", "or choose one: git config remote.pushDefault NAME"),
+        Said("There is no remote to push the branch to."),
+        why=(
+            Said(
+                "remotes: {remotes}; none of them is origin",
+                remotes=", ".join(remotes) or Said("none"),
+            ),
+        ),
+        next=(
+            "git remote add origin URL",
+            Said("or choose one: git config remote.pushDefault NAME"),
+        ),
     )
 
 
@@ -189,8 +207,11 @@ def _run(repository: Repository, command: Sequence[str]) -> str:
     done = processes.probe(command, environ=environ, cwd=repository.top, seconds=_SECONDS)
     if done.code != 0:
         raise HeadstartError(
-            f"{command[0]} failed; the branch is pushed.",
+            Said("{program} failed; the branch is pushed.", program=command[0]),
             why=tuple(done.output.splitlines()[-6:]),
-            next=(f"{command[0]} auth status", "then run the same command again"),
+            next=(
+                f"{command[0]} auth status",
+                Said("then run the same command again"),
+            ),
         )
     return done.output

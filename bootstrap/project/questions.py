@@ -9,6 +9,7 @@ from typing import TypeAlias
 import yaml
 
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -27,9 +28,9 @@ class TemplateError(HeadstartError):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "The template cannot be used.",
+            Said("The template cannot be used."),
             why=(why,),
-            next=("this is a mistake in the template: please report it",),
+            next=(Said("this is a mistake in the template: please report it"),),
         )
 
 
@@ -96,7 +97,9 @@ def document(config: Path) -> Mapping[str, Value]:
     try:
         return _parsed(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise TemplateError(f"{config.name} cannot be read: {error}") from error
+        raise TemplateError(
+            Said("{name} cannot be read: {error}", name=config.name, error=error)
+        ) from error
 
 
 @cache
@@ -108,17 +111,19 @@ def _parsed(text: str) -> Mapping[str, Value]:
 def parse(document: Mapping[str, Value]) -> Questionnaire:
     """Parse the content of a `copier.yml`: every key without a leading underscore."""
     if not isinstance(document, Mapping):
-        raise TemplateError("copier.yml is not a mapping")
+        raise TemplateError(Said("copier.yml is not a mapping"))
     options = document.get("_envops") or {}
     if not isinstance(options, dict):
-        raise TemplateError("_envops is not a mapping")
+        raise TemplateError(Said("_envops is not a mapping"))
     named = ((name, details) for name, details in document.items() if not name.startswith("_"))
     return Questionnaire(tuple(_question(name, details) for name, details in named), options)
 
 
 def _question(name: str, details: Value) -> Question:
     if not isinstance(details, dict):
-        raise TemplateError(f"the question {name} is not written out with type, help and default")
+        raise TemplateError(
+            Said("the question {name} is not written out with type, help and default", name=name)
+        )
     _check_keys(name, details)
     return Question(
         name=name,
@@ -139,16 +144,28 @@ def _check_keys(name: str, details: Mapping[str, Value]) -> None:
     """Refuse what only Copier knows, rather than answer differently in silence."""
     unknown = sorted(details.keys() - _KEYS)
     if unknown:
-        raise TemplateError(f"the question {name} uses {', '.join(unknown)}, unknown to Headstart")
+        raise TemplateError(
+            Said(
+                "the question {name} uses {names}, unknown to Headstart",
+                name=name,
+                names=", ".join(unknown),
+            )
+        )
     # What is computed is never shown, so it needs no help text.
     needed = _NEEDED - {"help"} if details.get("when") is False else _NEEDED
     missing = sorted(needed - details.keys())
     if missing:
-        raise TemplateError(f"the question {name} has no {', '.join(missing)}")
+        raise TemplateError(
+            Said("the question {name} has no {names}", name=name, names=", ".join(missing))
+        )
     if details["type"] not in TYPES:
-        raise TemplateError(f"the question {name} has an unknown type: {details['type']}")
+        raise TemplateError(
+            Said("the question {name} has an unknown type: {type}", name=name, type=details["type"])
+        )
     if details.get("multiselect") is True and not details.get("choices"):
-        raise TemplateError(f"the question {name} takes several choices and offers none")
+        raise TemplateError(
+            Said("the question {name} takes several choices and offers none", name=name)
+        )
 
 
 def _choices(name: str, stated: Value) -> tuple[Choice, ...]:
@@ -156,7 +173,7 @@ def _choices(name: str, stated: Value) -> tuple[Choice, ...]:
         return tuple(Choice(str(label), value) for label, value in stated.items())
     if isinstance(stated, list):
         return tuple(Choice(str(value), value) for value in stated)
-    raise TemplateError(f"the choices of {name} are neither a list nor a mapping")
+    raise TemplateError(Said("the choices of {name} are neither a list nor a mapping", name=name))
 
 
 def _condition(stated: Value) -> bool | str:

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import bootstrap
 from bootstrap import state, versions
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.objects import ObjectReader
 from bootstrap.system import system_steps
@@ -153,7 +154,7 @@ def _complete(folder: Path) -> Iterator[Path]:
             steps = system_steps(why, "fix that, then run the same command again")
             steps = (*steps, "or name another folder for it: HEADSTART_STATE_DIR")
             raise HeadstartError(
-                "The template could not be unpacked.", why=why, next=steps
+                Said("The template could not be unpacked."), why=why, next=steps
             ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -191,7 +192,9 @@ def extract_archive(archive: Path, folder: Path) -> None:
 def _relative_path(member: "TarInfo") -> PurePosixPath:
     name = PurePosixPath(member.name)
     if name.is_absolute() or ".." in name.parts:
-        raise HeadstartError(f"The archive has a name that leads out of it: {member.name}")
+        raise HeadstartError(
+            Said("The archive has a name that leads out of it: {name}", name=member.name)
+        )
     return name
 
 
@@ -201,7 +204,9 @@ def _write_member(content: "TarFile", member: "TarInfo", target: Path) -> None:
         return
     source = content.extractfile(member) if member.isfile() else None
     if source is None:
-        raise HeadstartError(f"A template has files and folders only, and this is none: {target}")
+        raise HeadstartError(
+            Said("A template has files and folders only, and this is none: {target}", target=target)
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with source, target.open("xb") as file:
         shutil.copyfileobj(source, file)

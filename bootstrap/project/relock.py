@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bootstrap import processes
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.processes import CommandResult
 from bootstrap.project import commits, git, locks
 from bootstrap.project.commits import CommitOptions
@@ -120,9 +121,9 @@ def _locked(scratch: ScratchRepository, tools: ProjectTools, log: Path) -> Mappi
         done = tools.run("make", "lock", f"VENV={tools.venv}", cwd=copy, log=log)
         if done.code:
             raise HeadstartError(
-                "The project's own `make lock` failed.",
+                Said("The project's own `make lock` failed."),
                 why=done.tail(4),
-                next=("make lock, then commit it",),
+                next=(Said("make lock, then commit it"),),
             )
         return {
             name: (copy / name).read_text(encoding="utf-8")

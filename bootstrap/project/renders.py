@@ -24,6 +24,7 @@ import jinja2
 
 from bootstrap import files, state
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import questions, releases
 from bootstrap.project.answers import FAILURES, Answers
 from bootstrap.project.renderer import RenderedFile, Renderer, TemplateFiles
@@ -152,9 +153,9 @@ def _failure(template: Template, error: Exception) -> HeadstartError:
     if isinstance(error, jinja2.TemplateSyntaxError):
         where = f"in {error.name}, line {error.lineno}"
     return HeadstartError(
-        f"The template {template.version} could not be rendered.",
+        Said("The template {version} could not be rendered.", version=template.version),
         why=tuple(filter(None, (str(error), where))),
-        next=("nothing was made; this is a mistake in the template: please report it",),
+        next=(Said("nothing was made; this is a mistake in the template: please report it"),),
     )
 
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from bootstrap.errors import Refused
 from bootstrap.files import exclusive, text_of
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.subjects import subject
 
@@ -24,12 +25,12 @@ BY_HEADSTART = f"%(trailers:key={TRAILER},valueonly,separator=%x20)"
 
 _ANSWERS = 6  # of rev-parse, about a repository
 _UNDERWAY = {
-    "MERGE_HEAD": "a merge",
-    "CHERRY_PICK_HEAD": "a cherry-pick",
-    "REVERT_HEAD": "a revert",
-    "rebase-merge": "a rebase",
-    "rebase-apply": "a rebase",
-    "BISECT_LOG": "a bisection",
+    "MERGE_HEAD": Said("a merge"),
+    "CHERRY_PICK_HEAD": Said("a cherry-pick"),
+    "REVERT_HEAD": Said("a revert"),
+    "rebase-merge": Said("a rebase"),
+    "rebase-apply": Said("a rebase"),
+    "BISECT_LOG": Said("a bisection"),
 }
 
 
@@ -201,9 +202,14 @@ def open_repository(project: Path) -> Repository:
         answers = found.out.removesuffix("\n").split("\n")
         if len(answers) > _ANSWERS:
             raise Refused(
-                f"There is a line break in the name of a folder: {project.as_posix()!r}",
-                why=("git's list of other repositories has one a line, and an update needs it",),
-                next=("rename the folder",),
+                Said(
+                    "There is a line break in the name of a folder: {folder}",
+                    folder=repr(project.as_posix()),
+                ),
+                why=(
+                    Said("git's list of other repositories has one a line, and an update needs it"),
+                ),
+                next=(Said("rename the folder"),),
             )
         top, git_dir, objects, prefix, hashing, _ = answers
         return Repository(Path(top), Path(git_dir), Path(objects), prefix, hashing)
@@ -213,7 +219,7 @@ def open_repository(project: Path) -> Repository:
     if git.call("rev-parse", "--verify", "--quiet", "HEAD", cwd=project).code == 0:
         raise _unreadable(project, head.errors)
     raise Refused(
-        f"{project} has no commit yet.",
+        Said("{project} has no commit yet.", project=project),
         next=(f"git add --all && git commit -m '{_before(project)}'",),
     )
 
@@ -223,7 +229,8 @@ def require_idle(repository: Repository) -> None:
     for name, what in _UNDERWAY.items():
         if (repository.git_dir / name).exists():
             raise Refused(
-                f"git is in the middle of {what} here.", next=("finish or abort it first",)
+                Said("git is in the middle of {what} here.", what=what),
+                next=(Said("finish or abort it first"),),
             )
 
 
@@ -232,9 +239,9 @@ def require_clean_index(repository: Repository) -> None:
     require_idle(repository)
     if staged := repository.git("diff", "--cached", "--name-only"):
         raise Refused(
-            "There are staged changes.",
+            Said("There are staged changes."),
             why=tuple(staged.splitlines()),
-            next=("commit them, or unstage them: git restore --staged .",),
+            next=(Said("commit them, or unstage them: git restore --staged ."),),
         )
 
 
@@ -246,7 +253,7 @@ def require_clean_paths(repository: Repository, touched: frozenset[str]) -> froz
     blocking = sorted(name for name in names if any(_overlap(name, path) for path in touched))
     if blocking:
         raise Refused(
-            "Changes that are not committed are in the way.",
+            Said("Changes that are not committed are in the way."),
             why=tuple(blocking),
             next=_out_of_the_way({name: names[name] for name in blocking}),
         )
@@ -260,9 +267,9 @@ def not_as_committed(repository: Repository) -> Mapping[str, str]:
         listed = repository.git("status", *options).split("\0")
     except git.GitError as error:  # a filter that fails, for one
         raise Refused(
-            "git cannot tell whether your files are as they are committed.",
+            Said("git cannot tell whether your files are as they are committed."),
             why=error.why,
-            next=("mend that, until git status succeeds; then run the same command again",),
+            next=(Said("mend that, until git status succeeds; then run the same command again"),),
         ) from error
     return {line[3:]: line[:2] for line in listed if line}
 
@@ -281,12 +288,14 @@ def _out_of_the_way(blocking: Mapping[str, str]) -> tuple[str, ...]:
 def _unseen(paths: frozenset[str]) -> Refused:
     listed = shlex.join(sorted(paths))
     return Refused(
-        "Changes are in the way that git was told not to look at.",
+        Said("Changes are in the way that git was told not to look at."),
         why=tuple(sorted(paths)),
         next=(
-            f"let git see them: git update-index --no-assume-unchanged {listed}",
-            f"and: git update-index --no-skip-worktree {listed}",
-            "then commit them, or put them aside: git stash",
+            Said(
+                "let git see them: git update-index --no-assume-unchanged {listed}", listed=listed
+            ),
+            Said("and: git update-index --no-skip-worktree {listed}", listed=listed),
+            Said("then commit them, or put them aside: git stash"),
         ),
     )
 
@@ -300,7 +309,9 @@ def locked(repository: Repository) -> Iterator[None]:
 
 
 def _refuse(_holder: str) -> NoReturn:
-    raise Refused("Another headstart is updating this project.", next=("wait until it is done",))
+    raise Refused(
+        Said("Another headstart is updating this project."), next=(Said("wait until it is done"),)
+    )
 
 
 def _is_marked(flag: str) -> bool:
@@ -317,8 +328,8 @@ def _seems_kept(project: Path) -> bool:
 
 def _not_kept(project: Path) -> Refused:
     return Refused(
-        f"{project} is in no git repository.",
-        why=("an update is a commit, so that nothing of yours can be lost",),
+        Said("{project} is in no git repository.", project=project),
+        why=(Said("an update is a commit, so that nothing of yours can be lost"),),
         next=(f"git init && git add --all && git commit -m '{_before(project)}'",),
     )
 
@@ -329,7 +340,7 @@ def _before(project: Path) -> str:
 
 def _unreadable(project: Path, errors: tuple[str, ...]) -> Refused:
     return Refused(
-        f"git cannot read the repository of {project}.",
+        Said("git cannot read the repository of {project}.", project=project),
         why=errors,
         next=("git status && git fsck",),
     )
@@ -371,7 +382,11 @@ def _check_git() -> None:
     numbers = re.search(r"(\d+)\.(\d+)", version)
     if numbers and tuple(map(int, numbers.groups())) < OLDEST_GIT:
         raise Refused(
-            f"This needs git {'.'.join(map(str, OLDEST_GIT))} or newer; here is {version}.",
-            why=("older ones cannot merge without touching your files",),
-            next=("install a newer git: brew install git, or your distribution's",),
+            Said(
+                "This needs git {oldest} or newer; here is {version}.",
+                oldest=".".join(map(str, OLDEST_GIT)),
+                version=version,
+            ),
+            why=(Said("older ones cannot merge without touching your files"),),
+            next=(Said("install a newer git: brew install git, or your distribution's"),),
         )

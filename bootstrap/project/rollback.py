@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bootstrap import files
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.project import git, interruption, made_commits, revisions, snapshot, update_state
 from bootstrap.project.git import HEADSTART_IDENTITY, GitError
 from bootstrap.project.repository import (
@@ -47,8 +48,8 @@ def abort(repository: Repository) -> Restored:
     if update_state.stage(repository, state) is Stage.DONE:
         update_state.clear(repository)
         raise Refused(
-            "The update is finished already.",
-            next=("to go back to what was before: headstart update --rollback",),
+            Said("The update is finished already."),
+            next=(Said("to go back to what was before: headstart update --rollback"),),
         )
     return restore(repository, state)
 
@@ -146,28 +147,28 @@ def restore(repository: Repository, state: UpdateState) -> Restored:
 def as_it_was(what: str, error: GitError) -> HeadstartError:
     """What to say of git's failure after an `undo`."""
     return HeadstartError(
-        f"{what}; everything is as it was before.",
+        Said("{what}; everything is as it was before.", what=what),
         why=error.why,
-        next=system_steps(error.why, "fix what git reports, then run the same command again"),
+        next=system_steps(error.why, Said("fix what git reports, then run the same command again")),
     )
 
 
 def _half_undone(error: OSError | HeadstartError) -> HeadstartError:
     said = (error.what, *error.why) if isinstance(error, HeadstartError) else (str(error),)
     return HeadstartError(
-        "The update could not be undone to its end; what is needed for that is kept.",
+        Said("The update could not be undone to its end; what is needed for that is kept."),
         why=said,
-        next=("make room, or give permission, there", "then: headstart update --abort"),
+        next=(Said("make room, or give permission, there"), Said("then: headstart update --abort")),
     )
 
 
 def _unfinished(state: UpdateState, stage: Stage) -> Refused:
     if state.undoing:
         return Refused(
-            "Undoing an update was interrupted.",
+            Said("Undoing an update was interrupted."),
             next=(
-                "go on: headstart update --rollback",
-                "or keep the update: headstart update --abort",
+                Said("go on: headstart update --rollback"),
+                Said("or keep the update: headstart update --abort"),
             ),
         )
     steps = {
@@ -175,10 +176,14 @@ def _unfinished(state: UpdateState, stage: Stage) -> Refused:
         Stage.BEGUN: "if nothing was edited since, go on: headstart update",
     }
     return Refused(
-        f"The update from {state.before} to {state.after} is not finished.",
+        Said(
+            "The update from {before} to {after} is not finished.",
+            before=state.before,
+            after=state.after,
+        ),
         next=(
             steps[Stage.CONFLICTED if state.conflicts else stage],
-            "or undo it: headstart update --abort",
+            Said("or undo it: headstart update --abort"),
         ),
     )
 
@@ -306,7 +311,9 @@ def go_back(repository: Repository) -> Returned:
     require_clean_index(repository)
     ref = newest(repository)
     if not ref:
-        raise Refused("There is no update to undo here.", next=("headstart status lists them",))
+        raise Refused(
+            Said("There is no update to undo here."), next=(Said("headstart status lists them"),)
+        )
     _require_alone(repository, ref)
     touched = repository.differing(ref, "HEAD")
     require_clean_paths(repository, touched)
@@ -361,22 +368,30 @@ def _require_alone(repository: Repository, ref: str) -> None:
     reverts = " && ".join(f"git revert {line.split()[0]}" for line in since.updates)
     back = f"go back without them: git reset --keep {ref}"
     raise Refused(
-        "There are commits that came after the update.",
+        Said("There are commits that came after the update."),
         why=tuple(since.others),
-        next=(f"undo the update alone: {reverts}", f"or {back}") if reverts else (back,),
+        next=(
+            Said("undo the update alone: {reverts}", reverts=reverts),
+            Said("or {back}", back=back),
+        )
+        if reverts
+        else (back,),
     )
 
 
 def _grown(repository: Repository, grown: Mapping[str, tuple[str, ...]], ref: str) -> Refused:
     reverts = " && ".join(f"git revert {line.split()[0]}" for line in grown)
     return Refused(
-        "The commit of the update holds more than the update: it was amended or squashed.",
+        Said("The commit of the update holds more than the update: it was amended or squashed."),
         why=tuple(
             f"{line}: {', '.join(map(repository.path, paths)) or 'not as it was committed'}"
             for line, paths in grown.items()
         ),
         next=(
-            f"undo all of it by a commit, and what you need can be had from history: {reverts}",
-            f"or go back without it: git reset --keep {ref}",
+            Said(
+                "undo all of it by a commit, and what you need can be had from history: {reverts}",
+                reverts=reverts,
+            ),
+            Said("or go back without it: git reset --keep {ref}", ref=ref),
         ),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.project import releases
 from bootstrap.project.commits import CommitOptions, MadeCommit, commit_file
 from bootstrap.project.repository import Repository, locked
@@ -28,7 +29,9 @@ def skipped(project: Path) -> frozenset[tuple[int, ...]]:
     except ValueError as error:
         why = (" ".join(str(error).split()),)
         step = "write: - 0.6.0"
-        raise UsageError(f"{SKIPS} cannot be used.", why=why, next=(step,)) from error
+        raise UsageError(
+            Said("{skips} cannot be used.", skips=SKIPS), why=why, next=(step,)
+        ) from error
 
 
 def skip(
@@ -37,13 +40,19 @@ def skip(
     """Pass over a release, in a commit of its own; `own` is the project's version."""
     number = releases.number(version)
     if number is None:
-        raise UsageError(f"{version} is no release.", next=("headstart versions lists them",))
+        raise UsageError(
+            Said("{version} is no release.", version=version),
+            next=(Said("headstart versions lists them"),),
+        )
     if (now := releases.number(own)) and number <= now:
-        raise Refused(f"The project has {own} already.", next=("headstart status",))
+        raise Refused(Said("The project has {own} already.", own=own), next=("headstart status",))
     path = project / SKIPS
     before = path.read_text(encoding="utf-8") if path.is_file() else _HEADER
     if number in (passed := skipped(project)):
-        raise Refused(f"{_dotted(number)} is passed over already.", next=("headstart status",))
+        raise Refused(
+            Said("{version} is passed over already.", version=_dotted(number)),
+            next=("headstart status",),
+        )
     message = f"Pass over the template {_dotted(number)}\n"
     name = repository.prefix + SKIPS
     text = _with(before, number, {*passed, number})

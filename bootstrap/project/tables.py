@@ -13,6 +13,7 @@ from datetime import date
 from enum import StrEnum
 
 from bootstrap.errors import Refused
+from bootstrap.language import Said
 from bootstrap.project.revisions import VERSIONS, Texts
 from bootstrap.revision import parse_revision, with_value
 
@@ -206,10 +207,18 @@ def _refused(history: _History, going: frozenset[str], why: str) -> Refused:
     below = ", ".join(history.parents(lowest)) or "base"
     down = f"python -m migrate downgrade {below}"
     return Refused(
-        "Its tables would stay behind: without its revisions nothing could drop them.",
-        why=(why, f"the revisions that would go: {', '.join(sorted(going))}"),
+        Said("Its tables would stay behind: without its revisions nothing could drop them."),
+        why=(
+            why,
+            Said("the revisions that would go: {revisions}", revisions=", ".join(sorted(going))),
+        ),
         next=(
-            "the same command with --drop-tables: a new revision drops them in every database",
-            f"or, where only this database has them: {down}, then the same command again",
+            Said(
+                "the same command with --drop-tables: a new revision drops them in every database"
+            ),
+            Said(
+                "or, where only this database has them: {down}, then the same command again",
+                down=down,
+            ),
         ),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bootstrap
 from bootstrap.errors import HeadstartError, UsageError
+from bootstrap.language import Said
 from bootstrap.project import git, releases
 from bootstrap.project.objects import Tree
 
@@ -70,9 +71,9 @@ def newest(package: Path = _PACKAGE, *, skipped: Collection[tuple[int, ...]] = (
     known = releases.released(package)
     if not known:
         raise HeadstartError(
-            "This installation of Headstart has no template.",
-            why=(f"there is no release in {package / releases.BUNDLE}",),
-            next=("reinstall it, the way it was installed",),
+            Said("This installation of Headstart has no template."),
+            why=(Said("there is no release in {bundle}", bundle=package / releases.BUNDLE),),
+            next=(Said("reinstall it, the way it was installed"),),
         )
     wanted = [release for release in known if release.number not in skipped]
     return _unpacked((wanted or known)[-1], package)
@@ -92,9 +93,9 @@ def find(version: str, package: Path = _PACKAGE) -> Template:
             return committed
     known = ", ".join(release.version for release in releases.released(package))
     raise UsageError(
-        f"The template {version} is not in this package.",
-        why=(f"it has {known or 'none'}",),
-        next=("a newer headstart has newer ones; `headstart versions` lists what is here",),
+        Said("The template {version} is not in this package.", version=version),
+        why=(Said("it has {known}", known=known or Said("none")),),
+        next=(Said("a newer headstart has newer ones; `headstart versions` lists what is here"),),
     )
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from bootstrap.language import Said
 from bootstrap.project import git, releases
 from bootstrap.project.git import HEADSTART, HEADSTART_IDENTITY, LastingGit, split_paths
 from bootstrap.project.objects import (
@@ -194,7 +195,7 @@ class ScratchRepository:
             *git.ISOLATED, *words, ours, theirs, cwd=self.repository.top, environ=self._aside
         )
         if done.code not in {0, 1}:
-            raise git.GitError("git could not merge.", why=done.errors)
+            raise git.GitError(Said("git could not merge."), why=done.errors)
         return _merged(done.out)
 
     def attributes(self, unmergeable: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.project import questions, releases, template
 from bootstrap.project.questions import Questionnaire
 from bootstrap.project.template import Template
@@ -24,11 +25,16 @@ def require_asked(names: Iterable[str], asked: Questionnaire, to: Template, *com
         f"{version} has {have}" if newer.released else f"no release has {have} yet, {version} has"
     )
     raise UsageError(
-        f"The template {to.version.removeprefix('v')} has no {what} {', '.join(unasked)}.",
+        Said(
+            "The template {version} has no {what} {names}.",
+            version=to.version.removeprefix("v"),
+            what=what,
+            names=", ".join(unasked),
+        ),
         why=(told,),
         next=(
             shlex.join((*command, version)) + "".join(f" --data {name}=…" for name in unasked),
-            f"or leave {have} out",
+            Said("or leave {have} out", have=have),
         ),
     )
 

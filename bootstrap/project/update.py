@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.project import (
     answers_file,
     apply,
@@ -181,9 +182,13 @@ def target(project: Project, to: str | None = None, data: Sequence[str] = ()) ->
         if to is None:
             _origin(project)  # which this headstart does not have: it is older than the project
         raise Refused(
-            f"The project has {project.version} already; {found.version} is older.",
-            why=("the changes of newer templates would be undone",),
-            next=("to undo an update, revert its commit: git revert",),
+            Said(
+                "The project has {version} already; {older} is older.",
+                version=project.version,
+                older=found.version,
+            ),
+            why=(Said("the changes of newer templates would be undone"),),
+            next=(Said("to undo an update, revert its commit: git revert"),),
         )
     title = f"Update the template from {project.version} to {found.version}"
     return Target(found, asking.parse_pairs(data), title)
@@ -219,12 +224,14 @@ def _with_features(project: Project, name: str, chosen: list[Value], title: str)
     if name not in offered:
         near = nearest(name, offered)
         raise UsageError(
-            f"The template {project.version} has no feature {name}.",
-            why=(
-                *((f"did you mean {near}?",) if near else ()),
-                f"it has {', '.join(offered) or 'no features'}",
+            Said(
+                "The template {version} has no feature {name}.", version=project.version, name=name
             ),
-            next=("a newer template may have it: headstart update",),
+            why=(
+                *((Said("did you mean {near}?", near=near),) if near else ()),
+                Said("it has {features}", features=", ".join(offered) or Said("no features")),
+            ),
+            next=(Said("a newer template may have it: headstart update"),),
         )
     return Target(found, {kept_answers.FEATURES: SourcedValue(chosen, "feature")}, title)
 
@@ -313,11 +320,17 @@ def _revision_texts(scratch: ScratchRepository, tree: Tree) -> dict[str, str]:
 
 def _doubted(doubt: Doubt) -> Refused:
     return Refused(
-        f"The project says it came from {doubt.recorded}, and its files that it did not.",
-        why=(doubt.told, "an update from there would leave out what the template changed since"),
+        Said(
+            "The project says it came from {recorded}, and its files that it did not.",
+            recorded=doubt.recorded,
+        ),
+        why=(
+            doubt.told,
+            Said("an update from there would leave out what the template changed since"),
+        ),
         next=(
-            "look at what the files say, and record it: headstart link",
-            "if what is recorded is right all the same: headstart update --trust-record",
+            Said("look at what the files say, and record it: headstart link"),
+            Said("if what is recorded is right all the same: headstart update --trust-record"),
         ),
     )
 
@@ -353,9 +366,12 @@ def _origin(project: Project) -> Template:
         return template.find(project.version)
     except UsageError as error:
         raise Refused(
-            f"This headstart does not have {project.version}, the project's template.",
+            Said(
+                "This headstart does not have {version}, the project's template.",
+                version=project.version,
+            ),
             why=error.why,
-            next=("use a headstart that is as new as the project",),
+            next=(Said("use a headstart that is as new as the project"),),
         ) from error
 
 

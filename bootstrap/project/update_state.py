@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.files import text_of, write_atomically
+from bootstrap.language import Said
 from bootstrap.project import git, snapshot
 from bootstrap.project.repository import Repository
 
@@ -62,7 +63,9 @@ def require_underway(repository: Repository) -> UpdateState:
     """The update that is underway; refuse if there is none."""
     state = underway(repository)
     if state is None:
-        raise Refused("No update is underway here.", next=("begin one: headstart update",))
+        raise Refused(
+            Said("No update is underway here."), next=(Said("begin one: headstart update"),)
+        )
     return state
 
 

@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from bootstrap.errors import ExitCode, HeadstartError
-from bootstrap.language import _, shown
+from bootstrap.language import Said, _, shown
 from bootstrap.show.items import width_of
 from bootstrap.show.report import Report
 from bootstrap.show.text import red, unstyled
@@ -38,9 +38,9 @@ class Unwritable(HeadstartError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "The result could not be written to standard output.",
+            Said("The result could not be written to standard output."),
             why=(reason,),
-            next=("run the command again, with a place for its output",),
+            next=(Said("run the command again, with a place for its output"),),
         )
 
 
@@ -180,7 +180,7 @@ def _write_page(report: Report) -> None:
 def _result(text: str) -> None:
     """Raises Unwritable, but BrokenPipeError where a reader has had enough."""
     if sys.stdout is None:
-        raise Unwritable("It is closed.")
+        raise Unwritable(Said("It is closed."))
     try:
         _print(text, sys.stdout)
     except BrokenPipeError:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft
+from bootstrap.language import Said
 from bootstrap.show.text import escape
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def check_writable(path: Path) -> None:
     """Refuse a path that a page cannot be written to, before anything else is done."""
     if not path.parent.is_dir():
         raise UsageError(
-            f"The report cannot be written to {path}.",
-            why=(f"there is no folder {path.parent}",),
+            Said("The report cannot be written to {path}.", path=path),
+            why=(Said("there is no folder {folder}", folder=path.parent),),
             next=(f"mkdir -p {path.parent}",),
         )
     with _explained(path):
@@ -93,8 +94,8 @@ def _check_replaceable(path: Path) -> None:
         return
     if not path.is_file() or path.read_bytes()[: len(_MARK)] != _MARK.encode():
         raise Refused(
-            f"{path} already exists, and is no report of Headstart.",
-            next=("choose another file, or remove that one",),
+            Said("{path} already exists, and is no report of Headstart.", path=path),
+            next=(Said("choose another file, or remove that one"),),
         )
 
 
@@ -104,9 +105,9 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HeadstartError(
-            f"The report cannot be written to {path}.",
+            Said("The report cannot be written to {path}.", path=path),
             why=(error.strerror or str(error),),
-            next=("choose a file in a folder that you can write to",),
+            next=(Said("choose a file in a folder that you can write to"),),
         ) from error
 
 

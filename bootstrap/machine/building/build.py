@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from bootstrap import pyenv, state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import exclusive, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine.building import attempts, build_env, progress
 from bootstrap.machine.building.preflight import MEBIBYTE
 from bootstrap.machine.building.progress import Progress
@@ -199,9 +200,16 @@ def failure(site: Site, found: tuple[Diagnosis, ...], folder: Path) -> Headstart
     source = (f"see {first.source}",) if first.source else ()
     later = tuple(f"tried again: {each.cause}: {_evidence(each)}" for each in found[1:])
     return HeadstartError(
-        f"Python {site.version} could not be built: {first.cause}.",
+        Said(
+            "Python {version} could not be built: {cause}.", version=site.version, cause=first.cause
+        ),
         why=tuple(line for line in (first.explanation, _evidence(first), *later) if line),
-        next=(*first.repair, f"the whole log: {folder}", *source, "headstart up"),
+        next=(
+            *first.repair,
+            Said("the whole log: {folder}", folder=folder),
+            *source,
+            "headstart up",
+        ),
         cause=first.cause,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +119,7 @@ def from_path(path: Path) -> Log:
             taken = {newest} if len(texts) == 1 else {*_logs_in(newest.parent)}
             others = tuple(str(at.relative_to(path)) for at in _logs_in(path) if at not in taken)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read.", why=(str(error),)) from error
+        raise UsageError(Said("{path} cannot be read.", path=path), why=(str(error),)) from error
     first, files = 1, []
     for name, text in texts:
         files.append((first, name))
@@ -138,7 +139,9 @@ def _texts_of(folder: Path) -> tuple[tuple[str, str], ...]:
     found = _found_in(folder)
     logs = _logs_in(folder)
     if not logs:
-        raise UsageError(f"There is no log in {folder}.", next=("headstart explain FILE",))
+        raise UsageError(
+            Said("There is no log in {folder}.", folder=folder), next=("headstart explain FILE",)
+        )
     texts = [(at.name, _text(at)) for at in logs]
     if any("configure: error" in text for _, text in texts):
         texts += [(at.name, _text(at)) for at in sorted(found - set(logs))]

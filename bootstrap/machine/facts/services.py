@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from bootstrap import state
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.machine.facts import dotenv, ports
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ def _split(url: str) -> SplitResult:
         is_readable = False
     if not is_readable:
         raise UsageError(
-            f"The URL of a {kind_of(url)} service cannot be read.",
-            why=("It is not KIND://USER:PASSWORD@HOST:PORT/DATABASE.",),
-            next=("correct it, special characters of a password as %40 and the like",),
+            Said("The URL of a {kind} service cannot be read.", kind=kind_of(url)),
+            why=(Said("It is not KIND://USER:PASSWORD@HOST:PORT/DATABASE."),),
+            next=(Said("correct it, special characters of a password as %40 and the like"),),
         )
     return parts
 

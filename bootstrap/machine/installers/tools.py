@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from bootstrap import state
 from bootstrap.errors import Refused
 from bootstrap.files import exclusive
+from bootstrap.language import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,8 +96,13 @@ def commands(tool: str, version: str) -> tuple[Argv, ...]:
 
 def absent(tool: str) -> Refused:
     return Refused(
-        f"This project installs its packages with {tool}, which is not on PATH.",
-        why=(f"No `version` of {tool} is pinned in toolchain.yml, which `up` would provide.",),
+        Said("This project installs its packages with {tool}, which is not on PATH.", tool=tool),
+        why=(
+            Said(
+                "No `version` of {tool} is pinned in toolchain.yml, which `up` would provide.",
+                tool=tool,
+            ),
+        ),
         next=(GET[tool], "headstart up"),
     )
 

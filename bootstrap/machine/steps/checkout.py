@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bootstrap import state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine.edits import base_url, shell_profile
 from bootstrap.machine.facts import checkout, ports
 from bootstrap.machine.facts.packages import distributions
@@ -71,8 +72,13 @@ class DotenvStep(Step):
             text = pinned.example.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise HeadstartError(
-                f"{file} cannot be created: there is no {example}.",
-                next=(f"restore {example}, or write {file} yourself", "headstart up"),
+                Said(
+                    "{file} cannot be created: there is no {example}.", file=file, example=example
+                ),
+                next=(
+                    Said("restore {example}, or write {file} yourself", example=example, file=file),
+                    "headstart up",
+                ),
             ) from None
         from bootstrap.machine.facts.port_set import moved_ports  # noqa: PLC0415 - where one is made
 
@@ -120,7 +126,9 @@ class HooksStep(Step):
         pins, hooks = context.pins, context.facts.hooks
         if hooks.missing and hooks.path and not hooks.stale:
             raise HeadstartError(
-                f"pre-commit installs no hooks while core.hooksPath is {hooks.path}.",
+                Said(
+                    "pre-commit installs no hooks while core.hooksPath is {path}.", path=hooks.path
+                ),
                 why=("git would not look where they are",),
                 next=("git config --unset-all core.hooksPath", "headstart up"),
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bootstrap import lockfile
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import write_atomically
+from bootstrap.language import Said
 from bootstrap.machine import installers, package_indexes
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import (
@@ -69,7 +70,7 @@ class PackagesStep(Step):
         if to_be_made or not lock_lacks(pins, facts.packages.why):
             return None
         return Refused(
-            "The lock has to be made again before it is installed.",
+            Said("The lock has to be made again before it is installed."),
             why=(str(facts.packages.why),),
             next=(_repair(pins, facts.packages.why),),
         )

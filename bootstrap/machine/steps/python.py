@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.machine.facts.interpreter import defect
 from bootstrap.machine.facts.python import another_patch
 from bootstrap.machine.pins import PYTHON_VERSION
@@ -62,7 +63,10 @@ class PythonStep(Step):
         if context.pins.provider == "system":
             raise _refusal(reason, context.pins.python)
         if fact is None or fact.site is None:
-            raise Refused(f"{reason}, and there is no pyenv to build it.", next=get_pyenv(fact))
+            raise Refused(
+                Said("{reason}, and there is no pyenv to build it.", reason=reason),
+                next=get_pyenv(fact),
+            )
         from bootstrap.machine.building.build import Builder  # noqa: PLC0415 - only where it is built
 
         folder = context.runner.log.with_suffix("")
@@ -90,8 +94,12 @@ def _refusal(reason: str, version: str) -> Refused:
     here = another_patch(version)
     instead = (f"or pin the one that is here: echo {here} >{PYTHON_VERSION}",) if here else ()
     return Refused(
-        f"{reason}, and this project uses the system's own.",
-        next=(f"install Python {version} so that PATH finds it", *instead, "headstart up"),
+        Said("{reason}, and this project uses the system's own.", reason=reason),
+        next=(
+            Said("install Python {version} so that PATH finds it", version=version),
+            *instead,
+            "headstart up",
+        ),
     )
 
 

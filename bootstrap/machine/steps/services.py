@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of
+from bootstrap.language import Said
 from bootstrap.machine.facts.platform import brew_command, homebrew, is_installed
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
@@ -119,9 +120,12 @@ def _require_free(pins: Pins, fact: ServicesFact) -> None:
     """Nothing can be started at an address where something else listens."""
     if fact.taken:
         raise Refused(
-            "The port of a service is taken.",
+            Said("The port of a service is taken."),
             why=tuple(each.shown for each in fact.taken),
-            next=(f"stop that program, or {_elsewhere(pins)}", "headstart up"),
+            next=(
+                Said("stop that program, or {elsewhere}", elsewhere=_elsewhere(pins)),
+                "headstart up",
+            ),
         )
 
 
@@ -149,7 +153,7 @@ def _start(context: StepContext, fact: ServicesFact) -> None:
         silence = tuple(f"{each.shown} does not respond" for each in silent)
         cause = (f"{fact.docker.cause}.",) if fact.docker and fact.docker.cause else ()
         repair = (*_by_hand(fact), "headstart up")
-        raise Refused("A service is not running.", why=silence + cause, next=repair)
+        raise Refused(Said("A service is not running."), why=silence + cause, next=repair)
     for command in commands:
         words, begins = tuple(shlex.split(command)), install_command(())
         if words[: len(begins)] == begins:
@@ -160,7 +164,8 @@ def _start(context: StepContext, fact: ServicesFact) -> None:
     while still := [each.shown for each in silent if not answers(each)]:
         if time.monotonic() > deadline:
             raise HeadstartError(
-                f"Started, but not responding: {', '.join(still)}.", next=("docker compose logs",)
+                Said("Started, but not responding: {names}.", names=", ".join(still)),
+                next=("docker compose logs",),
             )
         time.sleep(0.2)
 

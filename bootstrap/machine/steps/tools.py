@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.machine.facts.platform import (
     BREWFILE,
     HomebrewFact,
@@ -142,8 +143,8 @@ def install(context: StepContext, formulae: tuple[str, ...]) -> None:
     by_hand = shlex.join(install_command(formulae))
     if not context.agrees(f"Install {named} with Homebrew?"):
         raise Refused(
-            f"Installing {named} with Homebrew was not approved.",
-            next=("headstart up --yes", f"or by hand: {by_hand}"),
+            Said("Installing {named} with Homebrew was not approved.", named=named),
+            next=("headstart up --yes", Said("or by hand: {by_hand}", by_hand=by_hand)),
         )
     context.run(install_command(formulae))
     for formula in formulae:
@@ -199,7 +200,11 @@ def _packages(obstacle: Obstacle, fact: BuildFact) -> tuple[str, ...]:
 def _refusal(fact: BuildFact, python: str) -> HeadstartError:
     details = tuple(dict.fromkeys(each.detail for each in fact.obstacles))
     return Refused(
-        f"Python {python} cannot be built on this machine yet ({fact.platform.name}).",
+        Said(
+            "Python {python} cannot be built on this machine yet ({name}).",
+            python=python,
+            name=fact.platform.name,
+        ),
         why=details,
         next=(*repairs(fact, python), "headstart up"),
         cause=fact.obstacles[0].cause,

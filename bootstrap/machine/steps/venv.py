@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
 from bootstrap.files import remove, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine import venv_makers
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
@@ -179,17 +180,22 @@ def _not_ours(pins: Pins, fact: VenvFact) -> Refused | None:
     where = shlex.quote(str(pins.venv))
     if fact.state is VenvState.FOREIGN:
         return Refused(
-            f"{pins.venv} is there, but it is no virtual environment.",
-            why=("Headstart touches only what it made itself.",),
-            next=(f"see what it is, and move it away: {where}", "headstart up"),
+            Said("{venv} is there, but it is no virtual environment.", venv=pins.venv),
+            why=(Said("Headstart touches only what it made itself."),),
+            next=(Said("see what it is, and move it away: {where}", where=where), "headstart up"),
         )
     if fact.state is VenvState.OTHERS:
         return Refused(
-            f"{pins.venv} is the environment of another project.",
-            why=(f"It was made for {fact.elsewhere}, which has the same name and Python.",),
+            Said("{venv} is the environment of another project.", venv=pins.venv),
+            why=(
+                Said(
+                    "It was made for {elsewhere}, which has the same name and Python.",
+                    elsewhere=fact.elsewhere,
+                ),
+            ),
             next=(
-                "give this project a folder of its own: venv.root in toolchain.yml",
-                f"or, where the other one is no longer used: rm -r {where}",
+                Said("give this project a folder of its own: venv.root in toolchain.yml"),
+                Said("or, where the other one is no longer used: rm -r {where}", where=where),
             ),
         )
     return None
@@ -220,7 +226,10 @@ def aside_name(venv: Path, at: datetime) -> Path:
 def _create(context: StepContext) -> Made:
     python, venv = context.facts.python.executable, context.pins.venv
     if python is None:
-        raise Refused(f"Python {context.pins.python} is not there.", next=("headstart up",))
+        raise Refused(
+            Said("Python {python} is not there.", python=context.pins.python),
+            next=("headstart up",),
+        )
     made = venv_makers.make(context, python, lambda: _fresh(venv))
     (venv / MARKER).unlink()
     return made

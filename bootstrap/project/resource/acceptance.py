@@ -11,6 +11,7 @@ from pathlib import Path
 import inflection
 
 from bootstrap.errors import Refused, UsageError
+from bootstrap.language import Said
 from bootstrap.project.resource.domain import MODULES, DomainFacts, MappedTable
 from bootstrap.project.resource.fields import FieldKind, ResourceField, parse_fields
 from bootstrap.project.resource.names import ResourceNames
@@ -91,16 +92,16 @@ def accept(
     ]
     if problems:
         raise UsageError(
-            f"Not every field can be one of {names.a_one}.",
+            Said("Not every field can be one of {a_one}.", a_one=names.a_one),
             why=tuple(problems),
-            next=("change that, and run the command again",),
+            next=(Said("change that, and run the command again"),),
         )
     plan = plan_resource(names, accepted, domain, job=job)
     if there := sorted(plan.files.keys() & domain.files):
         raise Refused(
-            f"Files of {names.many} are here already.",
+            Said("Files of {many} are here already.", many=names.many),
             why=tuple(there),
-            next=("move them away, or choose another name",),
+            next=(Said("move them away, or choose another name"),),
         )
     return plan
 
@@ -127,11 +128,14 @@ def _require_free_names(names: ResourceNames) -> None:
         reason = _meaning_in_a_module(names)
     if reason:
         raise UsageError(
-            f"A resource cannot be called {names.one}.",
+            Said("A resource cannot be called {one}.", one=names.one),
             why=(reason,),
             next=(
-                f"say which kind it is, as in sales-{names.path}, or choose another word",
-                "what several are called is the table and the module: --plural WORD",
+                Said(
+                    "say which kind it is, as in sales-{path}, or choose another word",
+                    path=names.path,
+                ),
+                Said("what several are called is the table and the module: --plural WORD"),
             ),
         )
 
@@ -186,9 +190,13 @@ def _require_no_clash(names: ResourceNames, domain: DomainFacts) -> None:
     ]
     if there:
         raise Refused(
-            f"There are {names.many} in this project already.",
+            Said("There are {many} in this project already.", many=names.many),
             why=tuple(there),
-            next=("choose another name; an existing module is changed by hand, or deleted first",),
+            next=(
+                Said(
+                    "choose another name; an existing module is changed by hand, or deleted first"
+                ),
+            ),
         )
 
 

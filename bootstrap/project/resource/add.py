@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.errors import Refused, UsageError
 from bootstrap.files import create_atomically, replace_text, text_of
+from bootstrap.language import Said
 from bootstrap.project import git
 from bootstrap.project.answers_file import ANSWERS
 from bootstrap.project.relock import ProjectTools
@@ -57,9 +58,9 @@ def require_clean_tree(repository: Repository) -> None:
     if changes := [repository.path(line[3:]) for line in listed if line]:
         more = len(changes) - _SHOWN
         raise Refused(
-            "There are changes that are not committed.",
-            why=(*changes[:_SHOWN], *([f"and {more} more"] if more > 0 else [])),
-            next=("commit them, or put them aside: git stash --include-untracked",),
+            Said("There are changes that are not committed."),
+            why=(*changes[:_SHOWN], *([Said("and {more} more", more=more)] if more > 0 else [])),
+            next=(Said("commit them, or put them aside: git stash --include-untracked"),),
         )
 
 
@@ -81,9 +82,14 @@ def add(
     """Make everything in a copy, then put it into the project; interrupted, nothing stays."""
     if tools is None or not tools.there:
         raise UsageError(
-            "The project has no virtual environment yet, and its tools write the revision.",
-            why=(f"there is no {tools.venv}",) if tools else ("toolchain.yml cannot be read",),
-            next=("headstart up", "or see what would be added: the same command with --preview"),
+            Said("The project has no virtual environment yet, and its tools write the revision."),
+            why=(Said("there is no {venv}", venv=tools.venv),)
+            if tools
+            else (Said("toolchain.yml cannot be read"),),
+            next=(
+                "headstart up",
+                Said("or see what would be added: the same command with --preview"),
+            ),
         )
     repository = repository_of(project)
     with locked(repository) if repository else nullcontext():

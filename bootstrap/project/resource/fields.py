@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 from bootstrap.project.asking import without_accents
 from bootstrap.project.resource.names import LONGEST, words
 from bootstrap.project.values import nearest
@@ -139,12 +140,20 @@ def parse_fields(written: Sequence[str]) -> tuple[ResourceField, ...]:
         problems.append(f"there are {len(parsed)} fields, and a table takes {MOST_FIELDS}")
     if problems:
         raise UsageError(
-            "Not every field can be used." if len(written) > 1 else "The field cannot be used.",
+            Said("Not every field can be used.")
+            if len(written) > 1
+            else Said("The field cannot be used."),
             why=tuple(problems),
             next=(
-                "write name:type, with ? where it may be null and ! where it is unique",
-                f"types are {', '.join(FieldKind)}; enum(a,b) and ref(other) say more",
-                "quote what your shell would read: 'status:enum(draft,published)' 'email:email!'",
+                Said("write name:type, with ? where it may be null and ! where it is unique"),
+                Said(
+                    "types are {types}; enum(a,b) and ref(other) say more",
+                    types=", ".join(FieldKind),
+                ),
+                Said(
+                    "quote what your shell would read: {quoted}",
+                    quoted="'status:enum(draft,published)' 'email:email!'",
+                ),
             ),
         )
     return tuple(parsed)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bootstrap.errors import Refused
 from bootstrap.files import text_of
+from bootstrap.language import Said
 from bootstrap.project.resource.domain import REGISTRY
 from bootstrap.project.resource.registry import with_module
 
@@ -79,7 +80,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 def _unknown(why: list[str], version: str) -> Refused:
     return Refused(
-        "This project is laid out in a way that this headstart does not know.",
-        why=(*why[:8], f"it was generated from template {version}"),
-        next=("bring it to the newest template first: headstart update",),
+        Said("This project is laid out in a way that this headstart does not know."),
+        why=(*why[:8], Said("it was generated from template {version}", version=version)),
+        next=(Said("bring it to the newest template first: headstart update"),),
     )

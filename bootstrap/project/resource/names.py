@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import inflection
 
 from bootstrap.errors import UsageError
+from bootstrap.language import Said
 
 # Tables, columns and their indexes: PostgreSQL cuts names at 63 characters.
 LONGEST = 30
@@ -85,9 +86,15 @@ def resource_names(name: str, plural: str | None = None) -> ResourceNames:
         names = ResourceNames("_".join((*before, one)), "_".join((*before, _plural(one))))
     if len(names.plural) > LONGEST or len(names.singular) > LONGEST:
         raise UsageError(
-            f"{name!r} is too long for a resource.",
-            why=(f"its table would be {names.plural}; a name has at most {LONGEST} characters",),
-            next=("choose a shorter one",),
+            Said("{name} is too long for a resource.", name=repr(name)),
+            why=(
+                Said(
+                    "its table would be {plural}; a name has at most {longest} characters",
+                    plural=names.plural,
+                    longest=LONGEST,
+                ),
+            ),
+            next=(Said("choose a shorter one"),),
         )
     return names
 
@@ -109,9 +116,9 @@ def words(name: str) -> Sequence[str]:
     if strange or not found or not found[0][0].isalpha():
         why = f"it has {' '.join(strange)}" if strange else "it begins with no letter"
         raise UsageError(
-            f"{name!r} cannot be made a name in Python and SQL.",
+            Said("{name} cannot be made a name in Python and SQL.", name=repr(name)),
             why=(why,),
-            next=("use letters, digits, spaces, hyphens and underscores: user-address",),
+            next=(Said("use letters, digits, spaces, hyphens and underscores: user-address"),),
         )
     return found
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.errors import HeadstartError, Refused
+from bootstrap.language import Said
 from bootstrap.processes import CommandResult
 from bootstrap.project.relock import ProjectTools
 from bootstrap.project.resource.workspace import Workspace
@@ -52,15 +53,15 @@ def write_revision(
     files = {path: space.read(path) for path in written}
     if others := sorted({name for text in files.values() for name in _tables(text)} - {table}):
         raise Refused(
-            "The models have changes that no revision has yet.",
-            why=tuple(f"the table {name}" for name in others),
-            next=('write theirs first, and commit it: make migration m="what it does"',),
+            Said("The models have changes that no revision has yet."),
+            why=tuple(Said("the table {name}", name=name) for name in others),
+            next=(Said('write theirs first, and commit it: make migration m="what it does"'),),
         )
     if not files:
         raise HeadstartError(
-            "The project's own autogenerate wrote no revision.",
+            Said("The project's own autogenerate wrote no revision."),
             why=done.tail(_TAIL),
-            next=("see whether its models are those of migrate/env.py",),
+            next=(Said("see whether its models are those of migrate/env.py"),),
         )
     return {**files, **({HEAD: space.read(HEAD)} if (space.folder / HEAD).is_file() else {})}
 
@@ -150,7 +151,9 @@ def _tables(text: str) -> Iterator[str]:
 
 def _failed(what: str, result: CommandResult) -> HeadstartError:
     return HeadstartError(
-        f"{what} Nothing was added.",
+        Said("{what} Nothing was added.", what=what),
         why=result.tail(_TAIL),
-        next=("repair that, and run the same command again; headstart doctor checks the venv",),
+        next=(
+            Said("repair that, and run the same command again; headstart doctor checks the venv"),
+        ),
     )

@@ -1,6 +1,7 @@
 """Run by the interpreter of a rendered project: kill a migration everywhere, and run it again.
 
 Before and after every statement that writes, whoever sends it: the revision, the journal, Alembic.
+After one and before the next is one point: a process leaves nothing but what the server has.
 KILL=every: all those points; KILL=N: that many, spread evenly. THEN: what is run after the kill,
 `upgrade`, `undo` or `split`.
 """
@@ -38,6 +39,7 @@ URL = sa.make_url(os.environ["DATABASE_URL"])
 KIND = URL.get_backend_name()
 NEVER, REFUSED = 10**9, 3
 READS = ("select", "show", "describe", "pragma", "savepoint", "release", "do 0", "set ")
+WRITES = "select adds()"  # a function of the catalogue's
 SEEN, VERSIONS = Path("seen"), Path("migrate/versions")
 # What is another value each time; that it is the same where it must be, `CHECK` asks.
 MADE = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -75,7 +77,9 @@ def watched(kill_at: int, arguments: list[str]) -> int:
 
     def pass_by(when: str, sql: object) -> None:
         text = sql.decode() if isinstance(sql, bytes | bytearray) else str(sql)
-        if not text.lstrip().lower().startswith(READS):
+        begins = text.lstrip().lower()
+        is_another = when == "after" or not seen
+        if is_another and (begins.startswith(WRITES) or not begins.startswith(READS)):
             seen.append(" ".join([when, *text.split(maxsplit=4)[:4]]))
             if len(seen) == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
