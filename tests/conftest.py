@@ -18,7 +18,7 @@ from tests import forkserver
 from tests.shared import keep_in, shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 pytest_plugins = ("tests.memory", "tests.ordering")
 ROOT = Path(__file__).parents[1]
@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 # What `make test` was told is not meant for the make of a test.
 for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
     os.environ.pop(name, None)
+# What is said is compared in English, whoever runs the tests.
+os.environ["HEADSTART_LANG"] = "en"
 # As people have it: what a command imports was compiled for the first one.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # No test fails for being slow; what else is set here, or by CI, holds.
@@ -33,6 +35,12 @@ settings.register_profile("unhurried", settings(deadline=None))
 settings.load_profile("unhurried")
 # What a shell starts in its background ignores Ctrl-C, and hands that on; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def nightly_but(*each_time: str, of: Iterable[str]) -> list[object]:
+    """Parameters of which some are tried each time, and all by `make nightly`."""
+    late = pytest.mark.nightly
+    return [one if one in each_time else pytest.param(one, marks=late, id=one) for one in of]
 
 
 def unavailable(what: str) -> NoReturn:

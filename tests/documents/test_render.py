@@ -72,6 +72,7 @@ def test_the_readme_ends_with_a_project_that_works(shop: Path) -> None:
     assert (shop / "postman/collection").is_dir()
 
 
+@pytest.mark.nightly
 def test_dead_jobs_are_looked_at_requeued_and_purged(shop: Path) -> None:
     job = uuid4()
     with sqlite3.connect(shop / "var/app.db") as database:
@@ -90,6 +91,7 @@ def test_a_client_is_registered_rotated_and_revoked(shop: Path) -> None:
     assert administrator.has_read_all()
 
 
+@pytest.mark.nightly
 def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> None:
     operator = reader(shop, "docs/notifications.md")
     said = operator.follow(shop)
@@ -99,6 +101,7 @@ def test_a_message_is_handed_over_and_its_recipient_suppressed(shop: Path) -> No
     assert operator.has_read_all()
 
 
+@pytest.mark.nightly
 def test_webhooks_are_listed_and_endpoints_added(shop: Path) -> None:
     operator = reader(shop, "docs/webhooks.md")
     assert "0 webhooks" in operator.follow(shop)
@@ -108,6 +111,7 @@ def test_webhooks_are_listed_and_endpoints_added(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+@pytest.mark.nightly
 def test_keys_are_rotated_and_the_master_key_is_replaced(shop: Path) -> None:
     operator = reader(shop, "docs/keys.md")
     said = operator.follow(shop)
@@ -133,6 +137,7 @@ def test_a_period_is_closed_restored_and_archived(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+@pytest.mark.nightly
 def test_statistics_are_counted_and_a_table_is_marked(shop: Path) -> None:
     operator = reader(shop, "docs/statistics.md")
     assert "CREATE TRIGGER statistics_insert_" in operator.follow(shop)
@@ -164,6 +169,7 @@ def test_rundecks_jobs_are_written(shop: Path) -> None:
     assert operator.has_read_all()
 
 
+@pytest.mark.nightly
 def test_newman_runs_the_collection(shop: Path, newman: Path, api: None) -> None:  # noqa: F811, ARG001
     (shop / "node_modules").symlink_to(newman.parents[1])
     tester = reader(shop, "docs/postman.md")

@@ -23,6 +23,7 @@ BEFORE, NOW = (each.version for each in releases.released()[-2:])
 LOG = "checking for openssl/ssl.h in /usr... no\nModuleNotFoundError: No module named '_ssl'\n"
 
 
+@pytest.mark.nightly
 def test_a_project_comes_up_from_what_was_vendored(machine: Machine) -> None:
     """Its proof is the project's own suite, on this Python."""
     machine.headstart("new", "shop", "--defaults")

@@ -18,7 +18,7 @@ import pytest
 from bootstrap import __version__
 from bootstrap.project import releases
 from tests import indexes, publish
-from tests.conftest import said, unavailable
+from tests.conftest import nightly_but, said, unavailable
 from tests.indexes import Index
 from tests.project.conftest import checkout  # noqa: F401 - a fixture
 from tests.shared import shared
@@ -72,7 +72,7 @@ def newcomer(index: Index, tmp_path: Path) -> Newcomer:
     return Newcomer(home, indexes.asking(index, caches / "uv"))
 
 
-@from_either
+@pytest.mark.parametrize("index", nightly_but("wheel", of=SUFFIX), indirect=True)
 @pytest.mark.parametrize("install", ["pipx install", "uv tool install"])
 def test_the_command_is_installed_and_makes_projects(newcomer: Newcomer, install: str) -> None:
     newcomer.run(*install.split(), "headstart")
@@ -85,6 +85,7 @@ def test_the_command_is_installed_and_makes_projects(newcomer: Newcomer, install
     assert [each.name for each in (newcomer.home / ".local/bin").iterdir()] == []
 
 
+@pytest.mark.nightly
 def test_a_checkout_is_installed_as_well(newcomer: Newcomer, checkout: Path) -> None:  # noqa: F811
     """Its command makes projects of the newest release, as that of an index does."""
     newcomer.run("pipx", "install", ".", cwd=checkout)

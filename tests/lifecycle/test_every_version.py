@@ -15,6 +15,7 @@ import pytest
 from bootstrap.project import questions, releases, template
 from bootstrap.publisher import SOURCE
 from tests import forkserver
+from tests.conftest import nightly_but
 from tests.project.conftest import REPOSITORY, checkout, git, headstart, tree
 from tests.serving import publish_releases, published_at, serving
 from tests.shared import copied
@@ -79,7 +80,7 @@ def brought(shop: Path, *arguments: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", ANSWERS)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", nightly_but(VERSIONS[0], "0.4.0", VERSIONS[-1], of=VERSIONS))
 def test_an_updated_project_is_what_a_new_one_would_be(
     tmp_path: Path, here: str, version: str, answers: str
 ) -> None:
@@ -102,7 +103,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", VERSIONS[:-1])
+@pytest.mark.parametrize("version", nightly_but("0.4.0", VERSIONS[-2], of=VERSIONS[:-1]))
 def test_plain_copier_updates_the_same_projects(tmp_path: Path, version: str, server: str) -> None:
     """It finds the releases where they are published: here git is told that this is a server."""
     published = published_at(server, tmp_path / "cache")
@@ -135,6 +136,7 @@ def elsewhere(files: dict[str, T]) -> dict[str, T]:
     }
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_every_feature_comes_goes_and_comes_back_the_same(tmp_path: Path, here: str) -> None:
     shop = new(tmp_path / "shops", here, "database=postgresql")

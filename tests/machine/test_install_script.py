@@ -321,6 +321,7 @@ def keep_of_the_lock(lock: Path, *names: str) -> None:
     lock.write_text("".join(kept))
 
 
+@pytest.mark.nightly
 def test_a_file_that_changes_in_the_package_makes_another_command(tmp_path: Path) -> None:
     machine = linux(tmp_path / "linux")
     checkout = machine.folder / "checkout"

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.conftest import nightly_but
 from tests.machine.conftest import PIP, PYTHON, Shop
 
 pytestmark = pytest.mark.slow
@@ -100,7 +101,9 @@ def test_one_range_among_exact_lines_is_installed_too(loose: Shop) -> None:
     assert code(loose) == 1
 
 
-@pytest.mark.parametrize("name", ["base.txt", "limits.txt", "own/pyproject.toml"])
+@pytest.mark.parametrize(
+    "name", nightly_but("base.txt", of=("base.txt", "limits.txt", "own/pyproject.toml"))
+)
 def test_a_change_in_what_a_list_refers_to_is_noticed(loose: Shop, name: str) -> None:
     files = {
         "requirements.txt": "-r base.txt\n-c limits.txt\n-e ./own\n",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import package_index
+from tests.conftest import nightly_but, package_index
 from tests.machine.conftest import PIP, Shop
 
 pytestmark = pytest.mark.slow
@@ -146,7 +146,7 @@ def project(request: pytest.FixtureRequest, shop: Shop, toolbox: Path) -> Projec
     return mine
 
 
-@pytest.mark.parametrize("project", FORMS, indirect=True)
+@pytest.mark.parametrize("project", nightly_but("poetry", "uv", of=FORMS), indirect=True)
 def test_a_lock_is_installed_watched_and_judged_by_its_tool(project: Project) -> None:
     project.up()
     assert project.names() >= {"pluggy", "iniconfig"}

@@ -17,6 +17,7 @@ from bootstrap.machine.facts.ports import owner_of
 from bootstrap.machine.facts.services import Greeting, ServiceState, judge, service_of, state_of
 from bootstrap.machine.steps.services import start_commands
 from tests import forkserver
+from tests.conftest import nightly_but
 from tests.machine.conftest import Shop
 from tests.rendered.servers import (
     SqlServer,
@@ -143,7 +144,7 @@ def mute() -> Iterator[int]:
     ("url", "name"),
     [("mysql://root@{}/shop_test", "MySQL"), ("redis://{}/0", "Redis")],
 )
-@pytest.mark.parametrize("command", ["plan", "up", "doctor"])
+@pytest.mark.parametrize("command", nightly_but("up", of=("plan", "up", "doctor")))
 def test_a_port_that_another_program_has_is_named_with_it(
     shop: Shop, url: str, name: str, command: str
 ) -> None:

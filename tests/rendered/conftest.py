@@ -9,25 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, install, rendered
+from tests.conftest import ROOT, install, nightly_but, rendered
 from tests.rendered.matrix import features
 from tests.rendered.processes import Backend
 from tests.rendered.servers import SqlServer, running_mariadb, running_mysql, running_postgresql
 
-on_every_database = pytest.mark.parametrize(
-    "database_url", ["sqlite", "postgresql", "mariadb", "mysql"], indirect=True
-)
+SERVERS = ("postgresql", "mariadb", "mysql")
+KINDS = ("sqlite", *SERVERS)
+
+
+def first_on(*kinds: str) -> pytest.MarkDecorator:
+    """On these kinds of databases each time, and on the others in the nightly."""
+    return pytest.mark.parametrize("database_url", nightly_but(*kinds, of=KINDS), indirect=True)
+
+
+on_every_database = first_on(*KINDS)
 # MariaDB stands in for MySQL until the nightly; migrations are tried on both, each time.
-AND_MYSQL = pytest.param("mysql", marks=pytest.mark.nightly)
-on_each_kind = pytest.mark.parametrize(
-    "database_url", ["sqlite", "postgresql", "mariadb", AND_MYSQL], indirect=True
-)
+on_each_kind = first_on("sqlite", "postgresql", "mariadb")
 on_each_kind_of_server = pytest.mark.parametrize(
-    "database_url", ["postgresql", "mariadb", AND_MYSQL], indirect=True
+    "database_url", nightly_but("postgresql", "mariadb", of=SERVERS), indirect=True
 )
-on_every_server = pytest.mark.parametrize(
-    "database_url", ["postgresql", "mariadb", "mysql"], indirect=True
-)
+on_every_server = pytest.mark.parametrize("database_url", SERVERS, indirect=True)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 

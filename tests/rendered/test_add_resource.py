@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import ROOT, rendered, said
+from tests.rendered.conftest import on_every_database
 from tests.rendered.gates import MIGRATED, PYTEST, run
 from tests.rendered.matrix import features_on
 from tests.rendered.processes import Backend, of_render
@@ -94,15 +95,8 @@ def backend_of(shop: Path, url: str) -> Backend:
     return backend
 
 
-@pytest.mark.parametrize(
-    "database_url",
-    [
-        # A small one is on SQLite each time; of the servers, MariaDB allows less than PostgreSQL.
-        *(pytest.param(each, marks=pytest.mark.nightly) for each in ("sqlite", "postgresql")),
-        *("mariadb", pytest.param("mysql", marks=pytest.mark.nightly)),
-    ],
-    indirect=True,
-)
+@pytest.mark.nightly  # small ones are on SQLite each time
+@on_every_database
 def test_two_resources_of_all_kinds_pass_every_gate(
     tmp_path: Path, everything: Path, database_url: str
 ) -> None:

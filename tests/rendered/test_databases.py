@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
 
-from tests.rendered.conftest import on_each_kind
+from tests.rendered.conftest import first_on, on_each_kind, on_each_kind_of_server
 from tests.rendered.processes import Backend, row_of_profile
 from tests.rendered.servers import engine_of
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.slow
 
 # What a second run does meanwhile: rows, real commits, jobs and migrations of its own.
 MEANWHILE = ("tests/test_migrations.py", "tests/modules", "tests/core/test_outbox.py")
+# On servers it is these each time, and all in the nightly.
+OF_THE_CORE = ("tests/test_migrations.py", "tests/modules", "tests/core")
 # What asks no database is run beside the one on SQLite alone.
 WITHOUT_A_DATABASE = (
     *("tests/gateway", "tests/postman", "tests/rundeck", "tests/workflow"),
@@ -64,18 +67,30 @@ def databases(backend: Backend) -> set[str]:
     return {str(row[0]) for row in backend.query(names)}
 
 
-@on_each_kind
+@first_on("sqlite")
 def test_the_suite_passes_beside_another_and_a_developers_database(backend: Backend) -> None:
+    is_file = backend.url.startswith("sqlite")
+    # On SQLite each has a file of its own, and nothing in common.
+    beside = () if is_file else MEANWHILE
+    ignored = [f"--ignore={each}" for each in WITHOUT_A_DATABASE if not is_file]
+    assert passed_untouched(backend, ignored, beside) > 400
+
+
+@on_each_kind_of_server
+def test_the_core_s_tests_pass_beside_others_and_a_developers_database(backend: Backend) -> None:
+    assert passed_untouched(backend, OF_THE_CORE, MEANWHILE) > 200
+
+
+def passed_untouched(backend: Backend, tests: Sequence[str], beside: Sequence[str]) -> int:
+    """Run tests, and others meanwhile; nothing of the database or its server is another then."""
     backend.execute(row_of_profile("D-1", 1))
     before, known = contents(backend), databases(backend)
-    is_file = backend.url.startswith("sqlite")
-    whole = suite(backend, *(f"--ignore={each}" for each in WITHOUT_A_DATABASE if not is_file))
-    # On SQLite each has a file of its own, and nothing in common.
-    if not is_file:
-        assert passed(suite(backend, *MEANWHILE)) > 40
-    assert passed(whole) > 400
+    whole = suite(backend, *tests)
+    assert not beside or passed(suite(backend, *beside)) > 40
+    count = passed(whole)
     assert contents(backend) == before, "a test has touched the development database"
     assert databases(backend) == known, "a test has left its database behind"
+    return count
 
 
 @on_each_kind

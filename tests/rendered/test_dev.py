@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +20,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.conftest import nightly_but
 from tests.rendered.servers import free_port, running_redis
 from tests.waiting import wait_until
 
@@ -173,14 +174,18 @@ def first_page(url: str) -> str:
             continue
 
 
-@pytest.mark.parametrize(
-    "end", [press_ctrl_c, close_the_window, send_sigterm, kill_the_command, kill_make]
-)
-def test_nothing_outlives_it(shop: Path, tmp_path: Path, end: Callable[[Terminal], None]) -> None:
+ENDS = {
+    each.__name__: each
+    for each in (press_ctrl_c, close_the_window, send_sigterm, kill_the_command, kill_make)
+}
+
+
+@pytest.mark.parametrize("end", nightly_but("press_ctrl_c", "kill_the_command", of=ENDS))
+def test_nothing_outlives_it(shop: Path, tmp_path: Path, end: str) -> None:
     with serving_with_a_worker(shop, tmp_path) as (terminal, _):
         assert len(terminal.pids("app.worker:boot")) == 2
         assert terminal.pids("-m app api")
-        end(terminal)
+        ENDS[end](terminal)
         wait_until(lambda: not terminal.pids(), "every process to end")
         assert terminal.process.wait() != 0
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import nightly_but
 from tests.rendered.conftest import on_every_server
 from tests.rendered.kills import SOON, Effects
 from tests.rendered.processes import Backend
@@ -106,7 +107,7 @@ def seeded(backend: Backend) -> Backend:
     return backend
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", nightly_but("csv", of=FORMATS))
 def test_before_every_effect_a_file_is_whole_or_not_there(
     seeded: Backend, tmp_path: Path, format_: str
 ) -> None:

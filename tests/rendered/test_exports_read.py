@@ -62,6 +62,7 @@ def exported(client: httpx.Client, folder: Path, format_: str) -> Path:
     return file
 
 
+@pytest.mark.nightly
 def test_libreoffice_reads_xlsx(client: httpx.Client, tmp_path: Path) -> None:
     saved = convert(exported(client, tmp_path / "lo", "xlsx"), "csv")
     with saved.open(encoding="utf-8", newline="") as file:

@@ -10,7 +10,7 @@ import pytest
 
 from tests import forkserver
 from tests.conftest import ROOT, rendered
-from tests.rendered.conftest import on_each_kind
+from tests.rendered.conftest import first_on, on_each_kind
 from tests.rendered.processes import Backend
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ class Shop:
         return int(str(count))
 
 
-@on_each_kind
+@first_on("sqlite", "postgresql")
 def test_tables_go_with_a_feature_and_come_back_with_it(
     tmp_path: Path, everything: Path, database_url: str
 ) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import nightly_but
 from tests.rendered.conftest import on_every_server
 from tests.rendered.kills import SOON, Effects
 from tests.rendered.processes import Backend
@@ -144,7 +145,7 @@ def send(backend: Backend, folder: Path, mode: str) -> None:
     backend.run("-c", PROGRAM, str(file), "all" if mode == "refused" else mode)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", nightly_but("all", "partial", of=MODES))
 def test_before_every_effect_nothing_is_doubled_or_missing(
     seeded: Backend, tmp_path: Path, mode: str
 ) -> None:

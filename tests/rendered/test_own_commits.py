@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.machine.facts.checkout import look_at_hooks
 from bootstrap.machine.pins import read
-from tests.conftest import rendered, said
+from tests.conftest import nightly_but, rendered, said
 from tests.rendered.gates import run
 from tests.rendered.test_add_resource import headstart, with_tools
 
@@ -23,7 +23,7 @@ HOOKS = {
 }
 
 
-@pytest.fixture(params=HOOKS)
+@pytest.fixture(params=nightly_but("git-flow", of=HOOKS))
 def shop(request: pytest.FixtureRequest, tmp_path: Path, everything: Path) -> Path:
     """A project whose git refuses a message that says no kind of change."""
     features, install = HOOKS[request.param]

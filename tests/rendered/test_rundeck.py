@@ -113,6 +113,7 @@ def test_the_jobs_are_valid_and_a_fault_that_is_planted_is_found(
         assert told in judged(json.loads(text.replace(right, wrong)), tmp_path)
 
 
+@pytest.mark.nightly
 def test_every_job_does_what_its_command_does(backend: Backend, tmp_path: Path) -> None:
     """The real commands, on a database that has a client and dead jobs."""
     number = json.loads(

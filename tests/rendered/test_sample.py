@@ -118,6 +118,7 @@ def forget_triggers(path: Path) -> None:
 STEPS = {"`git": command, "Take": unlist, "Delete": forget_tables, "`rm": command}
 
 
+@pytest.mark.nightly
 def test_a_field_is_added_in_two_files_and_in_the_modules_own_test(
     tmp_path: Path, everything: Path
 ) -> None:

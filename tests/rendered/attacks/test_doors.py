@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import pytest
 
+from tests.conftest import nightly_but
 from tests.rendered.attacks.others import others_served
 from tests.rendered.processes import Backend
 from tests.waiting import DEADLINE, wait_until
@@ -66,12 +67,15 @@ def last_status(attacker: socket.socket, beginning: bytes) -> int:
     return int(answers.rpartition(b"HTTP/1.1 ")[2][:3] or 0)
 
 
-@pytest.mark.parametrize("beginning", SLOW.values(), ids=SLOW)
-def test_many_who_are_slow_keep_nobody_out(backend: Backend, beginning: bytes) -> None:
+@pytest.mark.parametrize("kind", nightly_but("heads", "chunks", of=SLOW))
+def test_many_who_are_slow_keep_nobody_out(backend: Backend, kind: str) -> None:
     """Of more than there may be some are closed for those who come, and the others in time."""
     limits = {"REQUEST_HEAD_TIME": "PT3S", "REQUEST_BODY_TIME": "PT3S"}
     _, client = backend.start_api(MAX_CONNECTIONS=str(MOST), **limits)
-    with attacking(client, beginning) as attackers, others_served(client, newcomers=True) as served:
+    with (
+        attacking(client, SLOW[kind]) as attackers,
+        others_served(client, newcomers=True) as served,
+    ):
         wait_until(lambda: trickle(attackers) <= MOST, "room for others")
         wait_until(lambda: not trickle(attackers), "the end of all who are slow")
         wait_until(lambda: len(served) > ENOUGH, "others to be served")

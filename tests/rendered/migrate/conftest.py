@@ -12,13 +12,6 @@ from tests.rendered.migrate.kit import Kit, copy_of
 where_ddl_stays = pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
 
 
-def first_on(*kinds: str) -> pytest.MarkDecorator:
-    """On these kinds of databases each time, and on the others in the nightly."""
-    others = [one for one in ("sqlite", "postgresql", "mariadb", "mysql") if one not in kinds]
-    nightly = [pytest.param(one, marks=pytest.mark.nightly) for one in others]
-    return pytest.mark.parametrize("database_url", [*kinds, *nightly], indirect=True)
-
-
 @pytest.fixture
 def kit(everything: Path, tmp_path: Path, database_url: str) -> Kit:
     return copy_of(everything, tmp_path / "kit", database_url)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.conftest import on_each_kind, on_every_database
+from tests.rendered.conftest import first_on, on_each_kind
 from tests.rendered.migrate.conftest import where_ddl_stays
 from tests.rendered.migrate.kit import Kit
 
@@ -71,7 +71,7 @@ def with_models(kit: Kit, models: str) -> Kit:
     return kit
 
 
-@on_every_database
+@first_on("sqlite", "postgresql", "mariadb")
 def test_no_kind_of_column_is_missed_or_found_without_a_change(
     kit: Kit, request: pytest.FixtureRequest
 ) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.rendered.migrate.conftest import first_on
+from tests.rendered.conftest import first_on
 from tests.rendered.migrate.kit import Kit
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from tests.rendered.migrate.conftest import first_on
+from tests.conftest import nightly_but
+from tests.rendered.conftest import first_on
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.migrate.test_autogenerate import with_models
 
@@ -49,7 +50,7 @@ def test_what_does_not_differ_is_not_found_for_ever(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize(
-    "database_url", ["mariadb", pytest.param("mysql", marks=pytest.mark.nightly)], indirect=True
+    "database_url", nightly_but("mariadb", of=("mariadb", "mysql")), indirect=True
 )
 def test_what_alembic_does_not_compare_of_mysql_is_found(kit: Kit) -> None:
     types = "from sqlalchemy.dialects import mysql"

@@ -33,7 +33,7 @@ SOMEBODY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 @pytest.mark.parametrize(
     "version",
     [
-        "0.1.0",
+        pytest.param("0.1.0", marks=pytest.mark.nightly),
         pytest.param("0.2.0", marks=pytest.mark.nightly),
         pytest.param("0.3.0", marks=pytest.mark.nightly),
         "0.4.0",

@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from tests.rendered.conftest import AND_MYSQL
+from tests.conftest import nightly_but
+from tests.rendered.conftest import SERVERS
 from tests.rendered.migrate.dangers import DANGEROUS, HARMLESS
 from tests.rendered.migrate.kit import Kit
 
@@ -135,11 +136,7 @@ def test_every_pending_revision_is_read_and_what_they_create_is_empty(kit: Kit) 
     assert kit.migrate("lint", "0004", code=2).startswith("0004.py")
 
 
-@pytest.mark.parametrize(
-    "database_url",
-    ["postgresql", pytest.param("mariadb", marks=pytest.mark.nightly), AND_MYSQL],
-    indirect=True,
-)
+@pytest.mark.parametrize("database_url", nightly_but("postgresql", of=SERVERS), indirect=True)
 def test_an_upgrade_asks_lint_before_it_touches_rows(kit: Kit) -> None:
     table = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True))'
     kit.write("0001", None, table, 'op.drop_table("t")')

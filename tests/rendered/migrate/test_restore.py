@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.rendered.conftest import on_each_kind_of_server
-from tests.rendered.migrate.conftest import first_on
+from tests.rendered.conftest import first_on, on_each_kind_of_server
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.servers import engine_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rendered.conftest import on_every_database, on_every_server
+from tests.rendered.conftest import first_on, on_every_database, on_every_server
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.migrate.silences import (
     BASE,
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
 SESSION = "from sqlalchemy.orm import Session"
 
 
-@on_every_database
+@first_on("sqlite", "postgresql", "mariadb")
 def test_nothing_exits_0_with_nothing_saved(kit: Kit) -> None:
     """By either command; and without the culprit, whatever was left, the same command goes on."""
     kit.write("0001", None, BASE)

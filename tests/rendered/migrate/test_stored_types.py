@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.migrate.conftest import first_on
+from tests.rendered.conftest import first_on
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.migrate.test_autogenerate import with_models
 

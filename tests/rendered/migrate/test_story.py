@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendered.conftest import on_every_database
+from tests.rendered.conftest import first_on, on_every_database
 from tests.rendered.migrate.kit import Kit, whole_copy_of
 from tests.rendered.migrate.test_branches import commit, git
 
@@ -64,7 +64,7 @@ STAGES: dict[str, Callable[[Kit], None]] = {
 }
 
 
-@on_every_database
+@first_on("postgresql", "mysql")
 def test_every_command_of_the_document_works_where_it_stands(
     everything: Path, tmp_path: Path, database_url: str
 ) -> None:

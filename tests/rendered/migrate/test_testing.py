@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from tests.rendered.migrate.conftest import first_on
+from tests.rendered.conftest import first_on
 from tests.rendered.migrate.kit import Kit
 from tests.rendered.migrate.test_autogenerate import with_models
 from tests.rendered.migrate.test_restore import databases
