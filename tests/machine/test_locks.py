@@ -82,9 +82,6 @@ FORMS = {
     ),
 }
 
-# Each time, their locks are installed, watched and judged; the rest is tried with two other tools.
-IN_THE_NIGHT = [pytest.param(each, marks=pytest.mark.nightly) for each in ("pdm", "pipenv")]
-
 
 @dataclass
 class Project:
@@ -172,7 +169,7 @@ def test_a_lock_is_installed_watched_and_judged_by_its_tool(project: Project) ->
     assert "pluggy" in project.names()
 
 
-@pytest.mark.parametrize("project", ["poetry", "uv", *IN_THE_NIGHT], indirect=True)
+@pytest.mark.parametrize("project", nightly_but("poetry", "uv", of=FORMS), indirect=True)
 def test_what_is_asked_for_besides_is_there(project: Project) -> None:
     project.pin("groups: []", *(["extras: [more]"] if project.tool.name != "pipenv" else []))
     project.up()
@@ -184,7 +181,9 @@ def test_what_is_asked_for_besides_is_there(project: Project) -> None:
     assert project.names() >= {"pluggy", "iniconfig"}
 
 
-@pytest.mark.parametrize("project", ["poetry", "uv", IN_THE_NIGHT[0]], indirect=True)
+@pytest.mark.parametrize(
+    "project", nightly_but("poetry", "uv", of=("poetry", "uv", "pdm")), indirect=True
+)
 def test_a_lock_that_is_not_the_projects_is_not_as_pinned(project: Project) -> None:
     project.up()
     pyproject = project.shop.root / "pyproject.toml"
