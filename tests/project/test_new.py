@@ -138,8 +138,8 @@ def test_a_feature_that_does_not_exist_is_refused_with_those_that_do(tmp_path: P
     assert run.returncode == 64
     offered = (
         "operations, idempotency, telemetry, cache, security, notifications, webhooks, "
-        "keys, statistics, transfers, periods, github, pycharm, vscode, agents, postman, "
-        "container, ecr, gitops, rundeck, gateway, pre_commit, framework_tests"
+        "keys, statistics, transfers, periods, github, pycharm, vscode, agents, devcontainer, "
+        "postman, container, ecr, gitops, rundeck, gateway, pre_commit, framework_tests"
     )
     told = f"features must be one of {offered}, not telemetri: did you mean telemetry?"
     assert told in run.stderr

@@ -50,7 +50,7 @@ def clone(checkout: Path, tmp_path: Path) -> Path:
         (
             "preset=custom",
             "database=mysql",
-            "features=[cache, security, pycharm, vscode, agents, postman]",
+            "features=[cache, security, pycharm, vscode, agents, devcontainer]",
         ),
     ],
 )

@@ -63,6 +63,7 @@ TRACES = {
     r"\d_periods\.py",
     "framework_tests": r"tests.core\b",
     "agents": r"agents\.md",
+    "devcontainer": r"devcontainer|post-create|container to develop in",
     # an answer, and no feature
     "workflow": r"(?<!/)\bworkflow\b|docs.workflow|\(workflow\.md|\.githooks|codeowners|"
     r"pull_request_template|workflows.rules|commit-msg|pre-push|make --silent|conventional|"
@@ -77,7 +78,8 @@ TRACES_OF_ANY = {
     ("safe_migrations", "pre_commit"): (
         r"\bimports revisions\b|^revisions:|\$\(python\) -m migrate check$"
     ),
-    ("pycharm", "vscode"): r"^## in an ide|^ide:",
+    ("pycharm", "vscode"): r"^ide:",
+    ("pycharm", "vscode", "devcontainer"): r"^## in an ide",
     (
         "operations",
         "idempotency",
@@ -123,6 +125,9 @@ TRACES_OF_ANY = {
 # a process that a test starts beside another wants the same master key, where there is one.
 FILES_OF = {
     "keys": re.compile(r"tests/features/telemetry/test_tracing\.py"),
+    # An editor's name for what it installs there, and the file's own name.
+    "vscode": re.compile(r"\.devcontainer/"),
+    "container": re.compile(r"\.devcontainer/"),
     "webhooks": re.compile(r"(app/features|app/commands|tests/features|docs)/keys\b"),
     "safe_migrations": re.compile(r"(app/features|app/commands|tests/features|docs)/statistics\b"),
 }

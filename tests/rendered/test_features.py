@@ -33,7 +33,7 @@ OWN_TESTS = (
     *("modules/profiles/test_statistics.py", "modules/profiles/test_periods.py"),
 )
 NONE = "features=[]"
-UNTESTED = {"github", "pre_commit", "pycharm", "vscode", "agents"}
+UNTESTED = {"github", "pre_commit", "pycharm", "vscode", "agents", "devcontainer"}
 
 
 def test_a_render_with_everything_passes_its_own_gates(everything: Path) -> None:
