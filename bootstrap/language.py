@@ -45,12 +45,17 @@ def _known(name: str) -> str:
 
 
 @cache
-def _translation() -> Callable[[str], str]:
+def spoken() -> str:
+    """Return the language of whoever runs this."""
     try:
-        language = language_of(os.environ)
+        return language_of(os.environ)
     except UsageError:
-        language = ENGLISH  # in which that is said
-    if language == ENGLISH:
+        return ENGLISH  # in which that is said
+
+
+@cache
+def _translation() -> Callable[[str], str]:
+    if (language := spoken()) == ENGLISH:
         return str
     import gettext  # noqa: PLC0415 - no need of it in English
 

@@ -68,7 +68,9 @@ def _of_questions() -> _Found:
 
 def _of_code() -> _Found:
     found = extract_from_dir(
-        str(ROOT / "bootstrap"), [("**.py", "python")], keywords={"_": None, "Said": None}
+        str(ROOT / "bootstrap"),
+        [("**.py", "python"), ("show/*.jinja", "jinja2")],
+        keywords={"_": None, "Said": None},
     )
     for path, _line, text, _comments, _context in found:
         yield str(text), f"bootstrap/{path}"

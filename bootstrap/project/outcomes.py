@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from bootstrap.language import Said
 from bootstrap.project.masks import Kept
 from bootstrap.project.trees import Change
 
@@ -92,7 +93,10 @@ def with_notes(
 def with_places(files: Sequence[FileOutcome], places: Mapping[str, str]) -> tuple[FileOutcome, ...]:
     """The outcomes; a file that is deleted, and you changed, with what has its content now."""
     return tuple(
-        replace(each, reason=f"{_MERGED_INTO}{places[each.path]}, and you changed it")
+        replace(
+            each,
+            reason=Said(_MERGED_INTO.text, place=places[each.path]),
+        )
         if each.reason == _DELETED_BY_TEMPLATE and each.path in places
         else each
         for each in files
@@ -106,40 +110,52 @@ def advice(each: FileOutcome, path: str) -> tuple[tuple[str, str], ...]:
     """
     name = shlex.quote(path)
     if each.reason in {_DELETED_BY_TEMPLATE, _DISPLACED, _DISTINCT}:
-        return ("keep yours: ", f"git add {name}"), (" · let it go: ", f"git rm {name}")
-    if each.reason.startswith(_MERGED_INTO):
-        new = each.reason.removeprefix(_MERGED_INTO).partition(",")[0]
+        return (Said("keep yours: "), f"git add {name}"), (Said(" · let it go: "), f"git rm {name}")
+    if _is(_MERGED_INTO, each.reason):
+        new = each.reason.removeprefix(_beginning(_MERGED_INTO)).partition(",")[0]
         return (
-            (f"make your change in {new}, then ", f"git add {shlex.quote(new)} && git rm {name}"),
+            (
+                Said("make your change in {new}, then ", new=new),
+                f"git add {shlex.quote(new)} && git rm {name}",
+            ),
         )
     if each.reason == _MOVED_APART:
-        return (("choose one name, git rm the others, then ", f"git add {name}"),)
+        return ((Said("choose one name, git rm the others, then "), f"git add {name}"),)
     if path.endswith("migrate/HEAD"):
-        both = each.reason.startswith(_HEADS)
+        both = _is(_HEADS, each.reason)
         command = "alembic merge heads" if both else "migrate rebase CHERRY_PICK_HEAD"
         return (("", f"python -m {command} && git add migrate"),)
-    if each.reason == _BINARY or each.reason.startswith(_INVALID):
+    if each.reason == _BINARY or _is(_INVALID, each.reason):
         checked_out = ("", f"git checkout --ours {name}")
-        return checked_out, (" (or --theirs), fix it, then ", f"git add {name}")
-    return (("edit it between <<<<<<< and >>>>>>>, then ", f"git add {name}"),)
+        return checked_out, (Said(" (or --theirs), fix it, then "), f"git add {name}")
+    return ((Said("edit it between <<<<<<< and >>>>>>>, then "), f"git add {name}"),)
 
 
-_BINARY = "both changed it, and it cannot be merged line by line"
-_SAME_LINES = "both changed the same lines"
-_BOTH_ADDED = "both added it"
-_DELETED_BY_TEMPLATE = "the template deletes it, and you changed it"
-_MERGED_INTO = "the template merges it into "
-_DISPLACED = "a file of one side is where the other has a folder, so git renamed the file"
-_DISTINCT = "a file on one side and a link on the other, so git renamed one of them"
-_FORMATTED = "only your formatting differed"
-_MOVED_APART = "both moved it, to different places"
-_HEADS = "you have more than one newest revision: "
+_BINARY = Said("both changed it, and it cannot be merged line by line")
+_SAME_LINES = Said("both changed the same lines")
+_BOTH_ADDED = Said("both added it")
+_DELETED_BY_TEMPLATE = Said("the template deletes it, and you changed it")
+_MERGED_INTO = Said("the template merges it into {place}, and you changed it")
+_DISPLACED = Said("a file of one side is where the other has a folder, so git renamed the file")
+_DISTINCT = Said("a file on one side and a link on the other, so git renamed one of them")
+_FORMATTED = Said("only your formatting differed")
+_MOVED_APART = Said("both moved it, to different places")
+_HEADS = Said("you have more than one newest revision: {revisions}")
 _REVISION_NOTES = {
-    "M": "databases that already have this revision are not changed",
-    "D": "where a database has this revision: --drop-tables",
+    "M": Said("databases that already have this revision are not changed"),
+    "D": Said("where a database has this revision: --drop-tables"),
 }
 _REVISION = re.compile(r"(^|/)migrate/versions/[^/]+\.py$")
-_INVALID = "merged, it would not be valid: "
+_INVALID = Said("merged, it would not be valid: {complaint}")
+
+
+def _is(kind: Said, reason: str) -> bool:
+    """Say whether a reason is of this kind, whatever it was filled with."""
+    return reason.startswith(_beginning(kind))
+
+
+def _beginning(kind: Said) -> str:
+    return kind.text.partition("{")[0]
 
 
 def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[FileOutcome]:
@@ -165,10 +181,11 @@ def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[File
 
 def _arrived(change: Change, mine: Change | None) -> tuple[Outcome, str]:
     if mine and mine.kind == "R":
-        return Outcome.MERGED, f"you moved it from {mine.old}"
+        return Outcome.MERGED, Said("you moved it from {old}", old=mine.old)
     if change.kind == "R":
-        with_yours = ", with your changes" if mine else ""
-        return Outcome.MOVED, f"from {change.old}{with_yours}"
+        if mine:
+            return Outcome.MOVED, Said("from {old}, with your changes", old=change.old)
+        return Outcome.MOVED, Said("from {old}", old=change.old)
     note = _REVISION_NOTES.get(change.kind, "") if _REVISION.search(change.new) else ""
     if mine:
         return Outcome.MERGED, note
@@ -188,7 +205,13 @@ def _unexplained(sides: Sides, seen: set[str]) -> list[FileOutcome]:
         if path not in seen
     ]
     moved = [
-        FileOutcome(change.new, "", "new", Outcome.MOVED, f"from {change.old}, with its folder")
+        FileOutcome(
+            change.new,
+            "",
+            "new",
+            Outcome.MOVED,
+            Said("from {old}, with its folder", old=change.old),
+        )
         for change in sides.result
         if change.kind == "R" and not {change.new, change.old} & (seen | sides.conflicts.keys())
     ]
@@ -197,10 +220,10 @@ def _unexplained(sides: Sides, seen: set[str]) -> list[FileOutcome]:
 
 def _reason(path: str, change: Change, sides: Sides) -> str:
     if path in sides.complaints:
-        return f"{_INVALID}{sides.complaints[path]}"
+        return Said(_INVALID.text, complaint=sides.complaints[path])
     kinds = sides.conflicts[path]
     if path.endswith("migrate/HEAD") and len(sides.newest) > 1:
-        return f"{_HEADS}{', '.join(sides.newest)}"
+        return Said(_HEADS.text, revisions=", ".join(sides.newest))
     if change.kind == "A" and "contents" in kinds:
         return _BOTH_ADDED
     return _kind(kinds)

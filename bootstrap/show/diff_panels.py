@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise, takewhile
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap.language import Said
 from bootstrap.project.diffs import ABSENT
 from bootstrap.project.outcomes import Outcome
 from bootstrap.show.text import escape, undecoded
@@ -21,16 +22,16 @@ LINES_IN_ALL = 30_000  # what a browser shows without pausing
 # somebody has to read, a conflict, a merge, or their own, is never shortened.
 LINES_OF = {Outcome.UPDATED: 70, Outcome.NEW: 25, Outcome.DELETED: 25}
 
-_ALONE = "As in the template"
-_RESULT = "The result"
-_TEMPLATE = "The template's change"
-_YOURS = "Your change"
-_MISSED = "The template's change, which is not applied"
+_ALONE = Said("As in the template")
+_RESULT = Said("The result")
+_TEMPLATE = Said("The template's change")
+_YOURS = Said("Your change")
+_MISSED = Said("The template's change, which is not applied")
 _MODES = {
-    ("100644", "100755"): "executable now",
-    ("100755", "100644"): "no longer executable",
+    ("100644", "100755"): Said("executable now"),
+    ("100755", "100644"): Said("no longer executable"),
 }
-_FILE_KINDS = {"120000": "a symbolic link", "160000": "a repository in this one"}
+_FILE_KINDS = {"120000": Said("a symbolic link"), "160000": Said("a repository in this one")}
 
 LineKind = Literal["same", "new", "removed", "place", "remark"]
 Origin = Literal["", "marker", "yours", "before", "theirs"]
@@ -141,14 +142,19 @@ def _once(sides: Iterable[tuple[str, Patch]]) -> Iterator[tuple[str, Patch]]:
         # Of two changes of what is binary, nothing here tells whether they are the same.
         key = title if patch.binary else replace(patch, hunks=_ANY_PLACE.sub("", patch.hunks))
         first, kept = told.get(key, ("", patch))
-        told[key] = (f"{first}, the same as {title.lower()}" if first else title, kept)
+        told[key] = (
+            Said("{first}, the same as {lower}", first=first, lower=title.lower())
+            if first
+            else title,
+            kept,
+        )
     yield from told.values()
 
 
 def _remarks(patch: Patch) -> Iterator[str]:
     before, after = patch.modes
     if patch.old != patch.new:
-        yield f"moved from {patch.old}"
+        yield Said("moved from {old}", old=patch.old)
     if before != after and ABSENT not in patch.modes:
         yield _MODES.get(patch.modes, f"{_FILE_KINDS.get(after, 'a file')} now")
     if before == ABSENT:
@@ -156,11 +162,11 @@ def _remarks(patch: Patch) -> Iterator[str]:
     if after == ABSENT:
         yield "deleted"
     if patch.binary:
-        yield "binary: no lines to show"
+        yield Said("binary: no lines to show")
     elif not patch.hunks and ABSENT in patch.modes:
         yield "empty"
     if undecoded(patch.hunks):
-        yield "not UTF-8: other bytes are shown as \\xNN"
+        yield Said("not UTF-8: other bytes are shown as \\xNN")
 
 
 # -- the lines of a diff ---------------------------------------------------------------------------
@@ -206,7 +212,11 @@ def _read(line: str) -> DiffLine:
 
 
 def _shown(text: str) -> str:
-    more = f" … {len(text) - _LONGEST} more characters" if len(text) > _LONGEST else ""
+    more = (
+        Said(" … {number} more characters", number=len(text) - _LONGEST)
+        if len(text) > _LONGEST
+        else ""
+    )
     return escape(text[:_LONGEST], keep="\t") + more
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
+from bootstrap.language import Said
 from bootstrap.show.items import FileGroup, FileRow, Files, Pair
 from bootstrap.show.report import Report
 from bootstrap.show.update import doubt
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 _KINDS = (  # each with its sign and what it means; accepted differences are a kind of their own
-    ("edited", "±", "no longer as rendered"),
-    ("moved", "→", "moved to another path"),
-    ("deleted", "\N{MINUS SIGN}", "no longer there"),
-    ("accepted", "✓", "accepted in .headstart/drift.yml"),
+    ("edited", "±", Said("no longer as rendered")),
+    ("moved", "→", Said("moved to another path")),
+    ("deleted", "\N{MINUS SIGN}", Said("no longer there")),
+    ("accepted", "✓", Said("accepted in .headstart/drift.yml")),
 )
 
 
@@ -55,13 +56,15 @@ def _key(each: Drifted) -> str:
 
 def _files(drift: Drift) -> Item:
     if not drift.files:
-        return f"Every file is as {drift.version} rendered it."
+        return Said("Every file is as {version} rendered it.", version=drift.version)
     return Files(groups(drift), tuple(line for each in drift.files for line in _lines(each)))
 
 
 def _formatted(drift: Drift) -> Iterator[Item]:
     if drift.formatted:
-        yield Pair("Only formatted differently, which is not drift", ", ".join(drift.formatted))
+        yield Pair(
+            Said("Only formatted differently, which is not drift"), ", ".join(drift.formatted)
+        )
 
 
 def _row(each: Drifted) -> FileRow:
@@ -78,12 +81,12 @@ def _lines(each: Drifted) -> Iterator[str]:
 def _since(each: Drifted) -> str:
     """The commit that last changed the file."""
     if not each.commit:
-        return "changed, and not committed"
+        return Said("changed, and not committed")
     return f"{each.commit} {each.date} {each.author}: {each.subject}"
 
 
 def _remarks(each: Drifted) -> Iterator[str]:
     if each.template_changes_it:
-        yield "the newest template changes it too"
+        yield Said("the newest template changes it too")
     if each.accepted:
-        yield f"accepted: {each.accepted}"
+        yield Said("accepted: {accepted}", accepted=each.accepted)

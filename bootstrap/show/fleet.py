@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
+from bootstrap.language import Said
 from bootstrap.project.fleet import FleetEnding
 from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.report import Report
@@ -23,18 +24,23 @@ if TYPE_CHECKING:
 _MOST = 3  # files with conflicts that are named in the table
 _SIGNS = {FleetEnding.BRANCHED: "✓", FleetEnding.CONFLICTS: "✗", FleetEnding.FAILED: "✗"}
 _SUMMARY = {
-    FleetEnding.CURRENT: "up to date",
-    FleetEnding.CLEAN: "can be updated",
+    FleetEnding.CURRENT: Said("up to date"),
+    FleetEnding.CLEAN: Said("can be updated"),
     FleetEnding.BRANCHED: "on a branch",
-    FleetEnding.CONFLICTS: "with conflicts",
+    FleetEnding.CONFLICTS: Said("with conflicts"),
     FleetEnding.FAILED: "failed",
 }
 _PROJECT, _TEMPLATE = Column("project", shrinks=True), Column("template")
 _STATUS_COLUMNS = (
     *(_PROJECT, _TEMPLATE),
-    *(Column("behind", numeric=True), Column("differ", numeric=True), Column("an update")),
+    *(Column("behind", numeric=True), Column("differ", numeric=True), Column(Said("an update"))),
 )
-_UPDATE_COLUMNS = (_PROJECT, _TEMPLATE, Column("checked out", shrinks=True), Column("the update"))
+_UPDATE_COLUMNS = (
+    _PROJECT,
+    _TEMPLATE,
+    Column(Said("checked out"), shrinks=True),
+    Column(Said("the update")),
+)
 
 
 def status(statuses: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
@@ -52,7 +58,7 @@ def status(statuses: Sequence[ProjectStatus], here: Path, folders: str) -> Repor
 
 def preview(statuses: Sequence[ProjectStatus], here: Path, folders: str) -> Report:
     """How each update would end."""
-    ending = ["Nothing was changed.", *_status_ending(statuses, folders)]
+    ending = [Said("Nothing was changed."), *_status_ending(statuses, folders)]
     items: Sequence[Item] = (_status_table(statuses, here), "", *_new_answers(statuses), *ending)
     return Report(items, _document(statuses), _exit_code(statuses))
 
@@ -69,9 +75,9 @@ def updated(statuses: Sequence[ProjectStatus], here: Path, name: str) -> Report:
     ]
     ending = [_summary(statuses), *_new_answers(statuses)]
     if any(each.ending is FleetEnding.BRANCHED and not each.pushed for each in statuses):
-        pull = f"git push --set-upstream origin {name}, and a pull request"
+        pull = Said("git push --set-upstream origin {name}, and a pull request", name=name)
         verified = f"git merge {name} && headstart update --verify"
-        ending += [f"Next, in each: {verified}", f"or: {pull}"]
+        ending += [Said("Next, in each: {verified}", verified=verified), f"or: {pull}"]
     items: Sequence[Item] = (
         ReportTable(_UPDATE_COLUMNS, rows),
         "",
@@ -112,7 +118,9 @@ def _status_table(statuses: Sequence[ProjectStatus], here: Path) -> ReportTable:
 def _status_ending(statuses: Sequence[ProjectStatus], folders: str) -> Iterator[str]:
     yield _summary(statuses)
     if any(each.ending is FleetEnding.CLEAN for each in statuses):
-        yield f"Next, without touching any work tree: headstart fleet update{folders}"
+        yield Said(
+            "Next, without touching any work tree: headstart fleet update{folders}", folders=folders
+        )
     yield from _conflict_advice(statuses)
 
 
@@ -137,7 +145,7 @@ def _versions(each: ProjectStatus) -> str:
 def _forecast(each: ProjectStatus) -> str:
     """What an update would do, or why there is none."""
     if each.ending is FleetEnding.CLEAN:
-        return f"merges: {_files(each)}"
+        return Said("merges: {files}", files=_files(each))
     return _result(each)
 
 
@@ -147,16 +155,22 @@ def _result(each: ProjectStatus) -> str:
     if each.branch is None:
         return _SUMMARY[each.ending]
     if each.branch.made:
-        return f"branch created: {_files(each)}{_pushed(each)}"
-    on_top = f", with {count(each.branch.on_top, 'commit')} on top" if each.branch.on_top else ""
-    return f"branch exists{on_top}{_pushed(each)}"
+        return Said("branch created: {files}{pushed}", files=_files(each), pushed=_pushed(each))
+    on_top = (
+        Said(", with {on_top} on top", on_top=count(each.branch.on_top, "commit"))
+        if each.branch.on_top
+        else ""
+    )
+    return Said("branch exists{on_top}{pushed}", on_top=on_top, pushed=_pushed(each))
 
 
 def _pushed(each: ProjectStatus) -> str:
     if each.pushed is None:
-        return ", but not pushed" if each.ending is FleetEnding.FAILED else ""
+        return Said(", but not pushed") if each.ending is FleetEnding.FAILED else ""
     return (
-        f", pushed to {each.pushed.remote}" if each.pushed.new else f", is at {each.pushed.remote}"
+        Said(", pushed to {remote}", remote=each.pushed.remote)
+        if each.pushed.new
+        else Said(", is at {remote}", remote=each.pushed.remote)
     )
 
 
@@ -174,12 +188,18 @@ def _new_answers(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
         if each.new_answers and each.ending is not FleetEnding.CONFLICTS
     )
     for answers, number in counts.items():
-        yield f"New answers in {count(number, 'project')}: {answers}"
+        yield Said(
+            "New answers in {number}: {answers}", number=count(number, "project"), answers=answers
+        )
 
 
 def _notes(each: ProjectStatus) -> Iterator[str]:
     if each.request:
-        yield f"{'opened' if each.request.new else 'is there'}: {each.request.url}"
+        opened, there = (
+            Said("opened: {url}", url=each.request.url),
+            Said("is there: {url}", url=each.request.url),
+        )
+        yield opened if each.request.new else there
     if each.conflicts:
         left = len(each.conflicts) - _MOST
         more = f" and {left} more" if left > 0 else ""
@@ -198,7 +218,7 @@ def _summary(statuses: Sequence[ProjectStatus]) -> str:
 
 def _conflict_advice(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
     if any(each.ending is FleetEnding.CONFLICTS for each in statuses):
-        yield "Conflicts are resolved by `headstart update` in that project."
+        yield Said("Conflicts are resolved by `headstart update` in that project.")
 
 
 def _files(each: ProjectStatus) -> str:

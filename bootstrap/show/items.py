@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
+from bootstrap.language import shown
 from bootstrap.show.text import escape
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FileRow:
 
     @property
     def advice(self) -> str:
-        return "".join(map("".join, self.steps))
+        return "".join(shown(words) + command for words, command in self.steps)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Totals:
 
     @property
     def plain(self) -> Iterator[str]:
-        yield ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
+        yield ", ".join(f"{count} {shown(kind)}" for kind, count in self.counts.items())
 
 
 @dataclass(frozen=True)
@@ -133,18 +134,19 @@ class ReportTable:
         yield f"  {self._line(heads, widths)}"
         for row in self.rows:
             yield f"{row.sign} {self._line(row.cells, widths)}"
-            yield from (f"      {note}" for note in row.notes)
+            yield from (f"      {shown(note)}" for note in row.notes)
 
     def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
         padded = []
         for text, width, column in zip(cells, widths, self.columns, strict=True):
             space = " " * (width - width_of(text))
-            padded.append(f"{space}{text}" if column.numeric else f"{text}{space}")
+            padded.append(f"{space}{shown(text)}" if column.numeric else f"{shown(text)}{space}")
         return "  ".join(padded).rstrip()
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """How many columns of a terminal a text takes where it is shown."""
+    text = shown(text)
     wide = sum(east_asian_width(sign) in {"W", "F"} for sign in text)
     return len(text) + wide - sum(map(bool, map(combining, text)))
 

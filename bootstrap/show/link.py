@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said
 from bootstrap.project.values import format_value
 from bootstrap.show.items import Pair
 from bootstrap.show.report import Report
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 def found(link: Link) -> Report:
     """What would be recorded; nothing was changed."""
     ending = (
-        "It is recorded already."
+        Said("It is recorded already.")
         if link.agrees
-        else "Nothing was changed. To record it: headstart link --yes"
+        else Said("Nothing was changed. To record it: headstart link --yes")
     )
     return Report([*_items(link), "", ending], _document(link) | {"recorded": link.agrees})
 
@@ -33,7 +34,10 @@ def question(link: Link) -> Report:
 def recorded(link: Link, commit: str) -> Report:
     """What was recorded."""
     document = _document(link) | {"recorded": True, "commit": commit}
-    lines = [f"Recorded as commit {commit[:10]}.", "Next: headstart status"]
+    lines = [
+        Said("Recorded as commit {commit}.", commit=commit[:10]),
+        Said("Next: headstart status"),
+    ]
     return Report(lines, document)
 
 
@@ -45,16 +49,22 @@ def shown_and_recorded(link: Link, commit: str) -> Report:
 def _items(link: Link) -> Iterator[Item]:
     like = link.origin.likeness
     version = link.origin.template.version
-    yield f"These files come from template {version}."
+    yield Said("These files come from template {version}.", version=version)
     yield Pair(
-        "beside what it renders", f"{like.same} the same, {like.edited} edited, {like.gone} gone"
+        Said("beside what it renders"),
+        Said(
+            "{same} the same, {edited} edited, {gone} gone",
+            same=like.same,
+            edited=like.edited,
+            gone=like.gone,
+        ),
     )
     yield Pair("recorded", link.version or "nothing")
     for name, value in link.found.items():
         former = link.recorded.get(name)
         text = format_value(value)
         if name in link.recorded and former != value:
-            text += f" (recorded: {format_value(former)})"
+            text += Said(" (recorded: {format_value})", format_value=format_value(former))
         yield Pair(name, text)
 
 

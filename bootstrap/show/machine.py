@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
+from bootstrap.language import Said, shown
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, dim, duration, green, red
 
@@ -39,7 +40,12 @@ def outcome(outcome: RunOutcome) -> Report:
         "log": str(outcome.log) if outcome.log else None,
     }
     notes = [f"  ! {notice.problem}\n    → {notice.repair}" for notice in outcome.notices]
-    ready = f"{green('✓')} {outcome.pins.project} is ready ({duration(outcome.seconds)})."
+    ready = Said(
+        "{mark} {project} is ready ({duration}).",
+        mark=green("✓"),
+        project=outcome.pins.project,
+        duration=duration(outcome.seconds),
+    )
     line = ready if outcome.taken else _nothing_to_do(outcome.pins)
     return Report([line], document, notes=notes)
 
@@ -58,8 +64,12 @@ def plan(pins: Pins, plan: Plan) -> Report:
     if not plan.steps:
         return Report([_nothing_to_do(pins)], document)
     steps = planned(plan.steps)
-    total = f" It usually takes {duration(plan.usual_seconds)}." if plan.usual_seconds else ""
-    ending = ("", f"Nothing was changed.{total} To do it: headstart up")
+    total = (
+        Said(" It usually takes {duration}.", duration=duration(plan.usual_seconds))
+        if plan.usual_seconds
+        else ""
+    )
+    ending = ("", Said("Nothing was changed.{total} To do it: headstart up", total=total))
     return Report([*_head(pins), *steps, *ending], document)
 
 
@@ -84,7 +94,12 @@ def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
         "findings": [asdict(finding) for finding in findings],
     }
     if not findings:
-        line = f"{green('✓')} {pins.project} is exactly as pinned. {dim(versions(pins))}"
+        line = Said(
+            "{mark} {project} is exactly as pinned. {versions}",
+            mark=green("✓"),
+            project=pins.project,
+            versions=dim(versions(pins)),
+        )
         return Report([line], document)
     from bootstrap.machine.steps import all_steps  # noqa: PLC0415 - `check` says yes without it
 
@@ -95,7 +110,10 @@ def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
 
 def reported(path: Path) -> Report:
     """Where the report for whoever helps is."""
-    line = f"Written: {path}. It names no person and no password; read it before you send it."
+    line = Said(
+        "Written: {path}. It names no person and no password; read it before you send it.",
+        path=path,
+    )
     return Report([line])
 
 
@@ -110,7 +128,11 @@ def checked(answer: CheckAnswer) -> Report:
         "unknown": answer.unknown,
         "findings": [],
     }
-    ways = f"{dim('→ unknown: run')} headstart doctor{dim(', or install it:')} headstart up"
+    ways = Said(
+        "{text} headstart doctor{text2} headstart up",
+        text=dim(Said("→ unknown: run")),
+        text2=dim(Said(", or install it:")),
+    )
     lines = [f"  ? {answer.unknown}", f"    {ways}"]
     return Report([*_head(answer.pins), *lines], document, ExitCode.UNKNOWN)
 
@@ -132,29 +154,49 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
     for name, text in captured.files.items():
         found += ["", f"{bold(name)}{' (written)' if name in written else ''}", text.rstrip()]
     if captured.locks and captured.lock not in written:
-        found += ["", f"{bold(captured.lock)} would be made by {captured.locks.tool}"]
+        found += [
+            "",
+            Said(
+                "{lock} would be made by {tool}", lock=bold(captured.lock), tool=captured.locks.tool
+            ),
+        ]
     document = asdict(captured) | {"written": list(written)}
     if captured.refused or not (captured.python and captured.lock):
-        why = captured.refused or "too little is known to write the pins"
+        why = captured.refused or Said("too little is known to write the pins")
         return Report([*found, "", f"{red('✗')} {why}"], document, ExitCode.REFUSED)
     if not written:
-        anyway = " all the same" if captured.contradictions else ""
-        found += ["", f"Nothing was changed. To write this{anyway}: headstart capture --write"]
+        anyway = Said(" all the same") if captured.contradictions else ""
+        found += [
+            "",
+            Said(
+                "Nothing was changed. To write this{anyway}: headstart capture --write",
+                anyway=anyway,
+            ),
+        ]
     return Report(found, document)
 
 
 def relocked(lock: str) -> Report:
     """Which lock was made again."""
-    line = f"{green('✓')} {lock} has what its sources ask for. To install it: headstart up"
+    line = Said(
+        "{mark} {lock} has what its sources ask for. To install it: headstart up",
+        mark=green("✓"),
+        lock=lock,
+    )
     return Report([line], {"lock": lock})
 
 
 def vendored(vendored: Vendored) -> Report:
     """What a vendor folder has, and lacks."""
-    first = f"{green('✓')} {vendored.folder}: {len(vendored.files)} files."
-    left_out = (f"  left out: {text}" for text in vendored.left_out)
+    first = Said(
+        "{mark} {folder}: {number} files.",
+        mark=green("✓"),
+        folder=vendored.folder,
+        number=len(vendored.files),
+    )
+    left_out = (Said("  left out: {text}", text=text) for text in vendored.left_out)
     return Report(
-        [first, *left_out, "On the offline machine: headstart up --offline"], asdict(vendored)
+        [first, *left_out, Said("On the offline machine: headstart up --offline")], asdict(vendored)
     )
 
 
@@ -162,24 +204,24 @@ def runs(runs: Sequence[Run]) -> Report:
     """The runs of `up` here."""
     lines = [
         f"{bold(run.id)}  {run.ending}: {', '.join(run.steps) or 'nothing'}"
-        f"{', undone since' if run.undone else ''}"
+        f"{shown(Said(', undone since')) if run.undone else ''}"
         for run in runs
     ]
-    none = ["`headstart up` has not run here yet."]
+    none = [Said("`headstart up` has not run here yet.")]
     return Report(lines or none, {"runs": [asdict(run) for run in runs]})
 
 
 def reversals(run: Run, reversals: Sequence[Reversal], *, done: bool) -> Report:
     """What undoing a run does, or would do."""
     document = {"run": run.id, "undone": done, "reversals": [asdict(each) for each in reversals]}
-    again = f"Nothing was changed. To do it: headstart undo {run.id} --yes"
+    again = Said("Nothing was changed. To do it: headstart undo {id} --yes", id=run.id)
     lines = [
         f"  {each.action:9} {each.what}{f' as {each.to}' if each.action == 'restore' else ''}"
         f"  {dim(each.why)}"
         for each in reversals
     ]
     head = f"{bold(run.id)}  {', '.join(run.steps)}"
-    return Report([head, "", *lines, "", "Done." if done else again], document)
+    return Report([head, "", *lines, "", Said("Done.") if done else again], document)
 
 
 def diagnosis(diagnosis: Diagnosis) -> Report:
@@ -195,7 +237,9 @@ def diagnosis(diagnosis: Diagnosis) -> Report:
         lines.append(f"  {dim(diagnosis.source)}")
     if diagnosis.others:
         few = ", ".join(diagnosis.others[:_FEW]) + (", …" if len(diagnosis.others) > _FEW else "")
-        lines.append(f"  {dim('logs of other builds are there too, and not looked at:')} {few}")
+        lines.append(
+            f"  {dim(Said('logs of other builds are there too, and not looked at:'))} {few}"
+        )
     return Report(lines, document, ExitCode.UNKNOWN if diagnosis.unexplained else ExitCode.DONE)
 
 
@@ -209,4 +253,9 @@ def _head(pins: Pins) -> tuple[str, str]:
 
 
 def _nothing_to_do(pins: Pins) -> str:
-    return f"{green('✓')} {pins.project} is ready: nothing to do. {dim(versions(pins))}"
+    return Said(
+        "{mark} {project} is ready: nothing to do. {versions}",
+        mark=green("✓"),
+        project=pins.project,
+        versions=dim(versions(pins)),
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said, shown
+from bootstrap.show.items import width_of
 from bootstrap.show.text import count, dim
 
 if TYPE_CHECKING:
@@ -33,13 +35,15 @@ def overview(lines: Mapping[str, int]) -> Iterator[str]:
 
 
 def total(lines: Mapping[str, int]) -> str:
-    return f"{count(len(lines), 'file')}, {count(sum(lines.values()), 'line')}"
+    files, all_lines = count(len(lines), "file"), count(sum(lines.values()), "line")
+    return Said("{files}, {lines}", files=files, lines=all_lines)
 
 
 def _aligned(branches: list[tuple[str, str]]) -> Iterator[str]:
-    width = max(len(line) for line, _ in branches)
+    width = max(width_of(line) for line, _ in branches)
     for line, text in branches:
-        yield f"{line:{width}}  {dim(text)}".rstrip() if text else line
+        space = " " * (width - width_of(line))
+        yield f"{line}{space}  {dim(text)}".rstrip() if text else line
 
 
 def _nested(said: Mapping[str, str]) -> dict[str, object]:
@@ -65,4 +69,4 @@ def _branches(tree: Mapping[str, object], indent: str = "") -> Iterator[tuple[st
             yield f"{indent}{arm}{name}", ""
             yield from _branches(below, indent + stem)
         else:
-            yield f"{indent}{arm}{name}", str(below)
+            yield f"{indent}{arm}{name}", shown(below)

@@ -125,11 +125,13 @@ def print_json(value: object) -> None:
 
 def say(text: str) -> None:
     """A line of the result, which may be styled."""
+    text = shown(text)
     _result(text if has_colours(sys.stdout) else unstyled(text))
 
 
 def note(text: str) -> None:
     """A line of what happens meanwhile, which may be styled."""
+    text = shown(text)
     with suppress(BrokenPipeError):
         _print(text if has_colours(sys.stderr) else unstyled(text), sys.stderr)
 

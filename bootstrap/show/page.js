@@ -4,6 +4,7 @@
 (() => {
   const all = (what, within = document) => [...within.querySelectorAll(what)];
   const made = (kind, attributes) => Object.assign(document.createElement(kind), attributes);
+  const words = document.body.dataset;  // in the language of the page
 
   const told = made("output", { className: "unseen" });
   document.body.append(told);
@@ -19,13 +20,13 @@
     const written = navigator.clipboard?.writeText(text).then(() => true, () => select(text));
     const done = await (written ?? select(text));
     button.focus({ preventScroll: true });
-    button.textContent = done ? "Copied" : "Not copied";
+    button.textContent = done ? words.copied : words.refused;
     told.value = `${button.textContent}: ${text}`;
-    setTimeout(() => { button.textContent = "Copy"; told.value = ""; }, 2000);
+    setTimeout(() => { button.textContent = words.copy; told.value = ""; }, 2000);
   };
   all(".next code, .advice code, .more code").forEach((code) => {
-    const button = made("button", { type: "button", className: "copy", textContent: "Copy" });
-    button.setAttribute("aria-label", `Copy ${code.textContent}`);
+    const button = made("button", { type: "button", className: "copy", textContent: words.copy });
+    button.setAttribute("aria-label", `${words.copy} ${code.textContent}`);
     button.addEventListener("click", () => copy(button, code.textContent));
     code.after(button);
   });
@@ -45,10 +46,10 @@
     files.forEach((each, at) => { rows[at].hidden = each.hidden = !each.dataset.path.toLowerCase().includes(wanted); });
     tables.forEach((each) => { each.hidden = all("tbody tr", each).every((row) => row.hidden); });
     const shown = rows.filter(chosen).length;
-    document.getElementById("shown").value = `${shown} of ${rows.length}`;
+    document.getElementById("shown").value = words.found.replace("{shown}", shown).replace("{all}", rows.length);
   };
 
-  const name = () => { button.textContent = files.some((each) => !each.open) ? "Open all" : "Close all"; };
+  const name = () => { button.textContent = files.some((each) => !each.open) ? words.open : words.close; };
   const openAll = () => {
     const open = files.some((each) => !each.open);
     files.forEach((each) => { each.open = open; });

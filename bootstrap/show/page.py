@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from bootstrap.language import Said
 from bootstrap.show import drift as drift_view
 from bootstrap.show import update as update_view
 from bootstrap.show.diff_panels import Budget, panel, panels_of
@@ -53,10 +54,12 @@ def preview(project: Project, update: Update, diffs: Diffs, command: str, rest: 
     conflicts = _conflicts(update)
     return replace(
         _update(project, update, diffs, rest),
-        status="A preview: nothing was changed.",
+        status=Said("A preview: nothing was changed."),
         tone="alarm" if conflicts else "calm",
-        warning=f"{conflicts} would be yours to resolve." if conflicts else "",
-        next=(NextCommand("To do it", command),),
+        warning=Said("{conflicts} would be yours to resolve.", conflicts=conflicts)
+        if conflicts
+        else "",
+        next=(NextCommand(Said("To do it"), command),),
     )
 
 
@@ -68,20 +71,20 @@ def updated(project: Project, applied: AppliedUpdate, diffs: Diffs) -> Page:
     if not commit:
         return replace(
             _update(project, update, diffs, "git diff HEAD --"),
-            status="Begun: it becomes one commit when the conflicts are resolved.",
+            status=Said("Begun: it becomes one commit when the conflicts are resolved."),
             tone="alarm",
-            warning=f"{_conflicts(update)} to resolve.",
+            warning=Said("{conflicts} to resolve.", conflicts=_conflicts(update)),
             next=(
-                NextCommand("When all are resolved", "headstart update --continue"),
-                NextCommand("To undo all of it", "headstart update --abort"),
+                NextCommand(Said("When all are resolved"), "headstart update --continue"),
+                NextCommand(Said("To undo all of it"), "headstart update --abort"),
             ),
         )
     return replace(
         _update(project, update, diffs, f"git show {commit} --"),
-        status=f"Done: it is commit {commit}.",
+        status=Said("Done: it is commit {commit}.", commit=commit),
         next=(
-            NextCommand("To verify it", "headstart update --verify"),
-            NextCommand("To go back", "headstart update --rollback"),
+            NextCommand(Said("To verify it"), "headstart update --verify"),
+            NextCommand(Said("To go back"), "headstart update --rollback"),
         ),
     )
 
@@ -93,13 +96,13 @@ def drift(project: Project, drift: Drift, diffs: Side) -> Page:
     found = ((each.path, diffs.of(prefix + each.path)) for each in drift.files)
     return Page(
         project=project.path.name,
-        title=f"Drift from {drift.version}",
+        title=Said("Drift from {version}", version=drift.version),
         status=_drift_status(drift),
         tone="alarm" if drift.unaccepted else "done",
         columns=("File", "Since"),
         groups=drift_view.groups(drift),
         panels={
-            path: (panel("From the render to your file", patch, budget),)
+            path: (panel(Said("From the render to your file"), patch, budget),)
             for path, patch in found
             if patch
         },
@@ -109,13 +112,13 @@ def drift(project: Project, drift: Drift, diffs: Side) -> Page:
 def _drift_status(drift: Drift) -> str:
     differing, unaccepted = len(drift.files), len(drift.unaccepted)
     if not differing:
-        return f"Every file is as {drift.version} rendered it."
+        return Said("Every file is as {version} rendered it.", version=drift.version)
     accepted = f", {differing - unaccepted} accepted" if differing > unaccepted else ""
     return f"{count(unaccepted, 'file')} differ{accepted}."
 
 
 def _update(project: Project, update: Update, diffs: Diffs, rest: str) -> Page:
-    to = f" → {update.after}" if update.available else ", with other answers"
+    to = f" → {update.after}" if update.available else Said(", with other answers")
     groups = update_view.groups(update, project.repository)
     return Page(
         project=project.path.name,
@@ -142,7 +145,11 @@ def _panels(
 
 
 def _up_to_date(project: Project, update: Update) -> Page:
-    return Page(project.path.name, f"Up to date with {update.after}", "There is nothing to do.")
+    return Page(
+        project.path.name,
+        Said("Up to date with {after}", after=update.after),
+        Said("There is nothing to do."),
+    )
 
 
 def _conflicts(update: Update) -> str:

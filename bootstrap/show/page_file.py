@@ -14,9 +14,10 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from bootstrap import language
 from bootstrap.errors import HeadstartError, Refused, UsageError
 from bootstrap.files import draft
-from bootstrap.language import Said
+from bootstrap.language import Said, _, shown
 from bootstrap.show.text import escape
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _MARK = "<!doctype html>\n<!-- A report of Headstart: it is replaced by the next one. -->\n"
 _INDENTED = re.compile(r"^ +", re.MULTILINE)
+_PROGRAM = Markup("<code>headstart</code>")
 _MARKDOWN = MarkdownIt("zero").enable(["list", "heading", "backticks", "emphasis"])
 
 
@@ -39,7 +41,8 @@ def render(page: Page) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"markdown": markdown, "content": _content}
+    environment.filters |= {"markdown": markdown, "content": _content, "shown": shown}
+    environment.globals |= {"_": _, "lang": language.spoken(), "program": _PROGRAM}
     style, script = _asset("page.css"), _asset("page.js")
     allowed = f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
     template = environment.from_string(_INDENTED.sub("", _asset("page.html.jinja")))
@@ -58,7 +61,7 @@ def markdown(text: str) -> str:
 
 def _visible(value: object) -> object:
     """No text of a project acts on a browser; what is HTML already has been through this."""
-    return escape(value) if type(value) is str else value
+    return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _content(text: str) -> Markup:

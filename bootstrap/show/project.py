@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said
 from bootstrap.show import outline
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, dim
@@ -33,12 +34,25 @@ def created(created: Created, answers: Answers, source: Template) -> Report:
         "files": created.files,
         "git": asdict(created.history),
     }
-    unreleased = [f"Note: the template {source.version} is unreleased."]
+    unreleased = [Said("Note: the template {version} is unreleased.", version=source.version)]
     notes = [] if source.released else unreleased
-    lines = [f"Created {created.path}: {created.files} files from template {source.version}."]
+    lines = [
+        Said(
+            "Created {path}: {files} files from template {version}.",
+            path=created.path,
+            files=created.files,
+            version=source.version,
+        )
+    ]
     if created.history.commit:
-        lines.append(f"First commit {created.history.commit} on {created.history.branch}.")
-    lines += [f"Note: {note}." for note in created.history.notes]
+        lines.append(
+            Said(
+                "First commit {commit} on {branch}.",
+                commit=created.history.commit,
+                branch=created.history.branch,
+            )
+        )
+    lines += [Said("Note: {note}.", note=note) for note in created.history.notes]
     return Report([*lines, "", *_answers(answers), ""], document, notes=notes)
 
 
@@ -55,7 +69,7 @@ def previewed(
     }
     head = f"{bold(f'{path.name}/')}  {outline.total(files)}, template {source.version}"
     lines = [head, *outline.overview(files), "", *_answers(answers), "", *_ahead(ahead)]
-    return Report([*lines, "", "Nothing was written."], document)
+    return Report([*lines, "", Said("Nothing was written.")], document)
 
 
 def _document(path: Path, answers: Answers, source: Template) -> dict[str, object]:
@@ -72,10 +86,10 @@ def _ahead(ahead: Forecast) -> Iterator[str]:
     from bootstrap.show.machine import planned  # noqa: PLC0415 - only a preview shows it
 
     if ahead.refused:
-        yield f"{bold('headstart up')} would stop: {ahead.refused}"
+        yield Said("{text} would stop: {refused}", text=bold("headstart up"), refused=ahead.refused)
         yield from (f"  {each}" for each in ahead.why)
         return
-    yield f"What {bold('headstart up')} would do then:"
+    yield Said("What {text} would do then:", text=bold("headstart up"))
     yield from planned(ahead.steps)
 
 
@@ -105,7 +119,7 @@ def _wrapped(value: str, room: int) -> list[str]:
 def next_command(folder: Path, command: str) -> Report:
     """What a person may want to run next."""
     enter = "" if str(folder) == "." else f"cd {shlex.quote(str(folder))} && "
-    return Report([f"Next: {bold(enter + command)}"])
+    return Report([Said("Next: {enter}", enter=bold(enter + command))])
 
 
 def presets(presets: Sequence[Preset]) -> Report:
@@ -126,7 +140,7 @@ def preset(adds: str, answers: Answers, lines: Mapping[str, int]) -> Report:
     }
     head = f"{bold(name)}  {adds}"
     size = f"{outline.total(lines)}:"
-    make = f"To make one: headstart new NAME --preset {name}"
+    make = Said("To make one: headstart new NAME --preset {name}", name=name)
     shown = [head, "", *_answers(answers), "", size, *outline.overview(lines), "", make]
     return Report(shown, document)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said
 from bootstrap.show import outline
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, count
@@ -26,16 +27,20 @@ def added(files: ResourceFiles, subject: str, notes: tuple[str, ...]) -> Report:
     next_ = ("make migrate && make test", commit)
     document = {"event": "added", **_document(files), "next": list(next_)}
     lines = [title, "", *_tree(files), "", *_said(files)]
-    lines += [f"Next: {bold(next_[0])}", f"      {bold(next_[1])}"]
-    return Report(lines, document, notes=[f"Note: {note}." for note in notes])
+    lines += [Said("Next: {next}", next=bold(next_[0])), f"      {bold(next_[1])}"]
+    return Report(lines, document, notes=[Said("Note: {note}.", note=note) for note in notes])
 
 
 def previewed(files: ResourceFiles, notes: tuple[str, ...]) -> Report:
     """What would be added; nothing was."""
-    title = f"Would add {bold(files.plan.names.many)}: {_total(files)}, and a revision."
-    lines = [title, "", *_tree(files), "", *_said(files), "Nothing was written."]
+    title = Said(
+        "Would add {many}: {total}, and a revision.",
+        many=bold(files.plan.names.many),
+        total=_total(files),
+    )
+    lines = [title, "", *_tree(files), "", *_said(files), Said("Nothing was written.")]
     document = {"event": "preview", **_document(files)}
-    return Report(lines, document, notes=[f"Note: {note}." for note in notes])
+    return Report(lines, document, notes=[Said("Note: {note}.", note=note) for note in notes])
 
 
 def _document(files: ResourceFiles) -> dict[str, object]:
@@ -54,7 +59,11 @@ def _document(files: ResourceFiles) -> dict[str, object]:
 
 def _said(files: ResourceFiles) -> Iterator[str]:
     names = files.plan.names
-    yield f"It is served at {bold(f'/v1/{names.path}')}, from the table {names.plural}."
+    yield Said(
+        "It is served at {value}, from the table {plural}.",
+        value=bold(f"/v1/{names.path}"),
+        plural=names.plural,
+    )
 
 
 def _total(files: ResourceFiles) -> str:
@@ -63,10 +72,10 @@ def _total(files: ResourceFiles) -> str:
 
 def _tree(files: ResourceFiles) -> Iterator[str]:
     said = {path: count(_lines(text), "line") for path, text in files.new.items()}
-    said |= {path: "one more in its list" for path in files.changed if path != _HEAD}
-    said |= {path: "names the new revision" for path in files.changed if path == _HEAD}
+    said |= {path: Said("one more in its list") for path in files.changed if path != _HEAD}
+    said |= {path: Said("names the new revision") for path in files.changed if path == _HEAD}
     if not files.revisions:
-        said |= {f"{_REVISION}…": "the revision, by the project's own autogenerate"}
+        said |= {f"{_REVISION}…": Said("the revision, by the project's own autogenerate")}
     yield from outline.tree(said)
 
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bootstrap import language
 from bootstrap.show import items
 from bootstrap.show.items import TableRow
 from bootstrap.show.text import escape
@@ -56,7 +57,7 @@ def show(shown: Iterable[items.Item], *, colour: bool) -> None:
 def _show(item: items.Item, console: Console) -> None:
     if isinstance(item, str):
         # Lines contain commands: one that is copied must have no end of line in it.
-        console.print(Text.from_ansi(item), soft_wrap=True)
+        console.print(Text.from_ansi(language.shown(item)), soft_wrap=True)
     elif isinstance(item, items.Files):
         groups = (part for each in reversed(item.groups) for part in _group(each, console.width))
         console.print(Group(*groups))
@@ -83,8 +84,8 @@ def _pairs(shown: Iterable[items.Item]) -> Table:
 
 def _group(group: items.FileGroup, width: int) -> Iterator[RenderableType]:
     style = f"bold {_STYLES.get(group.kind, '')}"
-    title = Text(f"{group.sign} {len(group.rows)} {group.title}", style)
-    yield Text.assemble(title, (f"  {group.meaning}", "dim"))
+    title = Text(f"{group.sign} {len(group.rows)} {language.shown(group.title)}", style)
+    yield Text.assemble(title, (f"  {language.shown(group.meaning)}", "dim"))
     quiet = [row for row in group.rows if not row.details and not row.advice]
     if quiet:
         yield Padding(_folders(quiet), (0, 0, 0, 4))
@@ -155,19 +156,19 @@ def _show_table(table: items.ReportTable, console: Console) -> None:
         cells = Text.assemble(*((segment.text, segment.style or "") for segment in line))
         console.print(Text.assemble(sign, cells), soft_wrap=True)
         for note in row.notes:
-            console.print(Text(f"      {note}", "dim"), soft_wrap=True)
+            console.print(Text(f"      {language.shown(note)}", "dim"), soft_wrap=True)
 
 
 def _laid_out(table: items.ReportTable) -> Table:
     grid = Table(box=None, padding=(0, len(_GAP), 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(table.columns):
-        texts = [column.head, *(row.cells[number] for row in table.rows)]
+        texts = [*map(language.shown, (column.head, *(row.cells[number] for row in table.rows)))]
         widest = max(map(cell_len, texts))
         least = min(widest, _NARROWEST) if column.shrinks else widest
         justify: JustifyMethod = "right" if column.numeric else "left"
-        grid.add_column(column.head, justify=justify, no_wrap=not column.shrinks, min_width=least)
+        grid.add_column(texts[0], justify=justify, no_wrap=not column.shrinks, min_width=least)
     for row in table.rows:
-        cells = zip(row.cells, table.columns, strict=True)
+        cells = zip(map(language.shown, row.cells), table.columns, strict=True)
         grid.add_row(*(_Path(text) if column.shrinks else Text(text) for text, column in cells))
     return grid
 

@@ -6,16 +6,25 @@ import re
 import unicodedata
 from functools import partial
 
+from bootstrap.language import Said, shown
+
 _MINUTE = 60
 _STYLE = re.compile(r"\033\[\d+m")
 # Bidirectional controls make code look like other code (CVE-2021-42574).
 _ACTING = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_COUNTED = {
+    "file": (Said("{number} file"), Said("{number} files")),
+    "line": (Said("{number} line"), Said("{number} lines")),
+    "project": (Said("{number} project"), Said("{number} projects")),
+    "commit": (Said("{number} commit"), Said("{number} commits")),
+    "conflict": (Said("{number} conflict"), Said("{number} conflicts")),
+}
 _BYTES = range(0xDC80, 0xDD00)  # how Python decodes a byte that is not UTF-8 (PEP 383)
 
 
 def _styled(code: int, text: str) -> str:
-    return f"\033[{code}m{text}\033[0m"
+    return f"\033[{code}m{shown(text)}\033[0m"
 
 
 bold, dim, red, green = (partial(_styled, code) for code in (1, 2, 31, 32))
@@ -25,23 +34,27 @@ def unstyled(text: str) -> str:
     return _STYLE.sub("", text)
 
 
-def count(number: int, what: str) -> str:
-    """1 file, 3 files."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def count(number: int, what: str) -> Said:
+    """1 file, 3 files; `what` is a key of `_COUNTED`."""
+    one, more = _COUNTED[what]
+    return Said(str(one if number == 1 else more), number=number)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Said:
     """8.4 s, 42 s, 3 min 10 s: as precise as a person cares for."""
     if seconds < 10:  # noqa: PLR2004
-        return f"{max(seconds, 0.1):.1f} s"
+        return Said("{seconds} s", seconds=format(max(seconds, 0.1), ".1f"))
     if round(seconds) < _MINUTE:
-        return f"{seconds:.0f} s"
+        return Said("{seconds} s", seconds=round(seconds))
     minutes, rest = divmod(round(seconds), _MINUTE)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if rest:
+        return Said("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return Said("{minutes} min", minutes=minutes)
 
 
 def escape(text: str, *, keep: str = "") -> str:
     """The text with the code of each character that would act; those in `keep` stay."""
+    text = shown(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if each in keep else _escaped(each) for each in text)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
+from bootstrap.language import Said
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
 from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 
 _KINDS = (  # each with its sign and what it means, in the order in which a person has to know
-    (Outcome.CONFLICT, "✗", "both changed it: you resolve it"),
-    (Outcome.MERGED, "±", "the template's change and yours, together"),
-    (Outcome.MOVED, "→", "moved, with your changes in it"),
-    (Outcome.DELETED, "\N{MINUS SIGN}", "no longer in the template"),
-    (Outcome.KEPT, "=", "yours stays; the template's change is not applied"),
-    (Outcome.UPDATED, "↑", "as in the template; you had not changed it"),
-    (Outcome.NEW, "+", "the template adds it"),
+    (Outcome.CONFLICT, "✗", Said("both changed it: you resolve it")),
+    (Outcome.MERGED, "±", Said("the template's change and yours, together")),
+    (Outcome.MOVED, "→", Said("moved, with your changes in it")),
+    (Outcome.DELETED, "\N{MINUS SIGN}", Said("no longer in the template")),
+    (Outcome.KEPT, "=", Said("yours stays; the template's change is not applied")),
+    (Outcome.UPDATED, "↑", Said("as in the template; you had not changed it")),
+    (Outcome.NEW, "+", Said("the template adds it")),
 )
 
 
@@ -47,15 +48,19 @@ def status(update: Update, drifted: int, backups: Sequence[str], repository: Rep
         "drifted": drifted,
         "backups": list(backups),
     }
-    lines: list[Item] = [f"This project was generated from template {update.before}."]
+    lines: list[Item] = [
+        Said("This project was generated from template {before}.", before=update.before)
+    ]
     lines += doubt(update.doubt)
     if update.available:
-        counts = "".join(Totals(update.proposal.counts).plain) or "nothing to change"
-        ending = ("", f"An update to {update.after}: {counts}.")
-        lines += ["", *_changelog(update), *ending, "To see it: headstart update --preview"]
+        counts = "".join(Totals(update.proposal.counts).plain) or Said("nothing to change")
+        ending = ("", Said("An update to {after}: {counts}.", after=update.after, counts=counts))
+        lines += ["", *_changelog(update), *ending, Said("To see it: headstart update --preview")]
     else:
-        lines.append("No newer template in this installation.")
-    lines.append(f"Files that differ from the template: {drifted} (headstart drift)")
+        lines.append(Said("No newer template in this installation."))
+    lines.append(
+        Said("Files that differ from the template: {drifted} (headstart drift)", drifted=drifted)
+    )
     code = ExitCode.UPDATE_AVAILABLE if update.available else ExitCode.DONE
     return Report([*lines, *map(_backup, backups)], document, code)
 
@@ -75,14 +80,18 @@ def preview(
     }
     if update.proposal.empty:
         return Report([_up_to_date(update)], document)
-    ending = ["", *_obstacle_lines(obstacle), f"Nothing was changed. To do it: {command}"]
+    ending = [
+        "",
+        *_obstacle_lines(obstacle),
+        Said("Nothing was changed. To do it: {command}", command=command),
+    ]
     items = [*_head(update), *_files(update, repository), *ending]
     return Report(items, document, _exit_code(update))
 
 
 def _obstacle_lines(obstacle: Refused | None) -> Iterator[str]:
     if obstacle:
-        yield f"It would be refused now: {obstacle.what}"
+        yield Said("It would be refused now: {what}", what=obstacle.what)
         yield from (f"  {each}" for each in obstacle.why)
         yield from (f"  → {each}" for each in obstacle.next)
         yield ""
@@ -105,14 +114,14 @@ def updated(applied: AppliedUpdate, repository: Repository) -> Report:
 
 def difference(path: str, diff: str) -> Report:
     """What an update would do to one file."""
-    item = Diff(diff) if diff else f"Nothing would change in {path}."
+    item = Diff(diff) if diff else Said("Nothing would change in {path}.", path=path)
     return Report([item], {"path": path, "diff": diff})
 
 
 def continued(made: MadeCommit, options: CommitOptions) -> Report:
     """An update whose conflicts are resolved."""
     how = made.sentence(options)
-    lines = [f"The update is commit {made.id[:10]}.", *([how] if how else [])]
+    lines = [Said("The update is commit {id}.", id=made.id[:10]), *([how] if how else [])]
     return Report(lines, {"commit": made.id, "how": how})
 
 
@@ -120,19 +129,24 @@ def skipped(version: str, made: MadeCommit) -> Report:
     """A release that is passed over."""
     number = version.removeprefix("v")
     lines = [
-        f"Template {number} is passed over, in commit {made.id[:10]}.",
-        "What it changes comes with the next release.",
-        f"To take it all the same: headstart update --to {number}",
+        Said("Template {number} is passed over, in commit {id}.", number=number, id=made.id[:10]),
+        Said("What it changes comes with the next release."),
+        Said("To take it all the same: headstart update --to {number}", number=number),
     ]
     return Report(lines, {"skipped": number, "commit": made.id})
 
 
 def aborted(restored: Restored, head: str) -> Report:
     """An update that was undone before it was finished."""
-    lines = [f"Everything is as it was, at {head[:10]}."]
+    lines = [Said("Everything is as it was, at {head}.", head=head[:10])]
     if restored.rescue:
-        lines.append(f"What the files contained is kept: git diff HEAD {restored.rescue}")
-    lines += [f"Something of yours was in the way, and is now {each}" for each in restored.aside]
+        lines.append(
+            Said("What the files contained is kept: git diff HEAD {rescue}", rescue=restored.rescue)
+        )
+    lines += [
+        Said("Something of yours was in the way, and is now {each}", each=each)
+        for each in restored.aside
+    ]
     document = {"head": head, "rescue": restored.rescue, "aside": list(restored.aside)}
     return Report(lines, document)
 
@@ -140,10 +154,10 @@ def aborted(restored: Restored, head: str) -> Report:
 def pairs(update: Update) -> Iterator[Pair]:
     """What an update brings besides its files."""
     for each in update.new_answers:
-        yield Pair("new answer", f"{each.question.name} = {each.shown_value} ({each.source})")
-    yield from (Pair("removed question", name) for name in update.dropped)
-    yield from (Pair("new setting, see .env.example", name) for name in update.settings.new)
-    yield from (Pair("removed setting", name) for name in update.settings.gone)
+        yield Pair(Said("new answer"), f"{each.question.name} = {each.shown_value} ({each.source})")
+    yield from (Pair(Said("removed question"), name) for name in update.dropped)
+    yield from (Pair(Said("new setting, see .env.example"), name) for name in update.settings.new)
+    yield from (Pair(Said("removed setting"), name) for name in update.settings.gone)
     yield from attention_pairs(update.attention)
     yield from import_pairs(update.proposal.broken_imports)
 
@@ -173,11 +187,14 @@ def _row(each: FileOutcome, repository: Repository) -> FileRow:
 def doubt(found: Doubt | None) -> Iterator[Pair]:
     """That the project did not come from what is recorded, and what to do about it."""
     if found:
-        yield Pair("not what the files say", f"{found.told}; look closer: headstart link")
+        yield Pair(
+            Said("not what the files say"),
+            Said("{told}; look closer: headstart link", told=found.told),
+        )
 
 
 def _up_to_date(update: Update) -> str:
-    return f"Up to date: {update.after}."
+    return Said("Up to date: {after}.", after=update.after)
 
 
 def _exit_code(update: Update) -> ExitCode:
@@ -186,8 +203,8 @@ def _exit_code(update: Update) -> ExitCode:
 
 def _backup(ref: str) -> str:
     days = (datetime.now(UTC) - backup_time(ref)).days
-    age = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
-    return f"Before an update, {age}: {ref}"
+    age = {0: "today", 1: "yesterday"}.get(days, Said("{days} days ago", days=days))
+    return Said("Before an update, {age}: {ref}", age=age, ref=ref)
 
 
 def _document(update: Update, repository: Repository) -> dict[str, object]:
@@ -214,7 +231,7 @@ def _file_document(each: FileOutcome, repository: Repository) -> dict[str, objec
 
 
 def _head(update: Update) -> list[Item]:
-    to = f" → {update.after}" if update.available else ", with other answers"
+    to = f" → {update.after}" if update.available else Said(", with other answers")
     about = [*doubt(update.doubt), *_changelog(update), *pairs(update)]
     return [f"Template {update.before}{to}", "", *about, *([""] if about else [])]
 
@@ -242,9 +259,15 @@ def _line(each: FileOutcome, path: str, width: int) -> str:
 def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:
     if not applied.update.proposal.conflicts:
         commit = applied.commit[:10]
-        yield f"The update is commit {commit}; the state before it is kept as {applied.backup}."
+        yield Said(
+            "The update is commit {commit}; the state before it is kept as {backup}.",
+            commit=commit,
+            backup=applied.backup,
+        )
         yield from filter(None, (applied.how,))
         return
     rows = [_row(each, repository) for each in applied.update.proposal.conflicts]
-    yield PipeOnly(("Resolve the conflicts:", *(f"  {row.path}: {row.advice}" for row in rows)))
-    yield "Then: headstart update --continue    Or undo all of it: headstart update --abort"
+    yield PipeOnly(
+        (Said("Resolve the conflicts:"), *(f"  {row.path}: {row.advice}" for row in rows))
+    )
+    yield Said("Then: headstart update --continue    Or undo all of it: headstart update --abort")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
+from bootstrap.language import Said
 from bootstrap.show.items import Pair
 from bootstrap.show.report import Report
 
@@ -36,25 +37,27 @@ def attention_pairs(attention: Attention) -> Iterator[Pair]:
     """For people."""
     for default in attention.defaults:
         change = f"{default.name} {default.before} → {default.after} ({default.path})"
-        yield Pair("changed default", change)
+        yield Pair(Said("changed default"), change)
     if attention.removed:
-        yield Pair("removed files", ", ".join(attention.removed))
+        yield Pair(Said("removed files"), ", ".join(attention.removed))
     for migration in attention.migrations:
-        yield Pair("migration to run", f"{migration.id} {migration.title}".rstrip())
+        yield Pair(Said("migration to run"), f"{migration.id} {migration.title}".rstrip())
     for pin in attention.pins:
         yield Pair(pin.name, f"{pin.before} → {pin.after}")
     if attention.packages:
         yield Pair("packages", _packages(attention))
     if attention.hooks:
-        yield Pair("git hooks", f"others than before, once you run {attention.hooks}")
+        yield Pair(
+            "git hooks", Said("others than before, once you run {hooks}", hooks=attention.hooks)
+        )
     if attention.machine:
-        yield Pair("make up", "installs all this, and migrates the database")
+        yield Pair("make up", Said("installs all this, and migrates the database"))
 
 
 def import_pairs(broken: Iterable[BrokenImport]) -> Iterator[Pair]:
     """The imports that an update breaks, for people."""
     for each in broken:
-        yield Pair("broken import", f"{each.where} {each.missing}: {each.words}")
+        yield Pair(Said("broken import"), f"{each.where} {each.missing}: {each.words}")
 
 
 def _packages(attention: Attention) -> str:
@@ -99,24 +102,33 @@ def _verdict(verdict: Verdict, backup: str) -> Iterator[str]:
     """What to do after the checks, each of which was shown when it ended."""
     yield ""
     if verdict.interrupted:
-        yield "Interrupted. The update stays, but it was not verified completely."
-        yield "To continue: headstart update --verify"
+        yield Said("Interrupted. The update stays, but it was not verified completely.")
+        yield Said("To continue: headstart update --verify")
     elif verdict.failed:
-        yield f"Verification failed: {', '.join(check.name for check in verdict.failed)}."
+        yield Said(
+            "Verification failed: {names}.", names=", ".join(check.name for check in verdict.failed)
+        )
         for check in verdict.failed:
             if check.next not in {"", check.name}:
                 yield f"To fix {check.name}: {check.next}"
-        yield "When that is fixed: headstart update --verify"
+        yield Said("When that is fixed: headstart update --verify")
     elif verdict.whole:
-        yield "Verified."
+        yield Said("Verified.")
     else:
-        yield f"Verified: {', '.join(check.name for check in verdict.passed) or 'nothing'}."
+        yield Said(
+            "Verified: {names}.",
+            names=", ".join(check.name for check in verdict.passed) or "nothing",
+        )
         for check in verdict.open:
-            yield f"Not verified, {check.name}: {check.next or check.told}"
+            yield Said(
+                "Not verified, {name}: {next}", name=check.name, next=check.next or check.told
+            )
         if not any(check.name.startswith("make ") for check in verdict.checks):
-            yield "Not verified, make check, make test: no toolchain.yml says with which tools"
+            yield Said(
+                "Not verified, make check, make test: no toolchain.yml says with which tools"
+            )
     if backup:
-        yield "To undo the update: headstart update --rollback"
+        yield Said("To undo the update: headstart update --rollback")
 
 
 def rolled_back(returned: Returned) -> Report:
@@ -125,9 +137,14 @@ def rolled_back(returned: Returned) -> Report:
 
 
 def _rolled_back(returned: Returned) -> Iterator[str]:
-    yield f"The update is undone: its files are as they were, at {returned.head[:10]}."
-    yield f"To restore it: git reset --keep {returned.rescue}"
+    yield Said(
+        "The update is undone: its files are as they were, at {head}.", head=returned.head[:10]
+    )
+    yield Said("To restore it: git reset --keep {rescue}", rescue=returned.rescue)
     for path in returned.revisions:
-        yield f"  {path} was removed with it. A database that has run it must go back first:"
-        yield "  restore the update, python -m migrate downgrade, headstart update --rollback"
-    yield "Next: make up"
+        yield Said(
+            "  {path} was removed with it. A database that has run it must go back first:",
+            path=path,
+        )
+        yield Said("  restore the update, python -m migrate downgrade, headstart update --rollback")
+    yield Said("Next: make up")
