@@ -5,7 +5,7 @@ keys of the catalogues in `locale/`, so that who speaks English opens none.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -74,6 +74,12 @@ class Said(str):
         made = super().__new__(cls, text.format(**values) if values else text)
         made.text, made.values = text, values
         return made
+
+
+def joined(texts: Iterable[str], between: str = "; ") -> Said:
+    """Return texts as one, each of which is shown as it would be alone."""
+    values = {f"part{number}": text for number, text in enumerate(texts)}
+    return Said(between.join(f"{{{name}}}" for name in values), **values)
 
 
 def shown(text: object) -> str:

@@ -173,9 +173,13 @@ def _as_it_works(
         form = replace(form, extras=(), groups=None)
     frozen, plan = _frozen(form, root, venv, python)
     if lacking := working.lacking(form, looked_at):
-        told = f"the venv has not what {' and '.join(form.lists)} asks for: {lacking}"
+        told = Said(
+            "the venv has not what {lists} asks for: {lacking}",
+            lists=" and ".join(form.lists),
+            lacking=lacking,
+        )
         return replace(frozen, lists=()), plan, (told,)
-    other = f"the venv has not what {form.lock} says: its own versions are pinned"
+    other = Said("the venv has not what {lock} says: its own versions are pinned", lock=form.lock)
     return frozen, plan, (other,) if form.lock in LOCKS else ()
 
 
@@ -214,33 +218,41 @@ def _tool(form: Form, root: Path) -> tuple[str, tuple[str, ...]]:
         return version, (f"which {tool}: {version}, by {where}",)
     found = re.search(r"\d+\.\d+(\.\d+)?", probe((tool, "--version")).output)
     if found:
-        return found[0], (f"which {tool}: pinned the one on PATH, {found[0]}",)
+        return found[0], (
+            Said("which {tool}: pinned the one on PATH, {found}", tool=tool, found=found[0]),
+        )
     try:
         newest = relock.newest(tool)
     except HeadstartError:
-        return "", (f"which {tool}: nothing says it, and there is none on PATH",)
-    return newest, (f"which {tool}: pinned the newest, {newest}",)
+        return "", (Said("which {tool}: nothing says it, and there is none on PATH", tool=tool),)
+    return newest, (Said("which {tool}: pinned the newest, {newest}", tool=tool, newest=newest),)
 
 
 def _unsaid(plan: LockPlan | None) -> tuple[str, ...]:
     found = []
     if plan and plan.lines and not plan.universal:
-        found.append(f"what other platforms need: {plan.target} has what this venv has")
+        found.append(
+            Said("what other platforms need: {target} has what this venv has", target=plan.target)
+        )
     elif plan:
-        found.append(f"which versions work: {plan.target} gets the newest that are allowed")
+        found.append(
+            Said(
+                "which versions work: {target} gets the newest that are allowed", target=plan.target
+            )
+        )
     if plan and not plan.hashed:
-        found.append("what exactly is downloaded: what is not from an index has no digest")
+        found.append(Said("what exactly is downloaded: what is not from an index has no digest"))
     return tuple(found)
 
 
 def _unread(root: Path) -> tuple[str, ...]:
     if forms.inside(forms.toml(root / "pyproject.toml"), "tool", "hatch", "envs") is None:
         return ()
-    return ("what Hatch's environments need (tool.hatch.envs): they are not read",)
+    return (Said("what Hatch's environments need (tool.hatch.envs): they are not read"),)
 
 
 def _other_locks(form: Form) -> tuple[str, ...]:
-    return tuple(f"{name} is there too, and not used" for name in form.also)
+    return tuple(Said("{name} is there too, and not used", name=name) for name in form.also)
 
 
 def _unrecognised(root: Path, venv: Path | None) -> str:
@@ -249,8 +261,12 @@ def _unrecognised(root: Path, venv: Path | None) -> str:
         return ""
     if inner:
         named = " or ".join(f"headstart capture --project {name}" for name in inner[:3])
-        return f"the project is not here, but in {', '.join(inner[:3])}: {named}"
-    return "there is no lock, no list of requirements and no package here"
+        return Said(
+            "the project is not here, but in {names}: {named}",
+            names=", ".join(inner[:3]),
+            named=named,
+        )
+    return Said("there is no lock, no list of requirements and no package here")
 
 
 # -- the rest ------------------------------------------------------------------------------------
@@ -273,7 +289,12 @@ def _refusal(root: Path, venv: Path | None, statements: tuple[Statement, ...], p
         return ""
     named = next(each for each in statements if each.exact == python and not each.weak)
     others = " and ".join(f"{each.source} says {each.says}" for each in against)
-    return f"{named.source} says {named.says}, and {others}: no Python is both"
+    return Said(
+        "{source} says {says}, and {others}: no Python is both",
+        source=named.source,
+        says=named.says,
+        others=others,
+    )
 
 
 def _circle(root: Path) -> str:
@@ -283,7 +304,9 @@ def _circle(root: Path) -> str:
     for at in (*lists, *(conda.inputs(file)[1:] if file else ())):
         if at.is_file() and at.suffix in {".txt", ".lock", ".in"} and (found := lockfile.cycle(at)):
             names = (os.path.relpath(at, root) for at in found)
-            return f"these lists include each other in a circle: {' → '.join(names)}"
+            return Said(
+                "these lists include each other in a circle: {names}", names=" → ".join(names)
+            )
     return ""
 
 
@@ -291,7 +314,12 @@ def _contradictions(statements: tuple[Statement, ...], python: str) -> tuple[str
     return tuple(
         each.unread
         or each.unsupported
-        or f"{each.source} says {each.says}, which is not Python {python}"
+        or Said(
+            "{source} says {says}, which is not Python {python}",
+            source=each.source,
+            says=each.says,
+            python=python,
+        )
         for each in statements
         if each.unread or each.unsupported or (python and not each.admits(python))
     )
@@ -307,9 +335,16 @@ def _pip(root: Path, venv: Path | None, python: str) -> tuple[str, ...]:
     if re.fullmatch(r"\d+\.\d+(\.\d+)?", stated) and numbers(stated) <= numbers(newest):
         return (stated,)
     if file and (said := stated or limits):
-        told = f"{file.name} says pip {said}; pinned the newest for that Python, {newest}"
-        return newest, f"which pip works here: {told}"
-    return newest, f"which pip works here: pinned the newest for that Python, {newest}"
+        told = Said(
+            "{name} says pip {said}; pinned the newest for that Python, {newest}",
+            name=file.name,
+            said=said,
+            newest=newest,
+        )
+        return newest, Said("which pip works here: {told}", told=told)
+    return newest, Said(
+        "which pip works here: pinned the newest for that Python, {newest}", newest=newest
+    )
 
 
 def _written(path: Path, text: str) -> bool:

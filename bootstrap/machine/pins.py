@@ -116,7 +116,13 @@ def read(root: Path) -> Pins:
         problems += _pip_problems(document["pip"], python)
     packages = document["packages"] if document else None
     if packages and "made_by" not in packages and not (root / packages["lock"]).is_file():
-        problems += (f"{TOOLCHAIN}: the lock {packages['lock']} does not exist",)
+        problems += (
+            Said(
+                "{toolchain}: the lock {packages} does not exist",
+                toolchain=TOOLCHAIN,
+                packages=packages["lock"],
+            ),
+        )
     if document:
         problems += _installer_problems(document["packages"])
     if problems or document is None:
@@ -179,21 +185,42 @@ def _assembled(root: Path, python: str, document: Toolchain) -> Pins:
 def _pinned_python(root: Path) -> tuple[str, tuple[str, ...]]:
     text = _text_of(root / PYTHON_VERSION)
     if text is None:
-        return "", (f"{PYTHON_VERSION} is missing: it holds the exact Python, such as 3.13.0",)
+        return "", (
+            Said(
+                "{file} is missing: it holds the exact Python, such as 3.13.0",
+                file=PYTHON_VERSION,
+            ),
+        )
     lines = [
         (number, line.strip())
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not lines:
-        return "", (f"{PYTHON_VERSION}:1: holds no version; write an exact one, such as 3.13.0",)
+        return "", (
+            Said(
+                "{file}:1: holds no version; write an exact one, such as 3.13.0",
+                file=PYTHON_VERSION,
+            ),
+        )
     problems = tuple(
-        f'{PYTHON_VERSION}:{number}: "{line}" is not an exact version such as 3.13.0'
+        Said(
+            '{file}:{number}: "{line}" is not an exact version such as 3.13.0',
+            file=PYTHON_VERSION,
+            number=number,
+            line=line,
+        )
         for number, line in lines
         if not re.fullmatch(r"3\.[0-9]{1,2}\.[0-9]{1,3}", line)
     )
     if len(lines) > 1:
-        problems += (f"{PYTHON_VERSION}:{lines[1][0]}: holds more than one version",)
+        problems += (
+            Said(
+                "{file}:{lines}: holds more than one version",
+                file=PYTHON_VERSION,
+                lines=lines[1][0],
+            ),
+        )
     return lines[0][1], problems
 
 
@@ -250,34 +277,61 @@ def _installer_problems(packages: PackagesTable) -> tuple[str, ...]:
     installer, lock = packages["installer"], packages["lock"].rpartition("/")[2]
     owner = LOCKS.get(lock, "")
     requirements = not owner and installer in {"pip", "uv"}
-    problems = []
+    problems: list[str] = []
     if owner != installer and not requirements:
-        whose = f"a lock of {owner}" if owner else "no lock of its own"
-        problems.append(f"packages.lock: to {installer}, {packages['lock']} is {whose}")
+        whose = Said("a lock of {owner}", owner=owner) if owner else Said("no lock of its own")
+        problems.append(
+            Said(
+                "packages.lock: to {installer}, {packages} is {whose}",
+                installer=installer,
+                packages=packages["lock"],
+                whose=whose,
+            )
+        )
     if owner and "/" in packages["lock"]:
-        problems.append(f"packages.lock: {lock} must be beside {TOOLCHAIN}, for {owner} runs there")
+        problems.append(
+            Said(
+                "packages.lock: {lock} must be beside {toolchain}, for {owner} runs there",
+                lock=lock,
+                toolchain=TOOLCHAIN,
+                owner=owner,
+            )
+        )
     if "version" in packages and installer == "pip":
-        problems.append("packages.version: the exact pip is what `pip:` says")
+        problems.append(Said("packages.version: the exact pip is what `pip:` says"))
     is_stated = "project" in packages or "pyproject.toml" in packages.get("sources", ())
     for key in ("extras", "groups"):
         if requirements and key in packages and not is_stated:
-            needed = '"project: editable", or pyproject.toml among its sources'
-            problems.append(f"packages.{key} needs {needed}")
+            needed = Said('"project: editable", or pyproject.toml among its sources')
+            problems.append(Said("packages.{key} needs {needed}", key=key, needed=needed))
     if requirements and "made_by" in packages:
-        problems.append("packages.made_by has a meaning only with a lock that one tool reads")
+        problems.append(Said("packages.made_by has a meaning only with a lock that one tool reads"))
     if not requirements and "sources" in packages:
-        problems.append("packages.sources has a meaning only with a list of requirements")
+        problems.append(Said("packages.sources has a meaning only with a list of requirements"))
     if not requirements and "project" in packages:
-        problems.append(f"packages.project: {installer} installs the project by its own rules")
+        problems.append(
+            Said(
+                "packages.project: {installer} installs the project by its own rules",
+                installer=installer,
+            )
+        )
     return tuple(f"{TOOLCHAIN}: {each}" for each in problems)
 
 
 def _pip_problems(pip: str, python: str) -> tuple[str, ...]:
     pinned, oldest, newest = versions.numbers(pip), oldest_pip(python), newest_pip(python)
     if oldest and pinned < versions.numbers(oldest):
-        wanted = f"{oldest} or newer"
+        wanted = Said("{oldest} or newer", oldest=oldest)
     elif newest and pinned > versions.numbers(newest):
-        wanted = f"{newest} or older"
+        wanted = Said("{newest} or older", newest=newest)
     else:
         return ()
-    return (f"{TOOLCHAIN}: pip {pip} does not work on Python {python}; pin {wanted}",)
+    return (
+        Said(
+            "{toolchain}: pip {pip} does not work on Python {python}; pin {wanted}",
+            toolchain=TOOLCHAIN,
+            pip=pip,
+            python=python,
+            wanted=wanted,
+        ),
+    )

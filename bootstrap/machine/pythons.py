@@ -18,6 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from bootstrap import pyenv
 from bootstrap.files import text_of
+from bootstrap.language import Said
 from bootstrap.machine import conda, forms
 from bootstrap.machine.facts.venv import python_version, settings_of
 from bootstrap.processes import probe
@@ -85,7 +86,7 @@ class ChosenPython:
 
 def statements(root: Path, venv: Path | None) -> Iterator[Statement]:
     if venv and (version := python_version(settings_of(venv) or {})):
-        yield Statement(f"the venv {venv}", version, f"=={version}")
+        yield Statement(Said("the venv {venv}", venv=venv), version, f"=={version}")
     for name, pattern in _VERSION_FILES.items():
         if match := re.search(pattern, text_of(root / name), re.MULTILINE):
             yield _version(root / name, match[1].strip())
@@ -107,19 +108,34 @@ def choose(said: tuple[Statement, ...], environ: Mapping[str, str]) -> ChosenPyt
         return ChosenPython(exact)
     here = _first_allowed(installed(environ), constraints)
     if here and not constraints:
-        nothing = "nothing says one" if not said else "nothing that is understood says one"
-        nothing = "only a README says one" if readable else nothing
-        return ChosenPython(here, f"which Python: {nothing}; pinned {here}, the newest here")
+        nothing = (
+            Said("nothing says one") if not said else Said("nothing that is understood says one")
+        )
+        nothing = Said("only a README says one") if readable else nothing
+        return ChosenPython(
+            here,
+            Said(
+                "which Python: {nothing}; pinned {here}, the newest here",
+                nothing=nothing,
+                here=here,
+            ),
+        )
     if here:
         return ChosenPython(
-            here, f"the exact Python: pinned {here}, the newest here that is allowed"
+            here,
+            Said("the exact Python: pinned {here}, the newest here that is allowed", here=here),
         )
     buildable = available(environ)
     if known := _first_allowed(buildable, readable) or _first_allowed(buildable, constraints):
-        why = f"the exact Python: pinned {known}, the newest that can be installed and is allowed"
+        why = Said(
+            "the exact Python: pinned {known}, the newest that can be installed and is allowed",
+            known=known,
+        )
         return ChosenPython(known, why)
     allowed = " and ".join(f"{each.source}: {each.says}" for each in constraints)
-    return ChosenPython("", f"which Python: none that is known here fits {allowed}")
+    return ChosenPython(
+        "", Said("which Python: none that is known here fits {allowed}", allowed=allowed)
+    )
 
 
 def installed(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -188,21 +204,33 @@ def _version(file: Path, written: object) -> Statement:
     """What a file says that names a version, of whichever implementation."""
     said = str(written)
     if not isinstance(written, str):
-        return _unread(file, said, "must be a text, in quotation marks")
+        return _unread(file, said, Said("must be a text, in quotation marks"))
     match = _CPYTHON.fullmatch(said)
     if match and match[1].startswith("3"):
         return next(_series(file.name, match[1]))
     place = _place(file, said)
     if match:
-        why = f"{place} says Python {match[1]}, and Headstart sets up Python 3 alone"
+        why = Said(
+            "{place} says Python {match}, and Headstart sets up Python 3 alone",
+            place=place,
+            match=match[1],
+        )
     elif _UNFINISHED.fullmatch(said):
-        why = f"{place} says {said}, and Headstart sets up final releases of CPython alone"
+        why = Said(
+            "{place} says {said}, and Headstart sets up final releases of CPython alone",
+            place=place,
+            said=said,
+        )
     elif _IMPLEMENTATIONS.match(said):
-        why = f"{place} says {said}, another Python than CPython, which alone Headstart sets up"
+        why = Said(
+            "{place} says {said}, another Python than CPython, which alone Headstart sets up",
+            place=place,
+            said=said,
+        )
     elif said[:1] in "<>=!~^":
         return next(_constraint(file, said))
     else:
-        return _unread(file, said, "is no version that is understood")
+        return _unread(file, said, Said("is no version that is understood"))
     return Statement(file.name, said, "", unsupported=why)
 
 
@@ -230,12 +258,12 @@ def _constraint(file: Path, written: object) -> Iterator[Statement]:
     if written is None or (isinstance(written, str) and not written.strip()):
         return
     if not isinstance(written, str):
-        yield _unread(file, str(written), "must be a text, in quotation marks")
+        yield _unread(file, str(written), Said("must be a text, in quotation marks"))
         return
     allowed = [_specifier(each) for each in re.split(r"\|\|?", written)]
     understood = [each for each in allowed if each is not None]
     if len(understood) < len(allowed):
-        yield _unread(file, written, "is no constraint that is understood")
+        yield _unread(file, written, Said("is no constraint that is understood"))
     elif all(understood):
         yield Statement(file.name, written, "||".join(understood))
 

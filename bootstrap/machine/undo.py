@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import UsageError
 from bootstrap.files import remove
+from bootstrap.language import Said
 from bootstrap.machine import journal, pins
 from bootstrap.machine.edits import Edit, Reversal, base_url, pycharm, shell_profile
 from bootstrap.machine.facts.platform import brew_command
@@ -27,9 +28,9 @@ _EDITS: dict[str, Edit] = {
     "address": base_url,
 }
 _STAYS = {
-    "pip": "the venv keeps the pip it has now",
-    "packages": "the venv keeps the packages it has now",
-    "migrations": "the database stays as it is: python -m alembic downgrade is for that",
+    "pip": Said("the venv keeps the pip it has now"),
+    "packages": Said("the venv keeps the packages it has now"),
+    "migrations": Said("the database stays as it is: python -m alembic downgrade is for that"),
 }
 
 
@@ -94,23 +95,31 @@ def _choose(known: Sequence[Run], wanted: str | None) -> Run:
     ]
     if candidates:
         return candidates[-1]
-    problem = f'There is no run "{wanted}" here.' if wanted else "There is no run to undo here."
+    problem = (
+        Said('There is no run "{wanted}" here.', wanted=wanted)
+        if wanted
+        else Said("There is no run to undo here.")
+    )
     raise UsageError(problem, next=("headstart journal",))
 
 
 def _reversal(change: JournalEntry) -> Reversal:
     kind, what, to = str(change["kind"]), str(change["what"]), str(change.get("to", ""))
     if kind == "formula":
-        return Reversal("uninstall", what, "Homebrew installed it for this run")
+        return Reversal("uninstall", what, Said("Homebrew installed it for this run"))
     if not os.path.lexists(what):
-        return Reversal("keep", what, "it is no longer there")
+        return Reversal("keep", what, Said("it is no longer there"))
     if kind == "set-aside":
-        return Reversal("restore", what, "it was there before", to=to)
+        return Reversal("restore", what, Said("it was there before"), to=to)
     if kind in _EDITS:
         return _EDITS[kind].reversal(Path(what), to)
     if journal.identity(what) != str(change.get("identity", "")):
-        return Reversal("keep", what, "it was changed or replaced since")
-    why = "environments made from it stop working" if kind == "python" else "this run created it"
+        return Reversal("keep", what, Said("it was changed or replaced since"))
+    why = (
+        Said("environments made from it stop working")
+        if kind == "python"
+        else Said("this run created it")
+    )
     return Reversal("remove", what, why)
 
 

@@ -70,8 +70,16 @@ def fill(project: Path, folder: Path | None, tell: Callable[[str], None]) -> Ven
     (target / ".gitignore").write_text("*\n", encoding="utf-8")  # this folder ignores itself
     left_out = _python_source(pinned, target / "python", tell)
     count = len(installers.of(pinned).exact(pinned) or installers.of(pinned).names(pinned))
-    there = f"{len(list(wheels.iterdir()))} files are there"
-    tell(f"pip {pinned.pip} and {count} packages of {pinned.shown(pinned.lock)}; {there}")
+    there = Said("{number} files are there", number=len(list(wheels.iterdir())))
+    tell(
+        Said(
+            "pip {pip} and {count} packages of {lock}; {there}",
+            pip=pinned.pip,
+            count=count,
+            lock=pinned.shown(pinned.lock),
+            there=there,
+        )
+    )
     into = (*pinned.venv_pip, "download", "--quiet", "--dest", str(wheels))
     pip = (*into, f"pip=={pinned.pip}", "--no-deps")
     _downloaded(probe_project(pip, pinned, seconds=_MINUTES), pinned)
@@ -118,7 +126,11 @@ def _verify(target: Path, pinned: Pins) -> None:
             next=(Said("headstart vendor, on a machine with a network"),),
         ) from error
     if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
-        reason = f"It is for Python {manifest['python']} and pip {manifest['pip']}."
+        reason = Said(
+            "It is for Python {manifest} and pip {manifest2}.",
+            manifest=manifest["python"],
+            manifest2=manifest["pip"],
+        )
         raise UsageError(
             Said("{target} is for other pins.", target=target),
             why=(reason,),
@@ -171,20 +183,32 @@ def _python_source(pinned: Pins, folder: Path, tell: Callable[[str], None]) -> t
     site = site_here(pinned.python, platform.look())
     definition = site.definition if site else None
     if definition is None:
-        return (f"Python {pinned.python}: there is no pyenv here that knows it",)
+        return (
+            Said("Python {python}: there is no pyenv here that knows it", python=pinned.python),
+        )
     text = definition.read_text(encoding="utf-8")
     found = [each for each in _ARCHIVE.finditer(text) if each["name"].endswith(".tar.xz")]
     if not found:
-        return (f"Python {pinned.python}: its definition names no .tar.xz",)
+        return (Said("Python {python}: its definition names no .tar.xz", python=pinned.python),)
     (folder / "definitions").mkdir(parents=True, exist_ok=True)
     shutil.copy(definition, folder / "definitions" / pinned.python)
     url = found[0]["url"]
-    tell(f"Python {pinned.python} from {url}, unless pyenv has it in its cache")
+    tell(
+        Said(
+            "Python {python} from {url}, unless pyenv has it in its cache",
+            python=pinned.python,
+            url=url,
+        )
+    )
     try:
         _fetch(url, found[0]["digest"], folder / found[0]["name"])
     except HeadstartError as error:
         reason = " ".join((error.what, *error.why))
-        left = f"Python {pinned.python}: {reason} The other machine needs that Python already"
+        left = Said(
+            "Python {python}: {reason} The other machine needs that Python already",
+            python=pinned.python,
+            reason=reason,
+        )
         tell(left)
         return (left,)
     return ()

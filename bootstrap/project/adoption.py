@@ -20,7 +20,7 @@ from bootstrap.project.renders import rendered
 from bootstrap.project.template import Template
 from bootstrap.project.trees import ScratchRepository, Tree
 
-FOUND = "found in the files"
+FOUND = Said("found in the files")
 _NEEDED = 10  # one in so many of a release's files makes a project one of its own
 _TELLING = 4  # letters, at least, that a line has besides an answer
 

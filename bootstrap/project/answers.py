@@ -92,7 +92,9 @@ class Answers:
     def usable(self) -> "Answers":
         """Return these answers if all keep their rules; else raise with all problems at once."""
         broken = tuple(
-            AnswerProblem(answer.question.name, f"{answer.breaks}: give another value")
+            AnswerProblem(
+                answer.question.name, Said("{breaks}: give another value", breaks=answer.breaks)
+            )
             for answer in self.all
             if answer.breaks
         )
@@ -143,8 +145,12 @@ def _unknown(questionnaire: Questionnaire, provided: ProvidedAnswers) -> list[An
     for name in provided:
         if name not in questionnaire.names:
             near = nearest(name, names)
-            hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
-            problems.append(AnswerProblem(name, f"is not a question: {hint}"))
+            hint = (
+                Said("did you mean {near}?", near=near)
+                if near
+                else Said("there are {names}", names=", ".join(names))
+            )
+            problems.append(AnswerProblem(name, Said("is not a question: {hint}", hint=hint)))
     return problems
 
 
@@ -222,10 +228,20 @@ class _Asking:
         if given is None:
             return None
         if not self._holds(self.question.when):
-            raise NotAValue(f"is not asked here: it follows from {self._decided_by()}")
+            raise NotAValue(
+                Said(
+                    "is not asked here: it follows from {decided_by}", decided_by=self._decided_by()
+                )
+            )
         value = parse_value(self.question, given.value)
         if broken := self._breaks(value):
-            raise NotAValue(f"{broken} (given: {without_password(format_value(value))})")
+            raise NotAValue(
+                Said(
+                    "{broken} (given: {without_password})",
+                    broken=broken,
+                    without_password=without_password(format_value(value)),
+                )
+            )
         return Answer(self.question, value, given.source)
 
     def default(self, candidates: Sequence[SourcedValue]) -> Answer:
@@ -251,12 +267,18 @@ class _Asking:
         except NotAValue as broken:
             return raw, str(broken)
         rule = self._breaks(value)
-        return value, f"{rule} (default: {format_value(value)})" if rule else ""
+        return value, Said(
+            "{rule} (default: {value})", rule=rule, value=format_value(value)
+        ) if rule else ""
 
     def _decided_by(self) -> str:
         """What a question that does not apply follows from, as far as its condition names it."""
         named = set(re.findall(r"\w+", str(self.question.when))) & self.before.keys()
-        return f"the answer to {', '.join(sorted(named))}" if named else "the other answers"
+        return (
+            Said("the answer to {names}", names=", ".join(sorted(named)))
+            if named
+            else Said("the other answers")
+        )
 
     def _holds(self, condition: bool | str) -> bool:
         return self.expressions.holds(condition, self.before)

@@ -22,9 +22,9 @@ from bootstrap.publisher import FORMER_SOURCES, SOURCE
 
 ANSWERS = ".copier-answers.yml"
 _MARKERS = ("<<<<<<<", ">>>>>>>")
-_PUT_BACK = f"put it back as it was: git log -p -- {ANSWERS}"
+_PUT_BACK = Said("put it back as it was: git log -p -- {answers}", answers=ANSWERS)
 _GITHUB = ("gh:", "https://github.com/", "ssh://git@github.com/", "git@github.com:")
-_LINK = "find it by the files, and record it: headstart link"
+_LINK = Said("find it by the files, and record it: headstart link")
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def _marked(repository: Repository, name: str) -> Refused:
     whole = next((each for each, text in texts.items() if text and not _is_marked(text)), "")
     said = _subject(repository, "The answers without markers")
     back = f"git checkout {whole[:10]} -- {ANSWERS} && git commit -m '{said}'"
-    step = f"take it as it was before that: {back}" if whole else _LINK
-    return _unusable("the conflict markers of a merge were committed in it", next=step)
+    step = Said("take it as it was before that: {back}", back=back) if whole else _LINK
+    return _unusable(Said("the conflict markers of a merge were committed in it"), next=step)
 
 
 def _is_marked(text: str) -> bool:
@@ -141,13 +141,13 @@ def _not_committed(repository: Repository, name: str) -> Refused:
 
 def parse(text: str) -> AnswersFile:
     if _is_marked(text):
-        raise _unusable("a merge left its conflict markers in it")
+        raise _unusable(Said("a merge left its conflict markers in it"))
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _unusable(" ".join(str(error).split())) from error
     if not isinstance(content, dict) or not isinstance(content.get("_commit"), str):
-        raise _unusable("it does not say which template the project came from", next=_LINK)
+        raise _unusable(Said("it does not say which template the project came from"), next=_LINK)
     source = str(content.get("_src_path"))
     if not is_headstart(source):
         raise _elsewhere(source)
@@ -186,7 +186,9 @@ def base_answers(file: AnswersFile, questions: Questionnaire, folder_name: str) 
     """Answer the questions of the template that the project came from."""
     answers = resolve(questions, file.provided, folder_name=folder_name)
     if answers.problems:
-        raise _unusable(*(f"edited by hand? {problem}" for problem in answers.problems))
+        raise _unusable(
+            *(Said("edited by hand? {problem}", problem=problem) for problem in answers.problems)
+        )
     return answers
 
 
@@ -284,7 +286,7 @@ def _edited(
         ),
         next=(
             Said("put it back: {back}", back=back),
-            " ".join(("then: headstart update", *data)),
+            " ".join((Said("then: headstart update"), *data)),
             Said("or record what the files say: headstart link"),
         ),
     )

@@ -51,17 +51,30 @@ class MadeCommit:
         """What is worth knowing about how it was made, in one line; often nothing."""
         ran = [f"ran {', '.join(self.hooks)}"] if self.hooks else []
         if self.skipped and _BY_PRE_COMMIT in self.hooks:
-            ran.append(f"but not {', '.join(self.skipped)}, before what it pins is installed")
-        changed = [f"which changed {', '.join(self.changed)}"] if self.changed else []
+            ran.append(
+                Said(
+                    "but not {skipped}, before what it pins is installed",
+                    skipped=", ".join(self.skipped),
+                )
+            )
+        changed = (
+            [Said("which changed {changed}", changed=", ".join(self.changed))]
+            if self.changed
+            else []
+        )
         parts = [
             *(["signed"] if self.signed else []),
-            *([] if options.sign else ["not signed (--no-sign)"]),
+            *([] if options.sign else [Said("not signed (--no-sign)")]),
             *ran,
             *changed,
-            *([] if self.marked else [f"without its line {TRAILER}, which a hook took away"]),
-            *([] if options.hooks else ["no hooks (--no-hooks)"]),
+            *(
+                []
+                if self.marked
+                else [Said("without its line {trailer}, which a hook took away", trailer=TRAILER)]
+            ),
+            *([] if options.hooks else [Said("no hooks (--no-hooks)")]),
         ]
-        return f"The commit: {', '.join(parts)}." if parts else ""
+        return Said("The commit: {parts}.", parts=", ".join(parts)) if parts else ""
 
 
 class HookFailed(HeadstartError):

@@ -63,7 +63,7 @@ def move_into_place(project: Path, path: Path) -> None:
             project.rename(path)
     except OSError as error:
         if error.errno in _TAKEN:
-            raise _taken(path, "it was made while this ran") from error
+            raise _taken(path, Said("it was made while this ran")) from error
         raise
 
 
@@ -78,7 +78,7 @@ def _move_entries(project: Path, path: Path) -> None:
 
 def _check_kind(path: Path) -> None:
     if os.path.lexists(path) and not path.is_dir():
-        kind = "a link to nothing" if path.is_symlink() else "a file"
+        kind = Said("a link to nothing") if path.is_symlink() else "a file"
         raise Refused(
             Said("{path} exists and is {kind}.", path=path, kind=kind),
             next=(Said("choose another destination"),),
@@ -106,14 +106,21 @@ def _check_empty(path: Path) -> None:
     found = [name for name in entries if not name.startswith(_prefix(path))]
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004
-        raise _taken(path, *_spelled(path), f"it holds {', '.join(found[:3])}{more}")
+        raise _taken(
+            path,
+            *_spelled(path),
+            Said("it holds {names}{more}", names=", ".join(found[:3]), more=more),
+        )
 
 
 def _spelled(path: Path) -> Iterator[str]:
     """On a Mac, `Shop` is the folder `shop` that is there."""
     listed = real_path(path).name
     if listed != path.name and listed.casefold() == path.name.casefold():
-        yield f"it is the folder {listed}: capitals are not told from small letters there"
+        yield Said(
+            "it is the folder {listed}: capitals are not told from small letters there",
+            listed=listed,
+        )
 
 
 def _taken(path: Path, *why: str) -> Refused:

@@ -141,18 +141,26 @@ def exemptions(project: Path) -> tuple[Exemption, ...]:
     except (ValueError, yaml.YAMLError) as error:
         raise _unusable(" ".join(str(error).split())) from error
     if not isinstance(content, list):
-        raise _unusable("it must be a list")
+        raise _unusable(Said("it must be a list"))
     return tuple(_exemption(number, each) for number, each in enumerate(content, 1))
 
 
 def _exemption(number: int, stated: object) -> Exemption:
     if not isinstance(stated, dict) or not {"path", "reason"} <= stated.keys():
-        raise _unusable(f"entry {number} does not say path and reason")
+        raise _unusable(Said("entry {number} does not say path and reason", number=number))
     if unknown := stated.keys() - {"path", "reason", "until"}:
-        raise _unusable(f"entry {number} has unknown keys: {', '.join(sorted(unknown))}")
+        raise _unusable(
+            Said(
+                "entry {number} has unknown keys: {names}",
+                number=number,
+                names=", ".join(sorted(unknown)),
+            )
+        )
     until = stated.get("until")
     if until is not None and not isinstance(until, date):
-        raise _unusable(f"entry {number}: until is not a date such as 2027-03-31")
+        raise _unusable(
+            Said("entry {number}: until is not a date such as 2027-03-31", number=number)
+        )
     return Exemption(str(stated["path"]), str(stated["reason"]), until)
 
 
@@ -161,7 +169,9 @@ def _judged(each: Drifted, known: tuple[Exemption, ...], today: date) -> Drifted
         if fnmatchcase(each.path, exemption.path):
             if exemption.until is None or exemption.until >= today:
                 return replace(each, accepted=exemption.reason)
-            return replace(each, note=f"accepted until {exemption.until}, which has passed")
+            return replace(
+                each, note=Said("accepted until {until}, which has passed", until=exemption.until)
+            )
     return each
 
 

@@ -99,9 +99,13 @@ def _repository_of(project: Path) -> Path:
 
 
 def _crashed(work: Work, crash: Crash) -> ProjectStatus:
-    how = signal.Signals(-crash.code).name if crash.code < 0 else f"exit code {crash.code}"
-    what = f"The process that worked on it died: {how}."
-    again = ("run the same command again: what is done is done",)
+    how = (
+        signal.Signals(-crash.code).name
+        if crash.code < 0
+        else Said("exit code {code}", code=crash.code)
+    )
+    what = Said("The process that worked on it died: {how}.", how=how)
+    again = (Said("run the same command again: what is done is done"),)
     return ProjectStatus(work.path, trouble=Trouble(what, (), again))
 
 
@@ -245,6 +249,9 @@ def _predicted(known: ProjectStatus, prepared: PreparedUpdate, project: Project)
 
 
 def _failed(known: ProjectStatus, error: HeadstartError) -> ProjectStatus:
-    closer = f"look closer: headstart status --debug --project {shlex.quote(str(known.path))}"
+    closer = Said(
+        "look closer: headstart status --debug --project {quote}",
+        quote=shlex.quote(str(known.path)),
+    )
     trouble = Trouble(error.what, error.why, error.next or (closer,))
     return replace(known, ending=FleetEnding.FAILED, trouble=trouble)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.project.masks import Kept
 from bootstrap.project.trees import Change
 
@@ -83,7 +83,7 @@ def with_notes(
         for each in files
     ]
     noted += [
-        FileOutcome(path, "", "new", Outcome.MERGED, ", ".join(reasons))
+        FileOutcome(path, "", "new", Outcome.MERGED, joined(reasons, ", "))
         for path, reasons in notes.items()
         if path not in known
     ]
@@ -175,7 +175,7 @@ def _outcome(change: Change, mine: Change | None, sides: Sides) -> Iterable[File
         outcome, reason = _arrived(change, mine)
         if change.old in sides.formatted:
             yours = yours or "formatted"
-            reason = ", ".join(filter(None, (reason, _FORMATTED)))
+            reason = joined(filter(None, (reason, _FORMATTED)), ", ")
         yield FileOutcome(path, template, yours, outcome, reason)
 
 

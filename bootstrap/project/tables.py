@@ -194,12 +194,16 @@ def _require_unknown(
 ) -> None:
     """Refuse where the database has what goes, or may have it."""
     if applied is None:
-        raise _refused(history, going, "your database could not be asked whether it has them")
+        raise _refused(history, going, Said("your database could not be asked whether it has them"))
     if strange := applied - history.texts.keys():
         where = ", ".join(sorted(strange))
-        raise _refused(history, going, f"your database is at {where}, which is in no file here")
+        raise _refused(
+            history,
+            going,
+            Said("your database is at {where}, which is in no file here", where=where),
+        )
     if history.up_to(applied) & going:
-        raise _refused(history, going, "your database has them; others may have them too")
+        raise _refused(history, going, Said("your database has them; others may have them too"))
 
 
 def _refused(history: _History, going: frozenset[str], why: str) -> Refused:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import yaml
 
+from bootstrap.language import Said
 from bootstrap.project.questions import Question, Value
 
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -46,7 +47,7 @@ def _items(raw: Value) -> list[Value]:
     items = _yaml(raw)
     if isinstance(items, list):
         return items
-    raise NotAValue(f"must be a list, not {format_value(raw)}")
+    raise NotAValue(Said("must be a list, not {value}", value=format_value(raw)))
 
 
 def _chosen(question: Question, raw: Value) -> Value:
@@ -55,8 +56,15 @@ def _chosen(question: Question, raw: Value) -> Value:
     if allowed and value not in allowed:
         given, names = format_value(value), [format_value(each) for each in allowed]
         near = nearest(given, names)
-        hint = f": did you mean {near}?" if near else ""
-        raise NotAValue(f"must be one of {', '.join(names)}, not {given}{hint}")
+        hint = Said(": did you mean {near}?", near=near) if near else ""
+        raise NotAValue(
+            Said(
+                "must be one of {names}, not {given}{hint}",
+                names=", ".join(names),
+                given=given,
+                hint=hint,
+            )
+        )
     return value
 
 
@@ -70,7 +78,7 @@ def nearest(name: str, names: Sequence[str]) -> str | None:
 def _text(raw: Value) -> str:
     if isinstance(raw, str):
         return raw
-    raise NotAValue(f"must be text: write {format_value(raw)} in quotes")
+    raise NotAValue(Said("must be text: write {value} in quotes", value=format_value(raw)))
 
 
 def _bool(raw: Value) -> bool:
@@ -78,7 +86,12 @@ def _bool(raw: Value) -> bool:
         return raw
     if isinstance(raw, str) and raw.strip().lower() in _BOOLS:
         return _BOOLS[raw.strip().lower()]
-    raise NotAValue(f"must be true or false (also yes, no, on, off), not {format_value(raw)}")
+    raise NotAValue(
+        Said(
+            "must be true or false (also yes, no, on, off), not {value}",
+            value=format_value(raw),
+        )
+    )
 
 
 def _int(raw: Value) -> int:
@@ -89,7 +102,7 @@ def _int(raw: Value) -> int:
         pass
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
-    raise NotAValue(f"must be a whole number, not {format_value(raw)}")
+    raise NotAValue(Said("must be a whole number, not {value}", value=format_value(raw)))
 
 
 def _float(raw: Value) -> float:
@@ -98,7 +111,7 @@ def _float(raw: Value) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if isinstance(raw, bool) or not math.isfinite(number):
-        raise NotAValue(f"must be a number, not {format_value(raw)}")
+        raise NotAValue(Said("must be a number, not {value}", value=format_value(raw)))
     return number
 
 
@@ -106,7 +119,7 @@ def _json(raw: Value) -> Value:
     try:
         value: Value = json.loads(raw) if isinstance(raw, str) else raw
     except ValueError as error:
-        raise NotAValue(f"must be JSON: {error}") from error
+        raise NotAValue(Said("must be JSON: {error}", error=error)) from error
     return value
 
 
@@ -114,7 +127,7 @@ def _yaml(raw: Value) -> Value:
     try:
         value: Value = yaml.safe_load(raw) if isinstance(raw, str) else raw
     except yaml.YAMLError as error:
-        raise NotAValue(f"must be YAML: {error}") from error
+        raise NotAValue(Said("must be YAML: {error}", error=error)) from error
     return value
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bootstrap.errors import HeadstartError
+from bootstrap.language import Said
 from bootstrap.project import formatting, locks, relock, revisions
 from bootstrap.project.baseline import Baseline, failures_in, new_failures
 from bootstrap.project.broken_imports import Breaks, Merge, breaks
@@ -134,10 +135,24 @@ def judged_files(changed: int, broken: tuple[str, ...], imports: Breaks) -> Chec
     """The same, from what is wrong with them; what was broken before is told, and does not fail."""
     found = (*broken, *(f"{each.where}: {each.missing}: {each.words}" for each in imports.new))
     if found:
-        whole = "not every import leads somewhere" if imports.new else "not every file is valid"
-        return Check("files", CheckEnding.FAILED, whole, found, "edit these files, and commit them")
-    older = tuple(f"{each.where}: {each.missing}, as before the update" for each in imports.old)
-    return Check("files", CheckEnding.PASSED, f"{changed} changed, each of them valid", older)
+        whole = (
+            Said("not every import leads somewhere")
+            if imports.new
+            else Said("not every file is valid")
+        )
+        return Check(
+            "files", CheckEnding.FAILED, whole, found, Said("edit these files, and commit them")
+        )
+    older = tuple(
+        Said("{where}: {missing}, as before the update", where=each.where, missing=each.missing)
+        for each in imports.old
+    )
+    return Check(
+        "files",
+        CheckEnding.PASSED,
+        Said("{changed} changed, each of them valid", changed=changed),
+        older,
+    )
 
 
 def heads(scratch: ScratchRepository) -> Check | None:
@@ -155,17 +170,23 @@ def judged_heads(texts: dict[str, str], stated: str) -> Check:
     known = [revision for revision in parsed.values() if revision is not None]
     if len(known) < len(parsed):
         unread = tuple(path for path, each in parsed.items() if each is None)
-        result = "not every revision can be read without running it"
+        result = Said("not every revision can be read without running it")
         return Check("revisions", CheckEnding.OPEN, result, unread, "python -m migrate check")
     newest = heads_of(known)
     if len(newest) != 1:
-        result = f"{len(newest)} are the newest, and one must be"
+        result = Said("{number} are the newest, and one must be", number=len(newest))
         join = "python -m alembic merge heads"
         return Check("revisions", CheckEnding.FAILED, result, newest, join)
     if stated and stated != newest[0]:
-        result = f"migrate/HEAD says {stated}, and the newest is {newest[0]}"
+        result = Said(
+            "migrate/HEAD says {stated}, and the newest is {newest}",
+            stated=stated,
+            newest=newest[0],
+        )
         return Check("revisions", CheckEnding.FAILED, result, next="python -m migrate rebase")
-    return Check("revisions", CheckEnding.PASSED, f"one line of them, up to {newest[0]}")
+    return Check(
+        "revisions", CheckEnding.PASSED, Said("one line of them, up to {newest}", newest=newest[0])
+    )
 
 
 # -- the lock --------------------------------------------------------------------------------------
@@ -187,21 +208,23 @@ def lock(scratch: ScratchRepository, since: str, theirs: str, locking: Locking) 
     if gaps is None:
         return _unmade(scratch, since)
     if not gaps:
-        return Check("lock", CheckEnding.PASSED, "fits pyproject.toml")
-    unfit = Check("lock", CheckEnding.OPEN, "does not fit pyproject.toml", gaps, "make lock")
+        return Check("lock", CheckEnding.PASSED, Said("fits pyproject.toml"))
+    unfit = Check("lock", CheckEnding.OPEN, Said("does not fit pyproject.toml"), gaps, "make lock")
     if locking.tools is None or not locking.tools.there:
         return unfit
     try:
         with locked(repository):
             made = relock.relock(repository, locking.tools, locking.version, locking.log)
     except HeadstartError as error:
-        result = "does not fit pyproject.toml, and could not be locked again"
+        result = Said("does not fit pyproject.toml, and could not be locked again")
         return replace(unfit, told=result, details=(*gaps, error.what, *error.why))
     if left := _gaps(scratch, "HEAD"):
-        return replace(unfit, told="locked again, it still does not fit", details=left)
+        return replace(unfit, told=Said("locked again, it still does not fit"), details=left)
     lines = tuple(relock.line(change) for change in made.changes)
     result = (
-        f"locked again as {made.commit[:10]}" if made.commit else "locked again, nothing changed"
+        Said("locked again as {commit}", commit=made.commit[:10])
+        if made.commit
+        else Said("locked again, nothing changed")
     )
     return Check("lock", CheckEnding.PASSED, result, lines)
 
@@ -210,7 +233,9 @@ def _unmade(scratch: ScratchRepository, since: str) -> Check | None:
     """Where the locks have gone with their tool, and the new one has made none yet."""
     if not locks.GROUPS.keys() & scratch.project_files(since).keys():
         return None
-    return Check("lock", CheckEnding.OPEN, "none is committed", next="make lock, then commit it")
+    return Check(
+        "lock", CheckEnding.OPEN, Said("none is committed"), next=Said("make lock, then commit it")
+    )
 
 
 def _gaps(scratch: ScratchRepository, since: str, theirs: str = "") -> tuple[str, ...] | None:
@@ -237,7 +262,7 @@ def _gaps(scratch: ScratchRepository, since: str, theirs: str = "") -> tuple[str
 def unmet(project: str, texts: dict[str, str]) -> tuple[str, ...]:
     """What the project asks for and a lock lacks."""
     return tuple(
-        f"{name} has no {wanted}"
+        Said("{name} has no {wanted}", name=name, wanted=wanted)
         for name, text in texts.items()
         for wanted in locks.unmet(project, text, locks.GROUPS[name])
     )
@@ -255,7 +280,7 @@ def outdated(asked: str, asks: str, were: dict[str, str], texts: dict[str, str])
         and locks.dependencies_edited(asked, asks, locks.GROUPS[name])
         and not locks.only_plain_added(asked, asks, locks.GROUPS[name])
     ]
-    return tuple(f"{name} was made for other dependencies" for name in stayed)
+    return tuple(Said("{name} was made for other dependencies", name=name) for name in stayed)
 
 
 # -- what the project's tools say ------------------------------------------------------------------
@@ -267,7 +292,7 @@ def pins_met(bring_up: Callable[[], None]) -> Check:
         bring_up()
     except HeadstartError as error:
         return Check(PINS, CheckEnding.FAILED, error.what, error.why, (*error.next, "")[0])
-    return Check(PINS, CheckEnding.PASSED, "as pinned")
+    return Check(PINS, CheckEnding.PASSED, Said("as pinned"))
 
 
 def formatted(
@@ -283,13 +308,16 @@ def formatted(
         )
     if done is None:
         return None
-    result = f"merged files formatted as {done.commit[:10]}"
+    result = Said("merged files formatted as {commit}", commit=done.commit[:10])
     return Check("format", CheckEnding.PASSED, result, done.paths)
 
 
 def not_run() -> Check:
     return Check(
-        "make check, make test", CheckEnding.OPEN, "not run", next="headstart update --verify"
+        "make check, make test",
+        CheckEnding.OPEN,
+        Said("not run"),
+        next="headstart update --verify",
     )
 
 
@@ -305,10 +333,12 @@ def made(
     makefile = project / "Makefile"
     text = makefile.read_text(encoding="utf-8", errors="replace") if makefile.is_file() else ""
     if not re.search(rf"^{target}\s*:(?!=)", text, re.MULTILINE):
-        return Check(command, CheckEnding.OPEN, f"there is no `{command}` here")
+        return Check(
+            command, CheckEnding.OPEN, Said("there is no `{command}` here", command=command)
+        )
     done = tools.run("make", target, cwd=project, log=log)
     if done.code:
-        details = (*done.tail(_TAIL), f"all of it: {log}")
+        details = (*done.tail(_TAIL), Said("all of it: {log}", log=log))
         check = Check(command, CheckEnding.FAILED, "failed", details, command, done.seconds)
         return told_apart(check, failures_in(done.output, project), before())
     last = ("passed", *done.tail(1))[-1].strip("= ")  # pytest frames it
@@ -323,11 +353,13 @@ def told_apart(check: Check, failures: tuple[str, ...], before: Baseline | None)
     if before is None:
         return check
     if not before.code:
-        return replace(check, told="failed; before the update it passed")
+        return replace(check, told=Said("failed; before the update it passed"))
     new = new_failures(failures, before)
     if not new:
-        result = "failed before the update too, and nothing new failed"
+        result = Said("failed before the update too, and nothing new failed")
         return replace(check, ending=CheckEnding.OPEN, told=result)
     old = len(failures) - len(new)
-    result = f"failed, and not as before the update: {len(new)} new, {old} known"
+    result = Said(
+        "failed, and not as before the update: {number} new, {old} known", number=len(new), old=old
+    )
     return replace(check, told=result, details=(*new[:_TAIL], "", *check.details))

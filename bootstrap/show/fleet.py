@@ -75,9 +75,9 @@ def updated(statuses: Sequence[ProjectStatus], here: Path, name: str) -> Report:
     ]
     ending = [_summary(statuses), *_new_answers(statuses)]
     if any(each.ending is FleetEnding.BRANCHED and not each.pushed for each in statuses):
-        pull = Said("git push --set-upstream origin {name}, and a pull request", name=name)
+        pull = Said("or: {push}, and a pull request", push=f"git push --set-upstream origin {name}")
         verified = f"git merge {name} && headstart update --verify"
-        ending += [Said("Next, in each: {verified}", verified=verified), f"or: {pull}"]
+        ending += [Said("Next, in each: {verified}", verified=verified), pull]
     items: Sequence[Item] = (
         ReportTable(_UPDATE_COLUMNS, rows),
         "",

@@ -64,7 +64,7 @@ def _items(link: Link) -> Iterator[Item]:
         former = link.recorded.get(name)
         text = format_value(value)
         if name in link.recorded and former != value:
-            text += Said(" (recorded: {format_value})", format_value=format_value(former))
+            text += Said(" (recorded: {value})", value=format_value(former))
         yield Pair(name, text)
 
 

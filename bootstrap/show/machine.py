@@ -39,7 +39,9 @@ def outcome(outcome: RunOutcome) -> Report:
         "seconds": round(outcome.seconds, 3),
         "log": str(outcome.log) if outcome.log else None,
     }
-    notes = [f"  ! {notice.problem}\n    → {notice.repair}" for notice in outcome.notices]
+    notes = [
+        f"  ! {shown(notice.problem)}\n    → {shown(notice.repair)}" for notice in outcome.notices
+    ]
     ready = Said(
         "{mark} {project} is ready ({duration}).",
         mark=green("✓"),
@@ -81,8 +83,8 @@ def planned(steps: Sequence[PlannedStep]) -> Iterator[str]:
 
 def _step(number: int, step: PlannedStep) -> Iterator[str]:
     usual = f", usually {duration(step.usual_seconds)}" if step.usual_seconds else ""
-    yield f"{number:>3}. {bold(step.title)}: {step.reason}{dim(usual)}"
-    yield from (f"     {dim('$ ' + command)}" for command in step.commands)
+    yield f"{number:>3}. {bold(step.title)}: {shown(step.reason)}{dim(usual)}"
+    yield from (f"     {dim('$ ' + shown(command))}" for command in step.commands)
 
 
 def findings(pins: Pins, findings: Sequence[Finding]) -> Report:
@@ -128,28 +130,25 @@ def checked(answer: CheckAnswer) -> Report:
         "unknown": answer.unknown,
         "findings": [],
     }
-    ways = Said(
-        "{text} headstart doctor{text2} headstart up",
-        text=dim(Said("→ unknown: run")),
-        text2=dim(Said(", or install it:")),
-    )
-    lines = [f"  ? {answer.unknown}", f"    {ways}"]
+    known, install = dim(Said("→ unknown: run")), dim(Said(", or install it:"))
+    ways = f"{known} headstart doctor{install} headstart up"
+    lines = [f"  ? {shown(answer.unknown)}", f"    {ways}"]
     return Report([*_head(answer.pins), *lines], document, ExitCode.UNKNOWN)
 
 
 def _finding(finding: Finding, title: str) -> Iterator[str]:
     sign = red("✗") if finding.level == "broken" else "!"
-    yield f"  {sign} {title}: {finding.problem}"
-    yield f"    {dim('→ ' + finding.repair)}"
+    yield f"  {sign} {shown(title)}: {shown(finding.problem)}"
+    yield f"    {dim('→ ' + shown(finding.repair))}"
 
 
 def captured(captured: Captured, written: Sequence[str]) -> Report:
     """The pins that were read from what is here, and which files were written."""
     found = [
         f"{bold(captured.project)} Python {captured.python or '?'} · pip {captured.pip}",
-        *(f"  {each.source}: {each.says}" for each in captured.statements),
-        *(f"  {red('✗')} {text}" for text in captured.contradictions),
-        *(f"  ? {text}" for text in captured.unknown),
+        *(f"  {shown(each.source)}: {shown(each.says)}" for each in captured.statements),
+        *(f"  {red('✗')} {shown(text)}" for text in captured.contradictions),
+        *(f"  ? {shown(text)}" for text in captured.unknown),
     ]
     for name, text in captured.files.items():
         found += ["", f"{bold(name)}{' (written)' if name in written else ''}", text.rstrip()]
@@ -163,7 +162,7 @@ def captured(captured: Captured, written: Sequence[str]) -> Report:
     document = asdict(captured) | {"written": list(written)}
     if captured.refused or not (captured.python and captured.lock):
         why = captured.refused or Said("too little is known to write the pins")
-        return Report([*found, "", f"{red('✗')} {why}"], document, ExitCode.REFUSED)
+        return Report([*found, "", f"{red('✗')} {shown(why)}"], document, ExitCode.REFUSED)
     if not written:
         anyway = Said(" all the same") if captured.contradictions else ""
         found += [
@@ -228,7 +227,7 @@ def diagnosis(diagnosis: Diagnosis) -> Report:
     """Why a build failed, and what to do about it."""
     document = asdict(diagnosis) | {"repair": "\n".join(diagnosis.repair)}
     del document["retry"]
-    lines = [f"{bold(diagnosis.cause)}: {diagnosis.explanation}"]
+    lines = [f"{bold(diagnosis.cause)}: {shown(diagnosis.explanation)}"]
     if diagnosis.evidence:
         where = f"{diagnosis.file}:{diagnosis.line}" if diagnosis.file else f"line {diagnosis.line}"
         lines.append(f"  {dim(where)}  {diagnosis.evidence}")

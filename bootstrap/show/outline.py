@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.language import Said, shown
+from bootstrap.language import joined, shown
 from bootstrap.show.items import width_of
 from bootstrap.show.text import count, dim
 
@@ -36,7 +36,7 @@ def overview(lines: Mapping[str, int]) -> Iterator[str]:
 
 def total(lines: Mapping[str, int]) -> str:
     files, all_lines = count(len(lines), "file"), count(sum(lines.values()), "line")
-    return Said("{files}, {lines}", files=files, lines=all_lines)
+    return joined((files, all_lines), ", ")
 
 
 def _aligned(branches: list[tuple[str, str]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
+from bootstrap.language import Said, shown
 from bootstrap.show.machine import versions
 from bootstrap.show.output import for_programs, note, print_json, say
 from bootstrap.show.text import bold, dim, duration, green, red
@@ -193,12 +194,18 @@ class PlainObserver:
     def run_started(self, pins: Pins, plan: Plan, earlier: Unfinished | None, log: Path) -> None:  # noqa: ARG002
         note(f"{bold(pins.project)} {dim(versions(pins))}")
         if earlier:
-            during = f" during the step {earlier.step}" if earlier.step else ""
-            how = "failed" if earlier.ending == "failed" else "was interrupted"
-            note(f"  The previous run {how}{during}; continuing from there.")
+            during = Said(" during the step {step}", step=earlier.step) if earlier.step else ""
+            how = Said("failed") if earlier.ending == "failed" else Said("was interrupted")
+            note(
+                Said(
+                    "  The previous run {how}{during}; continuing from there.",
+                    how=how,
+                    during=during,
+                )
+            )
 
     def step_started(self, step: PlannedStep) -> None:
-        note(f"  … {step.title}: {step.reason}")
+        note(f"  … {shown(step.title)}: {shown(step.reason)}")
 
     def step_advanced(self, advance: Advance) -> None:
         if advance.phase != self._phase:
@@ -207,18 +214,19 @@ class PlainObserver:
             note(f"      {advance.fraction:.0%} {advance.phase}{left}")
 
     def step_told(self, text: str) -> None:
-        note(f"      {text}")
+        note(f"      {shown(text)}")
 
     def step_asks(self, question: str) -> bool:
         return can_ask() and _answer(f"      {question}", default=False)
 
     def step_done(self, taken: Taken) -> None:
-        note(f"  {green('✓')} {taken.title}: {taken.result}  {dim(duration(taken.seconds))}")
+        taking = dim(duration(taken.seconds))
+        note(f"  {green('✓')} {shown(taken.title)}: {shown(taken.result)}  {taking}")
         for line in taken.details:
             note(f"      {line}")
 
     def step_stopped(self, step: PlannedStep, ending: Literal["failed", "interrupted"]) -> None:
-        note(f"  {red('✗')} {step.title} {ending}")
+        note(f"  {red('✗')} {shown(step.title)} {ending}")
 
 
 @dataclass
@@ -238,7 +246,7 @@ class TerminalObserver(PlainObserver):
         self._spinner.update(left, f"{advance.fraction:>4.0%} {bar} {advance.phase}")
 
     def step_told(self, text: str) -> None:
-        self._spinner.print(f"      {text}")
+        self._spinner.print(f"      {shown(text)}")
 
     def step_asks(self, question: str) -> bool:
         with self._spinner.paused():
@@ -270,7 +278,7 @@ class PlainChecks(SilentChecks):
     def check_done(self, check: Check) -> None:
         sign = {"passed": green("✓"), "failed": red("✗"), "open": "-"}[check.ending]
         seconds = f"  {dim(duration(check.seconds))}" if check.seconds else ""
-        say(f"  {sign} {check.name}: {check.told}{seconds}")
+        say(f"  {sign} {check.name}: {shown(check.told)}{seconds}")
         for line in check.details:
             say(f"      {line}")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
-from bootstrap.language import Said
+from bootstrap.language import Said, shown
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
 from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
@@ -253,7 +253,7 @@ def _files(update: Update, repository: Repository) -> Iterator[Item]:
 def _line(each: FileOutcome, path: str, width: int) -> str:
     sides = f"template {each.template or '-':8} you {each.yours or '-':8}"
     outcome = "CONFLICT" if each.outcome is Outcome.CONFLICT else str(each.outcome)
-    return f"  {path:{width}}  {sides} {outcome:8} {each.reason}".rstrip()
+    return f"  {path:{width}}  {sides} {outcome:8} {shown(each.reason)}".rstrip()
 
 
 def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
+from bootstrap.language import Said
 from bootstrap.machine.building import build_env, progress
 from bootstrap.machine.diagnosis.causes import CauseId, all_causes, cause_of_command
 from bootstrap.machine.facts import platform
@@ -120,29 +121,38 @@ def wrong_openssl(given: Mapping[str, str]) -> Path | None:
 def _system(site: Site) -> Iterator[Obstacle]:
     machine = site.platform
     if machine.translated:
-        yield Obstacle(CauseId("rosetta-shell"), "this shell runs under Rosetta on an Apple chip")
+        yield Obstacle(
+            CauseId("rosetta-shell"), Said("this shell runs under Rosetta on an Apple chip")
+        )
     if machine.apple_silicon and machine.brew == INTEL:
-        detail = f"the Homebrew in {INTEL} is for Intel; the chip is Apple's"
+        detail = Said("the Homebrew in {intel} is for Intel; the chip is Apple's", intel=INTEL)
         yield Obstacle(CauseId("mixed-architecture"), detail)
     if not machine.developer_tools:
-        yield Obstacle(CauseId("clt-missing"), "the Command Line Tools are not installed")
+        yield Obstacle(CauseId("clt-missing"), Said("the Command Line Tools are not installed"))
     elif machine.tools_say:
         evident = cause_of_command(machine.tools_say)
         steps = f" ({evident.repair[0]})" if evident else ""
         said = evident.sentence if evident else machine.tools_say.splitlines()[0]
-        yield Obstacle(CauseId("clt-missing"), f"xcrun finds no compiler: {said}{steps}")
+        yield Obstacle(
+            CauseId("clt-missing"),
+            Said("xcrun finds no compiler: {said}{steps}", said=said, steps=steps),
+        )
 
 
 def _prefix(site: Site) -> Iterator[Obstacle]:
     """make splits paths at spaces, so it cannot install into one that has some."""
     if any(letter.isspace() for letter in str(site.prefix)):
-        detail = f"there is a space in {site.prefix}, where it would be installed"
+        detail = Said(
+            "there is a space in {prefix}, where it would be installed", prefix=site.prefix
+        )
         yield Obstacle(CauseId("space-in-path"), detail)
 
 
 def _definition(site: Site) -> Iterator[Obstacle]:
     if _definition_folders(site) and site.definition is None:
-        detail = f"pyenv in {site.root} does not know Python {site.version}"
+        detail = Said(
+            "pyenv in {root} does not know Python {version}", root=site.root, version=site.version
+        )
         yield Obstacle(CauseId("unknown-version"), detail)
 
 
@@ -154,16 +164,16 @@ def _tools(site: Site) -> Iterator[Obstacle]:
         return
     compiler = _compiler(path)
     if compiler is None or not _compiles(compiler, environ):
-        yield Obstacle(CauseId("clt-missing"), "there is no C compiler whose programs run")
+        yield Obstacle(CauseId("clt-missing"), Said("there is no C compiler whose programs run"))
         return
     if not shutil.which("make", path=path):
-        yield Obstacle(CauseId("make-missing"), "there is no make")
+        yield Obstacle(CauseId("make-missing"), Said("there is no make"))
     if _patched(site) and not shutil.which("patch", path=path):
-        yield Obstacle(CauseId("patch-missing"), "there is no patch")
+        yield Obstacle(CauseId("patch-missing"), Said("there is no patch"))
     if not shutil.which("xz", path=path) and site.platform.system == "linux":
-        yield Obstacle(CauseId("xz-missing"), "there is no xz")
+        yield Obstacle(CauseId("xz-missing"), Said("there is no xz"))
     if not any(shutil.which(each, path=path) for each in ("aria2c", "curl", "wget")):
-        yield Obstacle(CauseId("download-failed"), "there is no curl, wget or aria2c")
+        yield Obstacle(CauseId("download-failed"), Said("there is no curl, wget or aria2c"))
     yield from _headers(compiler, environ, site)
 
 
@@ -256,14 +266,21 @@ def _space(site: Site) -> Iterator[Obstacle]:
         (_existing(site.prefix), PREFIX_MEBIBYTES),
     ):
         if not folder.is_dir():
-            yield Obstacle(CauseId("tmp-not-writable"), f"{folder} is no folder")
+            yield Obstacle(
+                CauseId("tmp-not-writable"), Said("{folder} is no folder", folder=folder)
+            )
             continue
         free = shutil.disk_usage(folder).free // MEBIBYTE
         if free < needed:
-            detail = f"{folder} has {free} MB free, a build needs {needed} MB there"
+            detail = Said(
+                "{folder} has {free} MB free, a build needs {needed} MB there",
+                folder=folder,
+                free=free,
+                needed=needed,
+            )
             yield Obstacle(CauseId("disk-full"), detail)
     if not os.access(_existing(site.prefix), os.W_OK):
-        detail = f"{_existing(site.prefix)} cannot be written to"
+        detail = Said("{existing} cannot be written to", existing=_existing(site.prefix))
         yield Obstacle(CauseId("prefix-not-writable"), detail)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
+from bootstrap.language import Said
 from bootstrap.machine.facts.platform import is_macos
 from bootstrap.processes import TIMED_OUT, probe
 
@@ -44,20 +45,21 @@ def compose_file(root: Path) -> str | None:
 def _hindrance(file: str) -> tuple[str, str]:
     """The cause and its repair; empty where there is none."""
     if shutil.which("docker") is None:
-        cause = f"{file} describes it, and Docker is not installed"
+        cause = Said("{file} describes it, and Docker is not installed", file=file)
         return cause, _repair(
-            "brew install --cask docker", f"install Docker: {_MANUAL}/engine/install"
+            "brew install --cask docker",
+            Said("install Docker: {manual}/engine/install", manual=_MANUAL),
         )
     compose = probe(("docker", "compose", "version"), seconds=_SECONDS)
     daemon = compose
     if compose.code == 0:
         daemon = probe(("docker", "version", "--format", "{{.Server.Version}}"), seconds=_SECONDS)
     if daemon.code == TIMED_OUT:
-        restart = "quit Docker Desktop, then: open -a Docker"
-        return "Docker does not answer", _repair(restart, "sudo systemctl restart docker")
+        restart = Said("quit Docker Desktop, then: open -a Docker")
+        return Said("Docker does not answer"), _repair(restart, "sudo systemctl restart docker")
     if compose.code:
-        manual = f"install the compose plugin: {_MANUAL}/compose/install/linux"
-        return "Docker has no compose plugin", _repair("brew install docker-compose", manual)
+        manual = Said("install the compose plugin: {manual}/compose/install/linux", manual=_MANUAL)
+        return Said("Docker has no compose plugin"), _repair("brew install docker-compose", manual)
     return _of_daemon(daemon)
 
 
@@ -66,10 +68,10 @@ def _of_daemon(answered: ProbeResult) -> tuple[str, str]:
         return "", ""
     if "permission denied" in answered.output:
         return (
-            "Docker does not let this user in",
-            'sudo usermod -aG docker "$USER", and log in again',
+            Said("Docker does not let this user in"),
+            Said('sudo usermod -aG docker "$USER", and log in again'),
         )
-    cause = "Docker is installed, and its daemon is not running"
+    cause = Said("Docker is installed, and its daemon is not running")
     return cause, _repair("open -a Docker", "sudo systemctl start docker")
 
 

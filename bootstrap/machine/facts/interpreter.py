@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import state
 from bootstrap.files import text_of, write_atomically
+from bootstrap.language import Said, joined
 from bootstrap.processes import probe
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def defect(python: Path, version: str, machine: str = "", options: str = "") -> 
     report = interrogate(python)
     if isinstance(report, str):
         return report
-    return "; ".join(problems(report, version, machine, options)) or None
+    return joined(problems(report, version, machine, options)) or None
 
 
 def interrogate(python: Path) -> InterpreterReport | str:
@@ -78,17 +79,33 @@ def problems(
     """In what it is not as it should be; pure. `machine` and `options` are what was asked for."""
     found: list[str] = []
     if report.version != version:
-        found.append(f"it says it is Python {report.version}, not {version}")
+        found.append(
+            Said(
+                "it says it is Python {version}, not {version2}",
+                version=report.version,
+                version2=version,
+            )
+        )
     if report.missing:
-        found.append(f"it was built without {', '.join(report.missing)}")
+        found.append(Said("it was built without {missing}", missing=", ".join(report.missing)))
     if machine and report.machine.lower() != machine.lower():
-        found.append(f"it is for {report.machine}, this machine is {machine}")
+        found.append(
+            Said(
+                "it is for {machine}, this machine is {machine2}",
+                machine=report.machine,
+                machine2=machine,
+            )
+        )
     if report.openssl.startswith("LibreSSL"):
-        found.append(f"it is linked with {report.openssl}, not with OpenSSL")
+        found.append(Said("it is linked with {openssl}, not with OpenSSL", openssl=report.openssl))
     wanted = [each for each in options.split() if each.startswith("--with-openssl=")]
-    found += [f"it was not configured with {each}" for each in wanted if each not in report.flags]
+    found += [
+        Said("it was not configured with {each}", each=each)
+        for each in wanted
+        if each not in report.flags
+    ]
     if "--enable-framework" in options and not report.framework:
-        found.append("it is no framework build")
+        found.append(Said("it is no framework build"))
     return tuple(found)
 
 
@@ -100,8 +117,10 @@ def _asked(python: Path) -> InterpreterReport | str:
         lists = {name: tuple(said[name]) for name in ("missing", "loaded") if name in said}
         report = InterpreterReport(**{**said, **lists})
     except (ValueError, TypeError, KeyError, IndexError):
-        last = answer.output.splitlines()[-1:] or [f"exit code {answer.code}, and not a word"]
-        return f"{python} does not run: {last[0]}"
+        last = answer.output.splitlines()[-1:] or [
+            Said("exit code {code}, and not a word", code=answer.code)
+        ]
+        return Said("{python} does not run: {last}", python=python, last=last[0])
     if not report.missing:
         _keep(python, report, began - _COARSE)
     return report

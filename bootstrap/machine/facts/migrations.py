@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bootstrap.language import Said
 from bootstrap.machine.facts import services
 from bootstrap.machine.facts.dotenv import setting
 from bootstrap.machine.runner import clean_environment, probe_project
@@ -51,7 +52,7 @@ def look(pins: Pins, packages: PackagesFact, greet: Greet = services.greet) -> M
     if is_served and (taken := services.taken_by(services.service_of(url), greet)):
         return MigrationsFact(heads, taken.shown, taken=taken)
     if packages.why is not None:
-        why = "the database can only be asked once the packages are installed"
+        why = Said("the database can only be asked once the packages are installed")
         return MigrationsFact(heads, why)
     return _ask_driver(pins, url, heads) or MigrationsFact(heads, _ask_alembic(pins))
 
@@ -93,7 +94,12 @@ def _behind(heads: tuple[str, ...], current: tuple[str, ...] | None) -> str | No
     if current == heads:
         return None
     at = ", ".join(current) if current else "empty"
-    return f"the database is {'at ' if current else ''}{at}, the code is at {', '.join(heads)}"
+    return Said(
+        "the database is {which}{at}, the code is at {heads}",
+        which="at " if current else "",
+        at=at,
+        heads=", ".join(heads),
+    )
 
 
 def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact | None:
@@ -107,7 +113,7 @@ def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact 
         return None
     found = json.loads(answer.output.splitlines()[-1])
     if found.get("gone"):
-        return MigrationsFact(heads, "its server has no such database", gone=True)
+        return MigrationsFact(heads, Said("its server has no such database"), gone=True)
     return MigrationsFact(heads, _behind(heads, tuple(found["versions"])))
 
 
@@ -121,6 +127,9 @@ def _ask_alembic(pins: Pins) -> str | None:
     if answer.code == 0:
         return None
     if _BEHIND in answer.output:
-        return "the database is not at the head of the migrations"
+        return Said("the database is not at the head of the migrations")
     said = [line.strip() for line in answer.output.splitlines() if line.strip()]
-    return f"Alembic cannot tell where the database is: {said[-1][:200] if said else 'no word'}"
+    return Said(
+        "Alembic cannot tell where the database is: {which}",
+        which=said[-1][:200] if said else Said("no word"),
+    )

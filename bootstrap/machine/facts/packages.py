@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from bootstrap import lockfile
+from bootstrap.language import Said
 from bootstrap.machine import installers
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def not_from_here(pins: Pins) -> str | None:
     """Whether the project itself is lacking, where it is worked on as it is installed."""
     if not pins.editable or any(works_on(each.folder, pins.root) for each in distributions(pins)):
         return None
-    return "the project itself is not installed from here"
+    return Said("the project itself is not installed from here")
 
 
 def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
@@ -101,10 +102,10 @@ def _look(pins: Pins, venv: VenvFact) -> PackagesFact:
     installer = installers.of(pins)
     digest = digest_of(installer, pins)
     if not pins.lock.is_file():
-        return PackagesFact(digest, f"{pins.shown(pins.lock)} is not made yet")
+        return PackagesFact(digest, Said("{file} is not made yet", file=pins.shown(pins.lock)))
     if not venv.works:
         older = installer.outdated(pins)
-        return PackagesFact(digest, older or "there is no venv to hold them yet")
+        return PackagesFact(digest, older or Said("there is no venv to hold them yet"))
     stamp = stamp_in(pins)
     changed = _changed(pins, stamp, digest)
     if changed is None:
@@ -135,7 +136,7 @@ def _unfinished(pins: Pins, stamp: Stamp, digest: str) -> str:
     why = stamp.get("why", "") if stamp.get("asked") == digest else ""
     if lock_lacks(pins, why):
         return why
-    return f"an earlier installation did not finish{f': {why}' if why else ''}"
+    return Said("an earlier installation did not finish{which}", which=f": {why}" if why else "")
 
 
 def lock_lacks(pins: Pins, why: str | None) -> bool:
@@ -149,21 +150,28 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
     if stamp is None and {each.name for each in distributions(pins)} <= {"pip", "setuptools"}:
         return _not_yet(pins)
     if stamp is None:
-        return f"whether {lock} is installed is not known: Headstart has not installed it here"
+        return Said(
+            "whether {lock} is installed is not known: Headstart has not installed it here",
+            lock=lock,
+        )
     if stamp["lock"] != digest:
-        return f"{lock}, or what belongs to it, has changed since it was installed"
+        return Said("{lock}, or what belongs to it, has changed since it was installed", lock=lock)
     there = distributions(pins)
     present = {each.folder.name for each in there}
     if gone := sorted(set(stamp["folders"]) - present):
         first = gone[0].removesuffix(".dist-info").replace("-", " ")
-        return f"{len(gone)} of what was installed is no longer there ({first})"
+        return Said(
+            "{number} of what was installed is no longer there ({first})",
+            number=len(gone),
+            first=first,
+        )
     names = [each.name for each in there]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return f"{twice[0]} is there in two versions" if twice else None
+    return Said("{twice} is there in two versions", twice=twice[0]) if twice else None
 
 
 def _not_yet(pins: Pins) -> str:
-    return f"{pins.shown(pins.lock)} is not installed yet"
+    return Said("{file} is not installed yet", file=pins.shown(pins.lock))
 
 
 def look_at_pip(pins: Pins, venv: VenvFact) -> PipFact:
@@ -215,7 +223,12 @@ def difference(
     differences: dict[str, Sequence[str]] = {
         "missing": [f"{name} {wanted[name]}" for name in wanted if name not in installed],
         "different": [
-            f"{name} {installed[name].version} instead of {wanted[name]}"
+            Said(
+                "{name} {version} instead of {wanted}",
+                name=name,
+                version=installed[name].version,
+                wanted=wanted[name],
+            )
             for name in there
             if not same_version(installed[name].version, wanted[name])
         ],

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bootstrap import pyenv
+from bootstrap.language import Said
 from bootstrap.machine.facts.interpreter import defect
 from bootstrap.machine.facts.venv import base_python, python_version, settings_of
 from bootstrap.processes import probe
@@ -86,13 +87,19 @@ def _all_on_path(version: str) -> Iterator[tuple[Path, str]]:
 
 def _defect(prefix: Path, executable: Path | None, version: str, *, closely: bool) -> str | None:
     if pyenv.marker(prefix).exists():
-        return f"the build of Python {version} was interrupted"
+        return Said("the build of Python {version} was interrupted", version=version)
     if executable is None:
-        return f"{prefix} has no working interpreter" if prefix.is_dir() else None
+        return (
+            Said("{prefix} has no working interpreter", prefix=prefix) if prefix.is_dir() else None
+        )
     if not closely:
         return None
     wrong = defect(executable, version)
-    return f"Python {version} cannot be used: {wrong}" if wrong else None
+    return (
+        Said("Python {version} cannot be used: {wrong}", version=version, wrong=wrong)
+        if wrong
+        else None
+    )
 
 
 def _under_venv(pins: Pins, *, closely: bool) -> Path | None:

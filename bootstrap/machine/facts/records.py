@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.files import remove, text_of, write_atomically
+from bootstrap.language import Said
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import distributions
 
@@ -152,10 +153,10 @@ def forget(pins: Pins, names: Iterable[PackageName]) -> None:
 def _unrecorded(distribution: Distribution, files: tuple[RecordedFile, ...]) -> dict[Path, str]:
     """What keeps a package from being compared at all; empty where nothing does."""
     needed = (distribution.folder / name for name in ("RECORD", "INSTALLER"))
-    missing = {path: "is missing" for path in needed if not path.is_file()}
+    missing: dict[Path, str] = {path: Said("is missing") for path in needed if not path.is_file()}
     if missing or _is_of(distribution, files):
         return missing
-    return {distribution.folder / "RECORD": "is empty, or of another package"}
+    return {distribution.folder / "RECORD": Said("is empty, or of another package")}
 
 
 def _is_of(distribution: Distribution, files: Iterable[RecordedFile]) -> bool:
@@ -189,20 +190,20 @@ def _how(file: RecordedFile, pins: Pins) -> str:
     try:
         content = file.path.read_bytes()
     except FileNotFoundError:
-        return "is missing"
+        return Said("is missing")
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return Said("cannot be read ({strerror})", strerror=error.strerror)
     algorithm, _, expected = file.digest.partition("=")
     if algorithm in hashlib.algorithms_guaranteed:
         found = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest())
         if found.rstrip(b"=").decode() != expected.rstrip("="):
-            return "was changed"
+            return Said("was changed")
     if file.path.parent != pins.venv / "bin":
         return ""
     if _runs_elsewhere(content, pins):
-        return "runs another Python"
+        return Said("runs another Python")
     is_program = content.startswith(_BINARIES) or _names_python(content)
-    return "cannot be executed" if is_program and not os.access(file.path, os.X_OK) else ""
+    return Said("cannot be executed") if is_program and not os.access(file.path, os.X_OK) else ""
 
 
 def _names_python(content: bytes) -> bool:

@@ -35,9 +35,9 @@ _GREETINGS = {"redis": b"PING\r\n", "postgresql": _SSL_REQUEST}
 class ServiceState(Enum):
     """What was found at a service's address."""
 
-    SILENT = "nobody listens, or whoever does hangs up"
-    FOREIGN = "something listens that is not the service"
-    ANSWERS = "the service answers"
+    SILENT = Said("nobody listens, or whoever does hangs up")
+    FOREIGN = Said("something listens that is not the service")
+    ANSWERS = Said("the service answers")
 
 
 class Service(NamedTuple):
@@ -83,7 +83,12 @@ class TakenPort(NamedTuple):
     @property
     def shown(self) -> str:
         name = _NAMES[self.service.kind]
-        return f"{self.service.place} is taken by {self.owner}, which is not {name}"
+        return Said(
+            "{place} is taken by {owner}, which is not {name}",
+            place=self.service.place,
+            owner=self.owner,
+            name=name,
+        )
 
 
 class ServicesFact(NamedTuple):
@@ -228,4 +233,4 @@ def stamp(pins: Pins, service: Service) -> Path:
 
 def _owner(host: str, port: int) -> str:
     owner = ports.owner_of(port) if ports.is_local(host) else None
-    return owner.shown if owner else "another program"
+    return owner.shown if owner else Said("another program")

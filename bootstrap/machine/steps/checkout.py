@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bootstrap import state
 from bootstrap.errors import HeadstartError
 from bootstrap.files import create_atomically, write_atomically
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine.edits import base_url, shell_profile
 from bootstrap.machine.facts import checkout, ports
 from bootstrap.machine.facts.packages import distributions
@@ -49,7 +49,7 @@ class DotenvStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if pins.dotenv is None or facts.dotenv.exists:
             return None
-        file, missing = pins.shown(pins.dotenv.file), "does not exist yet"
+        file, missing = pins.shown(pins.dotenv.file), Said("does not exist yet")
         return missing if file == self.title else f"{file} {missing}"
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
@@ -66,7 +66,7 @@ class DotenvStep(Step):
     def run(self, context: StepContext) -> str:
         pinned = context.pins.dotenv
         if pinned is None:
-            return "no .env is pinned"
+            return Said("no .env is pinned")
         file, example = context.pins.shown(pinned.file), context.pins.shown(pinned.example)
         try:
             text = pinned.example.read_text(encoding="utf-8")
@@ -87,9 +87,9 @@ class DotenvStep(Step):
         try:
             create_atomically(pinned.file, _with_ports(filled, moved), mode=0o600)
         except FileExistsError:
-            return f"{file} was there already"
+            return Said("{file} was there already", file=file)
         context.changed("file", str(pinned.file))
-        return "".join((f"created from {example}", *map(_told, moved)))
+        return "".join((Said("created from {example}", example=example), *map(_told, moved)))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if pins.dotenv is None or not facts.dotenv.missing:
@@ -97,21 +97,27 @@ class DotenvStep(Step):
         file = pins.shown(pins.dotenv.file)
         names = ", ".join(facts.dotenv.missing)
         problem = f"{file} lacks {names}, which {pins.shown(pins.dotenv.example)} has"
-        return (self.notice(problem, f"add to {file}: {names}"),)
+        return (self.notice(problem, Said("add to {file}: {names}", file=file, names=names)),)
 
 
 class HooksStep(Step):
     """Hooks of pre-commit, installed by the project's own pre-commit."""
 
     name = StepName("hooks")
-    title = "Git hooks"
+    title = Said("Git hooks")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         if facts.hooks.missing:
-            return f"{checkout.HOOKS_CONFIG} has hooks that git does not run yet"
+            return Said(
+                "{setting} has hooks that git does not run yet",
+                setting=checkout.HOOKS_CONFIG,
+            )
         if facts.hooks.left:
-            return "git still calls pre-commit, which the project has given up"
-        gone = f"git looks for hooks in {checkout.OWN_HOOKS}, which the project has given up"
+            return Said("git still calls pre-commit, which the project has given up")
+        gone = Said(
+            "git looks for hooks in {folder}, which the project has given up",
+            folder=checkout.OWN_HOOKS,
+        )
         return gone if facts.hooks.stale else None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
@@ -157,7 +163,7 @@ class MergeDriverStep(Step):
     """
 
     name = StepName("merge-driver")
-    title = "Merge driver"
+    title = Said("Merge driver")
     deferrable = True
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
@@ -169,7 +175,11 @@ class MergeDriverStep(Step):
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         config = facts.merge_driver.config
-        return (f"add to {pins.shown(config)}: merge.default = headstart",) if config else ()
+        return (
+            (Said("add to {file}: merge.default = headstart", file=pins.shown(config)),)
+            if config
+            else ()
+        )
 
     def run(self, context: StepContext) -> str:
         config = context.facts.merge_driver.config
@@ -177,7 +187,7 @@ class MergeDriverStep(Step):
             return "git knows it"
         shell_profile.add(config, MERGE_CONFIG)
         context.changed("profile", str(config), "\n".join(MERGE_CONFIG))
-        return "two branches with two updates of the template merge"
+        return Said("two branches with two updates of the template merge")
 
 
 class HttpClientStep(Step):
@@ -187,12 +197,19 @@ class HttpClientStep(Step):
     title = "HTTP client"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
-        fact, reasons = facts.http_client, []
+        fact = facts.http_client
+        reasons: list[str] = []
         if fact.missing:
-            reasons.append(f"{pins.shown(fact.missing[0])}{_more(fact.missing)} does not exist")
+            reasons.append(
+                Said(
+                    "{file}{more} does not exist",
+                    file=pins.shown(fact.missing[0]),
+                    more=_more(fact.missing),
+                )
+            )
         if fact.stale:
             reasons.append(f"{_differs(pins, fact.stale[0], fact.address)}{_more(fact.stale)}")
-        return "; ".join(reasons) or None
+        return joined(reasons) or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, http_client=checkout.HttpClientFact())
@@ -200,14 +217,21 @@ class HttpClientStep(Step):
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         client, fact = pins.http_client, facts.http_client
         written = (shlex.join(client.command),) if client and fact.missing else ()
-        edited = (f"set baseUrl to {fact.address} in {pins.shown(x.file)}" for x in fact.stale)
+        edited = (
+            Said(
+                "set baseUrl to {address} in {file}",
+                address=fact.address,
+                file=pins.shown(x.file),
+            )
+            for x in fact.stale
+        )
         return (*written, *edited)
 
     def run(self, context: StepContext) -> str:
         """Write what is missing, then fill in the address wherever no person has typed one."""
         pins, client = context.pins, context.pins.http_client
         if client is None:
-            return "no HTTP client is pinned"
+            return Said("no HTTP client is pinned")
         _remember(pins, context.facts.http_client.address)
         before = _around(pins, client)
         if context.facts.http_client.missing:
@@ -220,15 +244,21 @@ class HttpClientStep(Step):
                 context.changed("address", str(each.file), f"{each.address} {fact.address}")
         for file in sorted(made):
             context.changed("file", str(file))
-        written = f"; {len(made)} files written" if made else ""
-        return f"requests go to {fact.address}{written}"
+        written = Said("; {number} files written", number=len(made)) if made else ""
+        return Said("requests go to {address}{written}", address=fact.address, written=written)
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         fact = facts.http_client
-        found = [self.broken(f"{pins.shown(file)} does not exist") for file in fact.missing]
+        found = [
+            self.broken(Said("{file} does not exist", file=pins.shown(file)))
+            for file in fact.missing
+        ]
         for each in fact.typed:
             problem = _differs(pins, each, fact.address)
-            repair = f"set baseUrl to {fact.address} there, unless the other one is meant"
+            repair = Said(
+                "set baseUrl to {address} there, unless the other one is meant",
+                address=fact.address,
+            )
             found.append(self.notice(problem, repair))
         return tuple(found)
 
@@ -255,7 +285,11 @@ def _with_ports(text: str, moved: Sequence[MovedPort]) -> str:
 
 def _told(moved: MovedPort) -> str:
     owner = ports.owner_of(moved.stated)
-    why = f" ({moved.stated} is taken by {owner.shown})" if owner else ""
+    why = (
+        Said(" ({stated} is taken by {shown})", stated=moved.stated, shown=owner.shown)
+        if owner
+        else ""
+    )
     return f", {moved.line}{why}"
 
 
@@ -301,8 +335,13 @@ def _more(files: Sequence[object]) -> str:
 
 
 def _differs(pins: Pins, named: NamedUrl, address: str) -> str:
-    there = named.address or "no address"
-    return f"{pins.shown(named.file)} names {there}, and the api listens on {address}"
+    there = named.address or Said("no address")
+    return Said(
+        "{file} names {there}, and the api listens on {address}",
+        file=pins.shown(named.file),
+        there=there,
+        address=address,
+    )
 
 
 def _remember(pins: Pins, address: str) -> None:

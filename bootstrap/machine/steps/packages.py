@@ -55,7 +55,7 @@ class PackagesStep(Step):
     """What the project asks for, by the tool whose format its list has."""
 
     name = StepName("packages")
-    title = "Packages"
+    title = Said("Packages")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         return facts.packages.why
@@ -119,12 +119,18 @@ class PackagesStep(Step):
         verdict = judge(installer, pins)
         if left := verdict.lacking or verdict.unclear:
             _write_stamp(pins, Stamp(**{**stamp, "why": left}))
-            what = f"{pins.installer} said it is done, but it is not."
+            what = Said("{installer} said it is done, but it is not.", installer=pins.installer)
             raise HeadstartError(what, why=(left,), next=(_repair(pins, left), "headstart up"))
         note(pins, asked)
         removed = f", {len(gone)} removed" if gone else ""
-        repaired = f", again: {', '.join(again)}" if again else ""
-        return f"{_installed(pins, named)} as in {pins.shown(pins.lock)}{removed}{repaired}"
+        repaired = Said(", again: {again}", again=", ".join(again)) if again else ""
+        return Said(
+            "{installed} as in {file}{removed}{repaired}",
+            installed=_installed(pins, named),
+            file=pins.shown(pins.lock),
+            removed=removed,
+            repaired=repaired,
+        )
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         """`run` has asked the tool itself, and left a stamp by which everything is known."""
@@ -147,7 +153,9 @@ class PackagesStep(Step):
                 *self._judged(pins),
                 *(self.broken(each, fix) for each in _altered(pins)),
             )
-        besides = [f"{name} is installed, and not asked for" for name in _extra(pins)]
+        besides: list[str] = [
+            Said("{name} is installed, and not asked for", name=name) for name in _extra(pins)
+        ]
         besides += _strays(pins)
         told = (
             self.broken(each, fix) if strict else self.notice(each, _BESIDES) for each in besides
@@ -159,7 +167,9 @@ class PackagesStep(Step):
         check = probe_project(_check(pins), pins)
         if check.code == 0:
             return ()
-        repair = "change the requirements and lock again, or remove what the lock did not bring"
+        repair = Said(
+            "change the requirements and lock again, or remove what the lock did not bring"
+        )
         return tuple(
             self.notice(f"{FIT}: {line}", repair)
             for line in check.output.splitlines()[-10:]
@@ -194,8 +204,8 @@ def _strays(pins: Pins) -> tuple[str, ...]:
 
     return tuple(
         f"{pins.shown(path)} "
-        + ("runs with every Python there, and " if records.is_customizer(path) else "")
-        + "belongs to no package"
+        + (Said("runs with every Python there, and ") if records.is_customizer(path) else "")
+        + Said("belongs to no package")
         for path in records.strays(pins)
     )
 
@@ -232,7 +242,12 @@ def judge(installer: Installer, pins: Pins) -> Judgement:
         if verdict.lacking:
             named = ", ".join(map(pins.shown, pins.sources))
             return Judgement(
-                f"{pins.shown(pins.lock)} lacks what {named} asks for: {verdict.lacking}"
+                Said(
+                    "{file} lacks what {named} asks for: {lacking}",
+                    file=pins.shown(pins.lock),
+                    named=named,
+                    lacking=verdict.lacking,
+                )
             )
     return verdict
 
@@ -255,7 +270,11 @@ def _unfit(pins: Pins) -> str:
     own = next(each for each in distributions(pins) if works_on(each.folder, pins.root))
     check = probe_project(_check(pins), pins)
     lines = [line for line in check.output.splitlines() if own.name in lockfile.normalize(line)]
-    return f"the lock lacks what the project needs: {lines[0]}" if check.code and lines else ""
+    return (
+        Said("the lock lacks what the project needs: {lines}", lines=lines[0])
+        if check.code and lines
+        else ""
+    )
 
 
 def _installed(pins: Pins, named: Collection[PackageName]) -> str:
@@ -263,7 +282,7 @@ def _installed(pins: Pins, named: Collection[PackageName]) -> str:
     there = distributions(pins)
     own = {each.name for each in there if works_on(each.folder, pins.root)}
     count = len({each.name for each in there}.intersection(named) - own)
-    return f"the project itself, and {count}" if own else str(count)
+    return Said("the project itself, and {count}", count=count) if own else str(count)
 
 
 def _with_the_reason(pins: Pins, stamp: Stamp, failed: CommandError) -> HeadstartError:
@@ -348,11 +367,12 @@ def _repair(pins: Pins, lacking: str | None) -> str:
         return "headstart doctor --fix"
     if pins.lock.name not in LOCKS or package_indexes.shares(pins.root):
         return "headstart capture --relock && headstart up"
-    return f"{tools.typed(installers.of(pins).tool, pins.installer_version)} lock && headstart up"
+    typed = tools.typed(installers.of(pins).tool, pins.installer_version)
+    return f"{typed} lock && headstart up"
 
 
 def _unclear(pins: Pins) -> str:
     """What to do where an installer cannot tell."""
     tool = installers.of(pins).tool
     there = tool == "pip" or pins.installer_version or is_here(tool, pins)
-    return "headstart doctor, once that is repaired" if there else tools.GET[tool]
+    return Said("headstart doctor, once that is repaired") if there else tools.GET[tool]

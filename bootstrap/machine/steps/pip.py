@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said
 from bootstrap.machine.facts.packages import PipFact, distributions
 from bootstrap.machine.runner import CommandError, probe_project
 from bootstrap.machine.steps.step import Finding, Step, StepName
@@ -28,8 +29,10 @@ class PipStep(Step):
         if facts.pip.version == pins.pip:
             return None
         if facts.pip.version is None:
-            return "the venv has no working pip"
-        return f"pip {facts.pip.version} is installed, {pins.pip} is pinned"
+            return Said("the venv has no working pip")
+        return Said(
+            "pip {version} is installed, {pip} is pinned", version=facts.pip.version, pip=pins.pip
+        )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         return replace(facts, pip=PipFact(pins.pip))
@@ -58,11 +61,29 @@ class PipStep(Step):
         version = probe_project((*pins.venv_pip, "-V"), pins)
         # What runs before every Python may have said something too.
         if not any(line.split()[:2] == ["pip", pins.pip] for line in version.output.splitlines()):
-            return (self._broken(pins, f"pip -V says {version.output!r}, not pip {pins.pip}"),)
+            return (
+                self._broken(
+                    pins,
+                    Said(
+                        "pip -V says {output}, not pip {pip}",
+                        output=repr(version.output),
+                        pip=pins.pip,
+                    ),
+                ),
+            )
         # Some pips answer -V and die at everything else (23.0.1 on Python 3.12).
         listing = probe_project((*pins.venv_pip, "list"), pins)
         if listing.code:
-            return (self._broken(pins, f"pip {pins.pip} does not work: {listing.output[-200:]}"),)
+            return (
+                self._broken(
+                    pins,
+                    Said(
+                        "pip {pip} does not work: {output}",
+                        pip=pins.pip,
+                        output=listing.output[-200:],
+                    ),
+                ),
+            )
         return ()
 
     def inspect(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import Refused
+from bootstrap.language import Said
 from bootstrap.machine.facts.migrations import MigrationsFact
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from bootstrap.machine.steps.step import StepContext
 
 VerifyPolicy = Literal["when-changed", "always"]
-_COMBINATION = "combination of Python, packages and migrations"
+_COMBINATION = Said("combination of Python, packages and migrations")
 
 
 class MigrationsStep(Step):
     name = StepName("migrations")
-    title = "Migrations"
+    title = Said("Migrations")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         return facts.migrations.why
@@ -34,21 +35,26 @@ class MigrationsStep(Step):
 
     def run(self, context: StepContext) -> str:
         if taken := context.facts.migrations.taken:
-            repair = "stop that program, or change the port in DATABASE_URL"
-            what = "The database cannot be migrated: its port is taken."
+            repair = Said("stop that program, or change the port in DATABASE_URL")
+            what = Said("The database cannot be migrated: its port is taken.")
             raise Refused(what, why=(taken.shown,), next=(repair, "headstart up"))
         if context.pins.migrations:
             context.run(context.pins.migrations.command)
-        return f"the database is at {', '.join(context.facts.migrations.heads)}"
+        return Said("the database is at {heads}", heads=", ".join(context.facts.migrations.heads))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         heads = facts.migrations.heads
-        forked = f"the migrations have {len(heads)} heads: {', '.join(heads)}"
+        forked = Said(
+            "the migrations have {number} heads: {heads}", number=len(heads), heads=", ".join(heads)
+        )
         return tuple(
             self.broken(problem, repair)
             for problem, repair in (
                 (facts.migrations.why, "headstart up"),
-                (len(heads) > 1 and forked, f"{pins.venv_python} -m alembic merge heads"),
+                (
+                    len(heads) > 1 and forked,
+                    f"{pins.venv_python} -m alembic merge heads",
+                ),
             )
             if problem
         )
@@ -60,16 +66,18 @@ class VerificationStep(Step):
 
     policy: VerifyPolicy = "when-changed"
     name = StepName("verification")
-    title = "Verification"
+    title = Said("Verification")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if not pins.verification:
             return None
         if self.policy == "always":
-            return "you asked for it"
+            return Said("you asked for it")
         if facts.verification.passed:
             return None
-        return f"this {_COMBINATION} is not yet verified on this machine"
+        return Said(
+            "this {combination} is not yet verified on this machine", combination=_COMBINATION
+        )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, verification=facts.verification._replace(passed=True))
@@ -82,12 +90,12 @@ class VerificationStep(Step):
         context.runner.journal.verification_started(fingerprint)
         lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
         context.runner.journal.verification_passed(fingerprint)
-        return "\n".join(("it works", *lines))
+        return "\n".join((Said("it works"), *lines))
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if facts.verification.passed or not pins.verification:
             return ()
-        problem = "this combination of pins is not yet verified on this machine"
+        problem = Said("this combination of pins is not yet verified on this machine")
         return (self.broken(problem),)
 
 

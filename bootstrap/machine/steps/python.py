@@ -32,7 +32,9 @@ class PythonStep(Step):
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if facts.python.executable:
             return None
-        return facts.python.defect or f"Python {pins.python} is not on this machine"
+        return facts.python.defect or Said(
+            "Python {python} is not on this machine", python=pins.python
+        )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         root = facts.python.pyenv or pyenv.root(os.environ)
@@ -52,12 +54,15 @@ class PythonStep(Step):
         variables = "".join(f"{name}='{value}' " for name, value in attempt.variables.items())
         prefix = fact.site.prefix
         old = (f"mv {prefix} {prefix}.aside-TIMESTAMP",) if os.path.lexists(prefix) else ()
-        return (*old, f"{variables}pyenv install {pins.python}")
+        return (
+            *old,
+            f"{variables}pyenv install {pins.python}",
+        )
 
     def run(self, context: StepContext) -> str:
         if context.pins.provider == "uv":
             context.run(uv_install(context.pins.python))
-            return f"{context.pins.python}, prebuilt by uv"
+            return Said("{python}, prebuilt by uv", python=context.pins.python)
         fact = context.facts.build
         reason = self.needed(context.pins, context.facts) or ""
         if context.pins.provider == "system":
@@ -85,14 +90,24 @@ class PythonStep(Step):
         wrong = defect(executable, pins.python)
         if wrong is None:
             return ()
-        problem = f"{executable} cannot be used: {wrong}"
+        problem = Said("{executable} cannot be used: {wrong}", executable=executable, wrong=wrong)
         return (self.broken(problem, "headstart doctor --fix"),)
 
 
 def _refusal(reason: str, version: str) -> Refused:
     """Homebrew and distributions have one patch release at a time: the pinned one may be gone."""
     here = another_patch(version)
-    instead = (f"or pin the one that is here: echo {here} >{PYTHON_VERSION}",) if here else ()
+    instead = (
+        (
+            Said(
+                "or pin the one that is here: echo {here} >{file}",
+                here=here,
+                file=PYTHON_VERSION,
+            ),
+        )
+        if here
+        else ()
+    )
     return Refused(
         Said("{reason}, and this project uses the system's own.", reason=reason),
         next=(
@@ -111,12 +126,14 @@ def _from_uv(context: StepContext, failed: HeadstartError) -> str:
     """The last rung: the same exact version, prebuilt, where uv is here and has it."""
     if shutil.which("uv") is None:
         raise failed
-    context.tell(f"{failed.what} uv may have a prebuilt one")
+    context.tell(Said("{what} uv may have a prebuilt one", what=failed.what))
     try:
         context.run(uv_install(context.pins.python))
     except CommandError:
         raise failed from None
-    return f"{context.pins.python}, prebuilt by uv, because: {failed.what}"
+    return Said(
+        "{python}, prebuilt by uv, because: {what}", python=context.pins.python, what=failed.what
+    )
 
 
 def get_pyenv(fact: BuildFact | None) -> tuple[str, ...]:

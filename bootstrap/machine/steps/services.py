@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import HeadstartError, Refused
 from bootstrap.files import text_of
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine.facts.platform import brew_command, homebrew, is_installed
 from bootstrap.machine.facts.services import ServicesFact, answers, stamp
 from bootstrap.machine.facts.shell import CLIENTS, unlinked
@@ -40,17 +40,23 @@ _FORMULAE = {
 
 class ServicesStep(Step):
     name = StepName("services")
-    title = "Services"
+    title = Said("Services")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:  # noqa: ARG002
         reasons = [each.shown for each in facts.services.taken]
-        reasons += [f"{each.shown} does not respond" for each in facts.services.silent]
         reasons += [
-            f"the database {each.database} on {each.shown} may not be there"
+            Said("{shown} does not respond", shown=each.shown) for each in facts.services.silent
+        ]
+        reasons += [
+            Said(
+                "the database {database} on {shown} may not be there",
+                database=each.database,
+                shown=each.shown,
+            )
             for each in facts.services.without_database
             if each not in _unusable(facts.services)
         ]
-        return ", ".join(reasons) or None
+        return joined(reasons, ", ") or None
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, services=ServicesFact())
@@ -74,10 +80,12 @@ class ServicesStep(Step):
         made = [each.database for each in fact.without_database]
         started = [each.shown for each in fact.silent]
         done = [f"started {', '.join(started)}"] * bool(started)
-        return "; ".join(done + [f"the database {name} is there" for name in made])
+        return joined(done + [Said("the database {name} is there", name=name) for name in made])
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:  # noqa: ARG002
-        silent = (f"{each.shown} does not respond" for each in facts.services.silent)
+        silent = (
+            Said("{shown} does not respond", shown=each.shown) for each in facts.services.silent
+        )
         taken = (each.shown for each in facts.services.taken)
         return tuple(self.broken(problem) for problem in (*taken, *silent))
 
@@ -100,13 +108,21 @@ def _automatic(fact: ServicesFact) -> tuple[str, ...]:
     needed, absent = _servers(fact.silent)
     install = (shlex.join(install_command(absent)),) if absent else ()
     brew = shlex.join(brew_command())
-    return (*install, *(f"{brew} services start {name}" for name in needed))
+    return (
+        *install,
+        *(f"{brew} services start {name}" for name in needed),
+    )
 
 
 def _by_hand(fact: ServicesFact) -> tuple[str, ...]:
     away = [each.place for each in fact.silent if not each.is_local]
     if away:
-        return (f"look why this machine does not reach {', '.join(away)}: address, network, VPN",)
+        return (
+            Said(
+                "look why this machine does not reach {away}: address, network, VPN",
+                away=", ".join(away),
+            ),
+        )
     if fact.docker:
         return (fact.docker.repair,)
     return tuple(dict.fromkeys(f"sudo systemctl start {_unit(each.kind)}" for each in fact.silent))
@@ -137,10 +153,12 @@ def _elsewhere(pins: Pins) -> str:
     moved = moved_ports(pins, text_of(dotenv.file)) if dotenv else ()
     lines = ", ".join(each.line for each in moved)
     if dotenv and lines:
-        return (
-            f"give the project's services the next free ports in {pins.shown(dotenv.file)}: {lines}"
+        return Said(
+            "give the project's services the next free ports in {file}: {lines}",
+            file=pins.shown(dotenv.file),
+            lines=lines,
         )
-    return "give the service another port"
+    return Said("give the service another port")
 
 
 def _unit(kind: str) -> str:
@@ -150,7 +168,7 @@ def _unit(kind: str) -> str:
 def _start(context: StepContext, fact: ServicesFact) -> None:
     silent, commands = fact.silent, _automatic(fact)
     if not commands:
-        silence = tuple(f"{each.shown} does not respond" for each in silent)
+        silence = tuple(Said("{shown} does not respond", shown=each.shown) for each in silent)
         cause = (f"{fact.docker.cause}.",) if fact.docker and fact.docker.cause else ()
         repair = (*_by_hand(fact), "headstart up")
         raise Refused(Said("A service is not running."), why=silence + cause, next=repair)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bootstrap.language import Said
 from bootstrap.machine.edits import shell_profile
 from bootstrap.machine.facts.shell import ShellFact, stamp
 from bootstrap.machine.steps.step import Step, StepName
@@ -22,38 +23,44 @@ class ShellStep(Step):
 
     yes: bool = False
     name = StepName("shell")
-    title = "Shell"
+    title = Said("Shell")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.shell
         if not fact.folders or (fact.shown and not (self.yes and fact.profiles)):
             return None
         folders = ", ".join(pins.shown(each) for each in fact.folders)
-        return f"PATH of your shell lacks {folders}"
+        return Said("PATH of your shell lacks {folders}", folders=folders)
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
         return replace(facts, shell=ShellFact())
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         where = _named(pins, facts.shell)
-        return (f"add to {where}, when you agree:", *lines(facts.shell))
+        return (Said("add to {where}, when you agree:", where=where), *lines(facts.shell))
 
     def run(self, context: StepContext) -> str:
         fact = context.facts.shell
         added = lines(fact)
         named = _named(context.pins, fact)
-        question = "\n      ".join((f"Add to {named}:", *added, "Agreed?"))
+        question = "\n      ".join((Said("Add to {named}:", named=named), *added, "Agreed?"))
         if not fact.profiles or not context.agrees(question):
             stamp(fact.folders).touch(mode=0o600)
-            return "\n".join((f"left as it is; add to {named}, or: headstart up --yes", *added))
+            return "\n".join(
+                (Said("left as it is; add to {named}, or: headstart up --yes", named=named), *added)
+            )
         for profile in fact.profiles:
             shell_profile.add(profile, added)
             context.changed("profile", str(profile), "\n".join(added))
-        return f"{len(added)} lines are in {named}; a new terminal reads them"
+        return Said(
+            "{number} lines are in {named}; a new terminal reads them",
+            number=len(added),
+            named=named,
+        )
 
 
 def _named(pins: Pins, fact: ShellFact) -> str:
-    return " and ".join(map(pins.shown, fact.profiles)) or "your shell's profile"
+    return " and ".join(map(pins.shown, fact.profiles)) or Said("your shell's profile")
 
 
 def lines(fact: ShellFact) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap import pyenv
 from bootstrap.errors import HeadstartError, Refused
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine.facts.platform import (
     BREWFILE,
     HomebrewFact,
@@ -40,20 +40,32 @@ _UNINSTALL = "https://docs.brew.sh/FAQ#how-do-i-uninstall-homebrew"
 
 class ToolsStep(Step):
     name = StepName("tools")
-    title = "Build tools"
+    title = Said("Build tools")
     prepares = "python"
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         fact = facts.build
         if fact and fact.site is None and installable(fact):
-            return f"Python {pins.python} must be built, and there is no pyenv"
+            return Said("Python {python} must be built, and there is no pyenv", python=pins.python)
         if fact and fact.obstacles:
-            obstacles = "; ".join(dict.fromkeys(each.detail for each in fact.obstacles))
-            return f"Python {pins.python} cannot be built here yet: {obstacles}"
+            obstacles = joined(dict.fromkeys(each.detail for each in fact.obstacles))
+            return Said(
+                "Python {python} cannot be built here yet: {obstacles}",
+                python=pins.python,
+                obstacles=obstacles,
+            )
         if tool := facts.packages.no_tool:
-            return f"{tool}, which installs the packages, is not on PATH"
+            return Said("{tool}, which installs the packages, is not on PATH", tool=tool)
         missing = facts.homebrew.missing
-        return f"{BREWFILE} names what is not installed: {', '.join(missing)}" if missing else None
+        return (
+            Said(
+                "{brewfile} names what is not installed: {names}",
+                brewfile=BREWFILE,
+                names=", ".join(missing),
+            )
+            if missing
+            else None
+        )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:
         packages = facts.packages._replace(no_tool="")
@@ -83,7 +95,7 @@ class ToolsStep(Step):
             raise absent(context.facts.packages.no_tool)
         if not formulae:
             if fact is None:
-                return "nothing has to be built"
+                return Said("nothing has to be built")
             raise _refusal(fact, context.pins.python)
         install(context, formulae)
         done = f"installed {', '.join(formulae)}"
@@ -99,7 +111,7 @@ class ToolsStep(Step):
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         found = tuple(
             self.broken(
-                f"{name} is not installed",
+                Said("{name} is not installed", name=name),
                 shlex.join(install_command((name,))),
             )
             for name in facts.homebrew.missing
@@ -122,14 +134,25 @@ def _of_another_chip() -> Iterator[tuple[str, str]]:
     """What is for Intel where the chip is Apple's, and the way out."""
     if is_translated():
         yield (
-            "this shell runs under Rosetta: what is built in it is for Intel, the chip is Apple's",
+            Said(
+                "this shell runs under Rosetta: what is built in it is for Intel, "
+                "the chip is Apple's"
+            ),
             "arch -arm64 zsh -l",
         )
     brews = homebrews()
     for other in brews[1:]:
         yield (
-            f"there is a second Homebrew, in {other.prefix}: used is the one in {brews[0].prefix}",
-            f"take {other.program.parent} out of PATH, or remove it: {_UNINSTALL}",
+            Said(
+                "there is a second Homebrew, in {prefix}: used is the one in {used}",
+                prefix=other.prefix,
+                used=brews[0].prefix,
+            ),
+            Said(
+                "take {parent} out of PATH, or remove it: {uninstall}",
+                parent=other.program.parent,
+                uninstall=_UNINSTALL,
+            ),
         )
 
 

@@ -42,7 +42,7 @@ _REPLACED = {VenvState.WRONG_PYTHON, VenvState.BROKEN, VenvState.DAMAGED, VenvSt
 
 class VenvStep(Step):
     name = StepName("venv")
-    title = "Virtual environment"
+    title = Said("Virtual environment")
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         return reason(facts.venv, pins)
@@ -60,14 +60,20 @@ class VenvStep(Step):
             facts,
             venv=VenvFact(VenvState.READY, pins.python, aside),
             pip=PipFact(pins.pip),
-            packages=PackagesFact(facts.packages.lock, "the venv is new"),
+            packages=PackagesFact(facts.packages.lock, Said("the venv is new")),
         )
 
     def commands(self, pins: Pins, facts: Facts) -> tuple[str, ...]:
         if facts.python.executable is None:
             return ()
         if facts.venv.state is VenvState.OPEN:
-            return (f"set {SYSTEM_SITE} = false in {pins.shown(pins.venv / 'pyvenv.cfg')}",)
+            return (
+                Said(
+                    "set {setting} = false in {file}",
+                    setting=SYSTEM_SITE,
+                    file=pins.shown(pins.venv / "pyvenv.cfg"),
+                ),
+            )
         if facts.venv.state is VenvState.UNCLAIMED:
             return (f"write {pins.root} into {pins.shown(pins.venv / OWNER)}",)
         create = map(shlex.join, venv_makers.commands(facts.python.executable, pins))
@@ -94,9 +100,13 @@ class VenvStep(Step):
         context.changed("venv", str(pins.venv))
         context.runner.journal.write("venv-made", **made._asdict())
         replaced = (
-            f", replacing {fact.version or 'a broken one'}" if fact.state in _REPLACED else ""
+            f", replacing {fact.version or Said('a broken one')}" if fact.state in _REPLACED else ""
         )
-        instead = f"\nby {made.by}, because uv said: {made.because}" if made.because else ""
+        instead = (
+            Said("\nby {by}, because uv said: {because}", by=made.by, because=made.because)
+            if made.because
+            else ""
+        )
         return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}{instead}"
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
@@ -111,14 +121,15 @@ class CleanupStep(Step):
     """The last step: earlier venvs go, now that the new one is verified."""
 
     name = StepName("cleanup")
-    title = "Clean-up"
+    title = Said("Clean-up")
     deferrable = True
 
     def needed(self, pins: Pins, facts: Facts) -> str | None:
         if not facts.venv.aside:
             return None
-        return (
-            f"the new environment works, and {pins.shown(facts.venv.aside[-1])} is no longer needed"
+        return Said(
+            "the new environment works, and {file} is no longer needed",
+            file=pins.shown(facts.venv.aside[-1]),
         )
 
     def expect(self, pins: Pins, facts: Facts) -> Facts:  # noqa: ARG002
@@ -134,7 +145,7 @@ class CleanupStep(Step):
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         return tuple(
-            self.notice(f"{pins.shown(path)} is no longer used", "headstart up")
+            self.notice(Said("{file} is no longer used", file=pins.shown(path)), "headstart up")
             for path in facts.venv.aside
         )
 
@@ -144,15 +155,29 @@ def reason(fact: VenvFact, pins: Pins) -> str | None:
     where = pins.shown(pins.venv)
     return {
         VenvState.READY: None,
-        VenvState.ABSENT: f"{where} does not exist",
-        VenvState.INCOMPLETE: f"the creation of {where} was interrupted",
-        VenvState.FOREIGN: f"{where} is in the way: it is no virtual environment",
+        VenvState.ABSENT: Said("{where} does not exist", where=where),
+        VenvState.INCOMPLETE: Said("the creation of {where} was interrupted", where=where),
+        VenvState.FOREIGN: Said("{where} is in the way: it is no virtual environment", where=where),
         VenvState.WRONG_PYTHON: f"{where} has Python {fact.version}, not {pins.python}",
-        VenvState.BROKEN: f"{where} has lost its interpreter{_gone(fact.elsewhere)}",
-        VenvState.DAMAGED: f"{where} has lost bin/{_name(fact.elsewhere)}, or it leads elsewhere",
-        VenvState.MOVED: f"{where} was made in {fact.elsewhere}, and its scripts still lead there",
-        VenvState.OPEN: f"{where} also sees the packages of the Python under it",
-        VenvState.OTHERS: f"{where} is the environment of another project, {fact.elsewhere}",
+        VenvState.BROKEN: Said(
+            "{where} has lost its interpreter{gone}", where=where, gone=_gone(fact.elsewhere)
+        ),
+        VenvState.DAMAGED: Said(
+            "{where} has lost bin/{name}, or it leads elsewhere",
+            where=where,
+            name=_name(fact.elsewhere),
+        ),
+        VenvState.MOVED: Said(
+            "{where} was made in {elsewhere}, and its scripts still lead there",
+            where=where,
+            elsewhere=fact.elsewhere,
+        ),
+        VenvState.OPEN: Said("{where} also sees the packages of the Python under it", where=where),
+        VenvState.OTHERS: Said(
+            "{where} is the environment of another project, {elsewhere}",
+            where=where,
+            elsewhere=fact.elsewhere,
+        ),
         VenvState.UNCLAIMED: f"{where} {_named(fact.elsewhere)}",
     }[fact.state]
 
@@ -161,8 +186,8 @@ def _gone(base: Path | None) -> str:
     """Homebrew keeps a version in a folder of its own, which the next one replaces."""
     if base is None:
         return ""
-    by_homebrew = ", and Homebrew has another version now" if "Cellar" in base.parts else ""
-    return f": {base} is gone{by_homebrew}"
+    by_homebrew = Said(", and Homebrew has another version now") if "Cellar" in base.parts else ""
+    return Said(": {base} is gone{by_homebrew}", base=base, by_homebrew=by_homebrew)
 
 
 def _name(program: Path | None) -> str:
@@ -171,8 +196,11 @@ def _name(program: Path | None) -> str:
 
 def _named(former: Path | None) -> str:
     if former is None:
-        return "does not say which project it is for, so another could take it"
-    return f"says that it is for {former}, which is gone, so another project could take it"
+        return Said("does not say which project it is for, so another could take it")
+    return Said(
+        "says that it is for {former}, which is gone, so another project could take it",
+        former=former,
+    )
 
 
 def _not_ours(pins: Pins, fact: VenvFact) -> Refused | None:
@@ -204,9 +232,9 @@ def _not_ours(pins: Pins, fact: VenvFact) -> Refused | None:
 def _adjust(pins: Pins, fact: VenvFact) -> str:
     own(pins)
     if fact.state is VenvState.UNCLAIMED:
-        return f"{pins.shown(pins.venv)} is known to be this project's"
+        return Said("{file} is known to be this project's", file=pins.shown(pins.venv))
     _close(pins)
-    return f"{pins.shown(pins.venv)} sees no packages outside of it any more"
+    return Said("{file} sees no packages outside of it any more", file=pins.shown(pins.venv))
 
 
 def _close(pins: Pins) -> None:
@@ -260,5 +288,8 @@ def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Findi
     if python is None or (base.exists() and python.exists() and base.samefile(python)):
         return ()
     problem = f"{pins.shown(pins.venv)} uses {base}, not {python}"
-    repair = f"to move it over: mv {shlex.quote(str(pins.venv))} elsewhere, then: headstart up"
+    repair = Said(
+        "to move it over: mv {quote} elsewhere, then: headstart up",
+        quote=shlex.quote(str(pins.venv)),
+    )
     return (Finding(step, "notice", problem, repair),)

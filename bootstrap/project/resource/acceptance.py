@@ -19,20 +19,23 @@ from bootstrap.project.resource.plan import ResourcePlan, plan_resource
 
 # What a field may not be called, besides the words of Python and SQL, and why.
 _TAKEN: Mapping[str, str] = {
-    **dict.fromkeys(("id", "created_at", "updated_at", "version"), "every resource has it already"),
     **dict.fromkeys(
-        ("metadata", "registry", "type_annotation_map"), "SQLAlchemy gives it to every mapped class"
+        ("id", "created_at", "updated_at", "version"), Said("every resource has it already")
+    ),
+    **dict.fromkeys(
+        ("metadata", "registry", "type_annotation_map"),
+        Said("SQLAlchemy gives it to every mapped class"),
     ),
     **dict.fromkeys(
         (
             *("construct", "copy", "dict", "from_orm", "json", "parse_file", "parse_obj"),
             *("parse_raw", "schema", "schema_json", "update_forward_refs", "validate"),
         ),
-        "Pydantic gives it to every schema",
+        Said("Pydantic gives it to every schema"),
     ),
     **dict.fromkeys(
         ("bool", "datetime", "etag", "exact", "int", "mapped_column", "property", "str", "uuid4"),
-        "it means something else in the files of a module",
+        Said("it means something else in the files of a module"),
     ),
 }
 _OF_PYDANTIC = "model_"
@@ -86,7 +89,7 @@ def accept(
             problems.append(f"{field.name}: {error}")
     columns = [field.name for field in accepted]
     problems += [
-        f"{name}: there are two fields with this column"
+        Said("{name}: there are two fields with this column", name=name)
         for name in dict.fromkeys(columns)
         if columns.count(name) > 1
     ]
@@ -117,13 +120,19 @@ def _require_free_names(names: ResourceNames) -> None:
     reason = ""
     for name in (names.singular, names.plural):
         if keyword.iskeyword(name) or hasattr(builtins, name):
-            reason = f"{name} is a word of Python"
+            reason = Said("{name} is a word of Python", name=name)
     if names.plural in sql_words():
-        reason = f"its table would be {names.plural}, which is a reserved word of SQL"
+        reason = Said(
+            "its table would be {plural}, which is a reserved word of SQL", plural=names.plural
+        )
     elif names.plural in _OF_FEATURES:
-        reason = f"the feature {_OF_FEATURES[names.plural]} has a table {names.plural}"
+        reason = Said(
+            "the feature {of_features} has a table {plural}",
+            of_features=_OF_FEATURES[names.plural],
+            plural=names.plural,
+        )
     elif names.plural in _OF_ALEMBIC:
-        reason = f"{names.plural} is Alembic's own table"
+        reason = Said("{plural} is Alembic's own table", plural=names.plural)
     elif not reason:
         reason = _meaning_in_a_module(names)
     if reason:
@@ -145,7 +154,11 @@ def _meaning_in_a_module(names: ResourceNames) -> str:
     family = ("", "In", "Out", "Query")
     own = {names.singular, *(f"{names.class_name}{suffix}" for suffix in family)}
     clash = sorted(own & identifiers())
-    return f"{clash[0]} means something else in the files of a module" if clash else ""
+    return (
+        Said("{clash} means something else in the files of a module", clash=clash[0])
+        if clash
+        else ""
+    )
 
 
 @cache
@@ -178,12 +191,24 @@ def _require_no_clash(names: ResourceNames, domain: DomainFacts) -> None:
     there = [
         *([f"{MODULES}/{names.plural}"] if names.plural in domain.modules else []),
         *(
-            [f"the table {names.plural}, in {tables[names.plural].file}"]
+            [
+                Said(
+                    "the table {plural}, in {file}",
+                    plural=names.plural,
+                    file=tables[names.plural].file,
+                )
+            ]
             if names.plural in tables
             else []
         ),
         *(
-            [f"the class {names.class_name}, in {classes[names.class_name].file}"]
+            [
+                Said(
+                    "the class {class_name}, in {file}",
+                    class_name=names.class_name,
+                    file=classes[names.class_name].file,
+                )
+            ]
             if names.class_name in classes
             else []
         ),
@@ -216,9 +241,18 @@ def _resolved(field: ResourceField, names: ResourceNames, domain: DomainFacts) -
         return field
     target = _target(field, names, domain)
     if target.name == names.plural and not field.nullable:
-        raise Unfit(f"the first {names.one} has none to lead to: {field.name}:ref({field.target})?")
+        raise Unfit(
+            Said(
+                "the first {one} has none to lead to: {name}:ref({target})?",
+                one=names.one,
+                name=field.name,
+                target=field.target,
+            )
+        )
     if target.key not in _KEYS:
-        raise Unfit(f"a reference needs an `id` of type UUID, and {target.name} has none")
+        raise Unfit(
+            Said("a reference needs an `id` of type UUID, and {name} has none", name=target.name)
+        )
     column = field.name if field.name.endswith("_id") else f"{field.name}_id"
     one = str(inflection.underscore(target.class_name))
     return replace(field, name=column, target=target.name, target_one=one)
@@ -232,22 +266,35 @@ def _target(field: ResourceField, names: ResourceNames, domain: DomainFacts) -> 
     if found := known.find_table(field.target):
         return found
     near = known.nearest_table(field.target)
-    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(known.tables))}"
-    raise Unfit(f"there is no table {field.target}: {hint}")
+    hint = (
+        Said("did you mean {near}?", near=near)
+        if near
+        else Said("there are {names}", names=", ".join(sorted(known.tables)))
+    )
+    raise Unfit(Said("there is no table {target}: {hint}", target=field.target, hint=hint))
 
 
 def _require_free_field(field: ResourceField, names: ResourceNames, *, job: bool) -> None:
     name = field.name
     reason = _TAKEN.get(name)
     if keyword.iskeyword(name):
-        reason = "it is a word of Python"
+        reason = Said("it is a word of Python")
     elif name in sql_words():
-        reason = "it is a reserved word of SQL"
+        reason = Said("it is a reserved word of SQL")
     elif name.startswith(_OF_PYDANTIC):
-        reason = f"names that begin with {_OF_PYDANTIC} are Pydantic's own"
+        reason = Said(
+            "names that begin with {of_pydantic} are Pydantic's own", of_pydantic=_OF_PYDANTIC
+        )
     elif name == "processed_at" and job:
-        reason = "the job has a column of this name"
+        reason = Said("the job has a column of this name")
     elif name in _OF_LISTS and field.kind is FieldKind.ENUM:
-        reason = "every list has a parameter of this name"
+        reason = Said("every list has a parameter of this name")
     if reason:
-        raise Unfit(f"{reason}; {names.singular}_{name}, for one, is free")
+        raise Unfit(
+            Said(
+                "{reason}; {singular}_{name}, for one, is free",
+                reason=reason,
+                singular=names.singular,
+                name=name,
+            )
+        )

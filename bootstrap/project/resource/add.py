@@ -96,9 +96,9 @@ def add(
         if repository:
             require_clean_tree(repository)
         with workspace(project, tools) as space:
-            say("writing and formatting its files")
+            say(Said("writing and formatting its files"))
             made = _made(space, plan, version)
-            say("letting the project write the revision")
+            say(Said("letting the project write the revision"))
             revised = write_revision(space, tools, plan.names.plural, plan.message)
         new = {**made.new, **{path: text for path, text in revised.items() if path != HEAD}}
         changed = {**made.changed, **{path: revised[path] for path in revised if path == HEAD}}

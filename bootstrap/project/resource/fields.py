@@ -53,23 +53,23 @@ _ALIASES = {
     **dict.fromkeys(("markdown", "longtext", "html", "clob"), FieldKind.TEXT),
 }
 _NEVER_UNIQUE = {
-    FieldKind.TEXT: "MySQL indexes only the beginning of a text; use str",
-    FieldKind.JSON: "no database compares JSON as a whole",
-    FieldKind.BOOL: "there could be two rows at most",
-    FieldKind.ENUM: "there could be no more rows than values",
+    FieldKind.TEXT: Said("MySQL indexes only the beginning of a text; use str"),
+    FieldKind.JSON: Said("no database compares JSON as a whole"),
+    FieldKind.BOOL: Said("there could be two rows at most"),
+    FieldKind.ENUM: Said("there could be no more rows than values"),
 }
 
 
 _DESCRIBED = {
-    FieldKind.STR: "one line of 1 to 100 characters",
-    FieldKind.TEXT: "a text of 1 to 10,000 characters",
-    FieldKind.INT: "a whole number of 32 bits",
+    FieldKind.STR: Said("one line of 1 to 100 characters"),
+    FieldKind.TEXT: Said("a text of 1 to 10,000 characters"),
+    FieldKind.INT: Said("a whole number of 32 bits"),
     FieldKind.DECIMAL: "",
-    FieldKind.BOOL: "true or false",
+    FieldKind.BOOL: Said("true or false"),
     FieldKind.DATE: "a day",
-    FieldKind.DATETIME: "an instant, with its time zone; given in UTC",
+    FieldKind.DATETIME: Said("an instant, with its time zone; given in UTC"),
     FieldKind.UUID: "a UUID",
-    FieldKind.EMAIL: "an e-mail address",
+    FieldKind.EMAIL: Said("an e-mail address"),
     FieldKind.JSON: "a JSON object",
     FieldKind.ENUM: "",
     FieldKind.REF: "",
@@ -116,12 +116,16 @@ class ResourceField:
         if self.kind is FieldKind.ENUM:
             what = ", ".join(f"`{each.value}`" for each in self.values)
         elif self.kind is FieldKind.REF:
-            what = f"the `id` of a row of `{self.target}`"
+            what = Said("the `id` of a row of `{target}`", target=self.target)
         elif self.kind is FieldKind.DECIMAL:
-            what = f"a number of {self.digits} digits, {self.scale} of them after the point"
+            what = Said(
+                "a number of {digits} digits, {scale} of them after the point",
+                digits=self.digits,
+                scale=self.scale,
+            )
         marks = (
             *(("unique",) if self.unique else ()),
-            *(("may be null",) if self.nullable else ()),
+            *((Said("may be null"),) if self.nullable else ()),
         )
         return "; ".join((what.replace("|", "\\|"), *marks))
 
@@ -135,9 +139,15 @@ def parse_fields(written: Sequence[str]) -> tuple[ResourceField, ...]:
         except InvalidField as error:
             problems.append(f"{each}: {error}")
     twice = [name for name, number in Counter(each.name for each in parsed).items() if number > 1]
-    problems += [f"{name}: there are two fields of this name" for name in twice]
+    problems += [Said("{name}: there are two fields of this name", name=name) for name in twice]
     if len(parsed) > MOST_FIELDS:
-        problems.append(f"there are {len(parsed)} fields, and a table takes {MOST_FIELDS}")
+        problems.append(
+            Said(
+                "there are {number} fields, and a table takes {most_fields}",
+                number=len(parsed),
+                most_fields=MOST_FIELDS,
+            )
+        )
     if problems:
         raise UsageError(
             Said("Not every field can be used.")
@@ -167,13 +177,19 @@ def parse_field(written: str) -> ResourceField:
     """Parse one field; raises InvalidField. A reference has the name of its target as written."""
     form = _FORM.fullmatch(written.strip())
     if form is None:
-        raise InvalidField("after the type come only ? and !, as in email:email?!")
+        raise InvalidField(Said("after the type come only ? and !, as in email:email?!"))
     name = _field_name(form["name"])
     kind = _kind(name, (form["kind"] or "").strip())
     marks = form["marks"] or ""
     field = ResourceField(name, kind, nullable="?" in marks, unique="!" in marks)
     if field.unique and kind in _NEVER_UNIQUE:
-        raise InvalidField(f"{kind} cannot be unique: {_NEVER_UNIQUE[kind]}")
+        raise InvalidField(
+            Said(
+                "{kind} cannot be unique: {never_unique}",
+                kind=kind,
+                never_unique=_NEVER_UNIQUE[kind],
+            )
+        )
     return _with_inside(field, form["inside"])
 
 
@@ -181,20 +197,30 @@ def _field_name(written: str) -> str:
     try:
         name = "_".join(words(written))
     except UsageError as error:
-        reason = error.why[0] if written.strip() else "it has no name before the colon"
-        raise InvalidField(f"{reason}; a name begins with a letter") from error
+        reason = error.why[0] if written.strip() else Said("it has no name before the colon")
+        raise InvalidField(Said("{reason}; a name begins with a letter", reason=reason)) from error
     if len(name) > LONGEST:
-        raise InvalidField(f"its name has {len(name)} characters, and at most {LONGEST} can be")
+        raise InvalidField(
+            Said(
+                "its name has {number} characters, and at most {longest} can be",
+                number=len(name),
+                longest=LONGEST,
+            )
+        )
     return name
 
 
 def _kind(name: str, written: str) -> FieldKind:
     if not written:
-        raise InvalidField(f"it has no type: write {name}:str, for one")
+        raise InvalidField(Said("it has no type: write {name}:str, for one", name=name))
     known = _ALIASES.get(written.lower()) or nearest(written, list(FieldKind))
     if written not in set(FieldKind):
-        hint = f"did you mean {known}?" if known else f"one of {', '.join(FieldKind)}"
-        raise InvalidField(f"there is no type {written}: {hint}")
+        hint = (
+            Said("did you mean {known}?", known=known)
+            if known
+            else Said("one of {types}", types=", ".join(FieldKind))
+        )
+        raise InvalidField(Said("there is no type {written}: {hint}", written=written, hint=hint))
     return FieldKind(written)
 
 
@@ -205,30 +231,42 @@ def _with_inside(field: ResourceField, inside: str | None) -> ResourceField:
             return replace(field, values=_values(field.name, inside or ""))
         case FieldKind.REF:
             if not (inside or "").strip():
-                raise InvalidField(f"say which table it leads to: {field.name}:ref(profiles)")
+                raise InvalidField(
+                    Said("say which table it leads to: {name}:ref(profiles)", name=field.name)
+                )
             return replace(field, target=(inside or "").strip())
         case FieldKind.DECIMAL if inside is not None:
             digits, scale = _precision(inside)
             return replace(field, digits=digits, scale=scale)
     if inside is not None:
-        raise InvalidField(f"{field.kind} takes nothing in parentheses")
+        raise InvalidField(Said("{kind} takes nothing in parentheses", kind=field.kind))
     return field
 
 
 def _values(name: str, inside: str) -> tuple[EnumValue, ...]:
     values = [value.strip() for value in inside.split(",")]
     if not inside.strip():
-        raise InvalidField(f"say which values there are: {name}:enum(draft,published)")
+        raise InvalidField(
+            Said("say which values there are: {name}:enum(draft,published)", name=name)
+        )
     for value in values:
         if not value:
-            raise InvalidField("one of its values is empty")
+            raise InvalidField(Said("one of its values is empty"))
         if len(value) > LONGEST_VALUE:
-            raise InvalidField(f"{value[:20]}… is longer than {LONGEST_VALUE} characters")
+            raise InvalidField(
+                Said(
+                    "{value}… is longer than {longest_value} characters",
+                    value=value[:20],
+                    longest_value=LONGEST_VALUE,
+                )
+            )
         if not value.isprintable():
-            raise InvalidField(f"{value!r} has characters that cannot be seen")
+            raise InvalidField(
+                Said("{value} has characters that cannot be seen", value=repr(value))
+            )
     twice = [value for value, number in Counter(values).items() if number > 1]
     if twice:
-        raise InvalidField(f"it has the value {twice[0]} twice")
+        raise InvalidField(Said("it has the value {twice} twice", twice=twice[0]))
     return tuple(map(EnumValue, values, _members(values)))
 
 
@@ -250,6 +288,9 @@ def _precision(inside: str) -> tuple[int, int]:
     digits, scale = map(int, numbers.groups()) if numbers else (0, 0)
     if not (1 <= digits <= MOST_DIGITS and scale <= digits):
         raise InvalidField(
-            f"write its digits in all, at most {MOST_DIGITS}, and after the point: decimal(12,2)"
+            Said(
+                "write its digits in all, at most {most}, and after the point: decimal(12,2)",
+                most=MOST_DIGITS,
+            )
         )
     return digits, scale

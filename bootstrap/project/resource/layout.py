@@ -20,7 +20,9 @@ def changed_registry(project: Path, module: str, version: str) -> str:
     text = text_of(project / REGISTRY)
     changed = with_module(text, module) if text else None
     if changed is None:
-        raise _unknown([f"{REGISTRY} has no list MODULES of plain names"], version)
+        raise _unknown(
+            [Said("{registry} has no list MODULES of plain names", registry=REGISTRY)], version
+        )
     return changed
 
 
@@ -31,7 +33,9 @@ def require_layout(project: Path, files: Mapping[str, str], version: str) -> Non
         if path.endswith(".py"):
             missing += _missing_imports(project, files, text)
     if missing:
-        raise _unknown([f"{name} is not there" for name in dict.fromkeys(missing)], version)
+        raise _unknown(
+            [Said("{name} is not there", name=name) for name in dict.fromkeys(missing)], version
+        )
 
 
 def _missing_imports(project: Path, files: Mapping[str, str], text: str) -> Iterator[str]:

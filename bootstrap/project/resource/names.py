@@ -60,7 +60,7 @@ class ResourceNames:
     def a_one(self) -> str:
         """The same with its article; what cannot be counted has none."""
         if self.singular == self.plural:
-            return f"one of the {self.many}"
+            return Said("one of the {many}", many=self.many)
         return f"{'an' if _VOWELS.match(self.one) else 'a'} {self.one}"
 
     @property
@@ -114,7 +114,11 @@ def words(name: str) -> Sequence[str]:
         if word
     ]
     if strange or not found or not found[0][0].isalpha():
-        why = f"it has {' '.join(strange)}" if strange else "it begins with no letter"
+        why = (
+            Said("it has {strange}", strange=" ".join(strange))
+            if strange
+            else Said("it begins with no letter")
+        )
         raise UsageError(
             Said("{name} cannot be made a name in Python and SQL.", name=repr(name)),
             why=(why,),
