@@ -24,6 +24,7 @@ TRAILER = "Headstart-Template"  # marks the commits of updates
 BY_HEADSTART = f"%(trailers:key={TRAILER},valueonly,separator=%x20)"
 
 _ANSWERS = 6  # of rev-parse, about a repository
+_ASIDE = Said("commit them, or put them aside: git stash --include-untracked")
 _UNDERWAY = {
     "MERGE_HEAD": Said("a merge"),
     "CHERRY_PICK_HEAD": Said("a cherry-pick"),
@@ -280,9 +281,13 @@ def _out_of_the_way(blocking: Mapping[str, str]) -> tuple[str, ...]:
     fixed = [name for name, is_now in blocking.items() if is_now == "!!" or name.endswith("/")]
     stashed = len(fixed) < len(blocking)
     return (
-        *(("commit them, or put them aside: git stash --include-untracked",) if stashed else ()),
-        *((f"move or rename what git does not keep: {shlex.join(fixed)}",) if fixed else ()),
+        *((_ASIDE,) if stashed else ()),
+        *((_moved(fixed),) if fixed else ()),
     )
+
+
+def _moved(names: list[str]) -> Said:
+    return Said("move or rename what git does not keep: {names}", names=shlex.join(names))
 
 
 def _unseen(paths: frozenset[str]) -> Refused:

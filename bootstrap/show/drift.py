@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
-from bootstrap.language import Said
+from bootstrap.language import Said, shown
 from bootstrap.show.items import FileGroup, FileRow, Files, Pair
 from bootstrap.show.report import Report
 from bootstrap.show.update import doubt
@@ -73,9 +73,9 @@ def _row(each: Drifted) -> FileRow:
 
 
 def _lines(each: Drifted) -> Iterator[str]:
-    yield f"  {each.path}  {each.how} {each.note}".rstrip()
-    yield f"      {_since(each)}"
-    yield from (f"      {remark}" for remark in _remarks(each))
+    yield f"  {each.path}  {each.how} {shown(each.note)}".rstrip()
+    yield f"      {shown(_since(each))}"
+    yield from (f"      {shown(remark)}" for remark in _remarks(each))
 
 
 def _since(each: Drifted) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import ExitCode
-from bootstrap.language import Said
+from bootstrap.language import Said, shown
 from bootstrap.project.fleet import FleetEnding
 from bootstrap.show.items import Column, ReportTable, TableRow
 from bootstrap.show.report import Report
@@ -206,8 +206,8 @@ def _notes(each: ProjectStatus) -> Iterator[str]:
         yield ", ".join(each.conflicts[:_MOST]) + more
     if each.trouble:
         yield each.trouble.what
-        yield from (f"  {line}" for line in each.trouble.why)
-        yield from (f"→ {line}" for line in each.trouble.next)
+        yield from (f"  {shown(line)}" for line in each.trouble.why)
+        yield from (f"→ {shown(line)}" for line in each.trouble.next)
 
 
 def _summary(statuses: Sequence[ProjectStatus]) -> str:

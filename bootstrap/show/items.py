@@ -137,11 +137,10 @@ class ReportTable:
             yield from (f"      {shown(note)}" for note in row.notes)
 
     def _line(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        padded = []
+        laid_out = []
         for text, width, column in zip(cells, widths, self.columns, strict=True):
-            space = " " * (width - width_of(text))
-            padded.append(f"{space}{shown(text)}" if column.numeric else f"{shown(text)}{space}")
-        return "  ".join(padded).rstrip()
+            laid_out.append(padded(text, width, right=column.numeric))
+        return "  ".join(laid_out).rstrip()
 
 
 def width_of(text: str) -> int:
@@ -149,6 +148,12 @@ def width_of(text: str) -> int:
     text = shown(text)
     wide = sum(east_asian_width(sign) in {"W", "F"} for sign in text)
     return len(text) + wide - sum(map(bool, map(combining, text)))
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return a text as it is shown, with spaces up to that many columns, or before it."""
+    space = " " * (width - width_of(text))
+    return f"{space}{shown(text)}" if right else f"{shown(text)}{space}"
 
 
 Item = str | Pair | Files | Totals | PipeOnly | Diff | ReportTable

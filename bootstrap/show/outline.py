@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bootstrap.language import joined, shown
-from bootstrap.show.items import width_of
+from bootstrap.show.items import padded, width_of
 from bootstrap.show.text import count, dim
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def total(lines: Mapping[str, int]) -> str:
 def _aligned(branches: list[tuple[str, str]]) -> Iterator[str]:
     width = max(width_of(line) for line, _ in branches)
     for line, text in branches:
-        space = " " * (width - width_of(line))
-        yield f"{line}{space}  {dim(text)}".rstrip() if text else line
+        yield f"{padded(line, width)}  {dim(text)}".rstrip() if text else line
 
 
 def _nested(said: Mapping[str, str]) -> dict[str, object]:

@@ -7,8 +7,9 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from bootstrap.language import Said
+from bootstrap.language import Said, shown
 from bootstrap.show import outline
+from bootstrap.show.items import padded, width_of
 from bootstrap.show.report import Report
 from bootstrap.show.text import bold, dim
 
@@ -87,7 +88,7 @@ def _ahead(ahead: Forecast) -> Iterator[str]:
 
     if ahead.refused:
         yield Said("{text} would stop: {refused}", text=bold("headstart up"), refused=ahead.refused)
-        yield from (f"  {each}" for each in ahead.why)
+        yield from (f"  {shown(each)}" for each in ahead.why)
         return
     yield Said("What {text} would do then:", text=bold("headstart up"))
     yield from planned(ahead.steps)
@@ -104,10 +105,10 @@ def _answers(answers: Answers) -> Iterator[str]:
     others = _BETWEEN + widest + max(len(each.source) for each in found)
     room = max(_COLUMNS - others, _LEAST)  # the path of a file of answers may be long
     values = {each.question.name: _wrapped(each.shown_value, room) for each in found}
-    width = min(room, max(len(line) for lines in values.values() for line in lines))
+    width = min(room, max(width_of(line) for lines in values.values() for line in lines))
     for each in found:
         first, *more = values[each.question.name]
-        yield f"  {each.question.name:{widest}}  {first:{width}}  {dim(f'({each.source})')}"
+        yield f"  {each.question.name:{widest}}  {padded(first, width)}  {dim(f'({each.source})')}"
         for line in more:
             yield f"  {'':{widest}}  {line}"
 

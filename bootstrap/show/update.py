@@ -10,7 +10,17 @@ from bootstrap.errors import ExitCode
 from bootstrap.language import Said, shown
 from bootstrap.project.outcomes import Outcome, advice
 from bootstrap.project.rollback import backup_time
-from bootstrap.show.items import Diff, FileGroup, FileRow, Files, Pair, PipeOnly, Totals
+from bootstrap.show.items import (
+    Diff,
+    FileGroup,
+    FileRow,
+    Files,
+    Pair,
+    PipeOnly,
+    Totals,
+    padded,
+    width_of,
+)
 from bootstrap.show.report import Report
 from bootstrap.show.verification import attention_document, attention_pairs, import_pairs
 
@@ -92,8 +102,8 @@ def preview(
 def _obstacle_lines(obstacle: Refused | None) -> Iterator[str]:
     if obstacle:
         yield Said("It would be refused now: {what}", what=obstacle.what)
-        yield from (f"  {each}" for each in obstacle.why)
-        yield from (f"  → {each}" for each in obstacle.next)
+        yield from (f"  {shown(each)}" for each in obstacle.why)
+        yield from (f"  → {shown(each)}" for each in obstacle.next)
         yield ""
 
 
@@ -243,7 +253,7 @@ def _changelog(update: Update) -> Iterator[Pair]:
 def _files(update: Update, repository: Repository) -> Iterator[Item]:
     """The files, and how many there are of each kind."""
     files = update.proposal.files
-    width = max((len(repository.path(each.path)) for each in files), default=0)
+    width = max((width_of(repository.path(each.path)) for each in files), default=0)
     lines = tuple(_line(each, repository.path(each.path), width) for each in files)
     yield Files(groups(update, repository), lines)
     yield PipeOnly(("",))
@@ -253,7 +263,7 @@ def _files(update: Update, repository: Repository) -> Iterator[Item]:
 def _line(each: FileOutcome, path: str, width: int) -> str:
     sides = f"template {each.template or '-':8} you {each.yours or '-':8}"
     outcome = "CONFLICT" if each.outcome is Outcome.CONFLICT else str(each.outcome)
-    return f"  {path:{width}}  {sides} {outcome:8} {shown(each.reason)}".rstrip()
+    return f"  {padded(path, width)}  {sides} {outcome:8} {shown(each.reason)}".rstrip()
 
 
 def _next(applied: AppliedUpdate, repository: Repository) -> Iterator[Item]:

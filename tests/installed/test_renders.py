@@ -14,6 +14,7 @@ from tests.installed import pythons
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("minor", ["3.12"])
 def test_the_suite_of_a_render_passes(minor: str, tmp_path: Path) -> None:
     """3.11 and 3.14 are seen by test_offline.py, and 3.13 is the `project` of the other tests."""

@@ -64,6 +64,7 @@ def test_free_ports_stay_as_the_example_has_them(shop: Shop) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_services_ports_move_together_and_leave_the_api_its_own(ready: Shop) -> None:
     """At first by themselves; in a `.env` that is there, it is a person's to move them."""
     ready.edit("toolchain.yml", "environment:", "services: [REDIS_URL]\nenvironment:")

@@ -71,6 +71,7 @@ def test_libreoffice_reads_xlsx(client: httpx.Client, tmp_path: Path) -> None:
     assert {row["version"] for row in rows} == {"1"}
 
 
+@pytest.mark.nightly
 def test_libreoffice_reads_csv(client: httpx.Client, tmp_path: Path) -> None:
     saved = convert(exported(client, tmp_path / "lo", "csv"), "xlsx")
     with zipfile.ZipFile(saved) as book:

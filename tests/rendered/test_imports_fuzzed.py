@@ -202,7 +202,10 @@ def parts(draw: st.DrawFn) -> bytes:
     return workbooks.packed(found | {name: changed})
 
 
-@pytest.mark.parametrize("strategy", [texts, sheets, liars, damaged, parts])
+@pytest.mark.parametrize(
+    "strategy",
+    [texts, sheets, pytest.param(liars, marks=pytest.mark.nightly), damaged, parts],
+)
 @MANY
 @given(data=st.data(), query=QUERIES)
 def test_no_file_is_an_accident(

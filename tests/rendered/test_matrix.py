@@ -48,10 +48,10 @@ def named(row: Row, *marks: pytest.MarkDecorator) -> object:
 
 
 of_rows_of_today = pytest.mark.parametrize("row", [named(row) for row in OURS.rows[TODAY::PARTS]])
-# Every sixth is for each run.
+# Every twelfth is for each run.
 of_every_row = pytest.mark.parametrize(
     "row",
-    [named(row, *([pytest.mark.nightly] if at % 6 else ())) for at, row in enumerate(OURS.rows)],
+    [named(row, *([pytest.mark.nightly] if at % 12 else ())) for at, row in enumerate(OURS.rows)],
 )
 
 

@@ -85,6 +85,7 @@ def test_a_style_leaves_no_trace_of_the_other(tmp_path: Path, style: str) -> Non
     assert found == []
 
 
+@pytest.mark.nightly
 def test_what_is_added_and_what_is_migrated_is_in_the_projects_style(
     tmp_path: Path, everything: Path
 ) -> None:
