@@ -82,6 +82,16 @@ def joined(texts: Iterable[str], between: str = "; ") -> Said:
     return Said(between.join(f"{{{name}}}" for name in values), **values)
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, each of which is shown as it would be alone."""
+    lines = text.splitlines()
+    if not isinstance(text, Said):
+        return lines
+    parts = [Said(each, **text.values) for each in text.text.split("\n")]
+    # Where a value has lines of its own, they are in no message.
+    return list(parts) if len(parts) == len(lines) else lines
+
+
 def shown(text: object) -> str:
     """Return a text as people read it: translated, if it is known what it was filled with."""
     if not isinstance(text, Said):

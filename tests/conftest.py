@@ -40,7 +40,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def nightly_but(*each_time: str, of: Iterable[str]) -> list[object]:
     """Parameters of which some are tried each time, and all by `make nightly`."""
     late = pytest.mark.nightly
-    return [one if one in each_time else pytest.param(one, marks=late, id=one) for one in of]
+    return [one if one in each_time else pytest.param(one, marks=late) for one in of]
 
 
 def unavailable(what: str) -> NoReturn:

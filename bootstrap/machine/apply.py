@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
 from bootstrap import __version__, state
 from bootstrap.errors import HeadstartError, Refused, UsageError
-from bootstrap.language import Said
+from bootstrap.language import Said, lines_of
 from bootstrap.machine import journal, pins
 from bootstrap.machine.facts import Facts, gather
 from bootstrap.machine.journal import Journal
@@ -236,7 +236,7 @@ class _Run:
         self.journal.write("step-started", step=step.name, reason=reason)
         self.observer.step_started(planned)
         try:
-            result, *details = step.run(self._context(facts)).splitlines()
+            result, *details = lines_of(step.run(self._context(facts)))
             facts = gather(self.pins)
             notices = _verified(step, self.pins, facts)
         except BaseException as error:  # noqa: BLE001 - shown, then raised again

@@ -127,9 +127,9 @@ def _verify(target: Path, pinned: Pins) -> None:
         ) from error
     if (manifest["python"], manifest["pip"]) != (pinned.python, pinned.pip):
         reason = Said(
-            "It is for Python {manifest} and pip {manifest2}.",
-            manifest=manifest["python"],
-            manifest2=manifest["pip"],
+            "It is for Python {python} and pip {pip}.",
+            python=manifest["python"],
+            pip=manifest["pip"],
         )
         raise UsageError(
             Said("{target} is for other pins.", target=target),

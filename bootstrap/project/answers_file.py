@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from bootstrap.errors import Refused, UsageError
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.project import git, releases
 from bootstrap.project.answers import Answers, ProvidedAnswers, SourcedValue, resolve
 from bootstrap.project.questions import Questionnaire, Value
@@ -286,7 +286,7 @@ def _edited(
         ),
         next=(
             Said("put it back: {back}", back=back),
-            " ".join((Said("then: headstart update"), *data)),
+            joined((Said("then: headstart update"), *data), " "),
             Said("or record what the files say: headstart link"),
         ),
     )

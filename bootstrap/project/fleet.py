@@ -250,8 +250,8 @@ def _predicted(known: ProjectStatus, prepared: PreparedUpdate, project: Project)
 
 def _failed(known: ProjectStatus, error: HeadstartError) -> ProjectStatus:
     closer = Said(
-        "look closer: headstart status --debug --project {quote}",
-        quote=shlex.quote(str(known.path)),
+        "look closer: headstart status --debug --project {project}",
+        project=shlex.quote(str(known.path)),
     )
     trouble = Trouble(error.what, error.why, error.next or (closer,))
     return replace(known, ending=FleetEnding.FAILED, trouble=trouble)

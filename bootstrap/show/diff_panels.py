@@ -143,7 +143,7 @@ def _once(sides: Iterable[tuple[str, Patch]]) -> Iterator[tuple[str, Patch]]:
         key = title if patch.binary else replace(patch, hunks=_ANY_PLACE.sub("", patch.hunks))
         first, kept = told.get(key, ("", patch))
         told[key] = (
-            Said("{first}, the same as {lower}", first=first, lower=title.lower())
+            Said("{first}, the same as {title}", first=first, title=title.lower())
             if first
             else title,
             kept,

@@ -195,11 +195,10 @@ def _new_answers(statuses: Sequence[ProjectStatus]) -> Iterator[str]:
 
 def _notes(each: ProjectStatus) -> Iterator[str]:
     if each.request:
-        opened, there = (
-            Said("opened: {url}", url=each.request.url),
-            Said("is there: {url}", url=each.request.url),
-        )
-        yield opened if each.request.new else there
+        if each.request.new:
+            yield Said("opened: {url}", url=each.request.url)
+        else:
+            yield Said("is there: {url}", url=each.request.url)
     if each.conflicts:
         left = len(each.conflicts) - _MOST
         more = f" and {left} more" if left > 0 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.project.values import format_value
 from bootstrap.show.items import Pair
 from bootstrap.show.report import Report
@@ -64,7 +64,8 @@ def _items(link: Link) -> Iterator[Item]:
         former = link.recorded.get(name)
         text = format_value(value)
         if name in link.recorded and former != value:
-            text += Said(" (recorded: {value})", value=format_value(former))
+            recorded = Said(" (recorded: {value})", value=format_value(former))
+            text = joined((text, recorded), "")
         yield Pair(name, text)
 
 

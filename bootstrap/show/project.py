@@ -86,11 +86,12 @@ def _document(path: Path, answers: Answers, source: Template) -> dict[str, objec
 def _ahead(ahead: Forecast) -> Iterator[str]:
     from bootstrap.show.machine import planned  # noqa: PLC0415 - only a preview shows it
 
+    command = bold("headstart up")
     if ahead.refused:
-        yield Said("{text} would stop: {refused}", text=bold("headstart up"), refused=ahead.refused)
+        yield Said("{command} would stop: {refused}", command=command, refused=ahead.refused)
         yield from (f"  {shown(each)}" for each in ahead.why)
         return
-    yield Said("What {text} would do then:", text=bold("headstart up"))
+    yield Said("What {command} would do then:", command=command)
     yield from planned(ahead.steps)
 
 
@@ -120,7 +121,7 @@ def _wrapped(value: str, room: int) -> list[str]:
 def next_command(folder: Path, command: str) -> Report:
     """What a person may want to run next."""
     enter = "" if str(folder) == "." else f"cd {shlex.quote(str(folder))} && "
-    return Report([Said("Next: {enter}", enter=bold(enter + command))])
+    return Report([Said("Next: {command}", command=bold(enter + command))])
 
 
 def presets(presets: Sequence[Preset]) -> Report:

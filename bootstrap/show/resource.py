@@ -60,8 +60,8 @@ def _document(files: ResourceFiles) -> dict[str, object]:
 def _said(files: ResourceFiles) -> Iterator[str]:
     names = files.plan.names
     yield Said(
-        "It is served at {value}, from the table {plural}.",
-        value=bold(f"/v1/{names.path}"),
+        "It is served at {path}, from the table {plural}.",
+        path=bold(f"/v1/{names.path}"),
         plural=names.plural,
     )
 

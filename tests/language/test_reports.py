@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@cache
 def told(shop: Path, language: str, *words: str) -> tuple[int, str]:
     """Run a command in a language; return its exit code and all that it said."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HEADSTART_LANG": language}

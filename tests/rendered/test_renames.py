@@ -14,7 +14,7 @@ import pytest
 
 from bootstrap.project import releases
 from tests import forkserver
-from tests.conftest import ROOT, headstart
+from tests.conftest import ROOT, headstart, nightly_but
 from tests.lifecycle.conftest import commit, write
 from tests.project.conftest import git
 from tests.rendered.gates import run
@@ -144,13 +144,7 @@ def begun(folder: Path, version: str, edits: Mapping[str, tuple[str, str]]) -> P
     return shop
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        each if each in CHECKED else pytest.param(each, marks=pytest.mark.nightly)
-        for each in VERSIONS
-    ],
-)
+@pytest.mark.parametrize("version", nightly_but(*CHECKED, of=VERSIONS))
 def test_own_code_and_edits_follow_the_renames(
     tmp_path: Path, everything: Path, version: str
 ) -> None:

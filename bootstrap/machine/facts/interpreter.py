@@ -81,9 +81,9 @@ def problems(
     if report.version != version:
         found.append(
             Said(
-                "it says it is Python {version}, not {version2}",
+                "it says it is Python {version}, not {wanted}",
                 version=report.version,
-                version2=version,
+                wanted=version,
             )
         )
     if report.missing:
@@ -91,9 +91,9 @@ def problems(
     if machine and report.machine.lower() != machine.lower():
         found.append(
             Said(
-                "it is for {machine}, this machine is {machine2}",
+                "it is for {machine}, this machine is {here}",
                 machine=report.machine,
-                machine2=machine,
+                here=machine,
             )
         )
     if report.openssl.startswith("LibreSSL"):

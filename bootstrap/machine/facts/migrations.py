@@ -93,13 +93,11 @@ def _sqlite_version(database: Path) -> tuple[str, ...] | None:
 def _behind(heads: tuple[str, ...], current: tuple[str, ...] | None) -> str | None:
     if current == heads:
         return None
-    at = ", ".join(current) if current else "empty"
-    return Said(
-        "the database is {which}{at}, the code is at {heads}",
-        which="at " if current else "",
-        at=at,
-        heads=", ".join(heads),
-    )
+    code = ", ".join(heads)
+    if not current:
+        return Said("the database is empty, the code is at {heads}", heads=code)
+    at = ", ".join(current)
+    return Said("the database is at {at}, the code is at {heads}", at=at, heads=code)
 
 
 def _ask_driver(pins: Pins, url: str, heads: tuple[str, ...]) -> MigrationsFact | None:
@@ -130,6 +128,6 @@ def _ask_alembic(pins: Pins) -> str | None:
         return Said("the database is not at the head of the migrations")
     said = [line.strip() for line in answer.output.splitlines() if line.strip()]
     return Said(
-        "Alembic cannot tell where the database is: {which}",
-        which=said[-1][:200] if said else Said("no word"),
+        "Alembic cannot tell where the database is: {said}",
+        said=said[-1][:200] if said else Said("no word"),
     )

@@ -136,7 +136,7 @@ def _unfinished(pins: Pins, stamp: Stamp, digest: str) -> str:
     why = stamp.get("why", "") if stamp.get("asked") == digest else ""
     if lock_lacks(pins, why):
         return why
-    return Said("an earlier installation did not finish{which}", which=f": {why}" if why else "")
+    return Said("an earlier installation did not finish{why}", why=f": {why}" if why else "")
 
 
 def lock_lacks(pins: Pins, why: str | None) -> bool:
@@ -167,7 +167,7 @@ def _changed(pins: Pins, stamp: Stamp | None, digest: str) -> str | None:
         )
     names = [each.name for each in there]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return Said("{twice} is there in two versions", twice=twice[0]) if twice else None
+    return Said("{name} is there in two versions", name=twice[0]) if twice else None
 
 
 def _not_yet(pins: Pins) -> str:

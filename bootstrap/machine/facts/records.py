@@ -192,7 +192,7 @@ def _how(file: RecordedFile, pins: Pins) -> str:
     except FileNotFoundError:
         return Said("is missing")
     except OSError as error:
-        return Said("cannot be read ({strerror})", strerror=error.strerror)
+        return Said("cannot be read ({error})", error=error.strerror)
     algorithm, _, expected = file.digest.partition("=")
     if algorithm in hashlib.algorithms_guaranteed:
         found = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest())

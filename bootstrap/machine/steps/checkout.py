@@ -89,7 +89,7 @@ class DotenvStep(Step):
         except FileExistsError:
             return Said("{file} was there already", file=file)
         context.changed("file", str(pinned.file))
-        return "".join((Said("created from {example}", example=example), *map(_told, moved)))
+        return joined((Said("created from {example}", example=example), *map(_told, moved)), "")
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if pins.dotenv is None or not facts.dotenv.missing:
@@ -286,7 +286,7 @@ def _with_ports(text: str, moved: Sequence[MovedPort]) -> str:
 def _told(moved: MovedPort) -> str:
     owner = ports.owner_of(moved.stated)
     why = (
-        Said(" ({stated} is taken by {shown})", stated=moved.stated, shown=owner.shown)
+        Said(" ({stated} is taken by {owner})", stated=moved.stated, owner=owner.shown)
         if owner
         else ""
     )

@@ -203,10 +203,11 @@ def _strays(pins: Pins) -> tuple[str, ...]:
     from bootstrap.machine.facts import records  # noqa: PLC0415 - only a close look reads them
 
     return tuple(
-        f"{pins.shown(path)} "
-        + (Said("runs with every Python there, and ") if records.is_customizer(path) else "")
-        + Said("belongs to no package")
+        Said("{file} runs with every Python there, and belongs to no package", file=file)
+        if records.is_customizer(path)
+        else Said("{file} belongs to no package", file=file)
         for path in records.strays(pins)
+        for file in (pins.shown(path),)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bootstrap.errors import Refused
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine.facts.migrations import MigrationsFact
 from bootstrap.machine.steps.step import Finding, Step, StepName
 
@@ -90,7 +90,7 @@ class VerificationStep(Step):
         context.runner.journal.verification_started(fingerprint)
         lines = [line for argv in context.pins.verification for line in _verified(context, argv)]
         context.runner.journal.verification_passed(fingerprint)
-        return "\n".join((Said("it works"), *lines))
+        return joined((Said("it works"), *lines), "\n")
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         if facts.verification.passed or not pins.verification:

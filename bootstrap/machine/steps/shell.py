@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine.edits import shell_profile
 from bootstrap.machine.facts.shell import ShellFact, stamp
 from bootstrap.machine.steps.step import Step, StepName
@@ -43,12 +43,11 @@ class ShellStep(Step):
         fact = context.facts.shell
         added = lines(fact)
         named = _named(context.pins, fact)
-        question = "\n      ".join((Said("Add to {named}:", named=named), *added, "Agreed?"))
+        question = joined((Said("Add to {named}:", named=named), *added, "Agreed?"), "\n      ")
         if not fact.profiles or not context.agrees(question):
             stamp(fact.folders).touch(mode=0o600)
-            return "\n".join(
-                (Said("left as it is; add to {named}, or: headstart up --yes", named=named), *added)
-            )
+            left = Said("left as it is; add to {named}, or: headstart up --yes", named=named)
+            return joined((left, *added), "\n")
         for profile in fact.profiles:
             shell_profile.add(profile, added)
             context.changed("profile", str(profile), "\n".join(added))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import Refused
 from bootstrap.files import remove, write_atomically
-from bootstrap.language import Said
+from bootstrap.language import Said, joined
 from bootstrap.machine import venv_makers
 from bootstrap.machine.facts import made_files
 from bootstrap.machine.facts.packages import PackagesFact, PipFact
@@ -99,15 +99,16 @@ class VenvStep(Step):
         made_files.keep(pins)
         context.changed("venv", str(pins.venv))
         context.runner.journal.write("venv-made", **made._asdict())
-        replaced = (
-            f", replacing {fact.version or Said('a broken one')}" if fact.state in _REPLACED else ""
-        )
+        former = fact.version or Said("a broken one")
+        replaced = Said(", replacing {former}", former=former) if fact.state in _REPLACED else ""
         instead = (
-            Said("\nby {by}, because uv said: {because}", by=made.by, because=made.because)
+            (Said("by {by}, because uv said: {because}", by=made.by, because=made.because),)
             if made.because
-            else ""
+            else ()
         )
-        return f"{pins.shown(pins.venv)} with Python {pins.python}{replaced}{instead}"
+        venv = pins.shown(pins.venv)
+        told = Said("{venv} with Python {python}", venv=venv, python=pins.python)
+        return joined((joined((told, replaced), ""), *instead), "\n")
 
     def verify(self, pins: Pins, facts: Facts) -> tuple[Finding, ...]:
         answer = probe_project((str(pins.venv_python), "-V"), pins)
@@ -289,7 +290,7 @@ def _verify_base(step: StepName, pins: Pins, python: Path | None) -> tuple[Findi
         return ()
     problem = f"{pins.shown(pins.venv)} uses {base}, not {python}"
     repair = Said(
-        "to move it over: mv {quote} elsewhere, then: headstart up",
-        quote=shlex.quote(str(pins.venv)),
+        "to move it over: mv {folder} elsewhere, then: headstart up",
+        folder=shlex.quote(str(pins.venv)),
     )
     return (Finding(step, "notice", problem, repair),)

@@ -282,9 +282,7 @@ def _require_free_field(field: ResourceField, names: ResourceNames, *, job: bool
     elif name in sql_words():
         reason = Said("it is a reserved word of SQL")
     elif name.startswith(_OF_PYDANTIC):
-        reason = Said(
-            "names that begin with {of_pydantic} are Pydantic's own", of_pydantic=_OF_PYDANTIC
-        )
+        reason = Said("names that begin with {prefix} are Pydantic's own", prefix=_OF_PYDANTIC)
     elif name == "processed_at" and job:
         reason = Said("the job has a column of this name")
     elif name in _OF_LISTS and field.kind is FieldKind.ENUM:

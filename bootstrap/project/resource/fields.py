@@ -143,9 +143,9 @@ def parse_fields(written: Sequence[str]) -> tuple[ResourceField, ...]:
     if len(parsed) > MOST_FIELDS:
         problems.append(
             Said(
-                "there are {number} fields, and a table takes {most_fields}",
+                "there are {number} fields, and a table takes {most}",
                 number=len(parsed),
-                most_fields=MOST_FIELDS,
+                most=MOST_FIELDS,
             )
         )
     if problems:
@@ -185,9 +185,9 @@ def parse_field(written: str) -> ResourceField:
     if field.unique and kind in _NEVER_UNIQUE:
         raise InvalidField(
             Said(
-                "{kind} cannot be unique: {never_unique}",
+                "{kind} cannot be unique: {reason}",
                 kind=kind,
-                never_unique=_NEVER_UNIQUE[kind],
+                reason=_NEVER_UNIQUE[kind],
             )
         )
     return _with_inside(field, form["inside"])
@@ -255,9 +255,9 @@ def _values(name: str, inside: str) -> tuple[EnumValue, ...]:
         if len(value) > LONGEST_VALUE:
             raise InvalidField(
                 Said(
-                    "{value}… is longer than {longest_value} characters",
+                    "{value}… is longer than {longest} characters",
                     value=value[:20],
-                    longest_value=LONGEST_VALUE,
+                    longest=LONGEST_VALUE,
                 )
             )
         if not value.isprintable():
@@ -266,7 +266,7 @@ def _values(name: str, inside: str) -> tuple[EnumValue, ...]:
             )
     twice = [value for value, number in Counter(values).items() if number > 1]
     if twice:
-        raise InvalidField(Said("it has the value {twice} twice", twice=twice[0]))
+        raise InvalidField(Said("it has the value {value} twice", value=twice[0]))
     return tuple(map(EnumValue, values, _members(values)))
 
 

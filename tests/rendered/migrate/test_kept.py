@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import headstart
+from tests.conftest import headstart, nightly_but
 from tests.rendered.gates import PYTEST, pass_cheap_gates, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("migrate")]
@@ -30,15 +30,7 @@ LATER = ["migrate.autogenerate import is_managed", "migrate.journal import Journ
 SOMEBODY = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        pytest.param("0.1.0", marks=pytest.mark.nightly),
-        pytest.param("0.2.0", marks=pytest.mark.nightly),
-        pytest.param("0.3.0", marks=pytest.mark.nightly),
-        "0.4.0",
-    ],
-)
+@pytest.mark.parametrize("version", nightly_but("0.4.0", of=("0.1.0", "0.2.0", "0.3.0", "0.4.0")))
 def test_the_gates_of_an_updated_project_pass(
     tmp_path: Path, everything: Path, version: str
 ) -> None:
